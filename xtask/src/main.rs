@@ -1,1 +1,120 @@
-fn main() {}
+//! The checks and tests of this repository: `cargo xtask check` and `cargo xtask test`.
+
+mod build_time;
+mod cargo;
+mod check;
+mod floors;
+mod licences;
+mod miri;
+mod msrv;
+mod size;
+mod steps;
+mod test;
+mod tree;
+mod unsafe_code;
+mod whys;
+mod workspace;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+cargo xtask check [--build-time] [--miri]
+    formatting, lints, documentation, dependencies, layering and the loom models
+    --build-time   also measure a clean release build
+    --miri         also run the queue's tests under miri, where a nightly toolchain has it
+cargo xtask test [--long]
+    unit, integration, conformance and documentation tests, and every example
+    --long         also the long stress runs";
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+enum Asked {
+    Help,
+    Check(check::Options),
+    Test(test::Options),
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match asked(&arguments) {
+        Ok(Asked::Help) => {
+            println!("{HELP}");
+            Ok(())
+        }
+        Ok(Asked::Check(options)) => check::run(&options),
+        Ok(Asked::Test(options)) => test::run(&options),
+        Err(error) => Err(format!("{error}\n\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn asked(arguments: &[String]) -> Result<Asked, String> {
+    let (command, flags) = match arguments {
+        [] => return Err("no command given".to_owned()),
+        [command, flags @ ..] => (command.as_str(), flags),
+    };
+    match command {
+        "check" => {
+            let mut options = check::Options::default();
+            for flag in flags {
+                match flag.as_str() {
+                    "--build-time" => options.build_time = true,
+                    "--miri" => options.miri = true,
+                    other => return Err(format!("`check` does not know `{other}`")),
+                }
+            }
+            Ok(Asked::Check(options))
+        }
+        "test" => {
+            let mut options = test::Options::default();
+            for flag in flags {
+                match flag.as_str() {
+                    "--long" => options.long = true,
+                    other => return Err(format!("`test` does not know `{other}`")),
+                }
+            }
+            Ok(Asked::Test(options))
+        }
+        "help" | "--help" | "-h" => Ok(Asked::Help),
+        other => Err(format!("there is no command `{other}`")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Asked, String> {
+        let words: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        asked(&words)
+    }
+
+    #[test]
+    fn flags_belong_to_their_command() {
+        let both = check::Options {
+            build_time: true,
+            miri: true,
+        };
+        assert_eq!(parse("check --miri --build-time"), Ok(Asked::Check(both)));
+        assert_eq!(parse("check"), Ok(Asked::Check(check::Options::default())));
+        assert_eq!(
+            parse("test --long"),
+            Ok(Asked::Test(test::Options { long: true }))
+        );
+        assert!(parse("check --long").is_err());
+        assert!(parse("test --miri").is_err());
+    }
+
+    #[test]
+    fn what_is_not_known_is_refused() {
+        assert!(parse("").is_err());
+        assert!(parse("chek").is_err());
+        assert_eq!(parse("--help"), Ok(Asked::Help));
+    }
+}

@@ -1,0 +1,94 @@
+//! `cargo xtask check`: everything that can be said about the code without running it, and the loom models.
+
+use crate::steps::{Outcome, Steps, no_complaints};
+use crate::workspace::Workspace;
+use crate::{build_time, cargo, floors, licences, miri, msrv, size, unsafe_code, whys};
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) build_time: bool,
+    pub(crate) miri: bool,
+}
+
+/// The quick steps come first, so that most mistakes are told within seconds.
+pub(crate) fn run(options: &Options) -> Outcome {
+    let mut steps = Steps::of("check");
+    let workspace = Workspace::read()?;
+    let w = &workspace;
+    steps.step("format", || format(w))?;
+    steps.step("floors", || no_complaints(floors::complaints(w)))?;
+    steps.step("licences", || no_complaints(licences::complaints(w)))?;
+    steps.step("reasons for dependencies", || {
+        no_complaints(whys::complaints(w)?)
+    })?;
+    steps.step("no unsafe code outside the queue", || {
+        no_complaints(unsafe_code::complaints(w)?)
+    })?;
+    steps.step("size", || no_complaints(size::complaints(w)?))?;
+    steps.step("Rust version of dependencies", || {
+        no_complaints(msrv::complaints(w)?)
+    })?;
+    steps.step("lints", || lints(w))?;
+    steps.step("documentation", || documentation(w))?;
+    steps.step("loom models", || loom(w))?;
+    optional(&mut steps, w, options)?;
+    steps.finish();
+    Ok(())
+}
+
+fn optional(steps: &mut Steps, workspace: &Workspace, options: &Options) -> Outcome {
+    if options.build_time {
+        steps.step("build time", || build_time::run(workspace))?;
+    } else {
+        steps.leave_out("build time (asked for with --build-time)");
+    }
+    if !options.miri {
+        steps.leave_out("miri (asked for with --miri)");
+    } else if miri::is_installed(workspace) {
+        steps.step("miri", || miri::run(workspace))?;
+    } else {
+        steps.leave_out("miri (there is no nightly toolchain with it)");
+    }
+    Ok(())
+}
+
+fn format(workspace: &Workspace) -> Outcome {
+    cargo::run(cargo::cargo(&workspace.root).args(["fmt", "--all", "--check"]))
+}
+
+/// The benchmarks too: nothing else notices when they stop compiling.
+fn lints(workspace: &Workspace) -> Outcome {
+    // Only the lint by name makes sure that the stated Rust version is checked, whatever clippy's groups hold.
+    const DENIED: [&str; 5] = ["--", "-D", "warnings", "-D", "clippy::incompatible_msrv"];
+    let mut command = cargo::cargo(&workspace.root);
+    command.args(["clippy", "--workspace", "--all-targets", "--all-features"]);
+    cargo::run(command.args(DENIED))?;
+    for product in workspace.products().filter(|package| package.has_features) {
+        let mut command = cargo::cargo(&workspace.root);
+        command.args(["clippy", "--package", &product.name]);
+        cargo::run(command.arg("--no-default-features").args(DENIED))?;
+    }
+    Ok(())
+}
+
+fn documentation(workspace: &Workspace) -> Outcome {
+    let mut command = cargo::cargo(&workspace.root);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    command.args(["doc", "--no-deps", "--all-features"]);
+    for product in workspace.products() {
+        command.args(["--package", &product.name]);
+    }
+    cargo::run(&mut command)
+}
+
+/// Every interleaving of the queue's protocols. Optimised, since there are many.
+fn loom(workspace: &Workspace) -> Outcome {
+    let mut command = cargo::cargo(&workspace.root);
+    command.env("RUSTFLAGS", "--cfg loom");
+    command.env_remove("CARGO_ENCODED_RUSTFLAGS");
+    command.args(["test", "--release", "--package", floors::QUEUE]);
+    command.args(["--test", "loom", "--target-dir"]);
+    // Other flags would throw away the main build.
+    command.arg(workspace.target_directory.join("loom"));
+    cargo::run(&mut command)
+}

@@ -1,0 +1,76 @@
+//! `cargo xtask test`: everything that proves behaviour by running it.
+
+use crate::cargo;
+use crate::steps::{Outcome, Steps};
+use crate::workspace::{Target, Workspace};
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) long: bool,
+}
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    let mut steps = Steps::of("test");
+    let workspace = Workspace::read()?;
+    steps.step("tests", || tests(&workspace, options))?;
+    for (package, example) in examples(&workspace) {
+        let name = format!("example {}", example.name);
+        steps.step(&name, || run_example(&workspace, package, example))?;
+    }
+    if !options.long {
+        steps.leave_out("long stress runs (asked for with --long)");
+    }
+    steps.finish();
+    Ok(())
+}
+
+/// Unit, integration, conformance and documentation tests; the benchmarks measure and prove nothing.
+fn tests(workspace: &Workspace, options: &Options) -> Outcome {
+    let mut command = cargo::cargo(&workspace.root);
+    if options.long {
+        command.env("BOOKDROP_LONG", "1");
+    }
+    command.args(["test", "--workspace", "--exclude", "bookdrop-bench"]);
+    cargo::run(&mut command)
+}
+
+fn examples(workspace: &Workspace) -> impl Iterator<Item = (&str, &Target)> {
+    workspace.products().flat_map(|package| {
+        let examples = package.targets.iter().filter(|t| t.is("example"));
+        examples.map(|example| (package.name.as_str(), example))
+    })
+}
+
+fn run_example(workspace: &Workspace, package: &str, example: &Target) -> Outcome {
+    let mut command = cargo::cargo(&workspace.root);
+    command.args(["run", "--package", package, "--example", &example.name]);
+    if !example.required_features.is_empty() {
+        command.args(["--features", &example.required_features.join(",")]);
+    }
+    cargo::run(&mut command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workspace::made_up::{member, workspace};
+    use serde_json::json;
+
+    #[test]
+    fn the_examples_of_every_product_crate_are_found() {
+        let mut library = member("bookdrop", &[]);
+        library["targets"] = json!([
+            {"name": "bookdrop", "kind": ["lib"], "src_path": "/src/lib.rs"},
+            {"name": "library", "kind": ["example"], "src_path": "/examples/library.rs"},
+            {"name": "worker", "kind": ["example"], "src_path": "/examples/worker.rs",
+             "required-features": ["worker"]},
+        ]);
+        let mut tool = member("xtask", &[]);
+        tool["targets"][0]["kind"] = json!(["example"]);
+        let workspace = workspace(&[library, tool]);
+        let found: Vec<_> = examples(&workspace)
+            .map(|(package, example)| (package, example.name.as_str()))
+            .collect();
+        assert_eq!(found, [("bookdrop", "library"), ("bookdrop", "worker")]);
+    }
+}
