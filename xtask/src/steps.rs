@@ -59,7 +59,7 @@ pub(crate) fn no_complaints(complaints: Vec<String>) -> Outcome {
     if complaints.is_empty() {
         return Ok(());
     }
-    let mut message = String::new();
+    let mut message = format!("found {}:", complaints.len());
     for complaint in complaints {
         message.push_str("\n  - ");
         message.push_str(&complaint);

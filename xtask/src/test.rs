@@ -13,9 +13,14 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let mut steps = Steps::of("test");
     let workspace = Workspace::read()?;
     steps.step("tests", || tests(&workspace, options))?;
+    let mut has_examples = false;
     for (package, example) in examples(&workspace) {
+        has_examples = true;
         let name = format!("example {}", example.name);
         steps.step(&name, || run_example(&workspace, package, example))?;
+    }
+    if !has_examples {
+        steps.leave_out("examples (there are none)");
     }
     if !options.long {
         steps.leave_out("long stress runs (asked for with --long)");
