@@ -1,0 +1,183 @@
+//! The line before a full queue: senders leave what they send here, and it is let in when there is room.
+//!
+//! Because the item itself stands in line, a place that becomes free is filled at once, by whoever freed it: no woken
+//! sender has to come first, nobody can barge in, and a sender that is dropped takes its item (and no place) with it.
+
+use std::task::Waker;
+use std::time::Instant;
+
+use crate::effects::Effects;
+use crate::item::{Cause, Item, Standing};
+use crate::slab::{List, Slab, Ticket};
+
+/// What somebody wants to send.
+pub(crate) struct Offer<I> {
+    pub(crate) item: I,
+    /// One for each further group. They are made before the lock is taken, since that runs code of the user.
+    pub(crate) copies: Vec<I>,
+    /// When it is to be handed over, if not as soon as possible.
+    pub(crate) due: Option<Instant>,
+}
+
+impl<I: Item> Offer<I> {
+    pub(super) fn lane(&self) -> Lane {
+        match (self.due.is_some(), self.item.is_request()) {
+            (true, _) => Lane::Delayed,
+            (false, true) => Lane::Request,
+            (false, false) => Lane::OneWay,
+        }
+    }
+
+    pub(super) fn discard(self, cause: Cause, fx: &mut Effects<I>) {
+        self.copies.into_iter().for_each(|copy| fx.discard(copy, cause.clone(), 0));
+        fx.discard(self.item, cause, 0);
+    }
+}
+
+/// What waits for different room stands in different lanes, so that none blocks another: one-way items need room in
+/// every group, requests in the default group, delayed ones among the delayed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    OneWay,
+    Request,
+    Delayed,
+}
+
+pub(super) const LANES: [Lane; 3] = [Lane::OneWay, Lane::Request, Lane::Delayed];
+
+/// All who stand before the queue, first come, first served within a lane.
+pub(super) struct Line<I> {
+    all: Slab<InLine<I>>,
+    lanes: [List; 3],
+    arrivals: u64,
+}
+
+struct InLine<I> {
+    offer: Offer<I>,
+    /// Its sender's; a requester waits for the answer instead.
+    waker: Option<Waker>,
+    arrival: u64,
+    /// The queue was closed: the item waits for its sender to take it back.
+    refused: bool,
+}
+
+/// How things stand with a sender's offer.
+pub(super) enum Progress<I> {
+    LetIn,
+    Waits,
+    Refused(Offer<I>),
+}
+
+impl<I: Item> Line<I> {
+    pub(super) fn new() -> Self {
+        Line { all: Slab::new(), lanes: Default::default(), arrivals: 0 }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.lanes.iter().map(List::len).sum()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.len() == 0
+    }
+
+    pub(super) fn is_lane_empty(&self, lane: Lane) -> bool {
+        self.lanes[lane as usize].is_empty()
+    }
+
+    pub(super) fn enter(&mut self, offer: Offer<I>, waker: Option<Waker>) -> Ticket {
+        let lane = offer.lane();
+        self.arrivals += 1;
+        let ticket = self.all.insert(InLine { offer, waker, arrival: self.arrivals, refused: false });
+        self.all.push_back(&mut self.lanes[lane as usize], ticket);
+        if let Some(place) = self.all.get(ticket).filter(|place| place.offer.item.is_request()) {
+            place.offer.item.placed(Standing::InLine(ticket));
+        }
+        ticket
+    }
+
+    /// When the first of a lane came, and whether it is a request.
+    pub(super) fn first(&self, lane: Lane) -> Option<(u64, bool)> {
+        let first = self.all.get(self.all.first(&self.lanes[lane as usize])?)?;
+        Some((first.arrival, first.offer.item.is_request()))
+    }
+
+    /// Takes the first of a lane out, to let it in; its sender is woken.
+    pub(super) fn let_in(&mut self, lane: Lane, fx: &mut Effects<I>) -> Option<Offer<I>> {
+        let ticket = self.all.pop_front(&mut self.lanes[lane as usize])?;
+        let place = self.all.remove(ticket)?;
+        if let Some(waker) = place.waker {
+            fx.wake(waker);
+        }
+        Some(place.offer)
+    }
+
+    /// How things stand with the offer that this ticket was given for.
+    pub(super) fn progress(&mut self, ticket: Ticket) -> Progress<I> {
+        match self.all.get(ticket) {
+            None => Progress::LetIn,
+            Some(place) if !place.refused => Progress::Waits,
+            Some(_) => self.all.remove(ticket).map_or(Progress::LetIn, |p| Progress::Refused(p.offer)),
+        }
+    }
+
+    pub(super) fn is_registered(&self, ticket: Ticket, waker: &Waker) -> bool {
+        self.all.get(ticket).and_then(|p| p.waker.as_ref()).is_some_and(|known| known.will_wake(waker))
+    }
+
+    pub(super) fn set_waker(&mut self, ticket: Ticket, waker: Waker, fx: &mut Effects<I>) {
+        match self.all.get_mut(ticket) {
+            None => fx.drop_waker(waker),
+            Some(place) => {
+                if let Some(old) = place.waker.replace(waker) {
+                    fx.drop_waker(old);
+                }
+            }
+        }
+    }
+
+    /// Takes one out of the line: its sender has left.
+    pub(super) fn leave(&mut self, ticket: Ticket, fx: &mut Effects<I>) -> Option<Offer<I>> {
+        let place = self.all.get(ticket)?;
+        if !place.refused {
+            let lane = place.offer.lane() as usize;
+            self.all.unlink(&mut self.lanes[lane], ticket);
+        }
+        let place = self.all.remove(ticket)?;
+        if let Some(waker) = place.waker {
+            fx.drop_waker(waker);
+        }
+        Some(place.offer)
+    }
+
+    /// Refuses everybody: senders find their item here, requesters are given theirs.
+    pub(super) fn refuse_all(&mut self, fx: &mut Effects<I>) {
+        for lane in LANES {
+            while let Some(ticket) = self.all.pop_front(&mut self.lanes[lane as usize]) {
+                let Some(place) = self.all.get_mut(ticket) else { continue };
+                place.refused = true;
+                match place.waker.take() {
+                    Some(waker) => fx.wake(waker),
+                    None => {
+                        if let Some(place) = self.all.remove(ticket) {
+                            place.offer.discard(Cause::Closed, fx);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes out every request that `goes` says.
+    pub(super) fn discard_requests(&mut self, cause: Cause, goes: impl Fn(&I) -> bool, fx: &mut Effects<I>) {
+        let goes = |place: &InLine<I>| {
+            !place.refused && place.offer.item.is_request() && goes(&place.offer.item)
+        };
+        let found: Vec<_> = self.all.iter().filter(|(_, p)| goes(p)).map(|(ticket, _)| ticket).collect();
+        for ticket in found {
+            if let Some(offer) = self.leave(ticket, fx) {
+                offer.discard(cause.clone(), fx);
+            }
+        }
+    }
+}

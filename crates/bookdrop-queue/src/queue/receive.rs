@@ -1,0 +1,113 @@
+//! Receiving, and waiting for something to receive.
+
+use std::task::{Context, Poll, Waker};
+
+use crate::effects::Effects;
+use crate::item::Item;
+use crate::machine::{GroupId, Moment, Taken};
+use crate::sync::lock;
+
+use super::state::State;
+use super::{Queue, Waiting};
+
+/// The queue was closed (or the group removed), and nothing is left to hand out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over;
+
+/// Who receives: a consumer of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct Reader {
+    /// Its group.
+    pub group: GroupId,
+    /// Whether what it takes is settled with the hand-over.
+    pub auto_ack: bool,
+}
+
+impl<I: Item + 'static> Queue<I> {
+    /// Hands over the next items of a group, at most so many, into `into`; waits while there is none.
+    ///
+    /// Ready with `Ok` means that at least one was handed over. Whoever stops waiting calls
+    /// [`stop_receiving`](Queue::stop_receiving).
+    pub fn poll_receive(
+        &self,
+        reader: Reader,
+        max: usize,
+        waiting: &mut Waiting,
+        cx: &mut Context<'_>,
+        into: &mut impl FnMut(Taken<I>),
+    ) -> Poll<Result<(), Over>> {
+        if let found @ Poll::Ready(_) = self.look(reader, max, waiting, None, into) {
+            return found;
+        }
+        if waiting.is_some() && lock(&self.state).waiters(reader.group).is_registered(*waiting, cx.waker()) {
+            return Poll::Pending;
+        }
+        // The waker is cloned while the lock is free, so something may have come in between: look again.
+        self.look(reader, max, waiting, Some(cx.waker().clone()), into)
+    }
+
+    /// Hands over what is there, without waiting: `None` when there is nothing now.
+    pub fn try_receive(&self, reader: Reader) -> Result<Option<Taken<I>>, Over> {
+        let mut found = None;
+        let mut waiting = None;
+        match self.look(reader, 1, &mut waiting, None, &mut |taken| found = Some(taken)) {
+            Poll::Ready(Err(over)) => Err(over),
+            _ => Ok(found),
+        }
+    }
+
+    /// Waits no more; a notification that was not used goes to the next one.
+    pub fn stop_receiving(&self, group: GroupId, waiting: &mut Waiting) {
+        if waiting.is_some() {
+            self.change(|state, fx| {
+                let was_notified = state.waiters(group).leave(waiting, fx);
+                if was_notified && state.machine.has_ready(group) {
+                    state.waiters(group).notify(1, fx);
+                }
+            });
+        }
+    }
+
+    /// Takes what is there; if there is nothing and `sleeper` is given, goes to sleep with it, all under one lock.
+    fn look(
+        &self,
+        reader: Reader,
+        max: usize,
+        waiting: &mut Waiting,
+        sleeper: Option<Waker>,
+        into: &mut impl FnMut(Taken<I>),
+    ) -> Poll<Result<(), Over>> {
+        let group = reader.group;
+        self.change(|state, fx| {
+            let mut count = 0;
+            let mut now = Moment::now();
+            while count < max && let Some(taken) = state.take(group, &mut now, fx) {
+                count += 1;
+                if reader.auto_ack {
+                    state.machine.done(&taken);
+                    state.machine.counters.acked += u64::from(!taken.item.is_request());
+                }
+                into(taken);
+            }
+            if count > 0 || state.is_over(group) {
+                sleeper.into_iter().for_each(|waker| fx.drop_waker(waker));
+                let _ = state.waiters(group).leave(waiting, fx);
+                return Poll::Ready(if count > 0 { Ok(()) } else { Err(Over) });
+            }
+            sleep(state, group, waiting, sleeper, fx);
+            Poll::Pending
+        })
+    }
+}
+
+fn sleep<I: Item>(
+    state: &mut State<I>,
+    group: GroupId,
+    waiting: &mut Waiting,
+    sleeper: Option<Waker>,
+    fx: &mut Effects<I>,
+) {
+    if let Some(waker) = sleeper {
+        state.waiters(group).sleep(waiting, waker, fx);
+    }
+}

@@ -1,0 +1,159 @@
+//! The reply slot: one answer, from the one who works on a request to the one who waits for it.
+
+use std::task::{Context, Poll, Waker};
+
+use crate::effects::call_all;
+use crate::sync::{Mutex, lock};
+use crate::timer::Alarm;
+
+/// Carries at most one answer, and the news that nobody wants it any more.
+///
+/// Invariant: it is answered or given up, never both: whoever comes first decides, under the lock, and the other one is
+/// told so.
+pub struct ReplySlot<A> {
+    state: Mutex<SlotState<A>>,
+}
+
+struct SlotState<A> {
+    answer: Answer<A>,
+    requester: Option<Waker>,
+    /// Those who work on the request and want to know when nobody wants the answer any more.
+    workers: Vec<Waker>,
+}
+
+enum Answer<A> {
+    Awaited,
+    There(A),
+    /// It was taken, or the requester gave up.
+    Over,
+}
+
+/// Wakers to be woken, or dropped, when no lock is held.
+#[must_use = "who waits is woken by `wake`"]
+#[derive(Debug, Default)]
+pub struct ToWake {
+    requester: Option<Waker>,
+    workers: Vec<Waker>,
+    /// Of one who does not wait any more.
+    only_dropped: Option<Waker>,
+}
+
+impl ToWake {
+    /// Wakes them all; a panic in one of them is passed on when all were called.
+    pub fn wake(self) {
+        call_all(self.requester.into_iter().chain(self.workers).map(|waker| move || waker.wake()));
+    }
+}
+
+impl<A> Default for ReplySlot<A> {
+    fn default() -> Self {
+        ReplySlot::new()
+    }
+}
+
+impl<A> ReplySlot<A> {
+    /// An answer is awaited.
+    pub fn new() -> Self {
+        let state = SlotState { answer: Answer::Awaited, requester: None, workers: Vec::new() };
+        ReplySlot { state: Mutex::new(state) }
+    }
+
+    /// Leaves the answer, unless there is one already or the requester gave up: then it is given back.
+    pub fn answer(&self, answer: A) -> Result<ToWake, A> {
+        let mut state = lock(&self.state);
+        match state.answer {
+            Answer::Awaited => {
+                state.answer = Answer::There(answer);
+                let workers = std::mem::take(&mut state.workers);
+                Ok(ToWake { requester: state.requester.take(), workers, only_dropped: None })
+            }
+            _ => Err(answer),
+        }
+    }
+
+    /// Ready with the answer.
+    ///
+    /// # Panics
+    /// When the answer was taken, or given up, before.
+    pub fn poll(&self, cx: &mut Context<'_>) -> Poll<A> {
+        {
+            let mut state = lock(&self.state);
+            if let Some(answer) = state.take() {
+                return Poll::Ready(answer);
+            }
+            if state.requester.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+                return Poll::Pending;
+            }
+        }
+        // Wakers are cloned and dropped without the lock.
+        let waker = cx.waker().clone();
+        let mut state = lock(&self.state);
+        if let Some(answer) = state.take() {
+            drop(state);
+            return Poll::Ready(answer);
+        }
+        let old = state.requester.replace(waker);
+        drop(state);
+        drop(old);
+        Poll::Pending
+    }
+
+    /// The requester wants no answer any more. Returns the answer if there is one already; else whoever works on it
+    /// is to be told, by waking what is returned once no lock is held.
+    pub fn give_up(&self) -> Result<ToWake, A> {
+        let mut state = lock(&self.state);
+        match std::mem::replace(&mut state.answer, Answer::Over) {
+            Answer::There(answer) => Err(answer),
+            Answer::Awaited => {
+                let workers = std::mem::take(&mut state.workers);
+                Ok(ToWake { requester: None, workers, only_dropped: state.requester.take() })
+            }
+            Answer::Over => Ok(ToWake::default()),
+        }
+    }
+
+    /// Whether an answer left now would reach anybody.
+    pub fn is_awaited(&self) -> bool {
+        matches!(lock(&self.state).answer, Answer::Awaited)
+    }
+
+    /// Ready when no answer is wanted any more.
+    pub fn poll_unwanted(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.is_awaited() {
+            return Poll::Ready(());
+        }
+        let waker = cx.waker().clone();
+        let mut state = lock(&self.state);
+        if !matches!(state.answer, Answer::Awaited) {
+            drop(state);
+            return Poll::Ready(());
+        }
+        if state.workers.iter().any(|known| known.will_wake(&waker)) {
+            drop(state);
+            return Poll::Pending;
+        }
+        state.workers.push(waker);
+        Poll::Pending
+    }
+}
+
+impl<A> SlotState<A> {
+    fn take(&mut self) -> Option<A> {
+        match std::mem::replace(&mut self.answer, Answer::Over) {
+            Answer::There(answer) => Some(answer),
+            Answer::Awaited => {
+                self.answer = Answer::Awaited;
+                None
+            }
+            Answer::Over => panic!("a reply was asked for after it had been taken"),
+        }
+    }
+}
+
+/// The deadline has come: the requester looks.
+impl<A: Send> Alarm for ReplySlot<A> {
+    fn ring(&self) {
+        let waker = lock(&self.state).requester.take();
+        waker.into_iter().for_each(Waker::wake);
+    }
+}
