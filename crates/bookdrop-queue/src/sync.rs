@@ -1,0 +1,60 @@
+//! The switch between the standard library and loom.
+//!
+//! Every lock, atomic and thread of this crate comes from here, so that `--cfg loom` puts the models
+//! in `tests/` in charge of all of them and nothing can slip past the checker.
+//!
+//! [`Arc`] is the standard one in both worlds. `Waker::from(Arc<W>)` and `Weak<dyn Alarm>` need it
+//! (loom's has neither), and what loom's would add is a look for leaks and for a wrong order in
+//! the count itself: this crate has no unsafe code and counts nothing by hand, so there is no count
+//! of ours to get wrong.
+//!
+//! Time does not pass in a model: [`crate::clock::now`] stands still there, and a park with a limit
+//! waits without one. A deadline has therefore either passed from the start or never comes, which
+//! keeps every run of a model the same.
+
+// Each module takes what it needs; which of these are in use differs between the two worlds.
+#![allow(unused_imports)]
+
+#[cfg(not(loom))]
+pub(crate) use std::{
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread, thread_local,
+};
+
+#[cfg(loom)]
+pub(crate) use loom::{
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+    },
+    thread, thread_local,
+};
+#[cfg(loom)]
+pub(crate) use std::sync::Arc;
+
+use std::{sync::PoisonError, time::Duration};
+
+/// Locks, and takes no notice of poison.
+///
+/// No foreign code ever runs under a lock of this crate: wakers, alarms and destructors of messages
+/// are called after the guard is gone. A panic under a lock can only be a bug of this crate, and it
+/// has been reported as a panic where it happened; refusing every later call as well would turn it
+/// into a failure of the whole process.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Parks the thread until it is unparked or `limit` has gone by, or for no reason at all.
+#[cfg(not(loom))]
+pub(crate) fn park_timeout(limit: Duration) {
+    thread::park_timeout(limit);
+}
+
+/// Parks the thread until it is unparked: time does not pass in a model.
+#[cfg(loom)]
+pub(crate) fn park_timeout(_limit: Duration) {
+    thread::park();
+}
