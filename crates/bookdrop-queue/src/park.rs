@@ -1,0 +1,261 @@
+//! Ending a future on a plain thread, by parking it.
+//!
+//! Each thread keeps one parker, with its waker, for all the waits it ever does. A wait inside a
+//! wait (in a `poll`, or in a waker that a `poll` calls) finds it taken and makes one of its own.
+//! Both then park the same thread, and so may user code that knows nothing of us; hence what counts
+//! is the parker's own flag, and an unpark of the thread is only the hint to look at it. No wake-up
+//! is lost to another wait's park, and a stray unpark is one look too many.
+
+use std::{
+    cell::Cell,
+    future::Future,
+    pin::{Pin, pin},
+    rc::Rc,
+    task::{Context, Poll, Wake, Waker},
+    time::Instant,
+};
+
+use crate::{
+    clock,
+    sync::{Arc, AtomicBool, Ordering, park_timeout, thread, thread_local},
+};
+
+/// How long a wait looks for its wake-up before it really parks the thread: 5 µs.
+///
+/// A busy answerer answers within that time, and parking and being unparked cost about as much. More
+/// than that would take the processor from the very thread that is to answer.
+#[cfg(not(loom))]
+const SPIN: std::time::Duration = std::time::Duration::from_micros(5);
+
+/// Pauses of the processor between two looks at the clock while spinning.
+#[cfg(not(loom))]
+const PAUSES: u32 = 8;
+
+/// Runs the future to its end on this thread, which is parked while there is nothing to do.
+///
+/// May be called anywhere, also inside the `poll` of a future or inside a waker. It blocks the
+/// thread, so on the thread of an async runtime it keeps the other tasks from running.
+pub fn wait<F: Future>(f: F) -> F::Output {
+    let entered = Entered::new();
+    let mut f = pin!(f);
+    loop {
+        if let Poll::Ready(output) = entered.poll(f.as_mut()) {
+            return output;
+        }
+        entered.rest(None);
+    }
+}
+
+/// Runs the future on this thread up to `until`; `None` when it has not ended by then.
+///
+/// The future is polled before the first look at the clock and once more after the limit. So one
+/// that is ready at once is never timed out, even when `until` has passed, nor one that was woken
+/// while the thread was late. After `None` the future is as its last `poll` left it, and it is for
+/// the caller to drop it or to go on with it.
+pub fn wait_until<F: Future + ?Sized>(mut f: Pin<&mut F>, until: Instant) -> Option<F::Output> {
+    let entered = Entered::new();
+    let mut late = false;
+    loop {
+        if let Poll::Ready(output) = entered.poll(f.as_mut()) {
+            return Some(output);
+        }
+        if late {
+            return None;
+        }
+        entered.rest(Some(until));
+        late = clock::now() >= until;
+    }
+}
+
+/// Has the [`wait`] that runs on this very thread poll again at `at`, if `waker` is its waker.
+///
+/// For a future that has a deadline, called in its `poll` with the waker it was given. True means
+/// that the wait's park ends at `at` by itself and no alarm is needed. False, in a runtime, on another
+/// thread or below a combinator that passes a waker of its own, means that nothing was noted
+/// and the future has to arm the timer.
+///
+/// The note holds up to the next poll of the whole wait, which need not be due to this future; so
+/// it is to be renewed in every `poll` that ends pending. That suffices because a future that passes
+/// its own waker on to others cannot tell which of them a wake-up was for, and so must
+/// poll them all each time.
+#[must_use = "without a wait to note it the deadline needs an alarm"]
+pub fn park_limit(waker: &Waker, at: Instant) -> bool {
+    let with_parker = |parker: &Parker| {
+        let own = parker.waker.will_wake(waker);
+        if own {
+            let earliest = parker.limit.get().map_or(at, |limit| limit.min(at));
+            parker.limit.set(Some(earliest));
+        }
+        own
+    };
+    // `Err`: the thread is ending, and its locals are gone.
+    LOCAL
+        .try_with(|local| local.with_running(with_parker))
+        .ok()
+        .flatten()
+        .unwrap_or(false)
+}
+
+/// What a waker of ours does: sets the flag, then has the thread look at it.
+struct Signal {
+    /// Set by a wake-up, cleared by the wait that takes notice of it.
+    woken: AtomicBool,
+    thread: thread::Thread,
+}
+
+/// One wait's place to sleep.
+struct Parker {
+    signal: Arc<Signal>,
+    waker: Waker,
+    /// The earliest moment noted by [`park_limit`] during the last poll.
+    limit: Cell<Option<Instant>>,
+}
+
+/// A wait in progress; dropping it, also by a panic of the future, ends it.
+struct Entered {
+    parker: Rc<Parker>,
+    /// The wait around this one, if it is nested.
+    outer: Option<Rc<Parker>>,
+}
+
+/// The thread's own part.
+struct Local {
+    /// The parker kept for the next wait; empty while one is running.
+    spare: Cell<Option<Rc<Parker>>>,
+    /// The parker of the innermost wait that is running.
+    running: Cell<Option<Rc<Parker>>>,
+}
+
+thread_local! {
+    static LOCAL: Local = const {
+        Local { spare: Cell::new(None), running: Cell::new(None) }
+    };
+}
+
+impl Signal {
+    /// Takes notice of a wake-up: true if there was one since the last time.
+    fn take(&self) -> bool {
+        // Acquire: what the waking thread did before it woke us is seen by the poll that follows.
+        self.woken.swap(false, Ordering::Acquire)
+    }
+}
+
+impl Wake for Signal {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Release: see `take`. If the flag was set already, whoever set it unparks the thread, and
+        // the poll to come reads a flag that was written by us, so it sees what we did.
+        if !self.woken.swap(true, Ordering::Release) {
+            self.thread.unpark();
+        }
+    }
+}
+
+impl Parker {
+    fn new() -> Self {
+        let signal = Arc::new(Signal {
+            woken: AtomicBool::new(false),
+            thread: thread::current(),
+        });
+        Self {
+            waker: Waker::from(Arc::clone(&signal)),
+            signal,
+            limit: Cell::new(None),
+        }
+    }
+}
+
+impl Local {
+    /// Calls `f` with the innermost running parker; `f` must not start or end a wait.
+    fn with_running<R>(&self, f: impl FnOnce(&Parker) -> R) -> Option<R> {
+        let running = self.running.take()?;
+        let result = f(&running);
+        self.running.set(Some(running));
+        Some(result)
+    }
+}
+
+impl Entered {
+    fn new() -> Self {
+        let enter = |local: &Local| {
+            let parker = local.spare.take().unwrap_or_else(|| Rc::new(Parker::new()));
+            let outer = local.running.replace(Some(Rc::clone(&parker)));
+            Self { parker, outer }
+        };
+        // A wait in the destructor of a thread-local variable finds ours gone: it is on its own.
+        LOCAL.try_with(enter).unwrap_or_else(|_| Self {
+            parker: Rc::new(Parker::new()),
+            outer: None,
+        })
+    }
+
+    fn poll<F: Future + ?Sized>(&self, f: Pin<&mut F>) -> Poll<F::Output> {
+        self.parker.limit.set(None);
+        f.poll(&mut Context::from_waker(&self.parker.waker))
+    }
+
+    /// Sleeps up to a wake-up, to `until`, or to the limit that the last poll has noted.
+    fn rest(&self, until: Option<Instant>) {
+        let signal = &*self.parker.signal;
+        let until = match (until, self.parker.limit.get()) {
+            (Some(until), Some(limit)) => Some(until.min(limit)),
+            (until, limit) => until.or(limit),
+        };
+        if spin(signal, until) {
+            return;
+        }
+        while !signal.take() {
+            match until {
+                None => thread::park(),
+                Some(until) => {
+                    let now = clock::now();
+                    if now >= until {
+                        return;
+                    }
+                    park_timeout(until - now);
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        // If the locals are gone so are the places to put these back to.
+        let _ = LOCAL.try_with(|local| {
+            local.running.set(self.outer.take());
+            local.spare.set(Some(Rc::clone(&self.parker)));
+        });
+    }
+}
+
+/// Looks for a wake-up for the time of [`SPIN`], or to `until` if that comes first.
+#[cfg(not(loom))]
+fn spin(signal: &Signal, until: Option<Instant>) -> bool {
+    let end = clock::after(clock::now(), SPIN);
+    let end = until.map_or(end, |until| until.min(end));
+    loop {
+        // Reads only, so that the waking thread need not fight for the cache line.
+        if signal.woken.load(Ordering::Relaxed) {
+            return signal.take();
+        }
+        if clock::now() >= end {
+            return false;
+        }
+        for _ in 0..PAUSES {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// A model that spins explores nothing new.
+#[cfg(loom)]
+fn spin(_signal: &Signal, _until: Option<Instant>) -> bool {
+    false
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;
