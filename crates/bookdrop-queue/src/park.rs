@@ -119,6 +119,7 @@ struct Entered {
 }
 
 /// The thread's own part.
+#[derive(Default)]
 struct Local {
     /// The parker kept for the next wait; empty while one is running.
     spare: Cell<Option<Rc<Parker>>>,
@@ -127,9 +128,7 @@ struct Local {
 }
 
 thread_local! {
-    static LOCAL: Local = const {
-        Local { spare: Cell::new(None), running: Cell::new(None) }
-    };
+    static LOCAL: Local = Local::default();
 }
 
 impl Signal {

@@ -30,7 +30,7 @@ pub(crate) use loom::{
         Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
     },
-    thread, thread_local,
+    thread_local,
 };
 #[cfg(loom)]
 pub(crate) use std::sync::Arc;
@@ -57,4 +57,55 @@ pub(crate) fn park_timeout(limit: Duration) {
 #[cfg(loom)]
 pub(crate) fn park_timeout(_limit: Duration) {
     thread::park();
+}
+
+/// Loom's threads, with a park of our own.
+///
+/// Loom's `unpark` wakes the thread from whatever it is blocked in, also from a lock or a `join`, and
+/// the unpark is then gone. This one is the token that the standard library describes.
+#[cfg(loom)]
+pub(crate) mod thread {
+    use std::sync::Arc;
+
+    use loom::sync::{Condvar, Mutex};
+    pub(crate) use loom::thread::*;
+
+    use super::lock;
+
+    /// A handle to a thread, to unpark it by.
+    #[derive(Clone)]
+    pub(crate) struct Thread(Arc<Token>);
+
+    struct Token {
+        given: Mutex<bool>,
+        changed: Condvar,
+    }
+
+    loom::thread_local! {
+        static CURRENT: Thread =
+            Thread(Arc::new(Token { given: Mutex::new(false), changed: Condvar::new() }));
+    }
+
+    /// The calling thread.
+    pub(crate) fn current() -> Thread {
+        CURRENT.with(Thread::clone)
+    }
+
+    /// Waits for the calling thread's token, and takes it.
+    pub(crate) fn park() {
+        let Thread(token) = current();
+        let mut given = lock(&token.given);
+        while !*given {
+            given = token.changed.wait(given).unwrap();
+        }
+        *given = false;
+    }
+
+    impl Thread {
+        /// Gives the thread its token.
+        pub(crate) fn unpark(&self) {
+            *lock(&self.0.given) = true;
+            self.0.changed.notify_one();
+        }
+    }
 }
