@@ -8,9 +8,9 @@ use crate::slab::Ticket;
 ///
 /// Every method but [`discarded`](Item::discarded) and [`told`](Item::told) is called under the queue's lock: it must
 /// be quick and must not call code of the user.
-pub trait Item: Sized + Send {
+pub trait Item: Sized {
     /// The one who waits for an answer to this item.
-    type Requester: Send;
+    type Requester;
 
     /// Items of one key are handed over one at a time, in order.
     fn key(&self) -> Option<&str>;

@@ -3,6 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use crate::effects::call_all;
+use crate::slab::{Slab, Ticket};
 use crate::sync::{Mutex, lock};
 use crate::timer::Alarm;
 
@@ -18,7 +19,7 @@ struct SlotState<A> {
     answer: Answer<A>,
     requester: Option<Waker>,
     /// Those who work on the request and want to know when nobody wants the answer any more.
-    workers: Vec<Waker>,
+    workers: Slab<Waker>,
 }
 
 enum Answer<A> {
@@ -41,6 +42,7 @@ pub struct ToWake {
 impl ToWake {
     /// Wakes them all; a panic in one of them is passed on when all were called.
     pub fn wake(self) {
+        drop(self.only_dropped);
         call_all(self.requester.into_iter().chain(self.workers).map(|waker| move || waker.wake()));
     }
 }
@@ -54,7 +56,7 @@ impl<A> Default for ReplySlot<A> {
 impl<A> ReplySlot<A> {
     /// An answer is awaited.
     pub fn new() -> Self {
-        let state = SlotState { answer: Answer::Awaited, requester: None, workers: Vec::new() };
+        let state = SlotState { answer: Answer::Awaited, requester: None, workers: Slab::new() };
         ReplySlot { state: Mutex::new(state) }
     }
 
@@ -64,7 +66,7 @@ impl<A> ReplySlot<A> {
         match state.answer {
             Answer::Awaited => {
                 state.answer = Answer::There(answer);
-                let workers = std::mem::take(&mut state.workers);
+                let workers = state.workers.take_all();
                 Ok(ToWake { requester: state.requester.take(), workers, only_dropped: None })
             }
             _ => Err(answer),
@@ -105,7 +107,7 @@ impl<A> ReplySlot<A> {
         match std::mem::replace(&mut state.answer, Answer::Over) {
             Answer::There(answer) => Err(answer),
             Answer::Awaited => {
-                let workers = std::mem::take(&mut state.workers);
+                let workers = state.workers.take_all();
                 Ok(ToWake { requester: None, workers, only_dropped: state.requester.take() })
             }
             Answer::Over => Ok(ToWake::default()),
@@ -117,23 +119,33 @@ impl<A> ReplySlot<A> {
         matches!(lock(&self.state).answer, Answer::Awaited)
     }
 
-    /// Ready when no answer is wanted any more.
-    pub fn poll_unwanted(&self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Ready when no answer is wanted any more. Whoever stops waiting calls
+    /// [`stop_watching`](ReplySlot::stop_watching).
+    pub fn poll_unwanted(&self, watching: &mut Option<Ticket>, cx: &mut Context<'_>) -> Poll<()> {
         if !self.is_awaited() {
             return Poll::Ready(());
         }
         let waker = cx.waker().clone();
-        let mut state = lock(&self.state);
-        if !matches!(state.answer, Answer::Awaited) {
-            drop(state);
-            return Poll::Ready(());
-        }
-        if state.workers.iter().any(|known| known.will_wake(&waker)) {
-            drop(state);
-            return Poll::Pending;
-        }
-        state.workers.push(waker);
-        Poll::Pending
+        let (old, poll) = {
+            let mut state = lock(&self.state);
+            let SlotState { answer, workers, .. } = &mut *state;
+            match (answer, watching.and_then(|ticket| workers.get_mut(ticket))) {
+                (Answer::Awaited, Some(known)) => (Some(std::mem::replace(known, waker)), Poll::Pending),
+                (Answer::Awaited, None) => {
+                    *watching = Some(workers.insert(waker));
+                    (None, Poll::Pending)
+                }
+                _ => (Some(waker), Poll::Ready(())),
+            }
+        };
+        drop(old);
+        poll
+    }
+
+    /// Waits no more for the answer to be unwanted.
+    pub fn stop_watching(&self, watching: &mut Option<Ticket>) {
+        let gone = watching.take().and_then(|ticket| lock(&self.state).workers.remove(ticket));
+        drop(gone);
     }
 }
 

@@ -113,6 +113,12 @@ impl<N> Slab<N> {
         })
     }
 
+    /// Takes every node out. None of them stands in a list.
+    pub(crate) fn take_all(&mut self) -> Vec<N> {
+        (self.first_free, self.len) = (NONE, 0);
+        std::mem::take(&mut self.places).into_iter().filter_map(|place| place.node).collect()
+    }
+
     pub(crate) fn first(&self, list: &List) -> Option<Ticket> {
         self.ticket_at(list.first)
     }
@@ -140,10 +146,6 @@ impl<N> Slab<N> {
                 self.link(list, before, behind.index, ticket.index);
             }
         }
-    }
-
-    pub(crate) fn push_front(&mut self, list: &mut List, ticket: Ticket) {
-        self.link(list, NONE, list.first, ticket.index);
     }
 
     fn link(&mut self, list: &mut List, before: u32, after: u32, index: u32) {
@@ -209,11 +211,11 @@ mod tests {
             assert_eq!(slab.remove(tickets[gone]), Some(gone as u32));
             assert_eq!(contents(&slab, &list), left);
         }
-        let front = slab.insert(9);
-        slab.push_front(&mut list, front);
-        let middle = slab.insert(8);
-        slab.insert_before(&mut list, Some(tickets[3]), middle);
-        assert_eq!(contents(&slab, &list), [9, 1, 8, 3]);
+        for (new, behind) in [(8, Some(tickets[3])), (7, Some(tickets[1])), (9, None)] {
+            let ticket = slab.insert(new);
+            slab.insert_before(&mut list, behind, ticket);
+        }
+        assert_eq!(contents(&slab, &list), [7, 1, 8, 3, 9]);
     }
 
     #[test]

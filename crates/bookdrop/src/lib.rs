@@ -1,1 +1,82 @@
-//! bookdrop
+//! Events, a queue, a consumer and, where it is asked for, a reply within a deadline.
+//!
+//! ```
+//! use bookdrop::{Consumer, Driver, Event, Producer};
+//!
+//! # futures_lite::future::block_on(async {
+//! let library: Driver = Driver::memory(100); // the driver holds the queue
+//! let a = Producer::new(&library);
+//! let mut b = Consumer::new(&library);
+//!
+//! // A puts book S into the library
+//! a.send(Event::new("S").with_header("title", "hello world").with_value("pages", 120)).await?;
+//!
+//! // B picks it up when B has time
+//! let book = b.receive().await?;
+//! println!("{:?}", book.header("title"));
+//! book.ack().await?;
+//! # Ok::<(), bookdrop::Error>(()) }).unwrap();
+//! ```
+//!
+//! - An [`Event`] has a name, headers, values and a typed body, which is moved and never serialized.
+//! - A [`Driver`] holds one bounded queue of events. It is a queue, not a channel: dropping producers or consumers closes
+//!   nothing.
+//! - A [`Producer`] sends, or sends and waits for the reply.
+//! - A [`Consumer`] receives a [`Delivery`], which is settled exactly once, or comes back.
+//!
+//! # Async and threads
+//!
+//! Every operation is a future that acts at its first poll. Await it on any executor; on a plain thread end it with
+//! `.wait()`, `.wait_for(duration)` or `.wait_until(instant)`. No runtime has to be running, not even for deadlines and
+//! delays. Every future says what dropping it means.
+//!
+//! # Guarantees
+//!
+//! At least once by default: a delivery that is dropped unsettled comes back. First in, first out; with keys in order per
+//! key. A request has one deadline and at most one reply, and work is never begun for those who have given up. Nothing is
+//! unbounded.
+
+#![forbid(unsafe_code)]
+
+mod builder;
+mod capabilities;
+mod consumer;
+mod dead_letters;
+mod deadline;
+mod delivery;
+mod driver;
+mod error;
+mod event;
+mod failure;
+pub mod limits;
+mod memory;
+mod operation;
+mod producer;
+mod receive;
+mod reply;
+mod request;
+mod send;
+mod stats;
+
+pub use builder::Builder;
+pub use capabilities::Capabilities;
+pub use consumer::Consumer;
+pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetters};
+pub use delivery::Delivery;
+pub use driver::{DrainReport, Driver, Left};
+pub use error::{
+    Error, ErrorKind, InvalidGroup, ReceiveError, RequestError, RequestErrorKind, SendBatchError, SendError,
+    SendErrorKind, SettleError, SettleErrorKind, TimedOut, TryReceiveError,
+};
+pub use event::{Event, InvalidEvent};
+pub use failure::Failure;
+pub use operation::Operation;
+pub use producer::Producer;
+pub use receive::{Receive, ReceiveBatch, TryReceive};
+pub use reply::{Answer, Reply};
+pub use request::Request;
+pub use send::{Send, SendBatch, TrySend};
+pub use stats::Stats;
+
+pub use bookdrop_queue::{DeadReason, OnFull};
+pub use serde_json::Value;

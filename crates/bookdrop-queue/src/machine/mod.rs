@@ -99,10 +99,6 @@ impl<I: Item> Machine<I> {
         }
     }
 
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
-    }
-
     // ---- groups ----
 
     pub(crate) fn add_group(&mut self, name: &str, subscribed: bool) -> GroupId {

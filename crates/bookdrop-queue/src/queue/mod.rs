@@ -48,18 +48,23 @@ pub struct Queue<I: Item> {
     capacity: usize,
     /// Makes copies for further groups; set with the first of them.
     copier: OnceLock<fn(&I) -> I>,
-    this: Weak<Queue<I>>,
+    /// Itself, for the timer.
+    alarm: Weak<dyn Alarm>,
 }
 
-impl<I: Item + 'static> Queue<I> {
+impl<I: Item> Queue<I> {
     /// An open queue; `seed` decides on the random part of the waits before an item is tried again.
-    pub fn new(limits: Limits, on_full: OnFull, seed: u64) -> Arc<Self> {
-        Arc::new_cyclic(|this| Queue {
+    pub fn new(limits: Limits, on_full: OnFull, seed: u64) -> Arc<Self>
+    where
+        I: Send + 'static,
+        I::Requester: Send,
+    {
+        Arc::new_cyclic(|this: &Weak<Self>| Queue {
             capacity: limits.capacity,
             state: Mutex::new(State::new(limits, seed)),
             on_full,
             copier: OnceLock::new(),
-            this: this.clone(),
+            alarm: this.clone(),
         })
     }
 
@@ -85,8 +90,7 @@ impl<I: Item + 'static> Queue<I> {
         state.follow_up(fx);
         let Some(next) = state.machine.next_instant() else { return };
         if state.alarm.as_ref().is_none_or(|(at, _)| next < *at) {
-            let this: Weak<dyn Alarm> = self.this.clone();
-            state.alarm = Some((next, Timer::global().arm(next, this)));
+            state.alarm = Some((next, Timer::global().arm(next, self.alarm.clone())));
         }
     }
 
@@ -276,7 +280,7 @@ fn depths<I: Item>(state: &State<I>, id: GroupId) -> Depths {
 }
 
 /// An instant of the machine's agenda has come.
-impl<I: Item + 'static> Alarm for Queue<I> {
+impl<I: Item<Requester: Send> + Send> Alarm for Queue<I> {
     fn ring(&self) {
         let now = crate::clock::now();
         self.change(|state, fx| {

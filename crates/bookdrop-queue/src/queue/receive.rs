@@ -23,7 +23,7 @@ pub struct Reader {
     pub auto_ack: bool,
 }
 
-impl<I: Item + 'static> Queue<I> {
+impl<I: Item> Queue<I> {
     /// Hands over the next items of a group, at most so many, into `into`; waits while there is none.
     ///
     /// Ready with `Ok` means that at least one was handed over. Whoever stops waiting calls

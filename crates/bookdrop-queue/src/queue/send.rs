@@ -47,7 +47,7 @@ pub enum Refusal {
     NoConsumer,
 }
 
-impl<I: Item + 'static> Queue<I> {
+impl<I: Item> Queue<I> {
     /// Takes the item in; where the queue is full and that means waiting, the item stands in line meanwhile.
     ///
     /// Whoever drops a `Sending` that is not ready calls [`cancel_send`](Queue::cancel_send) first.

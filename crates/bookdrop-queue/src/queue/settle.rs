@@ -7,7 +7,7 @@ use crate::machine::Taken;
 
 use super::Queue;
 
-impl<I: Item + 'static> Queue<I> {
+impl<I: Item> Queue<I> {
     /// The item is done with; it is given back, since it is not the queue's any more.
     pub fn ack(&self, taken: Taken<I>) -> I {
         self.change(|state, _| {

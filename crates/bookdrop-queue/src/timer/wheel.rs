@@ -91,7 +91,7 @@ impl<A> Wheel<A> {
     }
 
     /// The number of entries that memory is held for.
-    #[cfg(test)]
+    #[cfg(all(test, not(loom)))]
     pub(super) fn entries(&self) -> usize {
         self.entries.len()
     }

@@ -1,0 +1,100 @@
+//! The options of a driver in memory.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::time::Duration;
+
+use bookdrop_queue::{Limits, OnFull};
+use serde_json::Value;
+
+use crate::driver::Driver;
+use crate::memory::Memory;
+
+/// Makes a [`Driver`] in memory with other bounds than the default ones.
+///
+/// ```
+/// use std::time::Duration;
+/// use bookdrop::{Driver, OnFull};
+///
+/// let library: Driver = Driver::builder(100)
+///     .max_attempts(3)
+///     .retry_backoff(Duration::from_millis(10), Duration::from_secs(1))
+///     .on_full(OnFull::Reject)
+///     .build();
+/// assert_eq!(library.capacity(), 100);
+/// ```
+pub struct Builder<T = (), R = Value> {
+    limits: Limits,
+    on_full: OnFull,
+    makes: PhantomData<fn() -> (T, R)>,
+}
+
+impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
+    pub(crate) fn new(capacity: usize) -> Self {
+        let limits = Limits { capacity: capacity.max(1), ..Limits::default() };
+        Builder { limits, on_full: OnFull::default(), makes: PhantomData }
+    }
+
+    /// How many events sent with a delay may wait to become due, per group; more of them wait to be sent. 10,000 by
+    /// default, at least 1. Events that come back after a failure are not counted in.
+    pub fn max_delayed(mut self, max_delayed: usize) -> Self {
+        self.limits.max_delayed = max_delayed.max(1);
+        self
+    }
+
+    /// After how many failures (nack, retry, panic, drop) an event becomes a dead letter. 5 by default, at least 1.
+    pub fn max_attempts(mut self, max_attempts: u32) -> Self {
+        self.limits.max_attempts = max_attempts.max(1);
+        self
+    }
+
+    /// After how many hand-overs of any kind an event that fails becomes a dead letter. 20 by default, at least 1.
+    pub fn max_deliveries(mut self, max_deliveries: u32) -> Self {
+        self.limits.max_deliveries = max_deliveries.max(1);
+        self
+    }
+
+    /// How many dead letters are kept, per group; the oldest is dropped (and counted) to make room. 1,000 by default;
+    /// with 0 none is kept.
+    pub fn max_dead(mut self, max_dead: usize) -> Self {
+        self.limits.max_dead = max_dead;
+        self
+    }
+
+    /// How long an event that failed waits before it is handed over again: not at all after the first failure, then
+    /// `first`, doubling up to `max`, each with up to a quarter more at random. 100 ms and 30 s by default.
+    pub fn retry_backoff(mut self, first: Duration, max: Duration) -> Self {
+        self.limits.backoff = bookdrop_queue::Backoff { first, max };
+        self
+    }
+
+    /// How long an id given by [`Event::with_id`](crate::Event::with_id) is remembered, to know an event that is sent
+    /// again. Two minutes by default; zero turns that off.
+    pub fn duplicate_window(mut self, window: Duration) -> Self {
+        self.limits.duplicate_window = window;
+        self
+    }
+
+    /// How many ids are remembered at most; the oldest is forgotten first. 100,000 by default.
+    pub fn max_remembered_ids(mut self, max: usize) -> Self {
+        self.limits.max_remembered_ids = max;
+        self
+    }
+
+    /// What a sender meets when the queue is full: by default it waits.
+    pub fn on_full(mut self, on_full: OnFull) -> Self {
+        self.on_full = on_full;
+        self
+    }
+
+    /// Makes the driver.
+    pub fn build(self) -> Driver<T, R> {
+        Driver::from_memory(Memory::new(self.limits, self.on_full))
+    }
+}
+
+impl<T, R> fmt::Debug for Builder<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("limits", &self.limits).field("on_full", &self.on_full).finish()
+    }
+}

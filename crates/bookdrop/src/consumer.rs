@@ -1,0 +1,260 @@
+//! The consumer: receives events.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bookdrop_queue::{DEFAULT_GROUP, GroupId, Reader, Taken, Waiting};
+use futures_core::Stream;
+use serde_json::Value;
+
+use crate::delivery::Delivery;
+use crate::driver::Driver;
+use crate::error::{InvalidGroup, ReceiveError};
+use crate::memory::{Memory, Stored, copy};
+use crate::receive::{Receive, ReceiveBatch, TryReceive};
+
+/// So many events in a row are ready at most before a consumer lets the other tasks of its executor run.
+const READY_IN_A_ROW: u8 = 128;
+
+/// Receives the events of one group of a driver.
+///
+/// It counts as a consumer from when it is made until it is dropped. Clones of a consumer compete: each event goes to one
+/// of them. Dropping consumers closes nothing; their group stays (see [`Driver::remove_group`]).
+///
+/// A consumer is also a [`Stream`] of deliveries, which ends when the driver is closed and nothing is left.
+///
+/// ```
+/// use bookdrop::{Consumer, Driver, Event, Producer};
+///
+/// let library: Driver = Driver::memory(100);
+/// let mut reader = Consumer::new(&library);
+/// let mut audit = Consumer::in_group(&library, "audit")?; // gets every event, too
+///
+/// Producer::new(&library).send(Event::new("S")).wait()?;
+/// assert_eq!(reader.receive().wait()?.name(), "S");
+/// assert_eq!(audit.receive().wait()?.name(), "S");
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
+#[doc(alias = "NewConsumer")]
+pub struct Consumer<T = (), R = Value> {
+    seat: Arc<Seat<T, R>>,
+    auto_ack: bool,
+    waiting: Waiting,
+    ready_in_a_row: u8,
+}
+
+/// What a consumer shares with its deliveries.
+pub(crate) struct Seat<T, R> {
+    pub(crate) memory: Arc<Memory<T, R>>,
+    pub(crate) group: GroupId,
+    pub(crate) group_name: Arc<str>,
+}
+
+impl<T, R> Consumer<T, R> {
+    /// A consumer of group "default". Requests go to this group only.
+    #[doc(alias = "NewConsumer")]
+    pub fn new(driver: &Driver<T, R>) -> Self {
+        let group = driver.memory.queue.join_default();
+        Consumer::seated(driver.memory.clone(), group, DEFAULT_GROUP.into())
+    }
+
+    /// A consumer of a named group. Each group gets every event, hence `T: Clone`.
+    ///
+    /// A group exists from its first consumer on. The first group of all gets what was sent before it; later ones get
+    /// what is sent after they came to be. Each has its own capacity, order, attempts and dead letters, and `send` waits
+    /// for the fullest.
+    ///
+    /// # Errors
+    /// [`InvalidGroup`] for a name that is empty or too long.
+    pub fn in_group(driver: &Driver<T, R>, group: &str) -> Result<Self, InvalidGroup>
+    where
+        T: Clone,
+    {
+        InvalidGroup::check(group)?;
+        let id = driver.memory.queue.join(group, copy);
+        Ok(Consumer::seated(driver.memory.clone(), id, group.into()))
+    }
+
+    fn seated(memory: Arc<Memory<T, R>>, group: GroupId, group_name: Arc<str>) -> Self {
+        let seat = Arc::new(Seat { memory, group, group_name });
+        Consumer { seat, auto_ack: false, waiting: None, ready_in_a_row: 0 }
+    }
+
+    /// The same consumer with automatic ack: what it receives is settled by the hand-over.
+    ///
+    /// This is at most once: a delivery that is dropped is gone, and cannot be given back by `nack`, `retry_after` or
+    /// `reject`, which are refused. Requests can still be answered; one that is dropped without an answer fails at once.
+    ///
+    /// ```
+    /// use bookdrop::{Consumer, Driver, Event, Producer, SettleErrorKind};
+    ///
+    /// let library: Driver = Driver::memory(10);
+    /// let mut b = Consumer::new(&library).auto_ack();
+    /// Producer::new(&library).send(Event::new("S")).wait()?;
+    ///
+    /// let book = b.receive().wait()?;
+    /// assert_eq!(library.stats().wait().in_hand, 0);
+    /// assert_eq!(book.nack().wait().unwrap_err().kind(), SettleErrorKind::AutoAcked);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn auto_ack(mut self) -> Self {
+        self.auto_ack = true;
+        self
+    }
+
+    /// The name of its group.
+    pub fn group(&self) -> &str {
+        &self.seat.group_name
+    }
+
+    /// Receives the next event, and waits while there is none.
+    ///
+    /// # Errors
+    /// [`Closed`](ReceiveError::Closed) when the driver was closed (or the group removed) and nothing is left. Nothing
+    /// else ends a consumer.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, no event was taken.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(100);
+    /// # futures_lite::future::block_on(async {
+    /// # Producer::new(&library).send(Event::new("S")).await?;
+    /// let mut b = Consumer::new(&library);
+    /// let book = b.receive().await?;
+    /// book.ack().await?;
+    /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
+    /// ```
+    #[doc(alias = "Receive")]
+    pub fn receive(&mut self) -> Receive<'_, T, R> {
+        Receive::new(self)
+    }
+
+    /// Receives an event if there is one now.
+    ///
+    /// # Errors
+    /// `Empty` when there is none, `Closed` as for [`receive`](Consumer::receive).
+    ///
+    /// # Cancel safety
+    /// It is ready at its first poll; dropped before that, no event was taken.
+    pub fn try_receive(&mut self) -> TryReceive<'_, T, R> {
+        TryReceive::new(self)
+    }
+
+    /// Receives what is there, at least one event and at most `max` (at least 1); waits while there is none.
+    ///
+    /// # Errors
+    /// As [`receive`](Consumer::receive).
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, no event was taken.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(100);
+    /// # let mut b = Consumer::new(&library);
+    /// Producer::new(&library).send_batch((0..5).map(|_| Event::new("page"))).wait()?;
+    /// let pages = b.receive_batch(3).wait()?;
+    /// assert_eq!(pages.len(), 3);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn receive_batch(&mut self, max: usize) -> ReceiveBatch<'_, T, R> {
+        ReceiveBatch::new(self, max)
+    }
+
+    fn reader(&self) -> Reader {
+        Reader { group: self.seat.group, auto_ack: self.auto_ack }
+    }
+
+    pub(crate) fn poll_receive(
+        &mut self,
+        max: usize,
+        cx: &mut Context<'_>,
+        into: &mut impl FnMut(Delivery<T, R>),
+    ) -> Poll<Result<(), ReceiveError>> {
+        if self.ready_in_a_row == READY_IN_A_ROW {
+            self.ready_in_a_row = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let (seat, auto_ack) = (&self.seat, self.auto_ack);
+        let mut hand_over = |taken: Taken<Stored<T, R>>| into(Delivery::new(taken, seat.clone(), auto_ack));
+        let poll = seat.memory.queue.poll_receive(
+            Reader { group: seat.group, auto_ack },
+            max,
+            &mut self.waiting,
+            cx,
+            &mut hand_over,
+        );
+        self.ready_in_a_row = if poll.is_ready() { self.ready_in_a_row + 1 } else { 0 };
+        poll.map_err(|_| ReceiveError::Closed)
+    }
+
+    pub(crate) fn receive_now(&mut self) -> Result<Option<Delivery<T, R>>, ReceiveError> {
+        let taken = self.seat.memory.queue.try_receive(self.reader()).map_err(|_| ReceiveError::Closed)?;
+        Ok(taken.map(|taken| Delivery::new(taken, self.seat.clone(), self.auto_ack)))
+    }
+
+    pub(crate) fn stop_waiting(&mut self) {
+        self.seat.memory.queue.stop_receiving(self.seat.group, &mut self.waiting);
+    }
+}
+
+/// One more consumer of the same group: they compete.
+impl<T, R> Clone for Consumer<T, R> {
+    fn clone(&self) -> Self {
+        let Seat { memory, group, group_name } = &*self.seat;
+        memory.queue.join_again(*group);
+        let mut clone = Consumer::seated(memory.clone(), *group, group_name.clone());
+        clone.auto_ack = self.auto_ack;
+        clone
+    }
+}
+
+impl<T, R> Drop for Consumer<T, R> {
+    fn drop(&mut self) {
+        self.stop_waiting();
+        self.seat.memory.queue.leave(self.seat.group);
+    }
+}
+
+/// The deliveries, one after the other, until the driver is closed and nothing is left.
+///
+/// ```
+/// use bookdrop::{Consumer, Driver, Event, Producer};
+/// use futures_lite::StreamExt;
+///
+/// # futures_lite::future::block_on(async {
+/// let library: Driver = Driver::memory(100);
+/// let mut b = Consumer::new(&library);
+/// Producer::new(&library).send_batch([Event::new("S"), Event::new("T")]).await?;
+/// library.close().await;
+///
+/// let mut names = Vec::new();
+/// while let Some(book) = b.try_next().await? {
+///     names.push(book.name().to_owned());
+///     book.ack().await?;
+/// }
+/// assert_eq!(names, ["S", "T"]);
+/// # Ok::<(), bookdrop::Error>(()) }).unwrap();
+/// ```
+impl<T, R> Stream for Consumer<T, R> {
+    type Item = Result<Delivery<T, R>, ReceiveError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let mut found = None;
+        self.poll_receive(1, cx, &mut |delivery| found = Some(delivery)).map(|_| found.map(Ok))
+    }
+}
+
+impl<T, R> fmt::Debug for Consumer<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer")
+            .field("group", &self.group())
+            .field("auto_ack", &self.auto_ack)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,149 @@
+//! Events that failed for good.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bookdrop_queue::{DEFAULT_GROUP, Dead, DeadReason};
+use serde_json::Value;
+
+use crate::event::Event;
+use crate::memory::{Memory, Stored};
+use crate::operation::Operation;
+
+/// The dead letters of one group: events that failed for good, kept with the reason.
+///
+/// Each operation is done at its first poll; dropped before that, it has done nothing.
+///
+/// ```
+/// use bookdrop::{Consumer, Driver, Event, Producer};
+///
+/// let library: Driver = Driver::memory(10);
+/// let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+/// a.send(Event::new("S")).wait()?;
+/// b.receive().wait()?.reject("page 7 is torn").wait()?;
+///
+/// let letters = library.dead_letters();
+/// let letter = letters.list().wait().remove(0);
+/// assert_eq!(letter.name, "S");
+/// assert_eq!(letter.reason.to_string(), "rejected: page 7 is torn");
+///
+/// assert!(letters.replay(letter.id).wait());
+/// assert_eq!(b.receive().wait()?.attempt(), 1);
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
+pub struct DeadLetters<T = (), R = Value> {
+    memory: Arc<Memory<T, R>>,
+    group: String,
+}
+
+/// Names a dead letter within its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct DeadLetterId(u64);
+
+impl fmt::Display for DeadLetterId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What there is to know of a dead letter without taking it out. Its body can be had by [`DeadLetters::take`].
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeadLetter {
+    /// Names it.
+    pub id: DeadLetterId,
+    /// The event's id.
+    pub event_id: String,
+    /// The event's name.
+    pub name: String,
+    /// The event's headers.
+    pub headers: Vec<(String, String)>,
+    /// The event's values.
+    pub values: Vec<(String, Value)>,
+    /// How often it was handed over.
+    pub attempts: u32,
+    /// Why it failed.
+    pub reason: DeadReason,
+    /// When it failed for good.
+    pub at: SystemTime,
+}
+
+impl DeadLetter {
+    fn of<T, R>(dead: &Dead<Stored<T, R>>) -> Self {
+        let event = &dead.item.event;
+        DeadLetter {
+            id: DeadLetterId(dead.id),
+            event_id: event.id().to_owned(),
+            name: event.name().to_owned(),
+            headers: event.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            values: event.values().map(|(name, value)| (name.to_owned(), value.clone())).collect(),
+            attempts: dead.deliveries,
+            reason: dead.reason.clone(),
+            at: dead.at,
+        }
+    }
+}
+
+impl<T, R> DeadLetters<T, R> {
+    pub(crate) fn new(memory: Arc<Memory<T, R>>) -> Self {
+        DeadLetters { memory, group: DEFAULT_GROUP.to_owned() }
+    }
+
+    /// Those of another group.
+    pub fn of_group(self, group: impl Into<String>) -> Self {
+        DeadLetters { group: group.into(), ..self }
+    }
+
+    /// All of them, oldest first.
+    pub fn list(&self) -> Operation<impl Future<Output = Vec<DeadLetter>> + use<T, R>> {
+        let (memory, group) = self.owned();
+        Operation::new(async move { memory.queue.dead(&group, DeadLetter::of) })
+    }
+
+    /// Puts one back at the end of its queue, as if it had just been sent: its attempts count from one again, and it never
+    /// waits for room. A request comes back as a one-way event, since its requester was told long ago. False when it is
+    /// not there.
+    pub fn replay(&self, id: DeadLetterId) -> Operation<impl Future<Output = bool> + use<T, R>> {
+        let (memory, group) = self.owned();
+        Operation::new(async move { memory.queue.replay(&group, id.0) })
+    }
+
+    /// Replays all of them, oldest first, and says how many.
+    pub fn replay_all(&self) -> Operation<impl Future<Output = usize> + use<T, R>> {
+        let (memory, group) = self.owned();
+        Operation::new(async move {
+            let all = memory.queue.dead(&group, |dead| dead.id);
+            all.into_iter().filter(|id| memory.queue.replay(&group, *id)).count()
+        })
+    }
+
+    /// Drops one. False when it is not there.
+    pub fn discard(&self, id: DeadLetterId) -> Operation<impl Future<Output = bool> + use<T, R>> {
+        let (memory, group) = self.owned();
+        Operation::new(async move { memory.queue.take_dead(&group, id.0).is_some() })
+    }
+
+    /// Drops all of them, and says how many.
+    pub fn discard_all(&self) -> Operation<impl Future<Output = usize> + use<T, R>> {
+        let (memory, group) = self.owned();
+        Operation::new(async move { memory.queue.take_all_dead(&group).len() })
+    }
+
+    /// Takes one out, with its body. `None` when it is not there.
+    pub fn take(&self, id: DeadLetterId) -> Operation<impl Future<Output = Option<Event<T>>> + use<T, R>> {
+        let (memory, group) = self.owned();
+        Operation::new(async move { Some(memory.queue.take_dead(&group, id.0)?.item.event) })
+    }
+
+    fn owned(&self) -> (Arc<Memory<T, R>>, String) {
+        (self.memory.clone(), self.group.clone())
+    }
+}
+
+impl<T, R> fmt::Debug for DeadLetters<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetters").field("group", &self.group).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,392 @@
+//! The delivery: one event in hand.
+
+use std::fmt;
+use std::future::Future;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bookdrop_queue::{DeadReason, Taken};
+use serde_json::Value;
+
+use crate::consumer::Seat;
+use crate::error::{Error, SettleError, SettleErrorKind};
+use crate::event::Event;
+use crate::failure::Failure;
+use crate::memory::{Outcome, Requester, Stored, unanswered};
+use crate::operation::Operation;
+use crate::reply::{Answer, Reply, Unwanted};
+
+/// One event in hand, to be settled exactly once.
+///
+/// | settle with | then |
+/// |---|---|
+/// | [`ack`](Delivery::ack), [`into_event`](Delivery::into_event) | it is done |
+/// | [`nack`](Delivery::nack) | it failed and comes back: at once the first time, later after the driver's [back-off](crate::Builder::retry_backoff) |
+/// | [`retry_after`](Delivery::retry_after) | it failed and comes back after that time |
+/// | [`reject`](Delivery::reject) | it failed for good and becomes a dead letter; a requester gets `Failed` |
+/// | [`reply`](Delivery::reply), [`fail`](Delivery::fail), [`reply_with`](Delivery::reply_with) | a request is answered, and done |
+///
+/// `fail` answers a requester, and the event is done; `reject` buries the event.
+///
+/// A delivery that is dropped unsettled (by a panic, a cancelled task, a forgotten branch) failed and comes back like
+/// after `nack`. After `max_attempts` failures an event becomes a dead letter.
+///
+/// It derefs to the [`Event`], which it lets you read. Settling takes the delivery, so that settling twice does not
+/// compile:
+///
+/// ```compile_fail,E0382
+/// # use bookdrop::{Consumer, Driver};
+/// # let library: Driver = Driver::memory(10);
+/// # let mut b = Consumer::new(&library);
+/// let book = b.receive().wait()?;
+/// book.ack().wait()?;
+/// book.nack().wait()?;
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
+#[must_use = "a delivery that is dropped unsettled counts as failed and comes back"]
+pub struct Delivery<T = (), R = Value> {
+    /// `None` once it is settled.
+    taken: Option<Taken<Stored<T, R>>>,
+    seat: Arc<Seat<T, R>>,
+    /// It was settled when it was handed over.
+    auto_acked: bool,
+}
+
+type Settled<T, R, V = ()> = Result<V, SettleError<T, R>>;
+
+impl<T, R> Delivery<T, R> {
+    pub(crate) fn new(taken: Taken<Stored<T, R>>, seat: Arc<Seat<T, R>>, auto_acked: bool) -> Self {
+        Delivery { taken: Some(taken), seat, auto_acked }
+    }
+
+    /// How often the event was handed over, this time included: 1 at first.
+    pub fn attempt(&self) -> u32 {
+        self.taken().attempt()
+    }
+
+    /// The group it was handed over to.
+    pub fn group(&self) -> &str {
+        &self.seat.group_name
+    }
+
+    /// Whether somebody asked for an answer.
+    pub fn is_request(&self) -> bool {
+        self.requester().is_some()
+    }
+
+    /// The instant after which nobody wants the answer; `None` for a one-way event.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.requester().map(|requester| requester.deadline)
+    }
+
+    /// Whether the requester gave up: the work is for nobody now. Never for a one-way event.
+    pub fn is_cancelled(&self) -> bool {
+        self.requester().is_some_and(|requester| !requester.slot.is_awaited())
+    }
+
+    /// Waits until the requester gives up; for ever with a one-way event. Race your work against it:
+    ///
+    /// ```
+    /// # use std::{future, time::Duration};
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # use futures_lite::future::{block_on, or, zip};
+    /// # async fn long_work() -> bool { future::pending().await }
+    /// # block_on(async {
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// # let requester = a.request(Event::new("S"), Duration::from_millis(5));
+    /// # let consumer = async {
+    /// let book = b.receive().await?;
+    /// let finished = or(long_work(), async { book.cancelled().await; false }).await;
+    /// # assert!(!finished);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// # };
+    /// # zip(requester, consumer).await.1.unwrap();
+    /// # });
+    /// ```
+    pub fn cancelled(&self) -> Operation<impl Future<Output = ()>> {
+        Operation::new(Unwanted::new(self.requester().map(|requester| &**requester)))
+    }
+
+    /// Keeps the event in hand for longer. In one process there is no lease to run out: the delivery is the ownership, and
+    /// this does nothing, successfully.
+    pub fn extend(&mut self) -> Operation<impl Future<Output = Result<(), Error>> + use<T, R>> {
+        Operation::new(async { Ok(()) })
+    }
+
+    /// The event is done.
+    ///
+    /// A request that is acked without an answer fails at once at its requester, with the code `bookdrop.unanswered`.
+    ///
+    /// # Errors
+    /// None in memory.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    pub fn ack(self) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
+        Operation::new(async move {
+            drop(self.finish());
+            Ok(())
+        })
+    }
+
+    /// The work failed: the event comes back, at once and in front the first time, later after the driver's back-off; or,
+    /// after `max_attempts` failures, becomes a dead letter.
+    ///
+    /// # Errors
+    /// `AutoAcked` with automatic ack; the delivery is given back.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back all the same.
+    pub fn nack(self) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
+        Operation::new(async move { self.give_back(None) })
+    }
+
+    /// The work failed: the event comes back after this time, in place of the driver's back-off.
+    ///
+    /// A request that would come back only after its deadline ends at once, as `Failed`.
+    ///
+    /// # Errors
+    /// `AutoAcked` with automatic ack; the delivery is given back.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back as after `nack`.
+    pub fn retry_after(self, delay: Duration) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
+        Operation::new(async move { self.give_back(Some(delay)) })
+    }
+
+    /// The event failed for good: it becomes a [dead letter](crate::DeadLetters) with this reason, and a requester is told
+    /// that the request failed.
+    ///
+    /// # Errors
+    /// `AutoAcked` with automatic ack; the delivery is given back.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    pub fn reject(self, why: impl Into<String>) -> Operation<impl Future<Output = Settled<T, R>>> {
+        let why = why.into();
+        Operation::new(async move {
+            let (seat, taken) = self.into_hand()?;
+            seat.memory.queue.bury(taken, DeadReason::Rejected(why));
+            Ok(())
+        })
+    }
+
+    /// Answers a request, which is then done.
+    ///
+    /// [`Answer::NotWanted`] means that the requester gave up before; that is no error, and the event is done all the
+    /// same.
+    ///
+    /// # Errors
+    /// `NotARequest` for a one-way event; the delivery is given back.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Answer, Consumer, Driver, Event, Producer};
+    /// # futures_lite::future::block_on(async {
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let consumer = async {
+    ///     let book = b.receive().await?;
+    ///     assert_eq!(book.reply("as good as new".into()).await?, Answer::Sent);
+    ///     Ok::<(), bookdrop::Error>(())
+    /// };
+    /// # futures_lite::future::zip(a.request(Event::new("S"), Duration::from_secs(2)), consumer).await.1.unwrap();
+    /// # });
+    /// ```
+    pub fn reply(self, reply: R) -> Operation<impl Future<Output = Settled<T, R, Answer>> + use<T, R>> {
+        Operation::new(async move { self.answer(Outcome::Replied(reply)) })
+    }
+
+    /// Answers a request with a failure; it is then done (see [`reject`](Delivery::reject) to bury it).
+    ///
+    /// # Errors
+    /// `NotARequest` for a one-way event; the delivery is given back.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    #[doc(alias = "SetResultErr")]
+    pub fn fail(self, failure: impl Into<Failure>) -> Operation<impl Future<Output = Settled<T, R, Answer>>> {
+        let failure = failure.into();
+        Operation::new(async move { self.answer(Outcome::Failed(failure)) })
+    }
+
+    /// Does the work that a request asks for, and answers with what it returns: a reply, or a failure.
+    ///
+    /// The work is not begun at all when the requester gave up before ([`Answer::NotWanted`]). Neither that nor a failed
+    /// work is an error, so a service loop with `?` ends only when the driver does.
+    ///
+    /// # Errors
+    /// `NotARequest` for a one-way event, before any work; the delivery is given back.
+    ///
+    /// # Cancel safety
+    /// Dropped at any point before it is ready, or left by a panic in the work, the delivery is unsettled and the event
+    /// comes back, as long as the requester still waits.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # futures_lite::future::block_on(async {
+    /// # let library = Driver::<(), u32>::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let consumer = async {
+    ///     let book = b.receive().await?;
+    ///     book.reply_with(async |book| Ok(book.header("pages").unwrap_or("none").parse()?)).await?;
+    ///     Ok::<(), bookdrop::Error>(())
+    /// };
+    /// # let request = a.request(Event::new("S").with_header("pages", "120"), Duration::from_secs(2));
+    /// # let (pages, served) = futures_lite::future::zip(request, consumer).await;
+    /// # served.unwrap();
+    /// assert_eq!(pages.unwrap(), 120);
+    /// # });
+    /// ```
+    #[doc(alias = "ExecWorkAndSendResult")]
+    pub fn reply_with<F>(self, work: F) -> Operation<impl Future<Output = Settled<T, R, Answer>>>
+    where
+        F: AsyncFnOnce(&Event<T>) -> Result<R, Failure>,
+    {
+        Operation::new(async move {
+            if !self.is_request() {
+                return Err(SettleError::new(SettleErrorKind::NotARequest, self));
+            }
+            if self.is_cancelled() {
+                drop(self.finish());
+                return Ok(Answer::NotWanted);
+            }
+            match work(&self).await {
+                Ok(reply) => self.answer(Outcome::Replied(reply)),
+                Err(failure) => self.answer(Outcome::Failed(failure)),
+            }
+        })
+    }
+
+    /// The event is done, and yours, with its body. A request that is taken like this fails at its requester, as after
+    /// [`ack`](Delivery::ack); take it by [`into_parts`](Delivery::into_parts).
+    ///
+    /// # Errors
+    /// None in memory.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// let works = Driver::<Box<dyn FnOnce() -> u32 + Send>>::memory(10);
+    /// Producer::new(&works).send(Event::new("sum").with_body(Box::new(|| 6 * 7))).wait()?;
+    /// let work = Consumer::new(&works).receive().wait()?.into_event().wait()?.into_body();
+    /// assert_eq!(work(), 42);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn into_event(self) -> Operation<impl Future<Output = Settled<T, R, Event<T>>> + use<T, R>> {
+        Operation::new(async move { Ok(self.finish()) })
+    }
+
+    /// A request is done as far as the queue goes; the event is yours, and so is the [`Reply`], which you now owe the
+    /// requester: dropped unused, the request fails at once.
+    ///
+    /// # Errors
+    /// `NotARequest` for a one-way event; the delivery is given back.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    pub fn into_parts(self) -> Operation<impl Future<Output = Settled<T, R, (Event<T>, Reply<R>)>> + use<T, R>>
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+    {
+        Operation::new(async move {
+            if !self.is_request() {
+                return Err(SettleError::new(SettleErrorKind::NotARequest, self));
+            }
+            let memory = self.seat.memory.clone();
+            let (event, requester) = self.let_go().into_parts();
+            let requester = requester.expect("a request has a requester");
+            Ok((event, Reply::new(requester, memory)))
+        })
+    }
+
+    fn taken(&self) -> &Taken<Stored<T, R>> {
+        self.taken.as_ref().expect("a delivery that was settled is gone")
+    }
+
+    fn requester(&self) -> Option<&Arc<Requester<T, R>>> {
+        self.taken().item.requester()
+    }
+
+    /// Settles as done, and parts with what was in hand.
+    fn let_go(mut self) -> Stored<T, R> {
+        let taken = self.taken.take().expect("a delivery that was settled is gone");
+        match self.auto_acked {
+            true => taken.item,
+            false => self.seat.memory.queue.ack(taken),
+        }
+    }
+
+    /// Settles as done; a requester is told that there is no answer.
+    fn finish(self) -> Event<T> {
+        let (event, requester) = self.let_go().into_parts();
+        if let Some(requester) = requester {
+            requester.end(unanswered());
+        }
+        event
+    }
+
+    /// Takes out what is in hand, to give it back to the queue.
+    fn into_hand(mut self) -> Settled<T, R, (Arc<Seat<T, R>>, Taken<Stored<T, R>>)> {
+        if self.auto_acked {
+            return Err(SettleError::new(SettleErrorKind::AutoAcked, self));
+        }
+        let taken = self.taken.take().expect("a delivery that was settled is gone");
+        Ok((self.seat.clone(), taken))
+    }
+
+    fn give_back(self, after: Option<Duration>) -> Settled<T, R> {
+        let (seat, taken) = self.into_hand()?;
+        seat.memory.queue.failed(taken, after);
+        Ok(())
+    }
+
+    fn answer(mut self, outcome: Outcome<T, R>) -> Settled<T, R, Answer> {
+        let Some(requester) = self.requester().cloned() else {
+            return Err(SettleError::new(SettleErrorKind::NotARequest, self));
+        };
+        let taken = self.taken.take().expect("a delivery that was settled is gone");
+        let settled = (!self.auto_acked).then_some(taken);
+        Ok(requester.answer(&self.seat.memory, settled, outcome))
+    }
+}
+
+impl<T, R> Deref for Delivery<T, R> {
+    type Target = Event<T>;
+
+    fn deref(&self) -> &Event<T> {
+        &self.taken().item.event
+    }
+}
+
+/// Unsettled: it failed, and comes back.
+impl<T, R> Drop for Delivery<T, R> {
+    fn drop(&mut self) {
+        let Some(taken) = self.taken.take() else { return };
+        if !self.auto_acked {
+            return self.seat.memory.queue.failed(taken, None);
+        }
+        if let (_, Some(requester)) = taken.item.into_parts() {
+            requester.end(unanswered());
+        }
+    }
+}
+
+impl<T, R> fmt::Debug for Delivery<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("event", &**self)
+            .field("attempt", &self.attempt())
+            .field("is_request", &self.is_request())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,261 @@
+//! The driver: the user's handle on one queue.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bookdrop_queue::clock;
+use serde_json::Value;
+
+use crate::builder::Builder;
+use crate::capabilities::Capabilities;
+use crate::dead_letters::DeadLetters;
+use crate::deadline::Limit;
+use crate::event::Event;
+use crate::memory::Memory;
+use crate::operation::Operation;
+use crate::stats::Stats;
+
+/// Connects producers and consumers: it holds one bounded queue of events `Event<T>`, whose requests are answered by
+/// `R`.
+///
+/// A driver is a queue, not a channel: it is open until it is closed. Dropping producers or consumers closes nothing, and
+/// what was sent before any consumer existed is kept for the first one. Cloning a driver gives one more handle on the same
+/// queue; the queue goes, with what is in it, when the last driver, producer, consumer and delivery is gone.
+///
+/// ```
+/// use bookdrop::{Consumer, Driver, Event, Producer};
+///
+/// let library: Driver = Driver::memory(100);
+/// let a = Producer::new(&library);
+/// let mut b = Consumer::new(&library);
+///
+/// a.send(Event::new("S").with_header("title", "hello world")).wait()?;
+/// let book = b.receive().wait()?;
+/// assert_eq!(book.header("title"), Some("hello world"));
+/// book.ack().wait()?;
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
+#[doc(alias = "NewDriver")]
+pub struct Driver<T = (), R = Value> {
+    pub(crate) memory: Arc<Memory<T, R>>,
+}
+
+impl<T: Send + 'static, R: Send + 'static> Driver<T, R> {
+    /// A driver within this process, with room for so many queued events in each group; other bounds are at their
+    /// [defaults](Builder). A capacity of 0 means 1.
+    ///
+    /// Events are moved, never serialized, so `T` and `R` may be anything that can be sent to another thread.
+    ///
+    /// ```
+    /// use bookdrop::Driver;
+    ///
+    /// struct Book { pages: u32 }
+    /// enum Condition { Fine, Torn }
+    /// let library = Driver::<Book, Condition>::memory(100);
+    /// ```
+    #[doc(alias = "NewDriver")]
+    pub fn memory(capacity: usize) -> Self {
+        Driver::builder(capacity).build()
+    }
+
+    /// A driver within this process, with other bounds than the default ones.
+    pub fn builder(capacity: usize) -> Builder<T, R> {
+        Builder::new(capacity)
+    }
+}
+
+impl<T, R> Driver<T, R> {
+    pub(crate) fn from_memory(memory: Arc<Memory<T, R>>) -> Self {
+        Driver { memory }
+    }
+
+    /// How many queued events a group holds before senders meet a full queue.
+    pub fn capacity(&self) -> usize {
+        self.memory.queue.capacity()
+    }
+
+    /// What this driver can do.
+    pub fn capabilities(&self) -> Capabilities {
+        Capabilities::MEMORY
+    }
+
+    /// How the driver stands, all groups together. Dropping the operation changes nothing.
+    #[doc(alias = "GetLength")]
+    pub fn stats(&self) -> Operation<impl Future<Output = Stats> + use<T, R>> {
+        let memory = self.memory.clone();
+        Operation::new(async move {
+            let (counters, depths) = memory.queue.counts();
+            Stats {
+                waiting_senders: memory.queue.waiting_senders(),
+                waiting_requests: memory.waiting_requests(),
+                ..Stats::new(counters, depths)
+            }
+        })
+    }
+
+    /// What stands where in one group; the counters are those of the whole driver and left at zero here. `None` when
+    /// there is no such group. Dropping the operation changes nothing.
+    pub fn group_stats(&self, group: &str) -> Operation<impl Future<Output = Option<Stats>> + use<T, R>> {
+        let (memory, group) = (self.memory.clone(), group.to_owned());
+        Operation::new(async move {
+            memory.queue.depths(&group).map(|depths| Stats::new(Default::default(), depths))
+        })
+    }
+
+    /// The names of the groups, oldest first. Dropping the operation changes nothing.
+    pub fn groups(&self) -> Operation<impl Future<Output = Vec<String>> + use<T, R>> {
+        let memory = self.memory.clone();
+        Operation::new(async move { memory.queue.groups() })
+    }
+
+    /// Removes a group with its events and dead letters; its consumers find their end. False when there is no such
+    /// group. Dropped before it is first polled, the operation has done nothing.
+    ///
+    /// A group exists from its first consumer until it is removed: as long as it exists it gets every event, and a
+    /// full one makes senders wait, whether or not it still has consumers.
+    ///
+    /// ```
+    /// use bookdrop::{Consumer, Driver, Event, Producer};
+    ///
+    /// let library: Driver = Driver::memory(10);
+    /// let reader = Consumer::new(&library);
+    /// let audit = Consumer::in_group(&library, "audit")?;
+    /// drop(audit);
+    /// assert_eq!(library.groups().wait(), ["default", "audit"]);
+    /// assert!(library.remove_group("audit").wait());
+    /// assert_eq!(library.groups().wait(), ["default"]);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn remove_group(&self, group: &str) -> Operation<impl Future<Output = bool> + use<T, R>> {
+        let (memory, group) = (self.memory.clone(), group.to_owned());
+        Operation::new(async move { memory.queue.remove_group(&group) })
+    }
+
+    /// Drops everything that is queued or delayed, in all groups, and says how much that was. Requesters are told that
+    /// their request failed (`bookdrop.purged`). What is in hand, dead letters and senders that wait for room stay.
+    /// Dropped before it is first polled, the operation has done nothing.
+    pub fn purge(&self) -> Operation<impl Future<Output = usize> + use<T, R>> {
+        let memory = self.memory.clone();
+        Operation::new(async move { memory.queue.purge() })
+    }
+
+    /// The events of group "default" that failed for good.
+    pub fn dead_letters(&self) -> DeadLetters<T, R> {
+        DeadLetters::new(self.memory.clone())
+    }
+
+    /// Whether the driver was closed.
+    pub fn is_closed(&self) -> bool {
+        self.memory.queue.is_closed()
+    }
+
+    /// Closes the driver: from now on sends and requests are refused, those that wait for room are told `Closed` and have
+    /// their event back, and so have requests that no consumer has taken. Consumers get what is queued, then `Closed`.
+    /// What is in hand can still be settled and answered.
+    ///
+    /// Events that are not due yet stay where they are; [`drain`](Driver::drain) gives them back.
+    ///
+    /// Closing again does nothing. It never waits for anybody. Dropped before it is first polled, the operation has done
+    /// nothing.
+    ///
+    /// ```
+    /// use bookdrop::{Consumer, Driver, Event, Producer, ReceiveError};
+    ///
+    /// let library: Driver = Driver::memory(10);
+    /// let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("S")).wait()?;
+    /// library.close().wait();
+    ///
+    /// assert!(a.send(Event::new("T")).wait().is_err());
+    /// b.receive().wait()?.ack().wait()?;
+    /// assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn close(&self) -> Operation<impl Future<Output = ()> + use<T, R>> {
+        let memory = self.memory.clone();
+        Operation::new(async move { memory.queue.close() })
+    }
+
+    /// Closes the driver and hands nothing more out; waits until what is in hand is settled, at most for the grace time;
+    /// then gives back what is left.
+    ///
+    /// Called again, it gives back what came back since. Dropped while it waits, the driver stays closed, nothing is
+    /// handed out any more, and nothing is taken out: drain again to get it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use bookdrop::{Driver, Event, Producer};
+    ///
+    /// let library: Driver = Driver::memory(10);
+    /// Producer::new(&library).send(Event::new("S")).wait()?;
+    /// let report = library.drain(Duration::from_secs(5)).wait();
+    /// assert_eq!(report.unfinished, 0);
+    /// assert_eq!(report.left[0].event.name(), "S");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn drain(&self, grace: Duration) -> Operation<impl Future<Output = DrainReport<T>> + use<T, R>> {
+        let memory = self.memory.clone();
+        Operation::new(async move {
+            memory.queue.begin_drain();
+            let mut hands = EmptyHands { memory: &memory, waiting: None };
+            let mut limit = Limit::new(clock::after(clock::now(), grace));
+            poll_fn(|cx| match memory.queue.poll_empty_handed(&mut hands.waiting, cx) {
+                Poll::Pending => limit.poll(cx),
+                ready => ready,
+            })
+            .await;
+            drop(hands);
+            let left = memory.queue.take_left().into_iter();
+            let left = left.map(|(group, attempts, stored)| Left { group, attempts, event: stored.event });
+            DrainReport { left: left.collect(), unfinished: memory.queue.in_hand() }
+        })
+    }
+}
+
+/// Waits for what is in hand, and leaves no waiter behind when the drain is dropped.
+struct EmptyHands<'a, T, R> {
+    memory: &'a Memory<T, R>,
+    waiting: bookdrop_queue::Waiting,
+}
+
+impl<T, R> Drop for EmptyHands<'_, T, R> {
+    fn drop(&mut self) {
+        self.memory.queue.stop_waiting_empty_handed(&mut self.waiting);
+    }
+}
+
+/// One more handle on the same queue.
+impl<T, R> Clone for Driver<T, R> {
+    fn clone(&self) -> Self {
+        Driver { memory: self.memory.clone() }
+    }
+}
+
+impl<T, R> fmt::Debug for Driver<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("capacity", &self.capacity()).finish_non_exhaustive()
+    }
+}
+
+/// What a [drain](Driver::drain) left.
+#[derive(Debug)]
+pub struct DrainReport<T> {
+    /// What was still queued or delayed, oldest first.
+    pub left: Vec<Left<T>>,
+    /// How many events were still in hand when the grace time ended.
+    pub unfinished: usize,
+}
+
+/// An event that a [drain](Driver::drain) gives back.
+#[derive(Debug)]
+pub struct Left<T> {
+    /// The group it was for.
+    pub group: String,
+    /// How often it had been handed over.
+    pub attempts: u32,
+    /// The event.
+    pub event: Event<T>,
+}

@@ -1,0 +1,141 @@
+//! What can go wrong: for each operation an error that gives back what it was given, and one [`Error`] for all of them.
+
+mod handback;
+mod receive;
+mod request;
+mod send;
+mod settle;
+
+use std::fmt;
+
+pub(crate) use handback::Handback;
+pub use receive::{InvalidGroup, ReceiveError, TryReceiveError};
+pub use request::{RequestError, RequestErrorKind};
+pub use send::{SendBatchError, SendError, SendErrorKind};
+pub use settle::{SettleError, SettleErrorKind};
+
+/// Any error of bookdrop, for functions that use `?` throughout.
+///
+/// Every error of this crate turns into it; an event or a delivery that the former one held is let go of by that (a
+/// delivery comes back to its queue). Keep the exact error where you want the event.
+///
+/// ```
+/// use bookdrop::{Driver, ErrorKind, Event, Producer};
+///
+/// fn lend(library: &Driver) -> Result<(), bookdrop::Error> {
+///     Producer::new(library).send(Event::new("S")).wait()?;
+///     Ok(())
+/// }
+///
+/// let library: Driver = Driver::memory(10);
+/// library.close().wait();
+/// let error = lend(&library).unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::Closed);
+/// assert!(!error.is_retryable());
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What kind of thing went wrong.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The event, or a name, breaks a rule; change it.
+    Invalid,
+    /// The queue is full; try again later.
+    Full,
+    /// There was nothing to receive.
+    Empty,
+    /// The driver was closed.
+    Closed,
+    /// The deadline of a request passed.
+    Deadline,
+    /// Nobody is there to answer a request.
+    NoConsumer,
+    /// The work on a request failed.
+    Failed,
+    /// A delivery cannot be settled like that.
+    Settle,
+    /// A wait with a limit reached its limit.
+    TimedOut,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, message: impl fmt::Display) -> Self {
+        Error(Box::new(Inner { kind, message: message.to_string(), source: None }))
+    }
+
+    pub(crate) fn with_source(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.source = Some(Box::new(source));
+        self
+    }
+
+    /// What kind of thing went wrong.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        use ErrorKind::*;
+        matches!(self.kind(), Full | Empty | Deadline | NoConsumer | TimedOut)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error").field("kind", &self.0.kind).field("message", &self.0.message).finish()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// A wait with a limit reached its limit.
+///
+/// The operation is still there: wait on, or take it apart, or drop it.
+///
+/// ```
+/// use std::time::Duration;
+/// use bookdrop::{Driver, Event, Producer};
+///
+/// let library: Driver = Driver::memory(1);
+/// let a = Producer::new(&library);
+/// a.send(Event::new("first")).wait()?;
+///
+/// let mut send = a.send(Event::new("second"));
+/// assert!(send.wait_for(Duration::from_millis(1)).is_err(), "the library is full");
+/// let second = send.into_event().expect("it was not sent");
+/// assert_eq!(second.name(), "second");
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TimedOut;
+
+impl fmt::Display for TimedOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the wait reached its limit")
+    }
+}
+
+impl std::error::Error for TimedOut {}
+
+impl From<TimedOut> for Error {
+    fn from(timed_out: TimedOut) -> Self {
+        Error::new(ErrorKind::TimedOut, timed_out)
+    }
+}

@@ -1,0 +1,117 @@
+//! Nothing was received.
+
+use std::fmt;
+
+use crate::limits::MAX_GROUP_BYTES;
+
+use super::{Error, ErrorKind};
+
+/// Nothing more can be received.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiveError {
+    /// The driver was closed (or the consumer's group removed), and nothing is left to hand out.
+    Closed,
+}
+
+/// Nothing was received.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TryReceiveError {
+    /// There is nothing to hand out now.
+    Empty,
+    /// The driver was closed (or the consumer's group removed), and nothing is left to hand out.
+    Closed,
+}
+
+const CLOSED: &str = "the driver was closed and nothing is left to receive";
+
+impl fmt::Display for ReceiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(CLOSED)
+    }
+}
+
+impl fmt::Display for TryReceiveError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TryReceiveError::Empty => "there is nothing to receive now; wait with `receive`",
+            TryReceiveError::Closed => CLOSED,
+        })
+    }
+}
+
+impl std::error::Error for ReceiveError {}
+
+impl std::error::Error for TryReceiveError {}
+
+impl From<ReceiveError> for TryReceiveError {
+    fn from(ReceiveError::Closed: ReceiveError) -> Self {
+        TryReceiveError::Closed
+    }
+}
+
+impl From<ReceiveError> for Error {
+    fn from(error: ReceiveError) -> Self {
+        Error::new(ErrorKind::Closed, error)
+    }
+}
+
+impl From<TryReceiveError> for Error {
+    fn from(error: TryReceiveError) -> Self {
+        let kind = match error {
+            TryReceiveError::Empty => ErrorKind::Empty,
+            TryReceiveError::Closed => ErrorKind::Closed,
+        };
+        Error::new(kind, error)
+    }
+}
+
+/// A group cannot have this name.
+///
+/// ```
+/// use bookdrop::{Consumer, Driver, InvalidGroup};
+///
+/// let library: Driver = Driver::memory(10);
+/// assert_eq!(Consumer::in_group(&library, "").unwrap_err(), InvalidGroup::Empty);
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidGroup {
+    /// It is empty.
+    Empty,
+    /// It is longer than [`MAX_GROUP_BYTES`].
+    TooLong {
+        /// Its length.
+        bytes: usize,
+    },
+}
+
+impl InvalidGroup {
+    pub(crate) fn check(name: &str) -> Result<(), InvalidGroup> {
+        match name.len() {
+            0 => Err(InvalidGroup::Empty),
+            bytes if bytes > MAX_GROUP_BYTES => Err(InvalidGroup::TooLong { bytes }),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for InvalidGroup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            InvalidGroup::Empty => f.write_str("the group's name is empty; give it one"),
+            InvalidGroup::TooLong { bytes } => {
+                write!(f, "the group's name has {bytes} bytes; make it {MAX_GROUP_BYTES} at most")
+            }
+        }
+    }
+}
+
+impl std::error::Error for InvalidGroup {}
+
+impl From<InvalidGroup> for Error {
+    fn from(error: InvalidGroup) -> Self {
+        Error::new(ErrorKind::Invalid, error).with_source(error)
+    }
+}

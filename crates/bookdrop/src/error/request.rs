@@ -1,0 +1,109 @@
+//! A request that got no reply.
+
+use std::fmt;
+
+use crate::event::{Event, InvalidEvent};
+use crate::failure::Failure;
+
+use super::{Error, ErrorKind, Handback, SendErrorKind};
+
+/// A request got no reply. It holds the event where no consumer ever had it.
+pub struct RequestError<T>(Box<(RequestErrorKind, Option<Handback<Event<T>>>)>);
+
+/// Why a request got no reply.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq)]
+pub enum RequestErrorKind {
+    /// The work failed, or was given up: here is why. Where it was not the consumer who said so, the code is one of
+    /// - `bookdrop.unanswered`: a consumer settled the request, or dropped its reply, without an answer;
+    /// - `bookdrop.rejected`: a consumer rejected it, so it is a dead letter now;
+    /// - `bookdrop.max_attempts`, `bookdrop.max_deliveries`: it failed too often, so it is a dead letter now;
+    /// - `bookdrop.retry_too_late`: it failed, and would have been tried again only after the deadline;
+    /// - `bookdrop.purged`: somebody emptied the queue.
+    Failed(Failure),
+    /// The deadline passed.
+    Deadline,
+    /// There is no consumer of the default group, or the last one left.
+    NoConsumer,
+    /// The driver was closed before a consumer took the request.
+    Closed,
+    /// The queue is full, and full means [`Reject`](crate::OnFull::Reject) or, for a request that was displaced by a
+    /// newer event, [`DropOldest`](crate::OnFull::DropOldest).
+    Full,
+    /// The event breaks a rule.
+    Invalid(InvalidEvent),
+}
+
+impl From<SendErrorKind> for RequestErrorKind {
+    fn from(kind: SendErrorKind) -> Self {
+        match kind {
+            SendErrorKind::Full => RequestErrorKind::Full,
+            SendErrorKind::Closed => RequestErrorKind::Closed,
+            SendErrorKind::Invalid(invalid) => RequestErrorKind::Invalid(invalid),
+        }
+    }
+}
+
+impl fmt::Display for RequestErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Failed(failure) => write!(f, "the work failed: {failure}"),
+            Self::Deadline => f.write_str("the deadline passed"),
+            Self::NoConsumer => f.write_str(
+                "there is no consumer of the default group; start one, or use `wait_for_consumer`",
+            ),
+            Self::Closed => f.write_str("the driver was closed"),
+            Self::Full => f.write_str("the queue is full"),
+            Self::Invalid(invalid) => invalid.fmt(f),
+        }
+    }
+}
+
+impl<T> RequestError<T> {
+    pub(crate) fn new(kind: RequestErrorKind, event: Option<Event<T>>) -> Self {
+        RequestError(Box::new((kind, event.map(Handback::new))))
+    }
+
+    /// Why there is no reply.
+    pub fn kind(&self) -> &RequestErrorKind {
+        &self.0.0
+    }
+
+    /// The event, as it was; `None` when a consumer had it in hand.
+    pub fn into_event(self) -> Option<Event<T>> {
+        self.0.1.map(Handback::take)
+    }
+}
+
+impl<T> fmt::Debug for RequestError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequestError").field(self.kind()).finish()
+    }
+}
+
+impl<T> fmt::Display for RequestError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the request got no reply: {}", self.kind())
+    }
+}
+
+impl<T> std::error::Error for RequestError<T> {}
+
+impl<T> From<RequestError<T>> for Error {
+    fn from(error: RequestError<T>) -> Self {
+        let message = error.to_string();
+        let (kind, invalid) = match error.0.0 {
+            RequestErrorKind::Failed(_) => (ErrorKind::Failed, None),
+            RequestErrorKind::Deadline => (ErrorKind::Deadline, None),
+            RequestErrorKind::NoConsumer => (ErrorKind::NoConsumer, None),
+            RequestErrorKind::Closed => (ErrorKind::Closed, None),
+            RequestErrorKind::Full => (ErrorKind::Full, None),
+            RequestErrorKind::Invalid(invalid) => (ErrorKind::Invalid, Some(invalid)),
+        };
+        let error = Error::new(kind, message);
+        match invalid {
+            Some(invalid) => error.with_source(invalid),
+            None => error,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! An event that was not sent.
+
+use std::fmt;
+
+use crate::event::{Event, InvalidEvent};
+
+use super::{Error, ErrorKind, Handback};
+
+/// The event was not sent; here it is.
+pub struct SendError<T>(Box<(SendErrorKind, Handback<Event<T>>)>);
+
+/// Why an event was not sent.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendErrorKind {
+    /// The queue is full, and the call was one that does not wait.
+    Full,
+    /// The driver was closed.
+    Closed,
+    /// The event breaks a rule.
+    Invalid(InvalidEvent),
+}
+
+impl SendErrorKind {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            SendErrorKind::Full => ErrorKind::Full,
+            SendErrorKind::Closed => ErrorKind::Closed,
+            SendErrorKind::Invalid(_) => ErrorKind::Invalid,
+        }
+    }
+
+    fn into_error(self) -> Error {
+        let error = Error::new(self.kind(), &self);
+        match self {
+            SendErrorKind::Invalid(invalid) => error.with_source(invalid),
+            _ => error,
+        }
+    }
+}
+
+impl fmt::Display for SendErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SendErrorKind::Full => f.write_str("the queue is full; wait with `send`, or try again later"),
+            SendErrorKind::Closed => f.write_str("the driver was closed"),
+            SendErrorKind::Invalid(invalid) => invalid.fmt(f),
+        }
+    }
+}
+
+impl<T> SendError<T> {
+    pub(crate) fn new(kind: SendErrorKind, event: Event<T>) -> Self {
+        SendError(Box::new((kind, Handback::new(event))))
+    }
+
+    /// Why it was not sent.
+    pub fn kind(&self) -> &SendErrorKind {
+        &self.0.0
+    }
+
+    /// The event, as it was.
+    pub fn into_event(self) -> Event<T> {
+        self.0.1.take()
+    }
+
+    pub(crate) fn into_parts(self) -> (SendErrorKind, Event<T>) {
+        let (kind, event) = *self.0;
+        (kind, event.take())
+    }
+}
+
+impl<T> fmt::Debug for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SendError").field(self.kind()).finish()
+    }
+}
+
+impl<T> fmt::Display for SendError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the event was not sent: {}", self.kind())
+    }
+}
+
+impl<T> std::error::Error for SendError<T> {}
+
+impl<T> From<SendError<T>> for Error {
+    fn from(error: SendError<T>) -> Self {
+        error.0.0.into_error()
+    }
+}
+
+/// A batch was sent in part; here is the rest.
+pub struct SendBatchError<T>(Box<(SendErrorKind, usize, Handback<Vec<Event<T>>>)>);
+
+impl<T> SendBatchError<T> {
+    pub(crate) fn new(kind: SendErrorKind, sent: usize, rest: Vec<Event<T>>) -> Self {
+        SendBatchError(Box::new((kind, sent, Handback::new(rest))))
+    }
+
+    /// Why the first event of the rest was not sent.
+    pub fn kind(&self) -> &SendErrorKind {
+        &self.0.0
+    }
+
+    /// How many were sent.
+    pub fn sent(&self) -> usize {
+        self.0.1
+    }
+
+    /// What was not sent, in order; the first one is the one that failed.
+    pub fn into_rest(self) -> Vec<Event<T>> {
+        self.0.2.take()
+    }
+}
+
+impl<T> fmt::Debug for SendBatchError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendBatchError").field("kind", self.kind()).field("sent", &self.sent()).finish()
+    }
+}
+
+impl<T> fmt::Display for SendBatchError<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} events of the batch were sent, then one was not: {}", self.sent(), self.kind())
+    }
+}
+
+impl<T> std::error::Error for SendBatchError<T> {}
+
+impl<T> From<SendBatchError<T>> for Error {
+    fn from(error: SendBatchError<T>) -> Self {
+        error.0.0.into_error()
+    }
+}

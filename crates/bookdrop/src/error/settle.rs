@@ -1,0 +1,69 @@
+//! A delivery that cannot be settled like that.
+
+use std::fmt;
+
+use crate::delivery::Delivery;
+
+use super::{Error, ErrorKind, Handback};
+
+/// The delivery was not settled; here it is. Dropped with the error, it comes back to its queue.
+pub struct SettleError<T, R>(Box<(SettleErrorKind, Handback<Delivery<T, R>>)>);
+
+/// Why a delivery was not settled.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettleErrorKind {
+    /// An answer to an event whose producer asked for none.
+    NotARequest,
+    /// It was settled when it was handed over: the consumer asked for automatic ack.
+    AutoAcked,
+}
+
+impl fmt::Display for SettleErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SettleErrorKind::NotARequest => {
+                "nobody waits for an answer to a one-way event; settle it with `ack`, `nack` or `reject`"
+            }
+            SettleErrorKind::AutoAcked => {
+                "with automatic ack the event was settled at hand-over and cannot go back"
+            }
+        })
+    }
+}
+
+impl<T, R> SettleError<T, R> {
+    pub(crate) fn new(kind: SettleErrorKind, delivery: Delivery<T, R>) -> Self {
+        SettleError(Box::new((kind, Handback::new(delivery))))
+    }
+
+    /// Why it was not settled.
+    pub fn kind(&self) -> SettleErrorKind {
+        self.0.0
+    }
+
+    /// The delivery, still to be settled.
+    pub fn into_delivery(self) -> Delivery<T, R> {
+        self.0.1.take()
+    }
+}
+
+impl<T, R> fmt::Debug for SettleError<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("SettleError").field(&self.kind()).finish()
+    }
+}
+
+impl<T, R> fmt::Display for SettleError<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the delivery was not settled: {}", self.kind())
+    }
+}
+
+impl<T, R> std::error::Error for SettleError<T, R> {}
+
+impl<T, R> From<SettleError<T, R>> for Error {
+    fn from(error: SettleError<T, R>) -> Self {
+        Error::new(ErrorKind::Settle, &error)
+    }
+}

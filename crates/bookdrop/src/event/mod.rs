@@ -1,0 +1,264 @@
+//! The event: what is sent and received.
+
+mod id;
+mod meta;
+mod validate;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use meta::Meta;
+pub use validate::InvalidEvent;
+
+/// Something that happened, or that is to be done: a name, headers, values, and a body of any type `T`.
+///
+/// The body is moved from the producer to the consumer and, in process, never serialized: it may hold a file, a channel
+/// or a closure. Where no body is needed, leave it out: `Event` is `Event<()>`.
+///
+/// Building never fails. What is wrong with an event (see [`limits`](crate::limits)) is said when it is sent, by an error
+/// that gives the event back.
+///
+/// ```
+/// use bookdrop::Event;
+///
+/// let event = Event::new("S").with_header("title", "hello world").with_value("pages", 120);
+/// assert_eq!(event.name(), "S");
+/// assert_eq!(event.header("title"), Some("hello world"));
+/// assert_eq!(event.value("pages").and_then(|v| v.as_u64()), Some(120));
+///
+/// struct Book { pages: u32 }
+/// let event = event.with_body(Book { pages: 120 });
+/// assert_eq!(event.body().pages, 120);
+/// ```
+#[doc(alias = "NewEvent")]
+#[derive(Clone)]
+pub struct Event<T = ()> {
+    meta: Box<Meta>,
+    body: T,
+}
+
+impl Event<()> {
+    /// An event of this name, with nothing in it yet.
+    ///
+    /// A `&'static str` costs no allocation.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// assert_eq!(Event::new("S").name(), "S");
+    /// assert_eq!(Event::new(format!("book.{}", 7)).name(), "book.7");
+    /// ```
+    #[doc(alias = "NewEvent")]
+    pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
+        Event { meta: Box::new(Meta::new(name.into())), body: () }
+    }
+}
+
+impl<T> Event<T> {
+    /// The same event with this body in place of its own.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let work = Event::new("work").with_body(|| 6 * 7);
+    /// assert_eq!((work.body())(), 42);
+    /// ```
+    pub fn with_body<U>(self, body: U) -> Event<U> {
+        Event { meta: self.meta, body }
+    }
+
+    /// The name, by which consumers tell events apart.
+    #[doc(alias = "GetEventName")]
+    pub fn name(&self) -> &str {
+        &self.meta.name
+    }
+
+    /// Sets a header, in place of one of the same name.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let mut event = Event::new("S").with_header("title", "draft");
+    /// event.set_header("title", "hello world");
+    /// assert_eq!(event.headers().collect::<Vec<_>>(), [("title", "hello world")]);
+    /// ```
+    #[doc(alias = "SetMsg")]
+    pub fn set_header(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) {
+        meta::set(&mut self.meta.headers, name.into(), value.into());
+    }
+
+    /// With this header; see [`set_header`](Event::set_header).
+    #[doc(alias = "SetMsg")]
+    pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Self {
+        self.set_header(name, value);
+        self
+    }
+
+    /// The header of this name.
+    #[doc(alias = "GetMsg")]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        meta::get(&self.meta.headers, name).map(|value| &**value)
+    }
+
+    /// All headers, in the order in which they were first set.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.meta.headers.iter().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// Sets a JSON-like value, in place of one of the same name.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let mut event = Event::new("S");
+    /// event.set_value("pages", 120);
+    /// event.set_value("tags", vec!["new", "lent"]);
+    /// assert_eq!(event.value("tags").unwrap()[1], "lent");
+    /// ```
+    #[doc(alias = "SetValue")]
+    #[doc(alias = "SetCtxValue")]
+    pub fn set_value(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
+        meta::set(&mut self.meta.values, name.into(), value.into());
+    }
+
+    /// With this value; see [`set_value`](Event::set_value).
+    #[doc(alias = "SetValue")]
+    pub fn with_value(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
+        self.set_value(name, value);
+        self
+    }
+
+    /// The value of this name.
+    #[doc(alias = "GetValue")]
+    pub fn value(&self, name: &str) -> Option<&Value> {
+        meta::get(&self.meta.values, name)
+    }
+
+    /// All values, in the order in which they were first set.
+    pub fn values(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.meta.values.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// With an id of your own, by which the driver knows an event that is sent again: within the driver's window (two
+    /// minutes, see [`Builder::duplicate_window`](crate::Builder::duplicate_window)) it is one event.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer};
+    /// let orders: Driver = Driver::memory(10);
+    /// let shop = Producer::new(&orders);
+    /// shop.send(Event::new("order").with_id("4711")).wait()?;
+    /// shop.send(Event::new("order").with_id("4711")).wait()?; // a retry: fine, and nothing happens
+    /// assert_eq!(orders.stats().wait().queued, 1);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn with_id(mut self, id: impl Into<Cow<'static, str>>) -> Self {
+        self.meta.id.give(id.into());
+        self
+    }
+
+    /// The id: the given one, or one (a version 7 uuid) that is made when it is first asked for and stays.
+    ///
+    /// A clone has the same id.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let event = Event::new("S");
+    /// let copy = event.clone();
+    /// assert_eq!(event.id(), copy.id());
+    /// assert_ne!(event.id(), Event::new("S").id());
+    /// ```
+    pub fn id(&self) -> &str {
+        self.meta.id.get()
+    }
+
+    /// The id given by [`with_id`](Event::with_id).
+    pub(crate) fn given_id(&self) -> Option<&str> {
+        self.meta.id.given()
+    }
+
+    /// With a key: events of one key are handled one at a time, in the order in which they were sent; different keys
+    /// run at once.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("lend").with_key("S")).wait()?;
+    /// a.send(Event::new("return").with_key("S")).wait()?;
+    /// let lent = b.receive().wait()?;
+    /// assert!(b.try_receive().wait().is_err(), "the other one waits until this one is settled");
+    /// lent.ack().wait()?;
+    /// assert_eq!(b.receive().wait()?.name(), "return");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn with_key(mut self, key: impl Into<Cow<'static, str>>) -> Self {
+        self.meta.key = Some(key.into());
+        self
+    }
+
+    /// The key, if there is one.
+    pub fn key(&self) -> Option<&str> {
+        self.meta.key.as_deref()
+    }
+
+    /// With a priority, from 0 (the default) to [`MAX_PRIORITY`](crate::limits::MAX_PRIORITY), the most urgent: it is
+    /// handed over before what is less urgent.
+    pub fn with_priority(mut self, priority: u8) -> Self {
+        self.meta.priority = priority;
+        self
+    }
+
+    /// The priority.
+    pub fn priority(&self) -> u8 {
+        self.meta.priority
+    }
+
+    /// With a delay: it is not handed over before so long after it was sent. Overlong delays mean about a hundred years.
+    pub fn with_delay(mut self, delay: Duration) -> Self {
+        self.meta.delay = Some(delay);
+        self
+    }
+
+    /// The delay, if there is one.
+    pub fn delay(&self) -> Option<Duration> {
+        self.meta.delay
+    }
+
+    /// With a time to live: when nobody received it so long after it was sent, it is dropped and counted. It has no
+    /// meaning for a request, which has a deadline of its own.
+    pub fn with_time_to_live(mut self, time_to_live: Duration) -> Self {
+        self.meta.time_to_live = Some(time_to_live);
+        self
+    }
+
+    /// The time to live, if there is one.
+    pub fn time_to_live(&self) -> Option<Duration> {
+        self.meta.time_to_live
+    }
+
+    /// The body.
+    pub fn body(&self) -> &T {
+        &self.body
+    }
+
+    /// The body, to be changed in place.
+    pub fn body_mut(&mut self) -> &mut T {
+        &mut self.body
+    }
+
+    /// The body alone.
+    pub fn into_body(self) -> T {
+        self.body
+    }
+}
+
+/// Shows everything but the body, so that it asks nothing of `T`.
+impl<T> fmt::Debug for Event<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("name", &self.name())
+            .field("headers", &self.meta.headers)
+            .field("values", &self.meta.values)
+            .field("key", &self.key())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a handler could not answer.
+
+use std::error::Error;
+use std::fmt;
+
+use serde_json::Value;
+
+/// What a requester is told when the work on its request failed: a message for people, and, where programs are to tell
+/// failures apart, a code and details.
+///
+/// Any error turns into a failure by `?` or `From`; its message and those of its sources are kept. A `Failure` is data
+/// that travels, not itself an [`Error`]: who receives one finds it in
+/// [`RequestErrorKind::Failed`](crate::RequestErrorKind::Failed). An error that your program must match on exactly belongs
+/// into the reply's type: `Driver<Book, Result<Condition, Torn>>`.
+///
+/// ```
+/// use bookdrop::Failure;
+///
+/// let failure = Failure::new("page 7 is torn").with_code("torn").with_details(7);
+/// assert_eq!(failure.code(), Some("torn"));
+///
+/// fn pages(text: &str) -> Result<u32, Failure> {
+///     Ok(text.parse()?) // any error will do
+/// }
+/// assert_eq!(pages("many").unwrap_err().message(), "invalid digit found in string");
+/// ```
+#[doc(alias = "SetResultErr")]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Failure {
+    message: String,
+    code: Option<String>,
+    details: Option<Value>,
+}
+
+impl Failure {
+    /// A failure with this message.
+    pub fn new(message: impl Into<String>) -> Self {
+        Failure { message: message.into(), code: None, details: None }
+    }
+
+    /// With a code, for programs to tell failures apart.
+    pub fn with_code(mut self, code: impl Into<String>) -> Self {
+        self.code = Some(code.into());
+        self
+    }
+
+    /// With details, for programs to look into.
+    pub fn with_details(mut self, details: impl Into<Value>) -> Self {
+        self.details = Some(details.into());
+        self
+    }
+
+    /// What happened, for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The code, if there is one. Those of bookdrop itself begin with `bookdrop.`; see
+    /// [`RequestErrorKind::Failed`](crate::RequestErrorKind::Failed).
+    pub fn code(&self) -> Option<&str> {
+        self.code.as_deref()
+    }
+
+    /// The details, if there are any.
+    pub fn details(&self) -> Option<&Value> {
+        self.details.as_ref()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.code {
+            None => f.write_str(&self.message),
+            Some(code) => write!(f, "{} ({code})", self.message),
+        }
+    }
+}
+
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            message.push_str(": ");
+            message.push_str(&error.to_string());
+            source = error.source();
+        }
+        Failure::new(message)
+    }
+}

@@ -1,0 +1,107 @@
+//! Futures that can also be waited for on a plain thread.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use bookdrop_queue::{clock, park};
+use pin_project_lite::pin_project;
+
+use crate::error::TimedOut;
+
+pin_project! {
+    /// An operation under way: await it on any executor, or end it with [`wait`](Operation::wait),
+    /// [`wait_for`](Operation::wait_for) or [`wait_until`](Operation::wait_until) on a plain thread.
+    ///
+    /// It acts when it is first polled. Dropped before that, it has done nothing; each method that returns one says
+    /// what dropping it later means.
+    ///
+    /// ```
+    /// use bookdrop::Driver;
+    ///
+    /// let library: Driver = Driver::memory(10);
+    /// assert_eq!(library.stats().wait().queued, 0);
+    /// ```
+    #[must_use = "an operation does nothing unless it is awaited or waited for"]
+    pub struct Operation<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future> Operation<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Operation { future }
+    }
+
+    /// Waits on this thread until it is done.
+    ///
+    /// It blocks the thread; in async code, await the operation instead.
+    pub fn wait(self) -> F::Output {
+        park::wait(self.future)
+    }
+
+    /// Waits on this thread, at most so long; then the operation is dropped.
+    ///
+    /// # Errors
+    /// [`TimedOut`] when it was not done by then.
+    pub fn wait_for(self, limit: Duration) -> Result<F::Output, TimedOut> {
+        self.wait_until(clock::after(clock::now(), limit))
+    }
+
+    /// Waits on this thread, until this instant at most; then the operation is dropped.
+    ///
+    /// # Errors
+    /// [`TimedOut`] when it was not done by then.
+    pub fn wait_until(self, limit: Instant) -> Result<F::Output, TimedOut> {
+        park::wait_until(std::pin::pin!(self.future), limit).ok_or(TimedOut)
+    }
+}
+
+impl<F: Future> Future for Operation<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().future.poll(cx)
+    }
+}
+
+/// Gives a named future the three ways to wait on a plain thread. Where the wait has a limit, the operation is still
+/// there afterwards.
+macro_rules! waits_on_threads {
+    ($name:ident) => {
+        impl<T, R> $name<'_, T, R> {
+            /// Waits on this thread until it is done.
+            ///
+            /// It blocks the thread; in async code, await the operation instead.
+            pub fn wait(self) -> <Self as std::future::Future>::Output {
+                bookdrop_queue::park::wait(self)
+            }
+
+            /// Waits on this thread, at most so long. The operation is still there afterwards: wait on, or drop it.
+            ///
+            /// # Errors
+            /// [`TimedOut`](crate::TimedOut) when it was not done by then.
+            pub fn wait_for(
+                &mut self,
+                limit: std::time::Duration,
+            ) -> Result<<Self as std::future::Future>::Output, crate::TimedOut> {
+                self.wait_until(bookdrop_queue::clock::after(bookdrop_queue::clock::now(), limit))
+            }
+
+            /// Waits on this thread, until this instant at most. The operation is still there afterwards: wait on, or
+            /// drop it.
+            ///
+            /// # Errors
+            /// [`TimedOut`](crate::TimedOut) when it was not done by then.
+            pub fn wait_until(
+                &mut self,
+                limit: std::time::Instant,
+            ) -> Result<<Self as std::future::Future>::Output, crate::TimedOut> {
+                bookdrop_queue::park::wait_until(std::pin::Pin::new(self), limit).ok_or(crate::TimedOut)
+            }
+        }
+    };
+}
+pub(crate) use waits_on_threads;

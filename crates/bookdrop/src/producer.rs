@@ -1,0 +1,158 @@
+//! The producer: sends events and requests.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::driver::Driver;
+use crate::event::Event;
+use crate::memory::Memory;
+use crate::request::Request;
+use crate::send::{Send, SendBatch, TrySend};
+
+/// Sends events through one driver.
+///
+/// Producers are cheap to make and to clone. Dropping them closes nothing.
+///
+/// ```
+/// use std::time::Duration;
+/// use bookdrop::{Consumer, Driver, Event, Producer};
+///
+/// let library: Driver = Driver::memory(100);
+/// let a = Producer::new(&library);
+/// let mut b = Consumer::new(&library);
+///
+/// // Fire and forget:
+/// a.send(Event::new("S")).wait()?;
+///
+/// // With an answer, within two seconds:
+/// std::thread::spawn(move || {
+///     for _ in 0..2 {
+///         let book = b.receive().wait()?;
+///         match book.is_request() {
+///             true => drop(book.reply("as good as new".into()).wait()?),
+///             false => book.ack().wait()?,
+///         }
+///     }
+///     Ok::<(), bookdrop::Error>(())
+/// });
+/// let state = a.request(Event::new("S"), Duration::from_secs(2)).wait()?;
+/// assert_eq!(state, "as good as new");
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
+#[doc(alias = "NewProduce")]
+pub struct Producer<T = (), R = Value> {
+    memory: Arc<Memory<T, R>>,
+}
+
+impl<T, R> Producer<T, R> {
+    /// A producer for this driver.
+    #[doc(alias = "NewProduce")]
+    pub fn new(driver: &Driver<T, R>) -> Self {
+        Producer { memory: driver.memory.clone() }
+    }
+
+    /// Sends an event, and waits only while the queue is full (see [`OnFull`](crate::OnFull) for other answers to that).
+    ///
+    /// `Ok` means that the event is in the queue of every group. An event that was sent before with the same
+    /// [id](Event::with_id), within the window, is `Ok` too, and dropped.
+    ///
+    /// # Errors
+    /// `Closed`, `Invalid` (see [`limits`](crate::limits)) or, where the driver is told not to wait, `Full`. The error
+    /// gives the event back.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, the event was not sent and is dropped too; [`Send::into_event`] gives it back instead.
+    /// Waiting senders are let in in the order in which they came.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(100);
+    /// # futures_lite::future::block_on(async {
+    /// let a = Producer::new(&library);
+    /// a.send(Event::new("S").with_header("title", "hello world")).await?;
+    /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
+    /// ```
+    #[doc(alias = "Call")]
+    pub fn send(&self, event: Event<T>) -> Send<'_, T, R> {
+        Send::new(&self.memory, event)
+    }
+
+    /// Sends an event if there is room now.
+    ///
+    /// # Errors
+    /// `Full` in place of waiting; else as [`send`](Producer::send).
+    ///
+    /// # Cancel safety
+    /// It is ready at its first poll; dropped before that, the event was not sent.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
+    /// let library: Driver = Driver::memory(1);
+    /// let a = Producer::new(&library);
+    /// a.try_send(Event::new("first")).wait()?;
+    /// let error = a.try_send(Event::new("second")).wait().unwrap_err();
+    /// assert_eq!(error.kind(), &SendErrorKind::Full);
+    /// assert_eq!(error.into_event().name(), "second");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn try_send(&self, event: Event<T>) -> TrySend<'_, T, R> {
+        TrySend::new(&self.memory, event)
+    }
+
+    /// Sends events one after the other, and says how many: not all or nothing.
+    ///
+    /// # Errors
+    /// As [`send`](Producer::send), at the first event that fails; the error gives back that one and all behind it.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is ready, the first ones were sent and the rest is dropped; [`SendBatch::into_rest`] gives the
+    /// rest back instead.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer};
+    /// let library: Driver = Driver::memory(100);
+    /// let a = Producer::new(&library);
+    /// assert_eq!(a.send_batch((0..10).map(|n| Event::new("page").with_value("n", n))).wait()?, 10);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn send_batch(&self, events: impl IntoIterator<Item = Event<T>>) -> SendBatch<'_, T, R> {
+        SendBatch::new(&self.memory, events.into_iter().collect())
+    }
+
+    /// Sends an event to group "default" and waits for the reply, all in all at most so long.
+    ///
+    /// The time begins with the first poll and covers everything: waiting for room, standing in the queue, the work, the
+    /// reply. Overlong times mean about a hundred years.
+    ///
+    /// # Errors
+    /// Each way to end without a reply is told apart, see [`RequestErrorKind`](crate::RequestErrorKind): the work
+    /// `Failed`; the `Deadline` passed (a timeout of zero is never sent); there is `NoConsumer` of the default group, or
+    /// the last one left before the request was taken (see [`Request::wait_for_consumer`]); the driver was `Closed` before
+    /// it was taken; the queue was `Full` and is told not to wait; the event is `Invalid`. The error gives the event back
+    /// unless a consumer had it.
+    ///
+    /// # Cancel safety
+    /// Dropping it gives the request up: if it is still queued it leaves the queue at once and its work is never begun;
+    /// if somebody works on it, they [can see](crate::Delivery::cancelled) that nobody wants the answer any more.
+    #[doc(alias = "InitWaitEvent")]
+    #[doc(alias = "StartWaitEvent")]
+    pub fn request(&self, event: Event<T>, timeout: Duration) -> Request<'_, T, R> {
+        Request::new(&self.memory, event, timeout)
+    }
+}
+
+/// One more producer for the same driver.
+impl<T, R> Clone for Producer<T, R> {
+    fn clone(&self) -> Self {
+        Producer { memory: self.memory.clone() }
+    }
+}
+
+impl<T, R> fmt::Debug for Producer<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Producer").finish_non_exhaustive()
+    }
+}

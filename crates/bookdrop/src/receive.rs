@@ -1,0 +1,112 @@
+//! Receives under way.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::consumer::Consumer;
+use crate::delivery::Delivery;
+use crate::error::{ReceiveError, TryReceiveError};
+use crate::operation::waits_on_threads;
+
+/// The wait for an event; made by [`Consumer::receive`].
+#[must_use = "a receive does nothing unless it is awaited or waited for"]
+pub struct Receive<'a, T, R> {
+    consumer: &'a mut Consumer<T, R>,
+}
+
+waits_on_threads!(Receive);
+
+impl<'a, T, R> Receive<'a, T, R> {
+    pub(crate) fn new(consumer: &'a mut Consumer<T, R>) -> Self {
+        Receive { consumer }
+    }
+}
+
+impl<T, R> Future for Receive<'_, T, R> {
+    type Output = Result<Delivery<T, R>, ReceiveError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut found = None;
+        let poll = self.consumer.poll_receive(1, cx, &mut |delivery| found = Some(delivery));
+        poll.map(|result| result.and_then(|()| found.ok_or(ReceiveError::Closed)))
+    }
+}
+
+impl<T, R> Drop for Receive<'_, T, R> {
+    fn drop(&mut self) {
+        self.consumer.stop_waiting();
+    }
+}
+
+impl<T, R> fmt::Debug for Receive<'_, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receive").finish_non_exhaustive()
+    }
+}
+
+/// A look for an event; made by [`Consumer::try_receive`].
+#[must_use = "a receive does nothing unless it is awaited or waited for"]
+pub struct TryReceive<'a, T, R> {
+    consumer: &'a mut Consumer<T, R>,
+}
+
+waits_on_threads!(TryReceive);
+
+impl<'a, T, R> TryReceive<'a, T, R> {
+    pub(crate) fn new(consumer: &'a mut Consumer<T, R>) -> Self {
+        TryReceive { consumer }
+    }
+}
+
+impl<T, R> Future for TryReceive<'_, T, R> {
+    type Output = Result<Delivery<T, R>, TryReceiveError>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(self.consumer.receive_now()?.ok_or(TryReceiveError::Empty))
+    }
+}
+
+impl<T, R> fmt::Debug for TryReceive<'_, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TryReceive").finish_non_exhaustive()
+    }
+}
+
+/// The wait for some events; made by [`Consumer::receive_batch`].
+#[must_use = "a receive does nothing unless it is awaited or waited for"]
+pub struct ReceiveBatch<'a, T, R> {
+    consumer: &'a mut Consumer<T, R>,
+    max: usize,
+}
+
+waits_on_threads!(ReceiveBatch);
+
+impl<'a, T, R> ReceiveBatch<'a, T, R> {
+    pub(crate) fn new(consumer: &'a mut Consumer<T, R>, max: usize) -> Self {
+        ReceiveBatch { consumer, max: max.max(1) }
+    }
+}
+
+impl<T, R> Future for ReceiveBatch<'_, T, R> {
+    type Output = Result<Vec<Delivery<T, R>>, ReceiveError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let (max, mut found) = (self.max, Vec::new());
+        let poll = self.consumer.poll_receive(max, cx, &mut |delivery| found.push(delivery));
+        poll.map(|result| result.map(|()| found))
+    }
+}
+
+impl<T, R> Drop for ReceiveBatch<'_, T, R> {
+    fn drop(&mut self) {
+        self.consumer.stop_waiting();
+    }
+}
+
+impl<T, R> fmt::Debug for ReceiveBatch<'_, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceiveBatch").field("max", &self.max).finish_non_exhaustive()
+    }
+}

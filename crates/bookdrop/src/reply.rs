@@ -1,0 +1,186 @@
+//! Answers: what becomes of them, and a reply that is owed.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bookdrop_queue::Ticket;
+
+use crate::failure::Failure;
+use crate::memory::{Memory, Outcome, Requester, unanswered};
+use crate::operation::Operation;
+
+/// What became of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// It reached the requester.
+    Sent,
+    /// The requester had given up, or had an answer already.
+    NotWanted,
+}
+
+/// A reply that is owed to a requester; made by [`Delivery::into_parts`](crate::Delivery::into_parts).
+///
+/// Dropped unused, the request fails at once, with the code `bookdrop.unanswered`.
+///
+/// ```
+/// use std::time::Duration;
+/// use bookdrop::{Consumer, Driver, Event, Producer};
+///
+/// # futures_lite::future::block_on(async {
+/// let library = Driver::<String, usize>::memory(10);
+/// let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+/// let consumer = async {
+///     let (event, reply) = b.receive().await?.into_parts().await?;
+///     let text: String = event.into_body(); // it is ours
+///     reply.send(text.len()).await;
+///     Ok::<(), bookdrop::Error>(())
+/// };
+/// # let request = a.request(Event::new("S").with_body("hello".to_owned()), Duration::from_secs(2));
+/// # let (length, served) = futures_lite::future::zip(request, consumer).await;
+/// # served.unwrap();
+/// assert_eq!(length.unwrap(), 5);
+/// # });
+/// ```
+#[must_use = "a reply that is dropped fails the request"]
+pub struct Reply<R> {
+    owed_to: Option<Box<dyn Answerable<R> + Send + Sync>>,
+}
+
+/// A requester, whatever the body of its event is.
+trait Answerable<R> {
+    fn answer(&self, answer: Result<R, Failure>) -> Answer;
+    fn leave_unanswered(&self);
+    fn watched(&self) -> &(dyn Watched + Sync);
+}
+
+struct Owed<T, R> {
+    requester: Arc<Requester<T, R>>,
+    memory: Arc<Memory<T, R>>,
+}
+
+impl<T: Send, R: Send> Answerable<R> for Owed<T, R> {
+    fn answer(&self, answer: Result<R, Failure>) -> Answer {
+        let outcome = answer.map_or_else(Outcome::Failed, Outcome::Replied);
+        self.requester.answer(&self.memory, None, outcome)
+    }
+
+    fn leave_unanswered(&self) {
+        self.requester.end(unanswered());
+    }
+
+    fn watched(&self) -> &(dyn Watched + Sync) {
+        &*self.requester
+    }
+}
+
+impl<R> Reply<R> {
+    pub(crate) fn new<T>(requester: Arc<Requester<T, R>>, memory: Arc<Memory<T, R>>) -> Self
+    where
+        T: Send + 'static,
+        R: Send + 'static,
+    {
+        Reply { owed_to: Some(Box::new(Owed { requester, memory })) }
+    }
+
+    /// Answers.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll. Dropped before that, the reply was dropped unused.
+    pub fn send(self, reply: R) -> Operation<impl Future<Output = Answer> + use<R>> {
+        Operation::new(async move { self.answer(Ok(reply)) })
+    }
+
+    /// Answers with a failure.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll. Dropped before that, the reply was dropped unused.
+    pub fn fail(self, failure: impl Into<Failure>) -> Operation<impl Future<Output = Answer>> {
+        let failure = failure.into();
+        Operation::new(async move { self.answer(Err(failure)) })
+    }
+
+    /// Whether the requester gave up.
+    pub fn is_cancelled(&self) -> bool {
+        self.owed_to().watched().is_unwanted()
+    }
+
+    /// Waits until the requester gives up.
+    pub fn cancelled(&self) -> Operation<impl Future<Output = ()>> {
+        Operation::new(Unwanted::new(Some(self.owed_to().watched())))
+    }
+
+    fn answer(mut self, answer: Result<R, Failure>) -> Answer {
+        self.owed_to.take().map_or(Answer::NotWanted, |owed_to| owed_to.answer(answer))
+    }
+
+    fn owed_to(&self) -> &(dyn Answerable<R> + Send + Sync) {
+        &**self.owed_to.as_ref().expect("a reply that was sent is gone")
+    }
+}
+
+impl<R> Drop for Reply<R> {
+    fn drop(&mut self) {
+        if let Some(owed_to) = self.owed_to.take() {
+            owed_to.leave_unanswered();
+        }
+    }
+}
+
+impl<R> fmt::Debug for Reply<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").finish_non_exhaustive()
+    }
+}
+
+/// What can be asked whether its answer is still wanted.
+pub(crate) trait Watched {
+    fn is_unwanted(&self) -> bool;
+    fn poll_unwanted(&self, watching: &mut Option<Ticket>, cx: &mut Context<'_>) -> Poll<()>;
+    fn stop_watching(&self, watching: &mut Option<Ticket>);
+}
+
+impl<T, R> Watched for Requester<T, R> {
+    fn is_unwanted(&self) -> bool {
+        !self.slot.is_awaited()
+    }
+
+    fn poll_unwanted(&self, watching: &mut Option<Ticket>, cx: &mut Context<'_>) -> Poll<()> {
+        self.slot.poll_unwanted(watching, cx)
+    }
+
+    fn stop_watching(&self, watching: &mut Option<Ticket>) {
+        self.slot.stop_watching(watching);
+    }
+}
+
+/// Waits until an answer is unwanted; for ever where nobody asked for one.
+pub(crate) struct Unwanted<'a, W: Watched + ?Sized> {
+    watched: Option<&'a W>,
+    watching: Option<Ticket>,
+}
+
+impl<'a, W: Watched + ?Sized> Unwanted<'a, W> {
+    pub(crate) fn new(watched: Option<&'a W>) -> Self {
+        Unwanted { watched, watching: None }
+    }
+}
+
+impl<W: Watched + ?Sized> Future for Unwanted<'_, W> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        this.watched.map_or(Poll::Pending, |watched| watched.poll_unwanted(&mut this.watching, cx))
+    }
+}
+
+impl<W: Watched + ?Sized> Drop for Unwanted<'_, W> {
+    fn drop(&mut self) {
+        if let Some(watched) = self.watched {
+            watched.stop_watching(&mut self.watching);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Sends under way.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bookdrop_queue::{Refusal, Refused, Sending};
+
+use crate::error::{SendBatchError, SendError, SendErrorKind};
+use crate::event::Event;
+use crate::memory::{Memory, Stored};
+use crate::operation::waits_on_threads;
+
+/// An event on its way into the queue; made by [`Producer::send`](crate::Producer::send).
+#[must_use = "a send does nothing unless it is awaited or waited for"]
+pub struct Send<'a, T, R> {
+    memory: &'a Memory<T, R>,
+    stage: Stage<T, R>,
+}
+
+enum Stage<T, R> {
+    New(Event<T>),
+    UnderWay(Sending<Stored<T, R>>),
+    Ended,
+}
+
+// Nothing in it is pinned: the event is moved into the queue.
+impl<T, R> Unpin for Send<'_, T, R> {}
+
+waits_on_threads!(Send);
+
+impl<'a, T, R> Send<'a, T, R> {
+    pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>) -> Self {
+        Send { memory, stage: Stage::New(event) }
+    }
+
+    /// Gives the send up and takes the event back; `None` if it was sent (or given back) already.
+    pub fn into_event(mut self) -> Option<Event<T>> {
+        self.give_up()
+    }
+
+    fn give_up(&mut self) -> Option<Event<T>> {
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::New(event) => Some(event),
+            Stage::UnderWay(mut sending) => Some(self.memory.queue.cancel_send(&mut sending)?.event),
+            Stage::Ended => None,
+        }
+    }
+}
+
+impl<T, R> Future for Send<'_, T, R> {
+    type Output = Result<(), SendError<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut sending = match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::New(event) => match begin(event) {
+                Ok(sending) => sending,
+                Err(error) => return Poll::Ready(Err(error)),
+            },
+            Stage::UnderWay(sending) => sending,
+            Stage::Ended => panic!("`Send` was polled after it had ended"),
+        };
+        let poll = self.memory.queue.poll_send(&mut sending, cx);
+        if poll.is_pending() {
+            self.stage = Stage::UnderWay(sending);
+        }
+        poll.map(|result| result.map_err(refused))
+    }
+}
+
+impl<T, R> Drop for Send<'_, T, R> {
+    fn drop(&mut self) {
+        drop(self.give_up());
+    }
+}
+
+fn begin<T, R>(event: Event<T>) -> Result<Sending<Stored<T, R>>, SendError<T>> {
+    match event.validate() {
+        Err(invalid) => Err(SendError::new(SendErrorKind::Invalid(invalid), event)),
+        Ok(()) => {
+            let (stored, due) = Stored::one_way(event);
+            Ok(Sending::new(stored, due))
+        }
+    }
+}
+
+fn refused<T, R>(refused: Refused<Stored<T, R>>) -> SendError<T> {
+    let kind = match refused.why {
+        Refusal::Full => SendErrorKind::Full,
+        Refusal::Closed | Refusal::NoConsumer => SendErrorKind::Closed,
+    };
+    SendError::new(kind, refused.item.event)
+}
+
+impl<T, R> fmt::Debug for Send<'_, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Send").finish_non_exhaustive()
+    }
+}
+
+/// An event that is sent now or not at all; made by [`Producer::try_send`](crate::Producer::try_send).
+#[must_use = "a send does nothing unless it is awaited or waited for"]
+pub struct TrySend<'a, T, R> {
+    memory: &'a Memory<T, R>,
+    event: Option<Event<T>>,
+}
+
+impl<T, R> Unpin for TrySend<'_, T, R> {}
+
+waits_on_threads!(TrySend);
+
+impl<'a, T, R> TrySend<'a, T, R> {
+    pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>) -> Self {
+        TrySend { memory, event: Some(event) }
+    }
+}
+
+impl<T, R> Future for TrySend<'_, T, R> {
+    type Output = Result<(), SendError<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        let event = self.event.take().expect("`TrySend` was polled after it had ended");
+        if let Err(invalid) = event.validate() {
+            return Poll::Ready(Err(SendError::new(SendErrorKind::Invalid(invalid), event)));
+        }
+        let (stored, due) = Stored::one_way(event);
+        Poll::Ready(self.memory.queue.try_send(stored, due).map_err(refused))
+    }
+}
+
+impl<T, R> fmt::Debug for TrySend<'_, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrySend").finish_non_exhaustive()
+    }
+}
+
+/// Events on their way into the queue; made by [`Producer::send_batch`](crate::Producer::send_batch).
+#[must_use = "a send does nothing unless it is awaited or waited for"]
+pub struct SendBatch<'a, T, R> {
+    memory: &'a Memory<T, R>,
+    first: Option<Send<'a, T, R>>,
+    rest: VecDeque<Event<T>>,
+    sent: usize,
+}
+
+impl<T, R> Unpin for SendBatch<'_, T, R> {}
+
+waits_on_threads!(SendBatch);
+
+impl<'a, T, R> SendBatch<'a, T, R> {
+    pub(crate) fn new(memory: &'a Memory<T, R>, events: VecDeque<Event<T>>) -> Self {
+        SendBatch { memory, first: None, rest: events, sent: 0 }
+    }
+
+    /// Gives the rest up and takes it back, in order.
+    pub fn into_rest(mut self) -> Vec<Event<T>> {
+        let first = self.first.take().and_then(Send::into_event);
+        first.into_iter().chain(std::mem::take(&mut self.rest)).collect()
+    }
+}
+
+impl<T, R> Future for SendBatch<'_, T, R> {
+    type Output = Result<usize, SendBatchError<T>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        loop {
+            if self.first.is_none() {
+                let memory = self.memory;
+                self.first = self.rest.pop_front().map(|event| Send::new(memory, event));
+            }
+            let Some(first) = &mut self.first else { return Poll::Ready(Ok(self.sent)) };
+            let result = ready!(Pin::new(first).poll(cx));
+            self.first = None;
+            match result {
+                Ok(()) => self.sent += 1,
+                Err(error) => {
+                    let (kind, event) = error.into_parts();
+                    let rest = std::iter::once(event).chain(std::mem::take(&mut self.rest)).collect();
+                    return Poll::Ready(Err(SendBatchError::new(kind, self.sent, rest)));
+                }
+            }
+        }
+    }
+}
+
+impl<T, R> fmt::Debug for SendBatch<'_, T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendBatch").field("sent", &self.sent).finish_non_exhaustive()
+    }
+}
