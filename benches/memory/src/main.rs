@@ -1,1 +1,45 @@
-fn main() {}
+//! Measures bookdrop's memory driver beside other channels, all in one process and in alternating rounds.
+//!
+//! Everyone makes the same events, moves as many of them on the same executor, and reads all of each; every round
+//! proves that exactly the events arrived that were sent, or panics. `--help` names the options.
+
+mod alloc;
+mod busy;
+mod clock;
+mod contenders;
+mod kind;
+mod options;
+mod pin;
+mod queue;
+mod report;
+mod rounds;
+mod runtime;
+mod stats;
+mod tally;
+mod watchdog;
+mod workloads;
+
+use crate::busy::Busy;
+use crate::options::Options;
+use crate::report::Report;
+use crate::watchdog::Watchdog;
+
+fn main() {
+    let options = Options::from_command_line();
+    let watchdog = Watchdog::start();
+    if options.pinned {
+        pin::switch_on();
+    }
+    let all = contenders::catalogue();
+    let rows = workloads::rows(&all, &options);
+    if options.list {
+        rows.iter().for_each(|row| println!("{}", row.path()));
+        return;
+    }
+    let _busy = options.busy.then(Busy::start);
+    let mut report = Report::new(&options);
+    for row in &rows {
+        report.row(&rounds::measure(row, options.rounds, &watchdog));
+    }
+    report.end();
+}

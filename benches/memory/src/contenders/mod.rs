@@ -1,0 +1,170 @@
+//! Who takes part. A new peer is one file with an `enter` function, and one line in [`catalogue`].
+
+mod async_channel;
+mod crossfire;
+mod kanal;
+mod per_group;
+mod std_mpsc;
+mod tokio;
+
+use std::marker::PhantomData;
+
+use crate::kind::{Bare, Ev, EvBody, Plain};
+use crate::queue::{AsyncFan, AsyncQueue, AsyncService, BlockingQueue, BlockingService, Shape};
+use crate::workloads::{
+    AnyAsyncFan, AnyAsyncQueue, AnyAsyncService, AnyBlockingQueue, AnyBlockingService,
+};
+
+/// What a contender is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Ourselves.
+    Ours,
+    /// Does the same work; the best of these is what our ratio is taken against.
+    Peer,
+    /// Does less or other work; shown beside, never the measure.
+    Control,
+}
+
+impl Role {
+    /// The name in machine-readable lines.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Peer => "peer",
+            Self::Control => "control",
+        }
+    }
+}
+
+/// Someone who takes part in one kind of workload.
+pub(crate) struct Contender<Does: ?Sized> {
+    /// The name in tables.
+    pub name: &'static str,
+    /// What it is to us.
+    pub role: Role,
+    /// Whether it can serve so many producers and consumers.
+    pub fits: fn(&Shape) -> bool,
+    /// What it does.
+    pub does: Box<Does>,
+}
+
+/// Everyone, by what they do.
+#[derive(Default)]
+pub(crate) struct Catalogue {
+    /// One way between tasks.
+    pub(crate) async_queues: Vec<Contender<dyn AnyAsyncQueue>>,
+    /// One way from one task to groups.
+    pub(crate) async_fans: Vec<Contender<dyn AnyAsyncFan>>,
+    /// Requests between tasks.
+    pub(crate) async_services: Vec<Contender<dyn AnyAsyncService>>,
+    /// One way between threads.
+    pub blocking_queues: Vec<Contender<dyn AnyBlockingQueue>>,
+    /// Requests between threads.
+    pub blocking_services: Vec<Contender<dyn AnyBlockingService>>,
+}
+
+/// Everyone who takes part.
+pub(crate) fn catalogue() -> Catalogue {
+    let mut all = Catalogue::default();
+    tokio::enter(&mut all);
+    kanal::enter(&mut all);
+    crossfire::enter(&mut all);
+    async_channel::enter(&mut all);
+    std_mpsc::enter(&mut all);
+    all
+}
+
+/// Fits any number of producers and consumers.
+pub(crate) fn any(_: &Shape) -> bool {
+    true
+}
+
+/// Fits any number of producers to one consumer.
+pub(crate) fn one_consumer(shape: &Shape) -> bool {
+    shape.consumers == 1
+}
+
+/// `Q` in the one-way rows between tasks.
+pub(crate) fn async_queue<Q>(
+    name: &'static str,
+    role: Role,
+    fits: fn(&Shape) -> bool,
+) -> Contender<dyn AnyAsyncQueue>
+where
+    Q: AsyncQueue<Ev> + AsyncQueue<EvBody> + AsyncQueue<Plain> + AsyncQueue<Bare>,
+{
+    Contender {
+        name,
+        role,
+        fits,
+        does: Box::new(PhantomData::<Q>),
+    }
+}
+
+/// `Q` in the fan-out rows.
+pub(crate) fn async_fan<Q>(name: &'static str, role: Role) -> Contender<dyn AnyAsyncFan>
+where
+    Q: AsyncFan<Ev> + AsyncFan<EvBody> + AsyncFan<Plain> + AsyncFan<Bare>,
+{
+    Contender {
+        name,
+        role,
+        fits: any,
+        does: Box::new(PhantomData::<Q>),
+    }
+}
+
+/// `Q` in the request rows between tasks.
+pub(crate) fn async_service<Q>(
+    name: &'static str,
+    role: Role,
+    fits: fn(&Shape) -> bool,
+) -> Contender<dyn AnyAsyncService>
+where
+    Q: AsyncService<Ev> + AsyncService<EvBody> + AsyncService<Plain> + AsyncService<Bare>,
+{
+    Contender {
+        name,
+        role,
+        fits,
+        does: Box::new(PhantomData::<Q>),
+    }
+}
+
+/// `Q` in the one-way rows between threads.
+pub(crate) fn blocking_queue<Q>(
+    name: &'static str,
+    role: Role,
+    fits: fn(&Shape) -> bool,
+) -> Contender<dyn AnyBlockingQueue>
+where
+    Q: BlockingQueue<Ev> + BlockingQueue<EvBody> + BlockingQueue<Plain> + BlockingQueue<Bare>,
+{
+    Contender {
+        name,
+        role,
+        fits,
+        does: Box::new(PhantomData::<Q>),
+    }
+}
+
+/// `Q` in the request rows between threads.
+pub(crate) fn blocking_service<Q>(
+    name: &'static str,
+    role: Role,
+    fits: fn(&Shape) -> bool,
+) -> Contender<dyn AnyBlockingService>
+where
+    Q: BlockingService<Ev>
+        + BlockingService<EvBody>
+        + BlockingService<Plain>
+        + BlockingService<Bare>,
+{
+    Contender {
+        name,
+        role,
+        fits,
+        does: Box::new(PhantomData::<Q>),
+    }
+}

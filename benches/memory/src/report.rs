@@ -1,0 +1,295 @@
+//! Tables for people, lines for machines.
+
+use std::fs::File;
+use std::io::Write;
+
+use serde_json::json;
+
+use crate::alloc;
+use crate::clock::Round;
+use crate::contenders::Role;
+use crate::options::Options;
+use crate::pin;
+use crate::rounds::{Measured, Measurement, TIE};
+use crate::stats::{Spread, geometric_mean};
+use crate::workloads::COST;
+
+/// Prints what was measured, group by group.
+pub(crate) struct Report {
+    conditions: String,
+    options: Options,
+    json: Option<File>,
+    group: &'static str,
+    lines: Vec<String>,
+    ours: Vec<Line>,
+}
+
+/// One of our figures, for the summary of a group.
+struct Line {
+    contender: &'static str,
+    kind: &'static str,
+    row: String,
+    speed: f64,
+}
+
+impl Report {
+    /// Starts a report and says under which conditions.
+    pub(crate) fn new(options: &Options) -> Self {
+        let conditions = conditions(options);
+        println!("{conditions}");
+        println!(
+            "ns per event: median, min..max; \"speed\" is against the best peer of the row, round by round."
+        );
+        if options.quick {
+            println!("QUICK: a smoke run, its figures mean nothing.");
+        }
+        let json = options
+            .json
+            .as_ref()
+            .map(|path| File::create(path).expect("the file for --json can be written"));
+        Self {
+            conditions,
+            options: options.clone(),
+            json,
+            group: "",
+            lines: Vec::new(),
+            ours: Vec::new(),
+        }
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, measured: &Measured<'_>) {
+        if measured.row.group != self.group {
+            self.end_group();
+            self.group = measured.row.group;
+            println!("\n== {} ({})", self.group, self.conditions);
+        }
+        let executor = measured
+            .row
+            .executor
+            .map_or("threads", |executor| executor.name());
+        println!(
+            "\n{}, {}, {executor}, {} a round",
+            measured.row.name,
+            measured.row.kind.name(),
+            measured.row.events
+        );
+        for result in &measured.results {
+            println!("{}", self.line(result));
+            self.lines.push(self.machine_line(measured, result));
+            self.note_ours(measured, result);
+        }
+    }
+
+    /// Ends the last group.
+    pub(crate) fn end(mut self) {
+        self.end_group();
+    }
+
+    fn line(&self, result: &Measurement<'_>) -> String {
+        let wall = result.wall();
+        let name = result.cell.contender;
+        let spread = format!("{:.1}..{:.1}", wall.min, wall.max);
+        let mut line = format!(
+            "  {name:<26} {:>9.1} {spread:>20}  cpu {:>8}  {}",
+            wall.median,
+            self.cpu(result),
+            verdict(result)
+        );
+        if let Some(heap) = heap(result) {
+            line += &format!(
+                "\n{:29}{:.4} allocations, {:.1} bytes per event; the heap grew by {} bytes",
+                "", heap.calls, heap.bytes, heap.grown
+            );
+        }
+        line
+    }
+
+    /// The two busy threads would be counted too.
+    fn cpu(&self, result: &Measurement<'_>) -> String {
+        if self.options.busy {
+            "-".to_owned()
+        } else {
+            format!("{:.1}", result.cpu().median)
+        }
+    }
+
+    fn machine_line(&self, measured: &Measured<'_>, result: &Measurement<'_>) -> String {
+        let heap = heap(result);
+        json!({
+            "group": measured.row.group,
+            "row": measured.row.name,
+            "kind": measured.row.kind.name(),
+            "executor": measured.row.executor.map(|executor| executor.name()),
+            "contender": result.cell.contender,
+            "role": result.cell.role.name(),
+            "best_peer": result.best,
+            "pinned": self.options.pinned,
+            "busy": self.options.busy,
+            "quick": self.options.quick,
+            "allocator": alloc::NAME,
+            "cores": pin::cores().len(),
+            "events": measured.row.events,
+            "rounds": result.rounds.len(),
+            "ns": spread(&result.wall()),
+            "cpu_ns": (!self.options.busy).then(|| spread(&result.cpu())),
+            "speed": result.speed.as_ref().map(spread),
+            "allocations": heap.as_ref().map(|heap| heap.calls),
+            "bytes": heap.as_ref().map(|heap| heap.bytes),
+            "heap_growth": heap.as_ref().map(|heap| heap.grown),
+        })
+        .to_string()
+    }
+
+    fn note_ours(&mut self, measured: &Measured<'_>, result: &Measurement<'_>) {
+        if let (Role::Ours, Some(speed)) = (result.cell.role, &result.speed) {
+            let executor = measured
+                .row
+                .executor
+                .map_or(String::new(), |executor| format!(", {}", executor.name()));
+            self.ours.push(Line {
+                contender: result.cell.contender,
+                kind: measured.row.kind.name(),
+                row: format!("{}{executor}", measured.row.name),
+                speed: speed.median,
+            });
+        }
+    }
+
+    fn end_group(&mut self) {
+        if self.group != COST {
+            self.summary();
+        }
+        self.ours.clear();
+        for line in self.lines.drain(..) {
+            match &mut self.json {
+                Some(file) => writeln!(file, "{line}").expect("the file for --json can be written"),
+                None => println!("{line}"),
+            }
+        }
+    }
+
+    /// Our speed over all rows of the group, for each kind of event.
+    fn summary(&self) {
+        let mut seen = Vec::new();
+        for Line {
+            contender, kind, ..
+        } in &self.ours
+        {
+            if seen.contains(&(contender, kind)) {
+                continue;
+            }
+            seen.push((contender, kind));
+            let rows: Vec<&Line> = self
+                .ours
+                .iter()
+                .filter(|line| (&line.contender, &line.kind) == (contender, kind))
+                .collect();
+            let speeds: Vec<f64> = rows.iter().map(|line| line.speed).collect();
+            let worst = rows
+                .iter()
+                .min_by(|a, b| a.speed.total_cmp(&b.speed))
+                .expect("this row at least");
+            let mean = geometric_mean(&speeds);
+            println!(
+                "\n{contender}, {kind}: {mean:.2}x the best peer in the geometric mean of {} rows, least {:.2}x ({})",
+                rows.len(),
+                worst.speed,
+                worst.row
+            );
+        }
+        println!();
+    }
+}
+
+fn conditions(options: &Options) -> String {
+    let pinned = if options.pinned {
+        "pinned"
+    } else {
+        "not pinned"
+    };
+    let busy = if options.busy {
+        "two busy threads beside"
+    } else {
+        "nothing of ours beside"
+    };
+    format!(
+        "{}, {pinned}, {busy}, {} cores, {} rounds",
+        alloc::NAME,
+        pin::cores().len(),
+        options.rounds
+    )
+}
+
+fn verdict(result: &Measurement<'_>) -> String {
+    let Some(speed) = &result.speed else {
+        return String::new();
+    };
+    let tie = if speed.median < TIE && speed.median > 1.0 / TIE {
+        ", a tie"
+    } else {
+        ""
+    };
+    let role = if result.cell.role == Role::Control {
+        " (control)"
+    } else {
+        ""
+    };
+    if result.best {
+        "best peer".to_owned()
+    } else {
+        format!(
+            "{:.2}x [{:.2}..{:.2}]{tie}{role}",
+            speed.median, speed.q1, speed.q3
+        )
+    }
+}
+
+/// What an event asks of the allocator: the median round, and of the growth the least, since a table that grows once
+/// by chance in one round is not a leak.
+struct HeapPerEvent {
+    calls: f64,
+    bytes: f64,
+    grown: i64,
+}
+
+fn heap(result: &Measurement<'_>) -> Option<HeapPerEvent> {
+    let counted: Vec<(f64, alloc::Heap)> = result.rounds.iter().filter_map(per_round).collect();
+    let grown = counted.iter().map(|(_, heap)| heap.grown).min()?;
+    let calls = Spread::of(
+        counted
+            .iter()
+            .map(|(events, heap)| heap.calls as f64 / events),
+    )
+    .median;
+    let bytes = Spread::of(
+        counted
+            .iter()
+            .map(|(events, heap)| heap.bytes as f64 / events),
+    )
+    .median;
+    Some(HeapPerEvent {
+        calls,
+        bytes,
+        grown,
+    })
+}
+
+fn per_round(round: &Round) -> Option<(f64, alloc::Heap)> {
+    round.heap.map(|heap| (round.events as f64, heap))
+}
+
+fn spread(spread: &Spread) -> serde_json::Value {
+    let Spread {
+        min,
+        q1,
+        median,
+        q3,
+        max,
+    } = *spread;
+    json!({ "min": round(min), "q1": round(q1), "median": round(median), "q3": round(q3), "max": round(max) })
+}
+
+fn round(figure: f64) -> f64 {
+    (figure * 1000.0).round() / 1000.0
+}

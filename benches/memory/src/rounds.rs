@@ -1,0 +1,119 @@
+//! Runs a row: all its contenders in turn, round after round.
+
+use std::io::{IsTerminal, Write};
+
+use crate::clock::Round;
+use crate::contenders::Role;
+use crate::stats::Spread;
+use crate::watchdog::Watchdog;
+use crate::workloads::{Cell, Row};
+
+/// Faster by less than this is a tie.
+pub(crate) const TIE: f64 = 1.3;
+
+/// A row that was run.
+pub(crate) struct Measured<'a> {
+    /// What was run.
+    pub row: &'a Row<'a>,
+    /// What each contender took.
+    pub results: Vec<Measurement<'a>>,
+}
+
+/// What one contender took in one row.
+pub(crate) struct Measurement<'a> {
+    /// Who.
+    pub cell: &'a Cell<'a>,
+    /// Its rounds, in order.
+    pub rounds: Vec<Round>,
+    /// How many times as fast as the best peer, round by round; none if there is no peer in the row.
+    pub speed: Option<Spread>,
+    /// Whether it is the best peer.
+    pub best: bool,
+}
+
+impl Measurement<'_> {
+    /// Nanoseconds on the wall per event.
+    pub(crate) fn wall(&self) -> Spread {
+        Spread::of(self.rounds.iter().map(Round::wall_per_event))
+    }
+
+    /// Nanoseconds of CPU time per event.
+    pub(crate) fn cpu(&self) -> Spread {
+        Spread::of(self.rounds.iter().map(Round::cpu_per_event))
+    }
+}
+
+/// Runs so many rounds, and one before them that is not counted. In each round every contender has its turn, and a
+/// different one begins, so that a drift of the machine meets all of them alike.
+pub(crate) fn measure<'a>(row: &'a Row<'a>, rounds: usize, watchdog: &Watchdog) -> Measured<'a> {
+    let runtime = row.executor.map(|executor| executor.start());
+    let count = row.cells.len();
+    let mut taken: Vec<Vec<Round>> = row
+        .cells
+        .iter()
+        .map(|_| Vec::with_capacity(rounds))
+        .collect();
+    for round in 0..=rounds {
+        for index in (0..count).map(|turn| (turn + round) % count) {
+            let cell = &row.cells[index];
+            watchdog.round(format!("{}, {}", row.path(), cell.contender));
+            let took = (cell.run)(runtime.as_ref());
+            if round > 0 {
+                taken[index].push(took);
+            }
+        }
+        progress(&format!("{} {round}/{rounds}", row.path()));
+    }
+    progress("");
+    let results = row
+        .cells
+        .iter()
+        .zip(taken)
+        .map(|(cell, rounds)| Measurement {
+            cell,
+            rounds,
+            speed: None,
+            best: false,
+        });
+    let mut measured = Measured {
+        row,
+        results: results.collect(),
+    };
+    compare(&mut measured.results);
+    measured
+}
+
+/// Shows a line of progress in place of the one before, where somebody looks.
+fn progress(line: &str) {
+    let mut out = std::io::stderr();
+    if out.is_terminal() {
+        let _ = write!(out, "\r\x1b[K{line}").and_then(|()| out.flush());
+    }
+}
+
+/// Finds the best peer, and everyone's speed against it in the same rounds.
+fn compare(results: &mut [Measurement<'_>]) {
+    let peers = (0..results.len()).filter(|&index| results[index].cell.role == Role::Peer);
+    let Some(best) = peers.min_by(|&a, &b| {
+        results[a]
+            .wall()
+            .median
+            .total_cmp(&results[b].wall().median)
+    }) else {
+        return;
+    };
+    results[best].best = true;
+    let measure: Vec<f64> = results[best]
+        .rounds
+        .iter()
+        .map(Round::wall_per_event)
+        .collect();
+    for result in results {
+        let speeds = result
+            .rounds
+            .iter()
+            .zip(&measure)
+            .map(|(round, peer)| peer / round.wall_per_event());
+        result.speed = Some(Spread::of(speeds));
+    }
+}

@@ -1,0 +1,47 @@
+//! Medians and spreads.
+
+/// The middle and the spread of some figures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    /// The least.
+    pub min: f64,
+    /// A quarter is below.
+    pub q1: f64,
+    /// Half is below.
+    pub median: f64,
+    /// Three quarters are below.
+    pub q3: f64,
+    /// The greatest.
+    pub max: f64,
+}
+
+impl Spread {
+    /// Of these, which must not be none.
+    pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Self {
+        let mut sorted: Vec<f64> = figures.into_iter().collect();
+        sorted.sort_by(f64::total_cmp);
+        let at = |part: f64| quantile(&sorted, part);
+        Self {
+            min: at(0.0),
+            q1: at(0.25),
+            median: at(0.5),
+            q3: at(0.75),
+            max: at(1.0),
+        }
+    }
+}
+
+fn quantile(sorted: &[f64], part: f64) -> f64 {
+    let place = part * (sorted.len() - 1) as f64;
+    let (below, above) = (
+        sorted[place.floor() as usize],
+        sorted[place.ceil() as usize],
+    );
+    below + (above - below) * place.fract()
+}
+
+/// The geometric mean of these; none gives 1.
+pub(crate) fn geometric_mean(figures: &[f64]) -> f64 {
+    let logarithms: f64 = figures.iter().map(|figure| figure.ln()).sum();
+    (logarithms / figures.len().max(1) as f64).exp()
+}

@@ -1,0 +1,156 @@
+//! What an event costs in the steady state: calls of the allocator, bytes asked for, what the heap grows by, CPU time.
+//!
+//! A queue is opened once and works three times: to warm up, against the clock, and with the allocator counted. Of
+//! the counted calls about five a run are the executor's, for the tasks.
+
+use std::ops::Range;
+
+use tokio::runtime::Runtime;
+
+use super::one_way::shares;
+use super::request::{ask, serve_some};
+use super::{DEADLINE, Row, cells};
+use crate::alloc;
+use crate::clock::{Clock, Round};
+use crate::contenders::Catalogue;
+use crate::kind::Which;
+use crate::options::Options;
+use crate::queue::{AsyncQueue, AsyncRx, AsyncService, AsyncTx, Shape};
+use crate::runtime::Executor;
+use crate::tally::Tally;
+
+/// The table with columns of its own.
+pub(crate) const GROUP: &str = "cost per event";
+const EVENTS: u64 = 500_000;
+const CAPACITY: usize = 100;
+
+/// The rows of this workload.
+pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row<'a>>) {
+    let events = options.scaled(EVENTS);
+    let executor = Some(Executor::TwoWorkers);
+    for kind in [Which::Ev, Which::EvBody, Which::Plain, Which::Bare] {
+        let shape = Shape {
+            producers: 1,
+            consumers: 1,
+            capacity: CAPACITY,
+        };
+        let cells = cells(&all.async_queues, options, shape, |queue| {
+            move |runtime: Option<&Runtime>| {
+                queue.cost(runtime.expect("an async row"), kind, shape, events)
+            }
+        });
+        rows.push(Row {
+            group: GROUP,
+            name: format!("one way {}", shape.name()),
+            kind,
+            executor,
+            events,
+            cells,
+        });
+    }
+    for kind in [Which::Ev, Which::Plain, Which::Bare] {
+        for producers in [1, 64] {
+            let shape = Shape {
+                producers,
+                consumers: 1,
+                capacity: CAPACITY,
+            };
+            let cells = cells(&all.async_services, options, shape, |service| {
+                move |runtime: Option<&Runtime>| {
+                    service.cost(runtime.expect("an async row"), kind, shape, events)
+                }
+            });
+            rows.push(Row {
+                group: GROUP,
+                name: format!("{producers} requesters"),
+                kind,
+                executor,
+                events,
+                cells,
+            });
+        }
+    }
+}
+
+/// One round of one-way events from one producer to one consumer.
+pub(crate) fn one_way<K: 'static, Q: AsyncQueue<K>>(
+    runtime: &Runtime,
+    shape: Shape,
+    events: u64,
+) -> Round {
+    runtime.block_on(async {
+        let mut ends = Q::open(shape);
+        let pair = (ends.producers.remove(0), ends.consumers.remove(0));
+        let pair = stream(pair, events).await;
+        let clock = Clock::start();
+        let pair = stream(pair, events).await;
+        let mut round = clock.stop(events);
+        alloc::start();
+        let pair = stream(pair, events).await;
+        round.heap = Some(alloc::stop());
+        drop(pair);
+        round
+    })
+}
+
+async fn stream<Tx: AsyncTx, Rx: AsyncRx>((tx, rx): (Tx, Rx), events: u64) -> (Tx, Rx) {
+    let consumer = tokio::spawn(consume_some(rx, events));
+    let tx = tokio::spawn(produce_some(tx, 0..events))
+        .await
+        .expect("a producer that ends");
+    let (rx, tally) = consumer.await.expect("a consumer that ends");
+    tally.check(events);
+    (tx, rx)
+}
+
+async fn produce_some<Tx: AsyncTx>(mut tx: Tx, share: Range<u64>) -> Tx {
+    for number in share {
+        tx.send(number).await;
+    }
+    tx
+}
+
+async fn consume_some<Rx: AsyncRx>(mut rx: Rx, events: u64) -> (Rx, Tally) {
+    let mut tally = Tally::default();
+    for _ in 0..events {
+        tally.add(rx.receive().await.expect("open"));
+    }
+    (rx, tally)
+}
+
+/// One round of requests.
+pub(crate) fn request<K: 'static, Q: AsyncService<K>>(
+    runtime: &Runtime,
+    shape: Shape,
+    events: u64,
+) -> Round {
+    runtime.block_on(async {
+        let mut ends = Q::open(shape);
+        let mut server = ends.consumers.remove(0);
+        let mut clients = ends.producers;
+        let mut round: Option<Round> = None;
+        for run in 0..3 {
+            let clock = Clock::start();
+            if run == 2 {
+                alloc::start();
+            }
+            let serving = tokio::spawn(serve_some(server, events));
+            let shares = shares(events, shape.producers);
+            let asking = clients
+                .into_iter()
+                .zip(shares)
+                .map(|(client, share)| tokio::spawn(ask(client, share, DEADLINE)));
+            let asking: Vec<_> = asking.collect();
+            clients = Vec::with_capacity(asking.len());
+            for client in asking {
+                clients.push(client.await.expect("a requester that ends"));
+            }
+            server = serving.await.expect("a server that ends");
+            match &mut round {
+                Some(round) if run == 2 => round.heap = Some(alloc::stop()),
+                _ => round = Some(clock.stop(events)),
+            }
+        }
+        round.expect("three runs")
+    })
+}
