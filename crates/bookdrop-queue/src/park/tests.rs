@@ -443,20 +443,14 @@ fn the_end_of_a_thread_may_wait() {
         static AFTER: RefCell<Option<WaitsAtTheEnd>> = const { RefCell::new(None) };
     }
     watched(|| {
-        let gate = Gate::new();
-        let thread = thread::spawn({
-            let gate = Arc::clone(&gate);
-            move || {
-                BEFORE.set(Some(WaitsAtTheEnd(Arc::clone(&gate))));
-                wait(ready(()));
-                AFTER.set(Some(WaitsAtTheEnd(gate)));
-            }
+        let gates = [Gate::new(), Gate::new()];
+        let [before, after] = gates.clone();
+        let thread = thread::spawn(move || {
+            BEFORE.set(Some(WaitsAtTheEnd(before)));
+            wait(ready(()));
+            AFTER.set(Some(WaitsAtTheEnd(after)));
         });
-        // One gate for two: whichever waits first is let through by the second opening.
-        while !thread.is_finished() {
-            thread::sleep(Duration::from_millis(1));
-            gate.open();
-        }
+        gates.iter().for_each(|gate| open_later(gate, A_WHILE));
         thread.join().unwrap();
     });
 }

@@ -4,10 +4,10 @@
 //! for. It is started by the first [`Timer::arm`], and sleeps without a limit while nothing is armed.
 //!
 //! The usual deadline is never reached: a request arms it some seconds ahead and cancels it at once.
-//! So arming and cancelling are a few steps under a short lock, and neither makes a system call. The
-//! thread is woken only by an arm for a moment *before* the one it sleeps to, which it need not be
-//! for the next one behind the first; and a cancel leaves it asleep: it finds out when it wakes, at
-//! most once for the deadlines of several seconds.
+//! So both are a few steps under a short lock, and neither makes a system call. Only an arm for an
+//! earlier moment than the one the thread sleeps to wakes it. A cancel leaves it asleep: it finds
+//! out at the moment it had planned to wake for, and then sleeps on, so that a stream of requests
+//! costs a few wake-ups per length of a deadline and not one per request.
 //!
 //! # The thread's going to sleep
 //!
@@ -69,8 +69,7 @@ pub struct Timer {
 
 /// One armed alarm: dropping it cancels the alarm, as does [`cancel`](Self::cancel).
 ///
-/// So a future that keeps its `Armed` leaves nothing behind in the timer, however it ends. For an
-/// alarm that is to stay armed by itself, keep the `Armed` for instance in the alarm.
+/// So a future that keeps its `Armed` leaves nothing behind in the timer, however it ends.
 #[must_use = "dropping it cancels the alarm at once"]
 pub struct Armed {
     timer: &'static Timer,
