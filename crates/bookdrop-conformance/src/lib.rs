@@ -1,1 +1,65 @@
-//! bookdrop-conformance
+//! The suite of behaviours that every bookdrop driver passes.
+//!
+//! A *behaviour* is something that a driver must do, written once against the public API of `bookdrop`: nothing is
+//! lost, nothing is early, one request has one reply. The suite runs each of them on four kinds of [executor](Kind) and
+//! then all of them many times in parallel. The README of this crate lists them.
+//!
+//! # For the author of a driver
+//!
+//! One macro makes all the tests; the whole test file is in the docs of [`suite!`]. The closure gets a [`Setup`] with
+//! the options that a behaviour asks for and must honour each of them; drivers that have a name on a server take
+//! `setup.name`. A constructor that is a future ends in `.wait()` there.
+//!
+//! What a driver declares in its `capabilities()` must work. What it declares absent must be refused where it can be
+//! asked for, never ignored; that is checked too, and then the rest of the behaviour is skipped with a printed reason.
+//!
+//! | variable | effect |
+//! |---|---|
+//! | `BOOKDROP_LONG=1` | the long form: larger counts, 20 rounds of stress |
+//! | `BOOKDROP_STRESS_ROUNDS=n` | so many rounds of the whole suite in parallel |
+//!
+//! # What a behaviour may assert
+//!
+//! Lower bounds, exact counts, and that something happens at all within the suite's patience, which is a minute.
+//! Never speed. To wait for something is to wait for a state that can be seen, most often in the stats; nothing sleeps
+//! in the hope that something has happened meanwhile.
+//!
+//! # The suite tests itself
+//!
+//! A suite that cannot fail proves nothing. For each behaviour there is at least one driver that is broken on purpose:
+//! the real one with a [`Fault`] planted in the [rig], the thin layer that all behaviours go through. [`TABLE`] says which
+//! behaviour must catch which fault, and [`self_test!`] makes a test of each entry: the behaviour must notice the
+//! fault by a check of its own, not by hanging, and must hold without it.
+//!
+//! # How to add a behaviour
+//!
+//! 1. Write an `async fn(&Context) -> Outcome` in the file of its theme under `behaviour/`, with [`ensure!`] and
+//!    [`ensure_eq!`]. Make drivers with [`Context::driver`] and tasks with [`Context::spawn`]; never block.
+//! 2. Add it to the list in `behaviour.rs`, with one sentence, and the same sentence to the README.
+//! 3. Think of the bug that it exists for, add it to [`Fault`], and plant it: on the way in (`fault/sending.rs`), on the
+//!    way out (`fault/handing.rs`), in an answer (`fault/answering.rs`), or in a method of the rig.
+//! 4. Add the row to `table.rs` and see it caught.
+#![forbid(unsafe_code)]
+
+mod behaviour;
+mod body;
+mod context;
+mod executor;
+mod fault;
+mod flag;
+pub mod rig;
+pub mod run;
+mod setup;
+mod suite;
+mod table;
+mod violation;
+
+pub use behaviour::Behaviour;
+pub use body::{Book, Census, Condition, Hook, book};
+pub use context::{Build, Context, must_be_refused, needs};
+pub use executor::{Executor, Kind, Spawner, Task};
+pub use fault::{Fault, Plan};
+pub use flag::Flag;
+pub use setup::Setup;
+pub use table::TABLE;
+pub use violation::{Outcome, Violation};

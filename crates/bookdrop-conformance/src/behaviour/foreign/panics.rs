@@ -1,0 +1,139 @@
+//! Code of the user panics inside the driver.
+
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+
+use bookdrop::{Event, OnFull};
+use futures_lite::FutureExt;
+
+use super::still_works;
+use crate::behaviour::delivery::finish;
+use crate::rig::RigDriver;
+use crate::{Book, Context, Hook, Outcome, Setup, book, ensure, ensure_eq};
+
+pub(super) async fn poison_nothing(ctx: &Context) -> Outcome {
+    in_drop(ctx).await?;
+    in_clone(ctx).await?;
+    in_waker(ctx).await
+}
+
+/// Panics the first time.
+#[derive(Clone, Default)]
+struct Bomb(Arc<AtomicBool>);
+
+impl Bomb {
+    fn go_off(&self) {
+        if !self.0.swap(true, Ordering::SeqCst) && !std::thread::panicking() {
+            resume_unwind(Box::new("foreign code panics"));
+        }
+    }
+
+    fn went_off(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn book(&self, number: u64) -> Event<Book> {
+        let mut event = book(number);
+        let bomb = self.clone();
+        event.body_mut().hook = Hook::on_drop(move || bomb.go_off());
+        event
+    }
+}
+
+/// Runs an operation that may panic.
+async fn survive<T>(operation: impl Future<Output = T>) {
+    let _ = AssertUnwindSafe(async { drop(operation.await) }).catch_unwind().await;
+}
+
+async fn went_off(bomb: &Bomb, driver: &RigDriver, what: &str) -> Outcome {
+    ensure!(bomb.went_off(), "no foreign code ran in {what}");
+    still_works(driver).await
+}
+
+async fn in_drop(ctx: &Context) -> Outcome {
+    let mut setup = Setup::new(4);
+    (setup.max_dead, setup.on_full) = (1, OnFull::DropOldest);
+    let driver = ctx.driver(setup);
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+
+    let bomb = Bomb::default();
+    for event in [book(1), bomb.book(2), book(3)] {
+        producer.send(event).await?;
+    }
+    survive(driver.purge()).await;
+    went_off(&bomb, &driver, "a purge").await?;
+
+    let bomb = Bomb::default();
+    producer.send(bomb.book(1)).await?;
+    let delivery = consumer.receive().await?;
+    survive(delivery.ack()).await;
+    went_off(&bomb, &driver, "an ack").await?;
+
+    let bomb = Bomb::default();
+    producer.send(bomb.book(1)).await?;
+    for number in 2..=4 {
+        producer.send(book(number)).await?;
+    }
+    survive(producer.send(book(5))).await;
+    went_off(&bomb, &driver, "a full queue that drops the oldest").await?;
+
+    if driver.capabilities().dead_letters {
+        let bomb = Bomb::default();
+        producer.send(bomb.book(1)).await?;
+        let delivery = consumer.receive().await?;
+        delivery.reject("torn").await?;
+        survive(driver.discard_all()).await;
+        went_off(&bomb, &driver, "a dead letter that is discarded").await?;
+    }
+    driver.until_nothing_is_left().await.map(drop)
+}
+
+async fn in_clone(ctx: &Context) -> Outcome {
+    let driver = ctx.driver(Setup::new(4));
+    if !driver.capabilities().groups {
+        return Ok(());
+    }
+    let (mut lending, mut audit) = (driver.consumer(), driver.in_group("audit")?);
+    let bomb = Bomb::default();
+    let mut event = book(1);
+    let clones = bomb.clone();
+    event.body_mut().hook = Hook::on_clone(move || clones.go_off());
+    survive(driver.producer().send(event)).await;
+    ensure!(bomb.went_off(), "no foreign code ran in a send to two groups");
+    driver.purge().await;
+    driver.producer().send(book(2)).await?;
+    ensure_eq!(finish(lending.receive().await?).await?, 2, "the next event in one group");
+    ensure_eq!(finish(audit.receive().await?).await?, 2, "the next event in the other group");
+    driver.until_nothing_is_left().await.map(drop)
+}
+
+struct PanickingWaker(Bomb);
+
+impl Wake for PanickingWaker {
+    fn wake(self: Arc<Self>) {
+        self.0.go_off();
+    }
+}
+
+async fn in_waker(ctx: &Context) -> Outcome {
+    let driver = ctx.driver(Setup::new(4));
+    let bomb = Bomb::default();
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+    let mut receiving = consumer.start_receive();
+    let waker = Waker::from(Arc::new(PanickingWaker(bomb.clone())));
+    ensure!(receiving.poll_with(&waker).is_pending(), "received from an empty queue");
+    survive(producer.send(book(1))).await;
+    drop(receiving);
+    went_off(&bomb, &driver, "the waker of a receive").await?;
+
+    let bomb = Bomb::default();
+    let waker = Waker::from(Arc::new(PanickingWaker(bomb.clone())));
+    let mut receiving = consumer.start_receive();
+    ensure!(receiving.poll_with(&waker).is_pending(), "received from an empty queue");
+    survive(driver.close()).await;
+    drop(receiving);
+    ensure!(driver.is_closed(), "a panic of foreign code kept the driver open");
+    driver.until_nothing_is_left().await.map(drop)
+}

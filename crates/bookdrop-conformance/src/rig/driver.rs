@@ -1,0 +1,259 @@
+//! The driver under test.
+
+use std::time::Duration;
+
+use bookdrop::{
+    Capabilities, Consumer, DeadLetter, DeadLetterId, Driver, Event, InvalidGroup, Left, OnFull, Producer, Stats,
+};
+
+use super::{NotReceived, RigConsumer, RigProducer, finish};
+use crate::fault::{Lie, Plan, remade};
+use crate::{Book, Condition, Context, Fault, Kind, Outcome, Setup, Violation};
+
+/// A driver under test; clones are handles on the same queue.
+#[derive(Clone)]
+pub struct RigDriver {
+    pub(crate) ctx: Context,
+    pub(crate) driver: Driver<Book, Condition>,
+}
+
+/// What a drain reports.
+pub struct Drained {
+    /// What stayed queued.
+    pub left: Vec<Left<Book>>,
+    /// How many were still in hand.
+    pub unfinished: usize,
+}
+
+impl RigDriver {
+    pub(crate) fn new(ctx: &Context, setup: Setup) -> Self {
+        let setup = broken_setup(ctx.plan(), setup);
+        let driver = ctx.build(&setup);
+        ctx.plan().memory().first_driver.get_or_insert_with(|| driver.clone());
+        Self { ctx: ctx.clone(), driver }
+    }
+
+    fn plan(&self) -> &Plan {
+        self.ctx.plan()
+    }
+
+    /// The same driver with every operation awaited.
+    pub(crate) fn awaiting(&self) -> Self {
+        Self { ctx: self.ctx.awaiting(), driver: self.driver.clone() }
+    }
+
+    /// The same driver as it is used from an executor of this kind.
+    pub(crate) fn used_from(&self, kind: Kind) -> Self {
+        let ctx = if kind == Kind::Threads { self.ctx.waiting() } else { self.ctx.awaiting() };
+        Self { ctx, driver: self.driver.clone() }
+    }
+
+    /// A producer.
+    pub fn producer(&self) -> RigProducer {
+        RigProducer::new(self, Producer::new(&self.driver))
+    }
+
+    /// A consumer of the default group.
+    pub fn consumer(&self) -> RigConsumer {
+        if self.plan().fires(Fault::BroadcastsWithinGroup) {
+            let group = format!("own-{}", self.ctx.number());
+            let consumer = Consumer::in_group(&self.driver, &group).expect("a short name is a valid group");
+            return RigConsumer::new(self, consumer);
+        }
+        RigConsumer::new(self, Consumer::new(&self.driver))
+    }
+
+    /// A consumer of this group.
+    pub fn in_group(&self, group: &str) -> Result<RigConsumer, InvalidGroup> {
+        let group = if self.plan().fires(Fault::SharesBetweenGroups) { "default" } else { group };
+        Ok(RigConsumer::new(self, Consumer::in_group(&self.driver, group)?))
+    }
+
+    /// What the driver declares.
+    pub fn capabilities(&self) -> Capabilities {
+        let mut declared = self.driver.capabilities();
+        if self.plan().fires(Fault::AcceptsUndeclared) {
+            (declared.groups, declared.keys, declared.priority) = (false, false, false);
+            (declared.delay, declared.time_to_live) = (false, false);
+        }
+        declared
+    }
+
+    /// The figures of all groups together.
+    pub async fn stats(&self) -> Stats {
+        let stats = finish!(self.ctx, self.driver.stats());
+        self.belied(stats.unwrap_or_default())
+    }
+
+    /// The figures of one group.
+    pub async fn group_stats(&self, group: &str) -> Option<Stats> {
+        finish!(self.ctx, self.driver.group_stats(group)).unwrap_or(None)
+    }
+
+    fn belied(&self, mut stats: Stats) -> Stats {
+        let lies = self.plan().memory().lies.clone();
+        stats.waiting_requests += lies.get(&Lie::WaitingRequests).copied().unwrap_or(0);
+        stats.acked += lies.get(&Lie::Acked).copied().unwrap_or(0) as u64;
+        if self.plan().fires(Fault::ExpiresUncounted) {
+            stats.expired = 0;
+        }
+        if self.plan().fires(Fault::CountsNoRefusal) {
+            stats.replies_refused = 0;
+        }
+        stats
+    }
+
+    /// Waits until the figures are as they must become.
+    pub async fn stats_until(&self, what: &str, reached: impl Fn(&Stats) -> bool) -> Outcome<Stats> {
+        let started = std::time::Instant::now();
+        let mut pause = Duration::from_micros(100);
+        loop {
+            let stats = self.stats().await;
+            if reached(&stats) {
+                return Ok(stats);
+            }
+            if started.elapsed() > self.ctx.patience() {
+                return Err(Violation::broken(format!("{what}: not within {:?}: {stats:?}", self.ctx.patience())));
+            }
+            self.ctx.pause(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until no event is anywhere in the driver and nobody waits for anything.
+    pub async fn until_nothing_is_left(&self) -> Outcome<Stats> {
+        let empty = |s: &Stats| s.queued + s.held + s.delayed + s.in_hand == 0;
+        let nobody = |s: &Stats| s.waiting_senders + s.waiting_consumers + s.waiting_requests == 0;
+        self.stats_until("nothing is left behind", |stats| empty(stats) && nobody(stats)).await
+    }
+
+    /// The names of the groups.
+    pub async fn groups(&self) -> Vec<String> {
+        finish!(self.ctx, self.driver.groups()).unwrap_or_default()
+    }
+
+    /// Removes a group.
+    pub async fn remove_group(&self, group: &str) -> bool {
+        finish!(self.ctx, self.driver.remove_group(group)).unwrap_or(false)
+    }
+
+    /// Drops everything that is queued.
+    pub async fn purge(&self) -> usize {
+        finish!(self.ctx, self.driver.purge()).unwrap_or(0)
+    }
+
+    /// Closes the driver; an error if that does not end.
+    pub async fn close(&self) -> Result<(), NotReceived> {
+        if self.plan().fires(Fault::CloseDropsQueued) {
+            self.purge().await;
+        }
+        let closes = { let mut memory = self.plan().memory(); memory.closes += 1; memory.closes };
+        if closes > 1 && self.plan().fires(Fault::SecondCloseHangs) {
+            return Err(NotReceived::Stuck);
+        }
+        finish!(self.ctx, self.driver.close()).map_err(|_| NotReceived::Stuck)
+    }
+
+    /// Drains the driver; an error if that does not end.
+    pub async fn drain(&self, grace: Duration) -> Result<Drained, NotReceived> {
+        if self.plan().fires(Fault::DrainHandsOut) {
+            self.close().await?;
+            while self.stats().await.queued > 0 {
+                self.ctx.pause(Duration::from_millis(1)).await;
+            }
+        }
+        let grace = if self.plan().fires(Fault::DrainCutsShort) { Duration::ZERO } else { grace };
+        let report = finish!(self.ctx, self.driver.drain(grace)).map_err(|_| NotReceived::Stuck)?;
+        let mut drained = Drained { left: report.left, unfinished: report.unfinished };
+        if self.plan().fires(Fault::DrainLosesQueued) {
+            drained.left.clear();
+        }
+        if self.plan().fires(Fault::DrainSpendsAttempts) {
+            drained.left.iter_mut().for_each(|left| left.attempts += 1);
+        }
+        Ok(drained)
+    }
+
+    /// Whether it is closed.
+    pub fn is_closed(&self) -> bool {
+        self.driver.is_closed()
+    }
+
+    /// The dead letters of a group.
+    pub async fn dead_letters(&self, group: &str) -> Vec<DeadLetter> {
+        if self.plan().fires(Fault::LosesDeadLetters) {
+            return Vec::new();
+        }
+        let mut list = finish!(self.ctx, self.driver.dead_letters().of_group(group).list()).unwrap_or_default();
+        for letter in &mut list {
+            if self.plan().fires(Fault::LosesDeadReason) {
+                letter.reason = bookdrop::DeadReason::Rejected(String::new());
+            }
+            if self.plan().fires(Fault::ForgetsDeadCount) {
+                letter.attempts = 0;
+            }
+        }
+        list
+    }
+
+    /// Sends a dead letter of the default group again.
+    pub async fn replay(&self, id: DeadLetterId) -> bool {
+        if self.plan().fires(Fault::ReplayLoses) {
+            return self.discard(id).await;
+        }
+        finish!(self.ctx, self.driver.dead_letters().replay(id)).unwrap_or(false)
+    }
+
+    /// Sends all dead letters of the default group again.
+    pub async fn replay_all(&self) -> usize {
+        finish!(self.ctx, self.driver.dead_letters().replay_all()).unwrap_or(0)
+    }
+
+    /// Drops a dead letter of the default group.
+    pub async fn discard(&self, id: DeadLetterId) -> bool {
+        if self.plan().fires(Fault::DiscardKeeps) {
+            return true;
+        }
+        finish!(self.ctx, self.driver.dead_letters().discard(id)).unwrap_or(false)
+    }
+
+    /// Drops all dead letters of the default group.
+    pub async fn discard_all(&self) -> usize {
+        finish!(self.ctx, self.driver.dead_letters().discard_all()).unwrap_or(0)
+    }
+
+    /// Takes a dead letter of the default group out.
+    pub async fn take(&self, id: DeadLetterId) -> Option<Event<Book>> {
+        let taken = finish!(self.ctx, self.driver.dead_letters().take(id)).unwrap_or(None)?;
+        if self.plan().fires(Fault::DamagesDeadContent) {
+            return Some(remade(&taken, |parts| parts.body.text.push('?')));
+        }
+        Some(taken)
+    }
+}
+
+/// The options as a broken driver understands them.
+fn broken_setup(plan: &Plan, mut setup: Setup) -> Setup {
+    if plan.fires(Fault::SendNeverWaits) {
+        setup.capacity += 1_000;
+    }
+    if plan.fires(Fault::IgnoresOnFull) {
+        setup.on_full = OnFull::Wait;
+    }
+    if plan.fires(Fault::ReturnsAtOnce) {
+        (setup.backoff_first, setup.backoff_max) = (Duration::ZERO, Duration::ZERO);
+    }
+    if plan.fires(Fault::RetriesForEver) {
+        (setup.max_attempts, setup.max_deliveries) = (u32::MAX, u32::MAX);
+    }
+    if plan.fires(Fault::IgnoresMaxDeliveries) {
+        setup.max_deliveries = u32::MAX;
+    }
+    if plan.fires(Fault::RemembersIdsForEver) {
+        setup.duplicate_window = Duration::from_secs(3_600);
+    }
+    if plan.fires(Fault::DelayUnbounded) {
+        setup.max_delayed += 1_000;
+    }
+    setup
+}

@@ -1,0 +1,103 @@
+//! The macros that turn the suite into the tests of a driver.
+
+/// Makes the tests of a driver: one for each behaviour and executor, and the stress test.
+///
+/// The first argument names the module, the second makes the driver for a [`Setup`](crate::Setup). A whole test file:
+///
+/// ```
+/// use bookdrop::Driver;
+///
+/// bookdrop_conformance::suite!(memory, |setup| {
+///     Driver::builder(setup.capacity)
+///         .max_attempts(setup.max_attempts)
+///         .max_deliveries(setup.max_deliveries)
+///         .max_delayed(setup.max_delayed)
+///         .max_dead(setup.max_dead)
+///         .retry_backoff(setup.backoff_first, setup.backoff_max)
+///         .duplicate_window(setup.duplicate_window)
+///         .on_full(setup.on_full)
+///         .build()
+/// });
+/// # fn main() {}
+/// ```
+#[macro_export]
+macro_rules! suite {
+    ($driver:ident, $build:expr) => {
+        mod $driver {
+            #[allow(unused_imports)]
+            use super::*;
+
+            #[allow(dead_code)]
+            const BUILD: $crate::Build = $build;
+
+            $crate::__on_executor!(tokio_multi_thread, TokioMultiThread);
+            $crate::__on_executor!(tokio_current_thread, TokioCurrentThread);
+            $crate::__on_executor!(smol, Smol);
+            $crate::__on_executor!(threads, Threads);
+
+            mod stress {
+                #[test]
+                fn whole_suite_in_parallel() {
+                    $crate::run::check_under_stress(super::BUILD);
+                }
+            }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __on_executor {
+    ($module:ident, $kind:ident) => {
+        mod $module {
+            $crate::__for_each_behaviour! { __test_behaviours ($kind) }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __test_behaviours {
+    (($kind:ident) $($theme:ident::$name:ident $sentence:literal;)*) => {$(
+        #[test]
+        fn $name() {
+            $crate::run::check(stringify!($name), $crate::Kind::$kind, super::BUILD);
+        }
+    )*};
+}
+
+/// Makes the tests of the suite itself: one for each behaviour and broken driver.
+///
+/// The arguments are those of [`suite!`](crate::suite). Each test plants one [`Fault`](crate::Fault) in front of the
+/// driver and expects the behaviour to notice, and then runs the behaviour without it.
+#[macro_export]
+macro_rules! self_test {
+    ($driver:ident, $build:expr) => {
+        mod $driver {
+            #[allow(unused_imports)]
+            use super::*;
+
+            #[allow(dead_code)]
+            const BUILD: $crate::Build = $build;
+
+            $crate::__for_each_fault! { __test_faults () }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __test_faults {
+    (() $($behaviour:ident: $($fault:ident),+;)*) => {$(
+        mod $behaviour {
+            $(
+                // The test is called what the fault is called.
+                #[allow(non_snake_case)]
+                #[test]
+                fn $fault() {
+                    $crate::run::check_catches(stringify!($behaviour), $crate::Fault::$fault, super::BUILD);
+                }
+            )+
+        }
+    )*};
+}
