@@ -1,0 +1,220 @@
+//! A leaves book S at the library, and B picks it up when B is free; if A asked, B says what state it came back in.
+//!
+//! The story is played twice: by tasks on an executor, then by plain threads. Run it with
+//! `cargo run --release --example library`.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use async_executor::Executor;
+use bookdrop::{Answer, Consumer, Driver, Event, Failure, Producer, TryReceiveError};
+use futures_lite::future::{block_on, poll_once};
+
+const TWO_HOURS: Duration = Duration::from_secs(2 * 60 * 60);
+/// For an A in a hurry.
+const A_MOMENT: Duration = Duration::from_millis(20);
+
+macro_rules! say {
+    ($who:literal, $($what:tt)*) => { println!("    {} | {}", $who, format_args!($($what)*)) };
+}
+
+fn main() -> Result<(), bookdrop::Error> {
+    title("by tasks on an executor");
+    let executor = Executor::new();
+    block_on(executor.run(by_tasks(&executor)))?;
+
+    title("by plain threads");
+    by_threads()
+}
+
+async fn by_tasks(executor: &Executor<'_>) -> Result<(), bookdrop::Error> {
+    let library: Driver = Driver::memory(100); // the driver holds the queue
+    let a = Producer::new(&library);
+    let mut b = Consumer::new(&library);
+
+    scene("A puts a book into the library; B picks it up when B has time");
+    let putting = executor.spawn({
+        let a = a.clone();
+        async move {
+            say!('A', "puts book S into the library");
+            a.send(book_s()).await
+        }
+    });
+    let picking_up = executor.spawn({
+        let mut b = b.clone();
+        async move {
+            let book = b.receive().await?;
+            say!('B', "picks up {:?}", book.header("title"));
+            book.ack().await?;
+            Ok::<(), bookdrop::Error>(())
+        }
+    });
+    putting.await?;
+    picking_up.await?;
+
+    scene("A wants to hear what state the book came back in, and waits at most 2 hours");
+    let service = executor.spawn(serve(b.clone(), 2));
+    say!('A', "asks for the state of book S");
+    let state = a.request(book_s(), TWO_HOURS).await?;
+    say!('A', "hears: {state}");
+
+    scene("The book is torn: the answer is an error");
+    say!('A', "asks for the state of book S");
+    let error = a.request(torn_book_s(), TWO_HOURS).await.unwrap_err();
+    say!('A', "hears: {error}");
+    service.await?;
+
+    scene("A gives up before B has time: the check is never begun, and B sees nothing of it");
+    let before = checks();
+    say!('A', "asks for the state of book S, and waits 20 ms only");
+    let error = a.request(book_s(), A_MOMENT).await.unwrap_err();
+    say!('A', "leaves: {error}");
+    let book = error.into_event().expect("nobody took it");
+    say!('A', "takes {} back", book.name());
+    assert_eq!(b.try_receive().await.unwrap_err(), TryReceiveError::Empty);
+    say!(
+        'B',
+        "comes back: nothing there, {} checks begun",
+        checks() - before
+    );
+
+    scene("A leaves when B has the book in hand, but has not begun: the check is not begun either");
+    let before = checks();
+    let mut request = a.request(book_s(), TWO_HOURS);
+    assert!(poll_once(&mut request).await.is_none());
+    let book = b.receive().await?;
+    say!('B', "has {} in hand", book.name());
+    drop(request);
+    say!('A', "leaves");
+    let answer = book
+        .reply_with(async |book| Ok(check(book)?.into()))
+        .await?;
+    assert_eq!(answer, Answer::NotWanted);
+    say!(
+        'B',
+        "is told {answer:?}, {} checks begun",
+        checks() - before
+    );
+
+    tally(&library);
+    Ok(())
+}
+
+/// B, answering so many requests.
+async fn serve(mut b: Consumer, requests: usize) -> Result<(), bookdrop::Error> {
+    for _ in 0..requests {
+        let book = b.receive().await?;
+        book.reply_with(async |book| Ok(check(book)?.into()))
+            .await?;
+    }
+    Ok(())
+}
+
+/// The same on threads: each future ends in `.wait()`.
+fn by_threads() -> Result<(), bookdrop::Error> {
+    let library: Driver = Driver::memory(100);
+    let a = Producer::new(&library);
+    let mut b = Consumer::new(&library);
+
+    scene("One way");
+    let putting = thread::spawn({
+        let a = a.clone();
+        move || {
+            say!('A', "puts book S into the library");
+            a.send(book_s()).wait()
+        }
+    });
+    let book = b.receive().wait()?;
+    say!('B', "picks up {:?}", book.header("title"));
+    book.ack().wait()?;
+    putting.join().expect("A does not panic")?;
+
+    scene("With an answer within 2 hours, then with an error");
+    let asking = thread::spawn({
+        let a = a.clone();
+        move || {
+            say!('A', "asks for the state of book S");
+            match a.request(book_s(), TWO_HOURS).wait() {
+                Ok(state) => say!('A', "hears: {state}"),
+                Err(error) => say!('A', "hears: {error}"),
+            }
+            say!('A', "asks for the state of book S");
+            match a.request(torn_book_s(), TWO_HOURS).wait() {
+                Ok(state) => say!('A', "hears: {state}"),
+                Err(error) => say!('A', "hears: {error}"),
+            }
+        }
+    });
+    for _ in 0..2 {
+        b.receive()
+            .wait()?
+            .reply_with(async |book| Ok(check(book)?.into()))
+            .wait()?;
+    }
+    asking.join().expect("A does not panic");
+
+    scene("A gives up before B has time");
+    let before = checks();
+    let hurrying = thread::spawn(move || {
+        say!('A', "asks for the state of book S, and waits 20 ms only");
+        let error = a.request(book_s(), A_MOMENT).wait().unwrap_err();
+        say!('A', "leaves: {error}");
+    });
+    hurrying.join().expect("A does not panic");
+    assert_eq!(b.try_receive().wait().unwrap_err(), TryReceiveError::Empty);
+    say!(
+        'B',
+        "comes back: nothing there, {} checks begun",
+        checks() - before
+    );
+
+    tally(&library);
+    Ok(())
+}
+
+fn book_s() -> Event {
+    Event::new("S")
+        .with_header("title", "hello world")
+        .with_value("pages", 120)
+}
+
+fn torn_book_s() -> Event {
+    book_s().with_value("torn page", 7)
+}
+
+/// What B does with a book that A asks about.
+fn check(book: &Event) -> Result<&'static str, Failure> {
+    CHECKS.fetch_add(1, Ordering::Relaxed);
+    say!('B', "checks {}", book.name());
+    match book.value("torn page") {
+        None => Ok("as good as new"),
+        Some(page) => Err(Failure::new(format!("page {page} is torn")).with_code("torn")),
+    }
+}
+
+static CHECKS: AtomicUsize = AtomicUsize::new(0);
+
+/// How many checks were begun so far.
+fn checks() -> usize {
+    CHECKS.load(Ordering::Relaxed)
+}
+
+// ---- how it looks ----
+
+fn title(how: &str) {
+    println!("\n=== The library, {how} ===");
+}
+
+fn scene(what: &str) {
+    println!("\n  {what}");
+}
+
+fn tally(library: &Driver) {
+    let stats = library.stats().wait();
+    print!(
+        "\n  The library counts {} sent, {} answered, ",
+        stats.sent, stats.answered
+    );
+    println!("{} given up, {} left", stats.given_up, stats.queued);
+}
