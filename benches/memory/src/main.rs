@@ -3,6 +3,9 @@
 //! Everyone makes the same events, moves as many of them on the same executor, and reads all of each; every round
 //! proves that exactly the events arrived that were sent, or panics. `--help` names the options.
 
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code)] // An allocator cannot be implemented without.
 mod alloc;
 mod busy;
 mod clock;

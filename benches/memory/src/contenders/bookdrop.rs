@@ -6,11 +6,14 @@ use std::time::Duration;
 
 use bookdrop::{Answer, Consumer, Delivery, Driver, Event, Producer, Value};
 
-use super::{Catalogue, Role, any, async_fan, async_queue, async_service, blocking_queue, blocking_service};
+use super::{
+    Catalogue, Role, any, async_fan, async_queue, async_service, blocking_queue, blocking_service,
+};
 use crate::kind::{Bare, Body, Ev, EvBody, Kind, NAME, Plain, TITLE, number, text};
 use crate::queue::{
-    AsyncClient, AsyncEnds, AsyncFan, AsyncQueue, AsyncRx, AsyncServer, AsyncService, AsyncTx, BlockingClient,
-    BlockingEnds, BlockingQueue, BlockingRx, BlockingServer, BlockingService, BlockingTx, Shape, answer_to,
+    AsyncClient, AsyncEnds, AsyncFan, AsyncQueue, AsyncRx, AsyncServer, AsyncService, AsyncTx,
+    BlockingClient, BlockingEnds, BlockingQueue, BlockingRx, BlockingServer, BlockingService,
+    BlockingTx, Shape, answer_to,
 };
 
 /// Enters both everywhere.
@@ -20,11 +23,16 @@ pub(crate) fn enter(all: &mut Catalogue) {
 }
 
 fn enter_as<const AUTO: bool>(all: &mut Catalogue, name: &'static str) {
-    all.async_queues.push(async_queue::<Bookdrop<AUTO>>(name, Role::Ours, any));
-    all.async_fans.push(async_fan::<Bookdrop<AUTO>>(name, Role::Ours));
-    all.async_services.push(async_service::<Bookdrop<AUTO>>(name, Role::Ours, any));
-    all.blocking_queues.push(blocking_queue::<Bookdrop<AUTO>>(name, Role::Ours, any));
-    all.blocking_services.push(blocking_service::<Bookdrop<AUTO>>(name, Role::Ours, any));
+    all.async_queues
+        .push(async_queue::<Bookdrop<AUTO>>(name, Role::Ours, any));
+    all.async_fans
+        .push(async_fan::<Bookdrop<AUTO>>(name, Role::Ours));
+    all.async_services
+        .push(async_service::<Bookdrop<AUTO>>(name, Role::Ours, any));
+    all.blocking_queues
+        .push(blocking_queue::<Bookdrop<AUTO>>(name, Role::Ours, any));
+    all.blocking_services
+        .push(blocking_service::<Bookdrop<AUTO>>(name, Role::Ours, any));
 }
 
 /// With automatic ack or with the default.
@@ -73,12 +81,17 @@ impl OurKind for Plain {
 
     #[inline]
     fn make(number: u64) -> Event<u64> {
-        Event::new(NAME).with_header(TITLE, "hello world").with_body(number)
+        Event::new(NAME)
+            .with_header(TITLE, "hello world")
+            .with_body(number)
     }
 
     #[inline]
     fn seen(event: &Event<u64>) -> u64 {
-        black_box((event.name(), event.header(TITLE).expect("sent with the event")));
+        black_box((
+            event.name(),
+            event.header(TITLE).expect("sent with the event"),
+        ));
         black_box(*event.body())
     }
 }
@@ -102,8 +115,13 @@ struct Rx<K: OurKind, const AUTO: bool>(Consumer<K::Body, Value>);
 struct Client<K: OurKind>(Producer<K::Body, u64>);
 struct Server<K: OurKind>(Consumer<K::Body, u64>);
 
-fn producers<T: Send + 'static, R: Send + 'static>(driver: &Driver<T, R>, shape: Shape) -> Vec<Producer<T, R>> {
-    (0..shape.producers).map(|_| Producer::new(driver)).collect()
+fn producers<T: Send + 'static, R: Send + 'static>(
+    driver: &Driver<T, R>,
+    shape: Shape,
+) -> Vec<Producer<T, R>> {
+    (0..shape.producers)
+        .map(|_| Producer::new(driver))
+        .collect()
 }
 
 fn consumers<T: Send + 'static, R: Send + 'static>(
@@ -111,28 +129,49 @@ fn consumers<T: Send + 'static, R: Send + 'static>(
     shape: Shape,
     auto: bool,
 ) -> Vec<Consumer<T, R>> {
-    (0..shape.consumers).map(|_| settling(Consumer::new(driver), auto)).collect()
+    (0..shape.consumers)
+        .map(|_| settling(Consumer::new(driver), auto))
+        .collect()
 }
 
-fn settling<T: Send + 'static, R: Send + 'static>(consumer: Consumer<T, R>, auto: bool) -> Consumer<T, R> {
+fn settling<T: Send + 'static, R: Send + 'static>(
+    consumer: Consumer<T, R>,
+    auto: bool,
+) -> Consumer<T, R> {
     if auto { consumer.auto_ack() } else { consumer }
 }
 
 /// A driver stays open when its producers leave, so these ends close it.
-fn tasks<Tx, Rx, T, R>(producers: Vec<Tx>, consumers: Vec<Rx>, driver: Driver<T, R>) -> AsyncEnds<Tx, Rx>
+fn tasks<Tx, Rx, T, R>(
+    producers: Vec<Tx>,
+    consumers: Vec<Rx>,
+    driver: Driver<T, R>,
+) -> AsyncEnds<Tx, Rx>
 where
     T: Send + 'static,
     R: Send + 'static,
 {
-    AsyncEnds { producers, consumers, close: Box::pin(async move { driver.close().await }) }
+    AsyncEnds {
+        producers,
+        consumers,
+        close: Box::pin(async move { driver.close().await }),
+    }
 }
 
-fn threads<Tx, Rx, T, R>(producers: Vec<Tx>, consumers: Vec<Rx>, driver: Driver<T, R>) -> BlockingEnds<Tx, Rx>
+fn threads<Tx, Rx, T, R>(
+    producers: Vec<Tx>,
+    consumers: Vec<Rx>,
+    driver: Driver<T, R>,
+) -> BlockingEnds<Tx, Rx>
 where
     T: Send + 'static,
     R: Send + 'static,
 {
-    BlockingEnds { producers, consumers, close: Box::new(move || driver.close().wait()) }
+    BlockingEnds {
+        producers,
+        consumers,
+        close: Box::new(move || driver.close().wait()),
+    }
 }
 
 impl<K: OurKind, const AUTO: bool> AsyncQueue<K> for Bookdrop<AUTO> {
@@ -142,7 +181,10 @@ impl<K: OurKind, const AUTO: bool> AsyncQueue<K> for Bookdrop<AUTO> {
     fn open(shape: Shape) -> AsyncEnds<Tx<K>, Rx<K, AUTO>> {
         let driver = Driver::memory(shape.capacity);
         let txs = producers(&driver, shape).into_iter().map(Tx).collect();
-        let rxs = consumers(&driver, shape, AUTO).into_iter().map(Rx).collect();
+        let rxs = consumers(&driver, shape, AUTO)
+            .into_iter()
+            .map(Rx)
+            .collect();
         tasks(txs, rxs, driver)
     }
 }
@@ -172,8 +214,11 @@ impl<K: OurKind, const AUTO: bool> AsyncFan<K> for Bookdrop<AUTO> {
 
     fn open(capacity: usize, groups: usize) -> AsyncEnds<Tx<K>, Rx<K, AUTO>> {
         let driver = Driver::memory(capacity);
-        let group = |index| Consumer::in_group(&driver, &format!("group {index}")).expect("a group's name");
-        let rxs = (0..groups).map(|index| Rx(settling(group(index), AUTO))).collect();
+        let group =
+            |index| Consumer::in_group(&driver, &format!("group {index}")).expect("a group's name");
+        let rxs = (0..groups)
+            .map(|index| Rx(settling(group(index), AUTO)))
+            .collect();
         tasks(vec![Tx(Producer::new(&driver))], rxs, driver)
     }
 }
@@ -185,7 +230,10 @@ impl<K: OurKind, const AUTO: bool> AsyncService<K> for Bookdrop<AUTO> {
     fn open(shape: Shape) -> AsyncEnds<Client<K>, Server<K>> {
         let driver = Driver::memory(shape.capacity);
         let clients = producers(&driver, shape).into_iter().map(Client).collect();
-        let servers = consumers(&driver, shape, AUTO).into_iter().map(Server).collect();
+        let servers = consumers(&driver, shape, AUTO)
+            .into_iter()
+            .map(Server)
+            .collect();
         tasks(clients, servers, driver)
     }
 }
@@ -193,7 +241,10 @@ impl<K: OurKind, const AUTO: bool> AsyncService<K> for Bookdrop<AUTO> {
 impl<K: OurKind> AsyncClient for Client<K> {
     #[inline]
     async fn request(&mut self, number: u64, deadline: Duration) -> u64 {
-        self.0.request(K::make(number), deadline).await.expect("answered in time")
+        self.0
+            .request(K::make(number), deadline)
+            .await
+            .expect("answered in time")
     }
 }
 
@@ -208,7 +259,10 @@ impl<K: OurKind> AsyncServer for Server<K> {
 
     #[inline]
     async fn answer(&mut self, held: Self::Held, answer: u64) {
-        assert!(matches!(held.reply(answer).await, Ok(Answer::Sent)), "awaited");
+        assert!(
+            matches!(held.reply(answer).await, Ok(Answer::Sent)),
+            "awaited"
+        );
     }
 }
 
@@ -219,7 +273,10 @@ impl<K: OurKind, const AUTO: bool> BlockingQueue<K> for Bookdrop<AUTO> {
     fn open(shape: Shape) -> BlockingEnds<Tx<K>, Rx<K, AUTO>> {
         let driver = Driver::memory(shape.capacity);
         let txs = producers(&driver, shape).into_iter().map(Tx).collect();
-        let rxs = consumers(&driver, shape, AUTO).into_iter().map(Rx).collect();
+        let rxs = consumers(&driver, shape, AUTO)
+            .into_iter()
+            .map(Rx)
+            .collect();
         threads(txs, rxs, driver)
     }
 }
@@ -250,7 +307,10 @@ impl<K: OurKind, const AUTO: bool> BlockingService<K> for Bookdrop<AUTO> {
     fn open(shape: Shape) -> BlockingEnds<Client<K>, Server<K>> {
         let driver = Driver::memory(shape.capacity);
         let clients = producers(&driver, shape).into_iter().map(Client).collect();
-        let servers = consumers(&driver, shape, AUTO).into_iter().map(Server).collect();
+        let servers = consumers(&driver, shape, AUTO)
+            .into_iter()
+            .map(Server)
+            .collect();
         threads(clients, servers, driver)
     }
 }
@@ -258,16 +318,24 @@ impl<K: OurKind, const AUTO: bool> BlockingService<K> for Bookdrop<AUTO> {
 impl<K: OurKind> BlockingClient for Client<K> {
     #[inline]
     fn request(&mut self, number: u64, deadline: Duration) -> u64 {
-        self.0.request(K::make(number), deadline).wait().expect("answered in time")
+        self.0
+            .request(K::make(number), deadline)
+            .wait()
+            .expect("answered in time")
     }
 }
 
 impl<K: OurKind> BlockingServer for Server<K> {
     #[inline]
     fn serve(&mut self) -> bool {
-        let Ok(delivery) = self.0.receive().wait() else { return false };
+        let Ok(delivery) = self.0.receive().wait() else {
+            return false;
+        };
         let answer = answer_to(K::seen(&delivery));
-        assert!(matches!(delivery.reply(answer).wait(), Ok(Answer::Sent)), "awaited");
+        assert!(
+            matches!(delivery.reply(answer).wait(), Ok(Answer::Sent)),
+            "awaited"
+        );
         true
     }
 }
