@@ -80,3 +80,13 @@ pub use stats::Stats;
 
 pub use bookdrop_queue::{DeadReason, OnFull};
 pub use serde_json::Value;
+
+/// The samples of the readme compile and run, in both languages.
+#[cfg(doctest)]
+mod readme {
+    #[doc = include_str!("../../../README.md")]
+    mod english {}
+
+    #[doc = include_str!("../../../README.zh-CN.md")]
+    mod chinese {}
+}
