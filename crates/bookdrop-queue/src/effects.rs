@@ -11,8 +11,14 @@ use crate::item::{Cause, Item};
 /// Invariant: no waker and nothing of the user's is woken, cloned or dropped while a lock of ours is held. Whoever
 /// changes the queue collects here what is to be called, frees the lock, and then calls [`run`](Effects::run).
 pub(crate) struct Effects<I: Item> {
+    /// Most changes wake nobody or one.
     wake: Option<Waker>,
-    wake_too: Vec<Waker>,
+    others: Option<Box<Others<I>>>,
+}
+
+/// What only some changes ask for.
+struct Others<I: Item> {
+    wake: Vec<Waker>,
     drop_wakers: Vec<Waker>,
     discarded: Vec<(I, Cause, u32)>,
     told: Vec<(I::Requester, Cause)>,
@@ -22,49 +28,61 @@ impl<I: Item> Effects<I> {
     pub(crate) fn none() -> Self {
         Effects {
             wake: None,
-            wake_too: Vec::new(),
-            drop_wakers: Vec::new(),
-            discarded: Vec::new(),
-            told: Vec::new(),
+            others: None,
         }
     }
 
-    /// Wakes this one. The first costs no allocation: there is seldom a second.
     pub(crate) fn wake(&mut self, waker: Waker) {
         match self.wake {
             None => self.wake = Some(waker),
-            Some(_) => self.wake_too.push(waker),
+            Some(_) => self.others().wake.push(waker),
         }
     }
 
     pub(crate) fn drop_waker(&mut self, waker: Waker) {
-        self.drop_wakers.push(waker);
+        self.others().drop_wakers.push(waker);
     }
 
     /// Lets go of an item that was handed over so many times.
     pub(crate) fn discard(&mut self, item: I, cause: Cause, deliveries: u32) {
-        self.discarded.push((item, cause, deliveries));
+        self.others().discarded.push((item, cause, deliveries));
     }
 
     pub(crate) fn tell(&mut self, requester: I::Requester, cause: Cause) {
-        self.told.push((requester, cause));
+        self.others().told.push((requester, cause));
+    }
+
+    fn others(&mut self) -> &mut Others<I> {
+        self.others.get_or_insert_with(|| {
+            Box::new(Others {
+                wake: Vec::new(),
+                drop_wakers: Vec::new(),
+                discarded: Vec::new(),
+                told: Vec::new(),
+            })
+        })
     }
 
     /// Calls everything; see [`call_all`] on panics.
     pub(crate) fn run(self) {
-        let is_nothing = self.wake.is_none() && self.told.is_empty() && self.discarded.is_empty();
-        if is_nothing && self.drop_wakers.is_empty() {
-            return;
-        }
+        let Some(others) = self.others else {
+            return call_all(self.wake.into_iter().map(|waker| move || waker.wake()));
+        };
         let mut calls = Calls::default();
-        self.wake.into_iter().chain(self.wake_too).for_each(|waker| calls.make(|| waker.wake()));
-        for (requester, cause) in self.told {
+        self.wake
+            .into_iter()
+            .chain(others.wake)
+            .for_each(|waker| calls.make(|| waker.wake()));
+        for (requester, cause) in others.told {
             calls.make(|| I::told(requester, cause));
         }
-        for (item, cause, deliveries) in self.discarded {
+        for (item, cause, deliveries) in others.discarded {
             calls.make(|| item.discarded(cause, deliveries));
         }
-        self.drop_wakers.into_iter().for_each(|waker| calls.make(|| drop(waker)));
+        others
+            .drop_wakers
+            .into_iter()
+            .for_each(|waker| calls.make(|| drop(waker)));
         calls.end();
     }
 }

@@ -24,9 +24,7 @@ pub mod timer;
 
 pub use item::{Cause, DeadReason, Item, Standing};
 pub use machine::{Backoff, Dead, GroupId, Limits, MAX_PRIORITY, Taken};
-pub use queue::{
-    DEFAULT_GROUP, OnFull, Over, Queue, Reader, Refusal, Refused, Sending, Waiting,
-};
+pub use queue::{DEFAULT_GROUP, OnFull, Over, Queue, Reader, Refusal, Refused, Sending, Waiting};
 pub use reply::{ReplySlot, ToWake};
 pub use slab::Ticket;
 pub use stats::{Counters, Depths};

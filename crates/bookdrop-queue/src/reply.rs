@@ -43,7 +43,12 @@ impl ToWake {
     /// Wakes them all; a panic in one of them is passed on when all were called.
     pub fn wake(self) {
         drop(self.only_dropped);
-        call_all(self.requester.into_iter().chain(self.workers).map(|waker| move || waker.wake()));
+        call_all(
+            self.requester
+                .into_iter()
+                .chain(self.workers)
+                .map(|waker| move || waker.wake()),
+        );
     }
 }
 
@@ -56,8 +61,14 @@ impl<A> Default for ReplySlot<A> {
 impl<A> ReplySlot<A> {
     /// An answer is awaited.
     pub fn new() -> Self {
-        let state = SlotState { answer: Answer::Awaited, requester: None, workers: Slab::new() };
-        ReplySlot { state: Mutex::new(state) }
+        let state = SlotState {
+            answer: Answer::Awaited,
+            requester: None,
+            workers: Slab::new(),
+        };
+        ReplySlot {
+            state: Mutex::new(state),
+        }
     }
 
     /// Leaves the answer, unless there is one already or the requester gave up: then it is given back.
@@ -67,7 +78,11 @@ impl<A> ReplySlot<A> {
             Answer::Awaited => {
                 state.answer = Answer::There(answer);
                 let workers = state.workers.take_all();
-                Ok(ToWake { requester: state.requester.take(), workers, only_dropped: None })
+                Ok(ToWake {
+                    requester: state.requester.take(),
+                    workers,
+                    only_dropped: None,
+                })
             }
             _ => Err(answer),
         }
@@ -83,7 +98,11 @@ impl<A> ReplySlot<A> {
             if let Some(answer) = state.take() {
                 return Poll::Ready(answer);
             }
-            if state.requester.as_ref().is_some_and(|known| known.will_wake(cx.waker())) {
+            if state
+                .requester
+                .as_ref()
+                .is_some_and(|known| known.will_wake(cx.waker()))
+            {
                 return Poll::Pending;
             }
         }
@@ -108,7 +127,11 @@ impl<A> ReplySlot<A> {
             Answer::There(answer) => Err(answer),
             Answer::Awaited => {
                 let workers = state.workers.take_all();
-                Ok(ToWake { requester: None, workers, only_dropped: state.requester.take() })
+                Ok(ToWake {
+                    requester: None,
+                    workers,
+                    only_dropped: state.requester.take(),
+                })
             }
             Answer::Over => Ok(ToWake::default()),
         }
@@ -128,9 +151,13 @@ impl<A> ReplySlot<A> {
         let waker = cx.waker().clone();
         let (old, poll) = {
             let mut state = lock(&self.state);
-            let SlotState { answer, workers, .. } = &mut *state;
+            let SlotState {
+                answer, workers, ..
+            } = &mut *state;
             match (answer, watching.and_then(|ticket| workers.get_mut(ticket))) {
-                (Answer::Awaited, Some(known)) => (Some(std::mem::replace(known, waker)), Poll::Pending),
+                (Answer::Awaited, Some(known)) => {
+                    (Some(std::mem::replace(known, waker)), Poll::Pending)
+                }
                 (Answer::Awaited, None) => {
                     *watching = Some(workers.insert(waker));
                     (None, Poll::Pending)
@@ -144,7 +171,9 @@ impl<A> ReplySlot<A> {
 
     /// Waits no more for the answer to be unwanted.
     pub fn stop_watching(&self, watching: &mut Option<Ticket>) {
-        let gone = watching.take().and_then(|ticket| lock(&self.state).workers.remove(ticket));
+        let gone = watching
+            .take()
+            .and_then(|ticket| lock(&self.state).workers.remove(ticket));
         drop(gone);
     }
 }

@@ -31,12 +31,20 @@ pub struct Builder<T = (), R = Value> {
 
 impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
     pub(crate) fn new(capacity: usize) -> Self {
-        let limits = Limits { capacity: capacity.max(1), ..Limits::default() };
-        Builder { limits, on_full: OnFull::default(), makes: PhantomData }
+        let limits = Limits {
+            capacity: capacity.max(1),
+            ..Limits::default()
+        };
+        Builder {
+            limits,
+            on_full: OnFull::default(),
+            makes: PhantomData,
+        }
     }
 
-    /// How many events sent with a delay may wait to become due, per group; more of them wait to be sent. 10,000 by
-    /// default, at least 1. Events that come back after a failure are not counted in.
+    /// How many events may wait for their time, per group: those sent with a delay and those that failed and wait to be
+    /// tried again. When there are so many, further ones with a delay wait to be sent; what failed never waits to come
+    /// back. 10,000 by default, at least 1.
     pub fn max_delayed(mut self, max_delayed: usize) -> Self {
         self.limits.max_delayed = max_delayed.max(1);
         self
@@ -95,6 +103,9 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
 
 impl<T, R> fmt::Debug for Builder<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Builder").field("limits", &self.limits).field("on_full", &self.on_full).finish()
+        f.debug_struct("Builder")
+            .field("limits", &self.limits)
+            .field("on_full", &self.on_full)
+            .finish()
     }
 }

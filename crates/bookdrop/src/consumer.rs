@@ -78,8 +78,17 @@ impl<T, R> Consumer<T, R> {
     }
 
     fn seated(memory: Arc<Memory<T, R>>, group: GroupId, group_name: Arc<str>) -> Self {
-        let seat = Arc::new(Seat { memory, group, group_name });
-        Consumer { seat, auto_ack: false, waiting: None, ready_in_a_row: 0 }
+        let seat = Arc::new(Seat {
+            memory,
+            group,
+            group_name,
+        });
+        Consumer {
+            seat,
+            auto_ack: false,
+            waiting: None,
+            ready_in_a_row: 0,
+        }
     }
 
     /// The same consumer with automatic ack: what it receives is settled by the hand-over.
@@ -166,7 +175,10 @@ impl<T, R> Consumer<T, R> {
     }
 
     fn reader(&self) -> Reader {
-        Reader { group: self.seat.group, auto_ack: self.auto_ack }
+        Reader {
+            group: self.seat.group,
+            auto_ack: self.auto_ack,
+        }
     }
 
     pub(crate) fn poll_receive(
@@ -181,32 +193,52 @@ impl<T, R> Consumer<T, R> {
             return Poll::Pending;
         }
         let (seat, auto_ack) = (&self.seat, self.auto_ack);
-        let mut hand_over = |taken: Taken<Stored<T, R>>| into(Delivery::new(taken, seat.clone(), auto_ack));
+        let mut hand_over =
+            |taken: Taken<Stored<T, R>>| into(Delivery::new(taken, seat.clone(), auto_ack));
         let poll = seat.memory.queue.poll_receive(
-            Reader { group: seat.group, auto_ack },
+            Reader {
+                group: seat.group,
+                auto_ack,
+            },
             max,
             &mut self.waiting,
             cx,
             &mut hand_over,
         );
-        self.ready_in_a_row = if poll.is_ready() { self.ready_in_a_row + 1 } else { 0 };
+        self.ready_in_a_row = if poll.is_ready() {
+            self.ready_in_a_row + 1
+        } else {
+            0
+        };
         poll.map_err(|_| ReceiveError::Closed)
     }
 
     pub(crate) fn receive_now(&mut self) -> Result<Option<Delivery<T, R>>, ReceiveError> {
-        let taken = self.seat.memory.queue.try_receive(self.reader()).map_err(|_| ReceiveError::Closed)?;
+        let taken = self
+            .seat
+            .memory
+            .queue
+            .try_receive(self.reader())
+            .map_err(|_| ReceiveError::Closed)?;
         Ok(taken.map(|taken| Delivery::new(taken, self.seat.clone(), self.auto_ack)))
     }
 
     pub(crate) fn stop_waiting(&mut self) {
-        self.seat.memory.queue.stop_receiving(self.seat.group, &mut self.waiting);
+        self.seat
+            .memory
+            .queue
+            .stop_receiving(self.seat.group, &mut self.waiting);
     }
 }
 
 /// One more consumer of the same group: they compete.
 impl<T, R> Clone for Consumer<T, R> {
     fn clone(&self) -> Self {
-        let Seat { memory, group, group_name } = &*self.seat;
+        let Seat {
+            memory,
+            group,
+            group_name,
+        } = &*self.seat;
         memory.queue.join_again(*group);
         let mut clone = Consumer::seated(memory.clone(), *group, group_name.clone());
         clone.auto_ack = self.auto_ack;
@@ -246,7 +278,8 @@ impl<T, R> Stream for Consumer<T, R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let mut found = None;
-        self.poll_receive(1, cx, &mut |delivery| found = Some(delivery)).map(|_| found.map(Ok))
+        self.poll_receive(1, cx, &mut |delivery| found = Some(delivery))
+            .map(|_| found.map(Ok))
     }
 }
 

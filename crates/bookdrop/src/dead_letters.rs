@@ -77,8 +77,14 @@ impl DeadLetter {
             id: DeadLetterId(dead.id),
             event_id: event.id().to_owned(),
             name: event.name().to_owned(),
-            headers: event.headers().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            values: event.values().map(|(name, value)| (name.to_owned(), value.clone())).collect(),
+            headers: event
+                .headers()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+            values: event
+                .values()
+                .map(|(name, value)| (name.to_owned(), value.clone()))
+                .collect(),
             attempts: dead.deliveries,
             reason: dead.reason.clone(),
             at: dead.at,
@@ -88,12 +94,18 @@ impl DeadLetter {
 
 impl<T, R> DeadLetters<T, R> {
     pub(crate) fn new(memory: Arc<Memory<T, R>>) -> Self {
-        DeadLetters { memory, group: DEFAULT_GROUP.to_owned() }
+        DeadLetters {
+            memory,
+            group: DEFAULT_GROUP.to_owned(),
+        }
     }
 
     /// Those of another group.
     pub fn of_group(self, group: impl Into<String>) -> Self {
-        DeadLetters { group: group.into(), ..self }
+        DeadLetters {
+            group: group.into(),
+            ..self
+        }
     }
 
     /// All of them, oldest first.
@@ -115,7 +127,9 @@ impl<T, R> DeadLetters<T, R> {
         let (memory, group) = self.owned();
         Operation::new(async move {
             let all = memory.queue.dead(&group, |dead| dead.id);
-            all.into_iter().filter(|id| memory.queue.replay(&group, *id)).count()
+            all.into_iter()
+                .filter(|id| memory.queue.replay(&group, *id))
+                .count()
         })
     }
 
@@ -132,7 +146,10 @@ impl<T, R> DeadLetters<T, R> {
     }
 
     /// Takes one out, with its body. `None` when it is not there.
-    pub fn take(&self, id: DeadLetterId) -> Operation<impl Future<Output = Option<Event<T>>> + use<T, R>> {
+    pub fn take(
+        &self,
+        id: DeadLetterId,
+    ) -> Operation<impl Future<Output = Option<Event<T>>> + use<T, R>> {
         let (memory, group) = self.owned();
         Operation::new(async move { Some(memory.queue.take_dead(&group, id.0)?.item.event) })
     }
@@ -144,6 +161,8 @@ impl<T, R> DeadLetters<T, R> {
 
 impl<T, R> fmt::Debug for DeadLetters<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeadLetters").field("group", &self.group).finish_non_exhaustive()
+        f.debug_struct("DeadLetters")
+            .field("group", &self.group)
+            .finish_non_exhaustive()
     }
 }

@@ -19,7 +19,11 @@ impl Deadline {
     }
 
     /// Whether the instant has come; if not, `alarm` rings then, unless the thread looks by itself.
-    pub(crate) fn has_passed(&mut self, cx: &Context<'_>, alarm: impl FnOnce() -> Weak<dyn Alarm>) -> bool {
+    pub(crate) fn has_passed(
+        &mut self,
+        cx: &Context<'_>,
+        alarm: impl FnOnce() -> Weak<dyn Alarm>,
+    ) -> bool {
         if clock::now() >= self.at {
             return true;
         }
@@ -38,7 +42,10 @@ pub(crate) struct Limit {
 
 impl Limit {
     pub(crate) fn new(at: Instant) -> Self {
-        Limit { deadline: Deadline::new(at), bell: Arc::new(ReplySlot::new()) }
+        Limit {
+            deadline: Deadline::new(at),
+            bell: Arc::new(ReplySlot::new()),
+        }
     }
 
     /// Ready when the instant has come.

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bookdrop_queue::{DeadReason, Taken};
+use bookdrop_queue::{DeadReason, Queue, Taken};
 use serde_json::Value;
 
 use crate::consumer::Seat;
@@ -57,7 +57,11 @@ type Settled<T, R, V = ()> = Result<V, SettleError<T, R>>;
 
 impl<T, R> Delivery<T, R> {
     pub(crate) fn new(taken: Taken<Stored<T, R>>, seat: Arc<Seat<T, R>>, auto_acked: bool) -> Self {
-        Delivery { taken: Some(taken), seat, auto_acked }
+        Delivery {
+            taken: Some(taken),
+            seat,
+            auto_acked,
+        }
     }
 
     /// How often the event was handed over, this time included: 1 at first.
@@ -82,7 +86,8 @@ impl<T, R> Delivery<T, R> {
 
     /// Whether the requester gave up: the work is for nobody now. Never for a one-way event.
     pub fn is_cancelled(&self) -> bool {
-        self.requester().is_some_and(|requester| !requester.slot.is_awaited())
+        self.requester()
+            .is_some_and(|requester| !requester.slot.is_awaited())
     }
 
     /// Waits until the requester gives up; for ever with a one-way event. Race your work against it:
@@ -106,7 +111,9 @@ impl<T, R> Delivery<T, R> {
     /// # });
     /// ```
     pub fn cancelled(&self) -> Operation<impl Future<Output = ()>> {
-        Operation::new(Unwanted::new(self.requester().map(|requester| &**requester)))
+        Operation::new(Unwanted::new(
+            self.requester().map(|requester| &**requester),
+        ))
     }
 
     /// Keeps the event in hand for longer. In one process there is no lease to run out: the delivery is the ownership, and
@@ -140,7 +147,7 @@ impl<T, R> Delivery<T, R> {
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back all the same.
     pub fn nack(self) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
-        Operation::new(async move { self.give_back(None) })
+        Operation::new(async move { self.give_back(|queue, taken| queue.failed(taken, None)) })
     }
 
     /// The work failed: the event comes back after this time, in place of the driver's back-off.
@@ -152,8 +159,13 @@ impl<T, R> Delivery<T, R> {
     ///
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back as after `nack`.
-    pub fn retry_after(self, delay: Duration) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
-        Operation::new(async move { self.give_back(Some(delay)) })
+    pub fn retry_after(
+        self,
+        delay: Duration,
+    ) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
+        Operation::new(
+            async move { self.give_back(|queue, taken| queue.failed(taken, Some(delay))) },
+        )
     }
 
     /// The event failed for good: it becomes a [dead letter](crate::DeadLetters) with this reason, and a requester is told
@@ -167,9 +179,7 @@ impl<T, R> Delivery<T, R> {
     pub fn reject(self, why: impl Into<String>) -> Operation<impl Future<Output = Settled<T, R>>> {
         let why = why.into();
         Operation::new(async move {
-            let (seat, taken) = self.into_hand()?;
-            seat.memory.queue.bury(taken, DeadReason::Rejected(why));
-            Ok(())
+            self.give_back(|queue, taken| queue.bury(taken, DeadReason::Rejected(why)))
         })
     }
 
@@ -198,7 +208,10 @@ impl<T, R> Delivery<T, R> {
     /// # futures_lite::future::zip(a.request(Event::new("S"), Duration::from_secs(2)), consumer).await.1.unwrap();
     /// # });
     /// ```
-    pub fn reply(self, reply: R) -> Operation<impl Future<Output = Settled<T, R, Answer>> + use<T, R>> {
+    pub fn reply(
+        self,
+        reply: R,
+    ) -> Operation<impl Future<Output = Settled<T, R, Answer>> + use<T, R>> {
         Operation::new(async move { self.answer(Outcome::Replied(reply)) })
     }
 
@@ -210,7 +223,10 @@ impl<T, R> Delivery<T, R> {
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
     #[doc(alias = "SetResultErr")]
-    pub fn fail(self, failure: impl Into<Failure>) -> Operation<impl Future<Output = Settled<T, R, Answer>>> {
+    pub fn fail(
+        self,
+        failure: impl Into<Failure>,
+    ) -> Operation<impl Future<Output = Settled<T, R, Answer>>> {
         let failure = failure.into();
         Operation::new(async move { self.answer(Outcome::Failed(failure)) })
     }
@@ -281,7 +297,9 @@ impl<T, R> Delivery<T, R> {
     /// assert_eq!(work(), 42);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn into_event(self) -> Operation<impl Future<Output = Settled<T, R, Event<T>>> + use<T, R>> {
+    pub fn into_event(
+        self,
+    ) -> Operation<impl Future<Output = Settled<T, R, Event<T>>> + use<T, R>> {
         Operation::new(async move { Ok(self.finish()) })
     }
 
@@ -293,7 +311,9 @@ impl<T, R> Delivery<T, R> {
     ///
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
-    pub fn into_parts(self) -> Operation<impl Future<Output = Settled<T, R, (Event<T>, Reply<R>)>> + use<T, R>>
+    pub fn into_parts(
+        self,
+    ) -> Operation<impl Future<Output = Settled<T, R, (Event<T>, Reply<R>)>> + use<T, R>>
     where
         T: Send + 'static,
         R: Send + 'static,
@@ -310,7 +330,9 @@ impl<T, R> Delivery<T, R> {
     }
 
     fn taken(&self) -> &Taken<Stored<T, R>> {
-        self.taken.as_ref().expect("a delivery that was settled is gone")
+        self.taken
+            .as_ref()
+            .expect("a delivery that was settled is gone")
     }
 
     fn requester(&self) -> Option<&Arc<Requester<T, R>>> {
@@ -319,7 +341,10 @@ impl<T, R> Delivery<T, R> {
 
     /// Settles as done, and parts with what was in hand.
     fn let_go(mut self) -> Stored<T, R> {
-        let taken = self.taken.take().expect("a delivery that was settled is gone");
+        let taken = self
+            .taken
+            .take()
+            .expect("a delivery that was settled is gone");
         match self.auto_acked {
             true => taken.item,
             false => self.seat.memory.queue.ack(taken),
@@ -335,18 +360,17 @@ impl<T, R> Delivery<T, R> {
         event
     }
 
-    /// Takes out what is in hand, to give it back to the queue.
-    fn into_hand(mut self) -> Settled<T, R, (Arc<Seat<T, R>>, Taken<Stored<T, R>>)> {
+    /// Gives what is in hand back to the queue, unless it left the queue with the hand-over.
+    fn give_back(
+        mut self,
+        settle: impl FnOnce(&Queue<Stored<T, R>>, Taken<Stored<T, R>>),
+    ) -> Settled<T, R> {
         if self.auto_acked {
             return Err(SettleError::new(SettleErrorKind::AutoAcked, self));
         }
-        let taken = self.taken.take().expect("a delivery that was settled is gone");
-        Ok((self.seat.clone(), taken))
-    }
-
-    fn give_back(self, after: Option<Duration>) -> Settled<T, R> {
-        let (seat, taken) = self.into_hand()?;
-        seat.memory.queue.failed(taken, after);
+        if let Some(taken) = self.taken.take() {
+            settle(&self.seat.memory.queue, taken);
+        }
         Ok(())
     }
 
@@ -354,7 +378,10 @@ impl<T, R> Delivery<T, R> {
         let Some(requester) = self.requester().cloned() else {
             return Err(SettleError::new(SettleErrorKind::NotARequest, self));
         };
-        let taken = self.taken.take().expect("a delivery that was settled is gone");
+        let taken = self
+            .taken
+            .take()
+            .expect("a delivery that was settled is gone");
         let settled = (!self.auto_acked).then_some(taken);
         Ok(requester.answer(&self.seat.memory, settled, outcome))
     }
@@ -371,7 +398,9 @@ impl<T, R> Deref for Delivery<T, R> {
 /// Unsettled: it failed, and comes back.
 impl<T, R> Drop for Delivery<T, R> {
     fn drop(&mut self) {
-        let Some(taken) = self.taken.take() else { return };
+        let Some(taken) = self.taken.take() else {
+            return;
+        };
         if !self.auto_acked {
             return self.seat.memory.queue.failed(taken, None);
         }

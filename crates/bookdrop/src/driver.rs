@@ -98,10 +98,16 @@ impl<T, R> Driver<T, R> {
 
     /// What stands where in one group; the counters are those of the whole driver and left at zero here. `None` when
     /// there is no such group. Dropping the operation changes nothing.
-    pub fn group_stats(&self, group: &str) -> Operation<impl Future<Output = Option<Stats>> + use<T, R>> {
+    pub fn group_stats(
+        &self,
+        group: &str,
+    ) -> Operation<impl Future<Output = Option<Stats>> + use<T, R>> {
         let (memory, group) = (self.memory.clone(), group.to_owned());
         Operation::new(async move {
-            memory.queue.depths(&group).map(|depths| Stats::new(Default::default(), depths))
+            memory
+                .queue
+                .depths(&group)
+                .map(|depths| Stats::new(Default::default(), depths))
         })
     }
 
@@ -196,21 +202,36 @@ impl<T, R> Driver<T, R> {
     /// assert_eq!(report.left[0].event.name(), "S");
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn drain(&self, grace: Duration) -> Operation<impl Future<Output = DrainReport<T>> + use<T, R>> {
+    pub fn drain(
+        &self,
+        grace: Duration,
+    ) -> Operation<impl Future<Output = DrainReport<T>> + use<T, R>> {
         let memory = self.memory.clone();
         Operation::new(async move {
             memory.queue.begin_drain();
-            let mut hands = EmptyHands { memory: &memory, waiting: None };
+            let mut hands = EmptyHands {
+                memory: &memory,
+                waiting: None,
+            };
             let mut limit = Limit::new(clock::after(clock::now(), grace));
-            poll_fn(|cx| match memory.queue.poll_empty_handed(&mut hands.waiting, cx) {
-                Poll::Pending => limit.poll(cx),
-                ready => ready,
-            })
+            poll_fn(
+                |cx| match memory.queue.poll_empty_handed(&mut hands.waiting, cx) {
+                    Poll::Pending => limit.poll(cx),
+                    ready => ready,
+                },
+            )
             .await;
             drop(hands);
             let left = memory.queue.take_left().into_iter();
-            let left = left.map(|(group, attempts, stored)| Left { group, attempts, event: stored.event });
-            DrainReport { left: left.collect(), unfinished: memory.queue.in_hand() }
+            let left = left.map(|(group, attempts, stored)| Left {
+                group,
+                attempts,
+                event: stored.event,
+            });
+            DrainReport {
+                left: left.collect(),
+                unfinished: memory.queue.in_hand(),
+            }
         })
     }
 }
@@ -223,20 +244,26 @@ struct EmptyHands<'a, T, R> {
 
 impl<T, R> Drop for EmptyHands<'_, T, R> {
     fn drop(&mut self) {
-        self.memory.queue.stop_waiting_empty_handed(&mut self.waiting);
+        self.memory
+            .queue
+            .stop_waiting_empty_handed(&mut self.waiting);
     }
 }
 
 /// One more handle on the same queue.
 impl<T, R> Clone for Driver<T, R> {
     fn clone(&self) -> Self {
-        Driver { memory: self.memory.clone() }
+        Driver {
+            memory: self.memory.clone(),
+        }
     }
 }
 
 impl<T, R> fmt::Debug for Driver<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Driver").field("capacity", &self.capacity()).finish_non_exhaustive()
+        f.debug_struct("Driver")
+            .field("capacity", &self.capacity())
+            .finish_non_exhaustive()
     }
 }
 

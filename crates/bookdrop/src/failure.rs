@@ -35,7 +35,11 @@ pub struct Failure {
 impl Failure {
     /// A failure with this message.
     pub fn new(message: impl Into<String>) -> Self {
-        Failure { message: message.into(), code: None, details: None }
+        Failure {
+            message: message.into(),
+            code: None,
+            details: None,
+        }
     }
 
     /// With a code, for programs to tell failures apart.

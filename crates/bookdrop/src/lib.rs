@@ -65,8 +65,8 @@ pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetters};
 pub use delivery::Delivery;
 pub use driver::{DrainReport, Driver, Left};
 pub use error::{
-    Error, ErrorKind, InvalidGroup, ReceiveError, RequestError, RequestErrorKind, SendBatchError, SendError,
-    SendErrorKind, SettleError, SettleErrorKind, TimedOut, TryReceiveError,
+    Error, ErrorKind, InvalidGroup, ReceiveError, RequestError, RequestErrorKind, SendBatchError,
+    SendError, SendErrorKind, SettleError, SettleErrorKind, TimedOut, TryReceiveError,
 };
 pub use event::{Event, InvalidEvent};
 pub use failure::Failure;

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
 use bookdrop_queue::timer::Alarm;
-use bookdrop_queue::{Cause, DeadReason, Item, Limits, OnFull, Queue, ReplySlot, Standing, Taken, clock};
+use bookdrop_queue::{
+    Cause, DeadReason, Item, Limits, OnFull, Queue, ReplySlot, Standing, Taken, clock,
+};
 
 use crate::event::Event;
 use crate::failure::Failure;
@@ -83,7 +85,12 @@ pub(crate) enum Outcome<T, R> {
 impl<T, R> Requester<T, R> {
     pub(crate) fn new(deadline: Instant, waits_for_consumer: bool) -> Arc<Self> {
         let standing = Mutex::new(Standing::Elsewhere);
-        Arc::new(Requester { slot: ReplySlot::new(), deadline, waits_for_consumer, standing })
+        Arc::new(Requester {
+            slot: ReplySlot::new(),
+            deadline,
+            waits_for_consumer,
+            standing,
+        })
     }
 
     pub(crate) fn standing(&self) -> Standing {
@@ -136,15 +143,39 @@ impl<T, R> Stored<T, R> {
     /// A one-way event, with the instant at which it is to be handed over, if it has a delay.
     pub(crate) fn one_way(event: Event<T>) -> (Self, Option<Instant>) {
         let now = (event.delay().is_some() || event.time_to_live().is_some()).then(clock::now);
-        let due = now.zip(event.delay()).map(|(now, delay)| clock::after(now, delay));
-        let expires_at = now.zip(event.time_to_live()).map(|(now, ttl)| clock::after(now, ttl));
-        (Stored { event, expires_at, requester: None, is_request: false }, due)
+        let due = now
+            .zip(event.delay())
+            .map(|(now, delay)| clock::after(now, delay));
+        let expires_at = now
+            .zip(event.time_to_live())
+            .map(|(now, ttl)| clock::after(now, ttl));
+        (
+            Stored {
+                event,
+                expires_at,
+                requester: None,
+                is_request: false,
+            },
+            due,
+        )
     }
 
-    pub(crate) fn request(event: Event<T>, requester: Arc<Requester<T, R>>, now: Instant) -> (Self, Option<Instant>) {
+    pub(crate) fn request(
+        event: Event<T>,
+        requester: Arc<Requester<T, R>>,
+        now: Instant,
+    ) -> (Self, Option<Instant>) {
         let due = event.delay().map(|delay| clock::after(now, delay));
         let expires_at = Some(requester.deadline);
-        (Stored { event, expires_at, requester: Some(requester), is_request: true }, due)
+        (
+            Stored {
+                event,
+                expires_at,
+                requester: Some(requester),
+                is_request: true,
+            },
+            due,
+        )
     }
 
     pub(crate) fn requester(&self) -> Option<&Arc<Requester<T, R>>> {
@@ -159,7 +190,12 @@ impl<T, R> Stored<T, R> {
 /// One for a further group.
 pub(crate) fn copy<T: Clone, R>(stored: &Stored<T, R>) -> Stored<T, R> {
     let event = stored.event.clone();
-    Stored { event, expires_at: stored.expires_at, requester: None, is_request: false }
+    Stored {
+        event,
+        expires_at: stored.expires_at,
+        requester: None,
+        is_request: false,
+    }
 }
 
 impl<T, R> Item for Stored<T, R> {
@@ -186,16 +222,23 @@ impl<T, R> Item for Stored<T, R> {
     }
 
     fn waits_for_consumer(&self) -> bool {
-        self.requester.as_ref().is_some_and(|requester| requester.waits_for_consumer)
+        self.requester
+            .as_ref()
+            .is_some_and(|requester| requester.waits_for_consumer)
     }
 
     fn is_wanted(&self) -> bool {
-        self.requester.as_ref().is_none_or(|requester| requester.slot.is_awaited())
+        self.requester
+            .as_ref()
+            .is_none_or(|requester| requester.slot.is_awaited())
     }
 
     fn placed(&self, at: Standing) {
         if let Some(requester) = &self.requester {
-            *requester.standing.lock().unwrap_or_else(PoisonError::into_inner) = at;
+            *requester
+                .standing
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = at;
         }
     }
 
@@ -206,7 +249,9 @@ impl<T, R> Item for Stored<T, R> {
     }
 
     fn discarded(self, cause: Cause, deliveries: u32) {
-        let Some(requester) = self.requester else { return };
+        let Some(requester) = self.requester else {
+            return;
+        };
         let event = Some(self.event).filter(|_| deliveries == 0);
         requester.end(outcome(cause, event));
     }
@@ -226,7 +271,10 @@ fn outcome<T, R>(cause: Cause, event: Option<Event<T>>) -> Outcome<T, R> {
         Cause::NoConsumer | Cause::GroupRemoved => Outcome::NoConsumer(event),
         Cause::Closed => Outcome::Closed(event),
         Cause::Displaced => Outcome::Displaced(event),
-        Cause::RetryTooLate => failed("retry_too_late", "the next try would come after the deadline".into()),
+        Cause::RetryTooLate => failed(
+            "retry_too_late",
+            "the next try would come after the deadline".into(),
+        ),
         Cause::Buried(reason) => {
             let code = match reason {
                 DeadReason::MaxAttempts => "max_attempts",
@@ -245,5 +293,8 @@ fn outcome<T, R>(cause: Cause, event: Option<Event<T>>) -> Outcome<T, R> {
 
 /// What a requester is told when its request was settled, or its reply dropped, without an answer.
 pub(crate) fn unanswered<T, R>() -> Outcome<T, R> {
-    Outcome::Failed(Failure::new("the consumer settled the request without an answer").with_code("bookdrop.unanswered"))
+    Outcome::Failed(
+        Failure::new("the consumer settled the request without an answer")
+            .with_code("bookdrop.unanswered"),
+    )
 }

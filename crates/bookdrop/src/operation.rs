@@ -87,7 +87,10 @@ macro_rules! waits_on_threads {
                 &mut self,
                 limit: std::time::Duration,
             ) -> Result<<Self as std::future::Future>::Output, crate::TimedOut> {
-                self.wait_until(bookdrop_queue::clock::after(bookdrop_queue::clock::now(), limit))
+                self.wait_until(bookdrop_queue::clock::after(
+                    bookdrop_queue::clock::now(),
+                    limit,
+                ))
             }
 
             /// Waits on this thread, until this instant at most. The operation is still there afterwards: wait on, or
@@ -99,7 +102,8 @@ macro_rules! waits_on_threads {
                 &mut self,
                 limit: std::time::Instant,
             ) -> Result<<Self as std::future::Future>::Output, crate::TimedOut> {
-                bookdrop_queue::park::wait_until(std::pin::Pin::new(self), limit).ok_or(crate::TimedOut)
+                bookdrop_queue::park::wait_until(std::pin::Pin::new(self), limit)
+                    .ok_or(crate::TimedOut)
             }
         }
     };

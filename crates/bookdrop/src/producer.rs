@@ -51,7 +51,9 @@ impl<T, R> Producer<T, R> {
     /// A producer for this driver.
     #[doc(alias = "NewProduce")]
     pub fn new(driver: &Driver<T, R>) -> Self {
-        Producer { memory: driver.memory.clone() }
+        Producer {
+            memory: driver.memory.clone(),
+        }
     }
 
     /// Sends an event, and waits only while the queue is full (see [`OnFull`](crate::OnFull) for other answers to that).
@@ -147,7 +149,9 @@ impl<T, R> Producer<T, R> {
 /// One more producer for the same driver.
 impl<T, R> Clone for Producer<T, R> {
     fn clone(&self) -> Self {
-        Producer { memory: self.memory.clone() }
+        Producer {
+            memory: self.memory.clone(),
+        }
     }
 }
 

@@ -29,7 +29,9 @@ impl<T, R> Future for Receive<'_, T, R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut found = None;
-        let poll = self.consumer.poll_receive(1, cx, &mut |delivery| found = Some(delivery));
+        let poll = self
+            .consumer
+            .poll_receive(1, cx, &mut |delivery| found = Some(delivery));
         poll.map(|result| result.and_then(|()| found.ok_or(ReceiveError::Closed)))
     }
 }
@@ -85,7 +87,10 @@ waits_on_threads!(ReceiveBatch);
 
 impl<'a, T, R> ReceiveBatch<'a, T, R> {
     pub(crate) fn new(consumer: &'a mut Consumer<T, R>, max: usize) -> Self {
-        ReceiveBatch { consumer, max: max.max(1) }
+        ReceiveBatch {
+            consumer,
+            max: max.max(1),
+        }
     }
 }
 
@@ -94,7 +99,9 @@ impl<T, R> Future for ReceiveBatch<'_, T, R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (max, mut found) = (self.max, Vec::new());
-        let poll = self.consumer.poll_receive(max, cx, &mut |delivery| found.push(delivery));
+        let poll = self
+            .consumer
+            .poll_receive(max, cx, &mut |delivery| found.push(delivery));
         poll.map(|result| result.map(|()| found))
     }
 }
@@ -107,6 +114,8 @@ impl<T, R> Drop for ReceiveBatch<'_, T, R> {
 
 impl<T, R> fmt::Debug for ReceiveBatch<'_, T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReceiveBatch").field("max", &self.max).finish_non_exhaustive()
+        f.debug_struct("ReceiveBatch")
+            .field("max", &self.max)
+            .finish_non_exhaustive()
     }
 }

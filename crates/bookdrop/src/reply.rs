@@ -82,7 +82,9 @@ impl<R> Reply<R> {
         T: Send + 'static,
         R: Send + 'static,
     {
-        Reply { owed_to: Some(Box::new(Owed { requester, memory })) }
+        Reply {
+            owed_to: Some(Box::new(Owed { requester, memory })),
+        }
     }
 
     /// Answers.
@@ -113,11 +115,16 @@ impl<R> Reply<R> {
     }
 
     fn answer(mut self, answer: Result<R, Failure>) -> Answer {
-        self.owed_to.take().map_or(Answer::NotWanted, |owed_to| owed_to.answer(answer))
+        self.owed_to
+            .take()
+            .map_or(Answer::NotWanted, |owed_to| owed_to.answer(answer))
     }
 
     fn owed_to(&self) -> &(dyn Answerable<R> + Send + Sync) {
-        &**self.owed_to.as_ref().expect("a reply that was sent is gone")
+        &**self
+            .owed_to
+            .as_ref()
+            .expect("a reply that was sent is gone")
     }
 }
 
@@ -164,7 +171,10 @@ pub(crate) struct Unwanted<'a, W: Watched + ?Sized> {
 
 impl<'a, W: Watched + ?Sized> Unwanted<'a, W> {
     pub(crate) fn new(watched: Option<&'a W>) -> Self {
-        Unwanted { watched, watching: None }
+        Unwanted {
+            watched,
+            watching: None,
+        }
     }
 }
 
@@ -173,7 +183,9 @@ impl<W: Watched + ?Sized> Future for Unwanted<'_, W> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.watched.map_or(Poll::Pending, |watched| watched.poll_unwanted(&mut this.watching, cx))
+        this.watched.map_or(Poll::Pending, |watched| {
+            watched.poll_unwanted(&mut this.watching, cx)
+        })
     }
 }
 

@@ -37,7 +37,12 @@ waits_on_threads!(Request);
 
 impl<'a, T, R> Request<'a, T, R> {
     pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>, timeout: Duration) -> Self {
-        Request { memory, timeout, waits_for_consumer: false, stage: Stage::New(event) }
+        Request {
+            memory,
+            timeout,
+            waits_for_consumer: false,
+            stage: Stage::New(event),
+        }
     }
 
     /// Where there is no consumer, waits for one until the deadline, in place of failing at once.
@@ -65,7 +70,10 @@ impl<T, R> Request<'_, T, R> {
     /// Sends the request; the deadline begins to run.
     fn begin(&mut self, event: Event<T>) -> Result<(), RequestError<T>> {
         if let Err(invalid) = event.validate() {
-            return Err(RequestError::new(RequestErrorKind::Invalid(invalid), Some(event)));
+            return Err(RequestError::new(
+                RequestErrorKind::Invalid(invalid),
+                Some(event),
+            ));
         }
         if self.timeout.is_zero() {
             return Err(RequestError::new(RequestErrorKind::Deadline, Some(event)));
@@ -97,20 +105,25 @@ impl<T, R> Request<'_, T, R> {
         };
         self.memory.end_request();
         let (mut outcome, mut to_wake) = (None, None);
-        let queued = self.memory.queue.give_up(|| match requester.slot.give_up() {
-            Err(there) => {
-                outcome = Some(there);
-                None
-            }
-            Ok(workers) => {
-                to_wake = Some(workers);
-                Some(requester.standing())
-            }
-        });
+        let queued = self
+            .memory
+            .queue
+            .give_up(|| match requester.slot.give_up() {
+                Err(there) => {
+                    outcome = Some(there);
+                    None
+                }
+                Ok(workers) => {
+                    to_wake = Some(workers);
+                    Some(requester.standing())
+                }
+            });
         if let Some(to_wake) = to_wake {
             to_wake.wake();
         }
-        let event = queued.filter(|(_, deliveries)| *deliveries == 0).map(|(stored, _)| stored.event);
+        let event = queued
+            .filter(|(_, deliveries)| *deliveries == 0)
+            .map(|(stored, _)| stored.event);
         (outcome, event)
     }
 }
@@ -164,6 +177,8 @@ fn result<T, R>(outcome: Outcome<T, R>) -> Result<R, RequestError<T>> {
 
 impl<T, R> fmt::Debug for Request<'_, T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("timeout", &self.timeout).finish_non_exhaustive()
+        f.debug_struct("Request")
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }

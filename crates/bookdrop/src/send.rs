@@ -33,7 +33,10 @@ waits_on_threads!(Send);
 
 impl<'a, T, R> Send<'a, T, R> {
     pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>) -> Self {
-        Send { memory, stage: Stage::New(event) }
+        Send {
+            memory,
+            stage: Stage::New(event),
+        }
     }
 
     /// Gives the send up and takes the event back; `None` if it was sent (or given back) already.
@@ -44,7 +47,9 @@ impl<'a, T, R> Send<'a, T, R> {
     fn give_up(&mut self) -> Option<Event<T>> {
         match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::New(event) => Some(event),
-            Stage::UnderWay(mut sending) => Some(self.memory.queue.cancel_send(&mut sending)?.event),
+            Stage::UnderWay(mut sending) => {
+                Some(self.memory.queue.cancel_send(&mut sending)?.event)
+            }
             Stage::Ended => None,
         }
     }
@@ -113,7 +118,10 @@ waits_on_threads!(TrySend);
 
 impl<'a, T, R> TrySend<'a, T, R> {
     pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>) -> Self {
-        TrySend { memory, event: Some(event) }
+        TrySend {
+            memory,
+            event: Some(event),
+        }
     }
 }
 
@@ -121,7 +129,10 @@ impl<T, R> Future for TrySend<'_, T, R> {
     type Output = Result<(), SendError<T>>;
 
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        let event = self.event.take().expect("`TrySend` was polled after it had ended");
+        let event = self
+            .event
+            .take()
+            .expect("`TrySend` was polled after it had ended");
         if let Err(invalid) = event.validate() {
             return Poll::Ready(Err(SendError::new(SendErrorKind::Invalid(invalid), event)));
         }
@@ -151,13 +162,21 @@ waits_on_threads!(SendBatch);
 
 impl<'a, T, R> SendBatch<'a, T, R> {
     pub(crate) fn new(memory: &'a Memory<T, R>, events: VecDeque<Event<T>>) -> Self {
-        SendBatch { memory, first: None, rest: events, sent: 0 }
+        SendBatch {
+            memory,
+            first: None,
+            rest: events,
+            sent: 0,
+        }
     }
 
     /// Gives the rest up and takes it back, in order.
     pub fn into_rest(mut self) -> Vec<Event<T>> {
         let first = self.first.take().and_then(Send::into_event);
-        first.into_iter().chain(std::mem::take(&mut self.rest)).collect()
+        first
+            .into_iter()
+            .chain(std::mem::take(&mut self.rest))
+            .collect()
     }
 }
 
@@ -170,14 +189,18 @@ impl<T, R> Future for SendBatch<'_, T, R> {
                 let memory = self.memory;
                 self.first = self.rest.pop_front().map(|event| Send::new(memory, event));
             }
-            let Some(first) = &mut self.first else { return Poll::Ready(Ok(self.sent)) };
+            let Some(first) = &mut self.first else {
+                return Poll::Ready(Ok(self.sent));
+            };
             let result = ready!(Pin::new(first).poll(cx));
             self.first = None;
             match result {
                 Ok(()) => self.sent += 1,
                 Err(error) => {
                     let (kind, event) = error.into_parts();
-                    let rest = std::iter::once(event).chain(std::mem::take(&mut self.rest)).collect();
+                    let rest = std::iter::once(event)
+                        .chain(std::mem::take(&mut self.rest))
+                        .collect();
                     return Poll::Ready(Err(SendBatchError::new(kind, self.sent, rest)));
                 }
             }
@@ -187,6 +210,8 @@ impl<T, R> Future for SendBatch<'_, T, R> {
 
 impl<T, R> fmt::Debug for SendBatch<'_, T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendBatch").field("sent", &self.sent).finish_non_exhaustive()
+        f.debug_struct("SendBatch")
+            .field("sent", &self.sent)
+            .finish_non_exhaustive()
     }
 }

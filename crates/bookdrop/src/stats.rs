@@ -72,8 +72,23 @@ pub struct Stats {
 
 impl Stats {
     pub(crate) fn new(counters: Counters, depths: Depths) -> Self {
-        let Depths { queued, delayed, in_hand, dead, consumers, waiting_consumers } = depths;
-        let now = Stats { queued, delayed, in_hand, dead, consumers, waiting_consumers, ..Stats::default() };
+        let Depths {
+            queued,
+            delayed,
+            in_hand,
+            dead,
+            consumers,
+            waiting_consumers,
+        } = depths;
+        let now = Stats {
+            queued,
+            delayed,
+            in_hand,
+            dead,
+            consumers,
+            waiting_consumers,
+            ..Stats::default()
+        };
         Stats {
             sent: counters.sent,
             handed_over: counters.handed_over,

@@ -38,3 +38,13 @@ impl Agenda {
         Some((entry, ticket))
     }
 }
+
+#[cfg(test)]
+impl Agenda {
+    /// Every entry, earliest first.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Instant, u64, Entry, Ticket)> + '_ {
+        self.entries
+            .iter()
+            .map(|((at, order, entry), ticket)| (*at, *order, *entry, *ticket))
+    }
+}

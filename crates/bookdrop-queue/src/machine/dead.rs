@@ -10,7 +10,6 @@ impl<I: Item> Machine<I> {
     /// Makes a dead letter of an item in hand; its requester is told.
     pub(crate) fn bury(&mut self, mut taken: Taken<I>, reason: DeadReason, fx: &mut Effects<I>) {
         self.done(&taken);
-        self.counters.buried += 1;
         if let Some(requester) = taken.item.sever() {
             fx.tell(requester, Cause::Buried(reason.clone()));
         }
@@ -27,9 +26,10 @@ impl<I: Item> Machine<I> {
             return fx.discard(dead.item, Cause::GroupRemoved, dead.deliveries);
         };
         group.dead.push_back(dead);
-        if group.dead.len() > max_dead
-            && let Some(oldest) = group.dead.pop_front()
-        {
+        let overflow = group.dead.len() > max_dead;
+        let oldest = overflow.then(|| group.dead.pop_front()).flatten();
+        self.counters.buried += 1;
+        if let Some(oldest) = oldest {
             self.counters.dead_dropped += 1;
             fx.discard(oldest.item, Cause::DeadLetterDropped, oldest.deliveries);
         }
@@ -37,7 +37,9 @@ impl<I: Item> Machine<I> {
 
     /// The dead letters of a group, oldest first.
     pub(crate) fn dead(&self, id: GroupId) -> impl Iterator<Item = &Dead<I>> {
-        self.group(id).into_iter().flat_map(|group| group.dead.iter())
+        self.group(id)
+            .into_iter()
+            .flat_map(|group| group.dead.iter())
     }
 
     /// Takes one dead letter out.
@@ -49,6 +51,7 @@ impl<I: Item> Machine<I> {
 
     /// Takes all dead letters out, oldest first.
     pub(crate) fn take_all_dead(&mut self, id: GroupId) -> Vec<Dead<I>> {
-        self.group_mut(id).map_or_else(Vec::new, |group| std::mem::take(&mut group.dead).into())
+        self.group_mut(id)
+            .map_or_else(Vec::new, |group| std::mem::take(&mut group.dead).into())
     }
 }

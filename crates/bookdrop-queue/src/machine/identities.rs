@@ -15,7 +15,12 @@ pub(super) struct Identities {
 
 impl Identities {
     pub(super) fn new(window: Duration, max: usize) -> Self {
-        Identities { window, max, known: HashSet::new(), oldest_first: VecDeque::new() }
+        Identities {
+            window,
+            max,
+            known: HashSet::new(),
+            oldest_first: VecDeque::new(),
+        }
     }
 
     /// Whether this identity was remembered within the window.
@@ -69,7 +74,12 @@ mod tests {
     fn the_oldest_goes_when_there_are_too_many() {
         let start = Instant::now();
         let mut ids = Identities::new(Duration::from_secs(10), 2);
-        ["a", "b", "c"].iter().for_each(|id| ids.remember(id, start));
-        assert_eq!(["a", "b", "c"].map(|id| ids.knows(id, start)), [false, true, true]);
+        ["a", "b", "c"]
+            .iter()
+            .for_each(|id| ids.remember(id, start));
+        assert_eq!(
+            ["a", "b", "c"].map(|id| ids.knows(id, start)),
+            [false, true, true]
+        );
     }
 }

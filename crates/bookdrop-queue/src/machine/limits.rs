@@ -7,7 +7,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Items queued and not delayed, per group.
     pub capacity: usize,
-    /// Items sent with a delay and not yet due, per group.
+    /// Items that wait for their time, per group: sent with a delay, or about to be tried again. Only those sent with a
+    /// delay are ever refused.
     pub max_delayed: usize,
     /// Failures after which an item is a dead letter.
     pub max_attempts: u32,
@@ -50,7 +51,10 @@ pub struct Backoff {
 
 impl Default for Backoff {
     fn default() -> Self {
-        Backoff { first: Duration::from_millis(100), max: Duration::from_secs(30) }
+        Backoff {
+            first: Duration::from_millis(100),
+            max: Duration::from_secs(30),
+        }
     }
 }
 
@@ -73,7 +77,10 @@ mod tests {
     fn the_first_return_is_at_once_and_later_ones_double() {
         let backoff = Backoff::default();
         let ms = |failures| backoff.wait(failures, 0).map(|d| d.as_millis());
-        assert_eq!([ms(0), ms(1), ms(2), ms(3), ms(4)], [None, None, Some(100), Some(200), Some(400)]);
+        assert_eq!(
+            [ms(0), ms(1), ms(2), ms(3), ms(4)],
+            [None, None, Some(100), Some(200), Some(400)]
+        );
         assert_eq!([ms(11), ms(40), ms(u32::MAX)], [Some(30_000); 3]);
     }
 

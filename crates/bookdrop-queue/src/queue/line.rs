@@ -29,7 +29,9 @@ impl<I: Item> Offer<I> {
     }
 
     pub(super) fn discard(self, cause: Cause, fx: &mut Effects<I>) {
-        self.copies.into_iter().for_each(|copy| fx.discard(copy, cause.clone(), 0));
+        self.copies
+            .into_iter()
+            .for_each(|copy| fx.discard(copy, cause.clone(), 0));
         fx.discard(self.item, cause, 0);
     }
 }
@@ -70,7 +72,11 @@ pub(super) enum Progress<I> {
 
 impl<I: Item> Line<I> {
     pub(super) fn new() -> Self {
-        Line { all: Slab::new(), lanes: Default::default(), arrivals: 0 }
+        Line {
+            all: Slab::new(),
+            lanes: Default::default(),
+            arrivals: 0,
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -88,9 +94,18 @@ impl<I: Item> Line<I> {
     pub(super) fn enter(&mut self, offer: Offer<I>, waker: Option<Waker>) -> Ticket {
         let lane = offer.lane();
         self.arrivals += 1;
-        let ticket = self.all.insert(InLine { offer, waker, arrival: self.arrivals, refused: false });
+        let ticket = self.all.insert(InLine {
+            offer,
+            waker,
+            arrival: self.arrivals,
+            refused: false,
+        });
         self.all.push_back(&mut self.lanes[lane as usize], ticket);
-        if let Some(place) = self.all.get(ticket).filter(|place| place.offer.item.is_request()) {
+        if let Some(place) = self
+            .all
+            .get(ticket)
+            .filter(|place| place.offer.item.is_request())
+        {
             place.offer.item.placed(Standing::InLine(ticket));
         }
         ticket
@@ -117,12 +132,18 @@ impl<I: Item> Line<I> {
         match self.all.get(ticket) {
             None => Progress::LetIn,
             Some(place) if !place.refused => Progress::Waits,
-            Some(_) => self.all.remove(ticket).map_or(Progress::LetIn, |p| Progress::Refused(p.offer)),
+            Some(_) => self
+                .all
+                .remove(ticket)
+                .map_or(Progress::LetIn, |p| Progress::Refused(p.offer)),
         }
     }
 
     pub(super) fn is_registered(&self, ticket: Ticket, waker: &Waker) -> bool {
-        self.all.get(ticket).and_then(|p| p.waker.as_ref()).is_some_and(|known| known.will_wake(waker))
+        self.all
+            .get(ticket)
+            .and_then(|p| p.waker.as_ref())
+            .is_some_and(|known| known.will_wake(waker))
     }
 
     pub(super) fn set_waker(&mut self, ticket: Ticket, waker: Waker, fx: &mut Effects<I>) {
@@ -154,7 +175,9 @@ impl<I: Item> Line<I> {
     pub(super) fn refuse_all(&mut self, fx: &mut Effects<I>) {
         for lane in LANES {
             while let Some(ticket) = self.all.pop_front(&mut self.lanes[lane as usize]) {
-                let Some(place) = self.all.get_mut(ticket) else { continue };
+                let Some(place) = self.all.get_mut(ticket) else {
+                    continue;
+                };
                 place.refused = true;
                 match place.waker.take() {
                     Some(waker) => fx.wake(waker),
@@ -169,11 +192,21 @@ impl<I: Item> Line<I> {
     }
 
     /// Takes out every request that `goes` says.
-    pub(super) fn discard_requests(&mut self, cause: Cause, goes: impl Fn(&I) -> bool, fx: &mut Effects<I>) {
+    pub(super) fn discard_requests(
+        &mut self,
+        cause: Cause,
+        goes: impl Fn(&I) -> bool,
+        fx: &mut Effects<I>,
+    ) {
         let goes = |place: &InLine<I>| {
             !place.refused && place.offer.item.is_request() && goes(&place.offer.item)
         };
-        let found: Vec<_> = self.all.iter().filter(|(_, p)| goes(p)).map(|(ticket, _)| ticket).collect();
+        let found: Vec<_> = self
+            .all
+            .iter()
+            .filter(|(_, p)| goes(p))
+            .map(|(ticket, _)| ticket)
+            .collect();
         for ticket in found {
             if let Some(offer) = self.leave(ticket, fx) {
                 offer.discard(cause.clone(), fx);

@@ -88,7 +88,9 @@ impl<I: Item> Queue<I> {
 
     fn follow_up(&self, state: &mut State<I>, fx: &mut Effects<I>) {
         state.follow_up(fx);
-        let Some(next) = state.machine.next_instant() else { return };
+        let Some(next) = state.machine.next_instant() else {
+            return;
+        };
         if state.alarm.as_ref().is_none_or(|(at, _)| next < *at) {
             state.alarm = Some((next, Timer::global().arm(next, self.alarm.clone())));
         }
@@ -121,7 +123,9 @@ impl<I: Item> Queue<I> {
     /// Removes a group with all that stands in it; its consumers find their end. False when there is none.
     pub fn remove_group(&self, name: &str) -> bool {
         self.change(|state, fx| {
-            let joined = state.joined_groups().find(|id| state.machine.group_name(*id) == Some(name));
+            let joined = state
+                .joined_groups()
+                .find(|id| state.machine.group_name(*id) == Some(name));
             joined.inspect(|id| state.remove_group(*id, fx)).is_some()
         })
     }
@@ -129,7 +133,10 @@ impl<I: Item> Queue<I> {
     /// The groups that somebody joined, oldest first.
     pub fn groups(&self) -> Vec<String> {
         let state = lock(&self.state);
-        state.joined_groups().filter_map(|id| Some(state.machine.group_name(id)?.to_owned())).collect()
+        state
+            .joined_groups()
+            .filter_map(|id| Some(state.machine.group_name(id)?.to_owned()))
+            .collect()
     }
 
     // ---- requesters ----
@@ -155,12 +162,19 @@ impl<I: Item> Queue<I> {
     pub fn dead<R>(&self, group: &str, look: impl FnMut(&Dead<I>) -> R) -> Vec<R> {
         let state = lock(&self.state);
         let id = state.machine.group_named(group);
-        id.into_iter().flat_map(|id| state.machine.dead(id)).map(look).collect()
+        id.into_iter()
+            .flat_map(|id| state.machine.dead(id))
+            .map(look)
+            .collect()
     }
 
     /// Takes a dead letter out.
     pub fn take_dead(&self, group: &str, dead: u64) -> Option<Dead<I>> {
-        self.change(|state, _| state.machine.take_dead(state.machine.group_named(group)?, dead))
+        self.change(|state, _| {
+            state
+                .machine
+                .take_dead(state.machine.group_named(group)?, dead)
+        })
     }
 
     /// Takes all dead letters of a group out, oldest first.
@@ -175,8 +189,12 @@ impl<I: Item> Queue<I> {
     /// when there is no such dead letter.
     pub fn replay(&self, group: &str, dead: u64) -> bool {
         self.change(|state, fx| {
-            let Some(id) = state.machine.group_named(group) else { return false };
-            let Some(found) = state.machine.take_dead(id, dead) else { return false };
+            let Some(id) = state.machine.group_named(group) else {
+                return false;
+            };
+            let Some(found) = state.machine.take_dead(id, dead) else {
+                return false;
+            };
             state.machine.push(id, found.item, None, fx);
             true
         })
@@ -188,21 +206,26 @@ impl<I: Item> Queue<I> {
     pub fn counts(&self) -> (Counters, Depths) {
         let state = lock(&self.state);
         let ids: Vec<_> = state.machine.group_ids().collect();
-        let depths = ids.into_iter().map(|id| depths(&state, id)).fold(Depths::default(), |a, b| Depths {
-            queued: a.queued + b.queued,
-            delayed: a.delayed + b.delayed,
-            in_hand: a.in_hand + b.in_hand,
-            dead: a.dead + b.dead,
-            consumers: a.consumers + b.consumers,
-            waiting_consumers: a.waiting_consumers + b.waiting_consumers,
-        });
+        let depths =
+            ids.into_iter()
+                .map(|id| depths(&state, id))
+                .fold(Depths::default(), |a, b| Depths {
+                    queued: a.queued + b.queued,
+                    delayed: a.delayed + b.delayed,
+                    in_hand: a.in_hand + b.in_hand,
+                    dead: a.dead + b.dead,
+                    consumers: a.consumers + b.consumers,
+                    waiting_consumers: a.waiting_consumers + b.waiting_consumers,
+                });
         (state.machine.counters, depths)
     }
 
     /// What stands where in one group.
     pub fn depths(&self, group: &str) -> Option<Depths> {
         let state = lock(&self.state);
-        let id = state.joined_groups().find(|id| state.machine.group_name(*id) == Some(group))?;
+        let id = state
+            .joined_groups()
+            .find(|id| state.machine.group_name(*id) == Some(group))?;
         Some(depths(&state, id))
     }
 
@@ -263,7 +286,9 @@ impl<I: Item> Queue<I> {
         self.change(|state, _| {
             let left = state.machine.take_all();
             let name = |id| state.machine.group_name(id).unwrap_or_default().to_owned();
-            left.into_iter().map(|(id, deliveries, item)| (name(id), deliveries, item)).collect()
+            left.into_iter()
+                .map(|(id, deliveries, item)| (name(id), deliveries, item))
+                .collect()
         })
     }
 
@@ -276,7 +301,14 @@ impl<I: Item> Queue<I> {
 fn depths<I: Item>(state: &State<I>, id: GroupId) -> Depths {
     let [queued, delayed, in_hand, dead] = state.machine.depths(id);
     let (consumers, waiting_consumers) = (state.consumers(id), state.waiting_consumers(id));
-    Depths { queued, delayed, in_hand, dead, consumers, waiting_consumers }
+    Depths {
+        queued,
+        delayed,
+        in_hand,
+        dead,
+        consumers,
+        waiting_consumers,
+    }
 }
 
 /// An instant of the machine's agenda has come.

@@ -39,7 +39,11 @@ impl<I: Item> Queue<I> {
         if let found @ Poll::Ready(_) = self.look(reader, max, waiting, None, into) {
             return found;
         }
-        if waiting.is_some() && lock(&self.state).waiters(reader.group).is_registered(*waiting, cx.waker()) {
+        if waiting.is_some()
+            && lock(&self.state)
+                .waiters(reader.group)
+                .is_registered(*waiting, cx.waker())
+        {
             return Poll::Pending;
         }
         // The waker is cloned while the lock is free, so something may have come in between: look again.
@@ -50,7 +54,9 @@ impl<I: Item> Queue<I> {
     pub fn try_receive(&self, reader: Reader) -> Result<Option<Taken<I>>, Over> {
         let mut found = None;
         let mut waiting = None;
-        match self.look(reader, 1, &mut waiting, None, &mut |taken| found = Some(taken)) {
+        match self.look(reader, 1, &mut waiting, None, &mut |taken| {
+            found = Some(taken)
+        }) {
             Poll::Ready(Err(over)) => Err(over),
             _ => Ok(found),
         }
@@ -81,7 +87,9 @@ impl<I: Item> Queue<I> {
         self.change(|state, fx| {
             let mut count = 0;
             let mut now = Moment::now();
-            while count < max && let Some(taken) = state.take(group, &mut now, fx) {
+            while count < max
+                && let Some(taken) = state.take(group, &mut now, fx)
+            {
                 count += 1;
                 if reader.auto_ack {
                     state.machine.done(&taken);

@@ -24,7 +24,11 @@ enum Stage<I> {
 impl<I> Sending<I> {
     /// An item that is to be handed over at once, or when it is due.
     pub fn new(item: I, due: Option<Instant>) -> Self {
-        Sending(Stage::New(Offer { item, copies: Vec::new(), due }))
+        Sending(Stage::New(Offer {
+            item,
+            copies: Vec::new(),
+            due,
+        }))
     }
 }
 
@@ -54,7 +58,11 @@ impl<I: Item> Queue<I> {
     ///
     /// # Panics
     /// When it was ready before.
-    pub fn poll_send(&self, sending: &mut Sending<I>, cx: &mut Context<'_>) -> Poll<Result<(), Refused<I>>> {
+    pub fn poll_send(
+        &self,
+        sending: &mut Sending<I>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Refused<I>>> {
         match std::mem::replace(&mut sending.0, Stage::Ended) {
             Stage::New(offer) => match self.enter(offer, Some(cx)) {
                 Ok(None) => Poll::Ready(Ok(())),
@@ -71,17 +79,33 @@ impl<I: Item> Queue<I> {
 
     /// Takes the item in, or refuses it at once; a full queue with [`OnFull::DropOldest`] makes room.
     pub fn try_send(&self, item: I, due: Option<Instant>) -> Result<(), Refused<I>> {
-        self.offer(Offer { item, copies: Vec::new(), due }).map_err(|(offer, why)| {
+        self.offer(Offer {
+            item,
+            copies: Vec::new(),
+            due,
+        })
+        .map_err(|(offer, why)| {
             if why == Refusal::Full {
                 lock(&self.state).machine.counters.rejected_when_full += 1;
             }
-            Refused { item: offer.item, why }
+            Refused {
+                item: offer.item,
+                why,
+            }
         })
     }
 
     /// Takes a request in, or lets it stand in line; its requester waits for the answer, not for this.
     pub fn send_request(&self, item: I, due: Option<Instant>) -> Result<(), Refused<I>> {
-        self.enter(Offer { item, copies: Vec::new(), due }, None).map(drop)
+        self.enter(
+            Offer {
+                item,
+                copies: Vec::new(),
+                due,
+            },
+            None,
+        )
+        .map(drop)
     }
 
     /// Gives up a send that is not ready. Returns the item if it was not taken in.
@@ -89,23 +113,35 @@ impl<I: Item> Queue<I> {
         match std::mem::replace(&mut sending.0, Stage::Ended) {
             Stage::New(offer) => Some(offer.item),
             // The copies are dropped here, after the lock.
-            Stage::InLine(ticket) => self.change(|state, fx| state.line.leave(ticket, fx)).map(|o| o.item),
+            Stage::InLine(ticket) => self
+                .change(|state, fx| state.line.leave(ticket, fx))
+                .map(|o| o.item),
             Stage::Ended => None,
         }
     }
 
     /// Takes an offer in, or puts it in line, with the waker of `cx` if there is one.
-    fn enter(&self, offer: Offer<I>, cx: Option<&mut Context<'_>>) -> Result<Option<Ticket>, Refused<I>> {
+    fn enter(
+        &self,
+        offer: Offer<I>,
+        cx: Option<&mut Context<'_>>,
+    ) -> Result<Option<Ticket>, Refused<I>> {
         let (offer, why) = match self.offer(offer) {
             Ok(()) => return Ok(None),
             Err(refused) => refused,
         };
         if why != Refusal::Full {
-            return Err(Refused { item: offer.item, why });
+            return Err(Refused {
+                item: offer.item,
+                why,
+            });
         }
         if self.on_full != OnFull::Wait {
             lock(&self.state).machine.counters.rejected_when_full += 1;
-            return Err(Refused { item: offer.item, why });
+            return Err(Refused {
+                item: offer.item,
+                why,
+            });
         }
         let waker = cx.map(|cx| cx.waker().clone());
         self.change(|state, fx| match state.is_open() {
@@ -113,7 +149,10 @@ impl<I: Item> Queue<I> {
             true => Ok(Some(state.line.enter(offer, waker))),
             false => {
                 waker.into_iter().for_each(|waker| fx.drop_waker(waker));
-                Err(Refused { item: offer.item, why: Refusal::Closed })
+                Err(Refused {
+                    item: offer.item,
+                    why: Refusal::Closed,
+                })
             }
         })
     }
@@ -132,7 +171,10 @@ impl<I: Item> Queue<I> {
                 Obstacle::Closed => Refusal::Closed,
                 Obstacle::NoConsumer => Refusal::NoConsumer,
                 Obstacle::Copies(needed) => {
-                    let copier = self.copier.get().expect("who joins a further group brings a copier");
+                    let copier = self
+                        .copier
+                        .get()
+                        .expect("who joins a further group brings a copier");
                     while offer.copies.len() < needed {
                         offer.copies.push(copier(&offer.item));
                     }
@@ -147,7 +189,9 @@ impl<I: Item> Queue<I> {
         {
             let mut state = lock(&self.state);
             match state.line.progress(ticket) {
-                Progress::Waits if state.line.is_registered(ticket, cx.waker()) => return Progress::Waits,
+                Progress::Waits if state.line.is_registered(ticket, cx.waker()) => {
+                    return Progress::Waits;
+                }
                 Progress::Waits => {}
                 progress => return progress,
             }
@@ -168,9 +212,10 @@ impl<I> Progress<I> {
     fn map_pending(self, sending: &mut Sending<I>, ticket: Ticket) -> Poll<Result<(), Refused<I>>> {
         match self {
             Progress::LetIn => Poll::Ready(Ok(())),
-            Progress::Refused(offer) => {
-                Poll::Ready(Err(Refused { item: offer.item, why: Refusal::Closed }))
-            }
+            Progress::Refused(offer) => Poll::Ready(Err(Refused {
+                item: offer.item,
+                why: Refusal::Closed,
+            })),
             Progress::Waits => {
                 sending.0 = Stage::InLine(ticket);
                 Poll::Pending

@@ -79,7 +79,10 @@ impl<I: Item> State<I> {
     fn make_seats(&mut self, id: GroupId) {
         let wanted = id.index as usize + 1;
         while self.seats.len() < wanted {
-            self.seats.push(Seats { taken: 0, waiters: Waiters::new() });
+            self.seats.push(Seats {
+                taken: 0,
+                waiters: Waiters::new(),
+            });
         }
     }
 
@@ -131,7 +134,8 @@ impl<I: Item> State<I> {
         seats.taken = 0;
         seats.waiters.notify_all(fx);
         if id == self.default_group {
-            self.line.discard_requests(Cause::NoConsumer, |item| !item.waits_for_consumer(), fx);
+            self.line
+                .discard_requests(Cause::NoConsumer, |item| !item.waits_for_consumer(), fx);
             self.default_group = self.machine.add_group(DEFAULT_GROUP, false);
             self.make_seats(self.default_group);
         }
@@ -159,7 +163,9 @@ impl<I: Item> State<I> {
     }
 
     pub(super) fn consumers(&self, id: GroupId) -> usize {
-        self.seats.get(id.index as usize).map_or(0, |seats| seats.taken)
+        self.seats
+            .get(id.index as usize)
+            .map_or(0, |seats| seats.taken)
     }
 
     pub(super) fn waiters(&mut self, id: GroupId) -> &mut Waiters {
@@ -167,7 +173,9 @@ impl<I: Item> State<I> {
     }
 
     pub(super) fn waiting_consumers(&self, id: GroupId) -> usize {
-        self.seats.get(id.index as usize).map_or(0, |seats| seats.waiters.len())
+        self.seats
+            .get(id.index as usize)
+            .map_or(0, |seats| seats.waiters.len())
     }
 
     // ---- sending ----
@@ -183,10 +191,15 @@ impl<I: Item> State<I> {
             return Err((offer, Obstacle::Closed));
         }
         let is_request = offer.item.is_request();
-        if is_request && self.consumers(self.default_group) == 0 && !offer.item.waits_for_consumer() {
+        if is_request && self.consumers(self.default_group) == 0 && !offer.item.waits_for_consumer()
+        {
             return Err((offer, Obstacle::NoConsumer));
         }
-        let copies = if is_request { 0 } else { self.subscribers.len() - 1 };
+        let copies = if is_request {
+            0
+        } else {
+            self.subscribers.len() - 1
+        };
         if offer.copies.len() < copies {
             return Err((offer, Obstacle::Copies(copies)));
         }
@@ -210,7 +223,9 @@ impl<I: Item> State<I> {
 
     fn has_room(&self, lane: Lane, is_request: bool) -> bool {
         let targets = self.targets(is_request).iter();
-        targets.into_iter().all(|id| self.machine.has_room(*id, lane == Lane::Delayed))
+        targets
+            .into_iter()
+            .all(|id| self.machine.has_room(*id, lane == Lane::Delayed))
     }
 
     fn displace(&mut self, lane: Lane, fx: &mut Effects<I>) {
@@ -228,11 +243,18 @@ impl<I: Item> State<I> {
             return offer.discard(Cause::Duplicate, fx);
         }
         self.machine.counters.sent += 1;
-        let Offer { item, mut copies, due } = offer;
+        let Offer {
+            item,
+            mut copies,
+            due,
+        } = offer;
         if is_request {
             return self.machine.push(self.default_group, item, due, fx);
         }
-        let (first, others) = self.subscribers.split_first().expect("somebody gets what is sent");
+        let (first, others) = self
+            .subscribers
+            .split_first()
+            .expect("somebody gets what is sent");
         for id in others {
             // A group that was joined while this offer stood in line gets what is sent from now on.
             if let Some(copy) = copies.pop() {
@@ -240,7 +262,9 @@ impl<I: Item> State<I> {
             }
         }
         self.machine.push(*first, item, due, fx);
-        copies.into_iter().for_each(|copy| fx.discard(copy, Cause::GroupRemoved, 0));
+        copies
+            .into_iter()
+            .for_each(|copy| fx.discard(copy, Cause::GroupRemoved, 0));
     }
 
     /// Lets in from the line what there is room for: the first of each lane, the one that came first before others.
@@ -250,7 +274,9 @@ impl<I: Item> State<I> {
                 let (arrival, is_request) = self.line.first(lane)?;
                 self.has_room(lane, is_request).then_some((arrival, lane))
             });
-            let Some((_, lane)) = ready.min_by_key(|(arrival, _)| *arrival) else { return };
+            let Some((_, lane)) = ready.min_by_key(|(arrival, _)| *arrival) else {
+                return;
+            };
             if let Some(offer) = self.line.let_in(lane, fx) {
                 self.accept(offer, fx);
             }
@@ -259,7 +285,12 @@ impl<I: Item> State<I> {
 
     // ---- receiving ----
 
-    pub(super) fn take(&mut self, id: GroupId, now: &mut Moment, fx: &mut Effects<I>) -> Option<Taken<I>> {
+    pub(super) fn take(
+        &mut self,
+        id: GroupId,
+        now: &mut Moment,
+        fx: &mut Effects<I>,
+    ) -> Option<Taken<I>> {
         match self.phase {
             Phase::Drained => None,
             _ => self.machine.take(id, now, fx),
@@ -267,7 +298,13 @@ impl<I: Item> State<I> {
     }
 
     /// The work on an item failed.
-    pub(super) fn failed(&mut self, taken: Taken<I>, after: Option<Duration>, now: Instant, fx: &mut Effects<I>) {
+    pub(super) fn failed(
+        &mut self,
+        taken: Taken<I>,
+        after: Option<Duration>,
+        now: Instant,
+        fx: &mut Effects<I>,
+    ) {
         if self.phase != Phase::Open && taken.item.is_request() {
             self.machine.done(&taken);
             let deliveries = taken.attempt();
@@ -300,8 +337,11 @@ impl<I: Item> State<I> {
         }
         self.phase = phase;
         self.line.refuse_all(fx);
-        self.machine.discard_where(Cause::Closed, |item| item.is_request(), fx);
-        self.seats.iter_mut().for_each(|seats| seats.waiters.notify_all(fx));
+        self.machine
+            .discard_where(Cause::Closed, |item| item.is_request(), fx);
+        self.seats
+            .iter_mut()
+            .for_each(|seats| seats.waiters.notify_all(fx));
     }
 
     // ---- after each change ----

@@ -22,7 +22,10 @@ pub(super) struct Waiters {
 
 impl Waiters {
     pub(super) fn new() -> Self {
-        Waiters { all: Slab::new(), asleep: List::default() }
+        Waiters {
+            all: Slab::new(),
+            asleep: List::default(),
+        }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -36,7 +39,12 @@ impl Waiters {
     }
 
     /// Sleeps, at the end, with this waker; one that sleeps already keeps its place.
-    pub(super) fn sleep<I: Item>(&mut self, waiting: &mut Waiting, waker: Waker, fx: &mut Effects<I>) {
+    pub(super) fn sleep<I: Item>(
+        &mut self,
+        waiting: &mut Waiting,
+        waker: Waker,
+        fx: &mut Effects<I>,
+    ) {
         let known = waiting.and_then(|ticket| Some((ticket, self.all.get_mut(ticket)?)));
         match known {
             Some((_, place @ Some(_))) => {
@@ -59,7 +67,9 @@ impl Waiters {
     /// Wakes so many sleepers, the one that sleeps longest first.
     pub(super) fn notify<I: Item>(&mut self, count: usize, fx: &mut Effects<I>) {
         for _ in 0..count {
-            let Some(ticket) = self.all.pop_front(&mut self.asleep) else { return };
+            let Some(ticket) = self.all.pop_front(&mut self.asleep) else {
+                return;
+            };
             if let Some(waker) = self.all.get_mut(ticket).and_then(Option::take) {
                 fx.wake(waker);
             }
@@ -73,7 +83,9 @@ impl Waiters {
     /// Waits no more. Returns whether it had been notified: unless it found what it waited for, somebody else must be.
     #[must_use]
     pub(super) fn leave<I: Item>(&mut self, waiting: &mut Waiting, fx: &mut Effects<I>) -> bool {
-        let Some(ticket) = waiting.take() else { return false };
+        let Some(ticket) = waiting.take() else {
+            return false;
+        };
         if matches!(self.all.get(ticket), Some(Some(_))) {
             self.all.unlink(&mut self.asleep, ticket);
         }

@@ -102,7 +102,10 @@ impl fmt::Display for InvalidGroup {
         match self {
             InvalidGroup::Empty => f.write_str("the group's name is empty; give it one"),
             InvalidGroup::TooLong { bytes } => {
-                write!(f, "the group's name has {bytes} bytes; make it {MAX_GROUP_BYTES} at most")
+                write!(
+                    f,
+                    "the group's name has {bytes} bytes; make it {MAX_GROUP_BYTES} at most"
+                )
             }
         }
     }

@@ -42,7 +42,9 @@ impl SendErrorKind {
 impl fmt::Display for SendErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SendErrorKind::Full => f.write_str("the queue is full; wait with `send`, or try again later"),
+            SendErrorKind::Full => {
+                f.write_str("the queue is full; wait with `send`, or try again later")
+            }
             SendErrorKind::Closed => f.write_str("the driver was closed"),
             SendErrorKind::Invalid(invalid) => invalid.fmt(f),
         }
@@ -116,13 +118,21 @@ impl<T> SendBatchError<T> {
 
 impl<T> fmt::Debug for SendBatchError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendBatchError").field("kind", self.kind()).field("sent", &self.sent()).finish()
+        f.debug_struct("SendBatchError")
+            .field("kind", self.kind())
+            .field("sent", &self.sent())
+            .finish()
     }
 }
 
 impl<T> fmt::Display for SendBatchError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} events of the batch were sent, then one was not: {}", self.sent(), self.kind())
+        write!(
+            f,
+            "{} events of the batch were sent, then one was not: {}",
+            self.sent(),
+            self.kind()
+        )
     }
 }
 

@@ -31,6 +31,7 @@ impl Id {
 
     pub(super) fn get(&self) -> &str {
         let make = || uuid::Uuid::now_v7().to_string();
-        self.given().unwrap_or_else(|| self.made.0.get_or_init(Arc::default).get_or_init(make))
+        self.given()
+            .unwrap_or_else(|| self.made.0.get_or_init(Arc::default).get_or_init(make))
     }
 }

@@ -44,5 +44,8 @@ pub(super) fn set<V>(entries: &mut Vec<(Cow<'static, str>, V)>, name: Cow<'stati
 }
 
 pub(super) fn get<'a, V>(entries: &'a [(Cow<'static, str>, V)], name: &str) -> Option<&'a V> {
-    entries.iter().find(|(known, _)| known == name).map(|(_, value)| value)
+    entries
+        .iter()
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value)
 }

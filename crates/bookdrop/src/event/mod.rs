@@ -52,7 +52,10 @@ impl Event<()> {
     /// ```
     #[doc(alias = "NewEvent")]
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Event { meta: Box::new(Meta::new(name.into())), body: () }
+        Event {
+            meta: Box::new(Meta::new(name.into())),
+            body: (),
+        }
     }
 }
 
@@ -65,7 +68,10 @@ impl<T> Event<T> {
     /// assert_eq!((work.body())(), 42);
     /// ```
     pub fn with_body<U>(self, body: U) -> Event<U> {
-        Event { meta: self.meta, body }
+        Event {
+            meta: self.meta,
+            body,
+        }
     }
 
     /// The name, by which consumers tell events apart.
@@ -83,13 +89,21 @@ impl<T> Event<T> {
     /// assert_eq!(event.headers().collect::<Vec<_>>(), [("title", "hello world")]);
     /// ```
     #[doc(alias = "SetMsg")]
-    pub fn set_header(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) {
+    pub fn set_header(
+        &mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) {
         meta::set(&mut self.meta.headers, name.into(), value.into());
     }
 
     /// With this header; see [`set_header`](Event::set_header).
     #[doc(alias = "SetMsg")]
-    pub fn with_header(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Self {
+    pub fn with_header(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Cow<'static, str>>,
+    ) -> Self {
         self.set_header(name, value);
         self
     }
@@ -102,7 +116,10 @@ impl<T> Event<T> {
 
     /// All headers, in the order in which they were first set.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.meta.headers.iter().map(|(name, value)| (&**name, &**value))
+        self.meta
+            .headers
+            .iter()
+            .map(|(name, value)| (&**name, &**value))
     }
 
     /// Sets a JSON-like value, in place of one of the same name.
@@ -122,7 +139,11 @@ impl<T> Event<T> {
 
     /// With this value; see [`set_value`](Event::set_value).
     #[doc(alias = "SetValue")]
-    pub fn with_value(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) -> Self {
+    pub fn with_value(
+        mut self,
+        name: impl Into<Cow<'static, str>>,
+        value: impl Into<Value>,
+    ) -> Self {
         self.set_value(name, value);
         self
     }
@@ -135,7 +156,10 @@ impl<T> Event<T> {
 
     /// All values, in the order in which they were first set.
     pub fn values(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.meta.values.iter().map(|(name, value)| (&**name, value))
+        self.meta
+            .values
+            .iter()
+            .map(|(name, value)| (&**name, value))
     }
 
     /// With an id of your own, by which the driver knows an event that is sent again: within the driver's window (two

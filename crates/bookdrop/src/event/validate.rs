@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::limits::{
-    MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES, MAX_HEADERS, MAX_ID_BYTES, MAX_KEY_BYTES, MAX_NAME_BYTES,
-    MAX_PRIORITY, MAX_VALUES,
+    MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES, MAX_HEADERS, MAX_ID_BYTES, MAX_KEY_BYTES,
+    MAX_NAME_BYTES, MAX_PRIORITY, MAX_VALUES,
 };
 
 use super::Event;
@@ -91,21 +91,32 @@ impl fmt::Display for InvalidEvent {
             Self::NameEmpty => f.write_str("the event has an empty name; give it one"),
             Self::NameTooLong { bytes } => too_long(f, "event's name", *bytes, MAX_NAME_BYTES),
             Self::HeaderNameEmpty => f.write_str("a header has an empty name; give it one"),
-            Self::HeaderNameTooLong { bytes } => too_long(f, "name of a header", *bytes, MAX_HEADER_NAME_BYTES),
+            Self::HeaderNameTooLong { bytes } => {
+                too_long(f, "name of a header", *bytes, MAX_HEADER_NAME_BYTES)
+            }
             Self::HeaderValueTooLong { name, bytes } => write!(
                 f,
                 "the header `{name}` has {bytes} bytes; make it {MAX_HEADER_VALUE_BYTES} at most, or put it into the body"
             ),
-            Self::TooManyHeaders { count } => write!(f, "there are {count} headers; {MAX_HEADERS} are allowed"),
+            Self::TooManyHeaders { count } => {
+                write!(f, "there are {count} headers; {MAX_HEADERS} are allowed")
+            }
             Self::ValueNameEmpty => f.write_str("a value has an empty name; give it one"),
-            Self::ValueNameTooLong { bytes } => too_long(f, "name of a value", *bytes, MAX_HEADER_NAME_BYTES),
-            Self::TooManyValues { count } => write!(f, "there are {count} values; {MAX_VALUES} are allowed"),
+            Self::ValueNameTooLong { bytes } => {
+                too_long(f, "name of a value", *bytes, MAX_HEADER_NAME_BYTES)
+            }
+            Self::TooManyValues { count } => {
+                write!(f, "there are {count} values; {MAX_VALUES} are allowed")
+            }
             Self::KeyEmpty => f.write_str("the key is empty; leave it out or give it a name"),
             Self::KeyTooLong { bytes } => too_long(f, "key", *bytes, MAX_KEY_BYTES),
             Self::IdEmpty => f.write_str("the id is empty; leave it out or give one"),
             Self::IdTooLong { bytes } => too_long(f, "id", *bytes, MAX_ID_BYTES),
             Self::PriorityTooHigh { priority } => {
-                write!(f, "the priority is {priority}; {MAX_PRIORITY} is the most urgent")
+                write!(
+                    f,
+                    "the priority is {priority}; {MAX_PRIORITY} is the most urgent"
+                )
             }
         }
     }
@@ -122,18 +133,24 @@ impl<T> Event<T> {
             _ => {}
         }
         if meta.headers.len() > MAX_HEADERS {
-            return Err(InvalidEvent::TooManyHeaders { count: meta.headers.len() });
+            return Err(InvalidEvent::TooManyHeaders {
+                count: meta.headers.len(),
+            });
         }
         for (name, value) in &meta.headers {
             validate_header(name, value)?;
         }
         if meta.values.len() > MAX_VALUES {
-            return Err(InvalidEvent::TooManyValues { count: meta.values.len() });
+            return Err(InvalidEvent::TooManyValues {
+                count: meta.values.len(),
+            });
         }
         for (name, _) in &meta.values {
             match name.len() {
                 0 => return Err(InvalidEvent::ValueNameEmpty),
-                bytes if bytes > MAX_HEADER_NAME_BYTES => return Err(InvalidEvent::ValueNameTooLong { bytes }),
+                bytes if bytes > MAX_HEADER_NAME_BYTES => {
+                    return Err(InvalidEvent::ValueNameTooLong { bytes });
+                }
                 _ => {}
             }
         }
@@ -148,7 +165,9 @@ impl<T> Event<T> {
             _ => {}
         }
         if meta.priority > MAX_PRIORITY {
-            return Err(InvalidEvent::PriorityTooHigh { priority: meta.priority });
+            return Err(InvalidEvent::PriorityTooHigh {
+                priority: meta.priority,
+            });
         }
         Ok(())
     }
@@ -157,11 +176,16 @@ impl<T> Event<T> {
 fn validate_header(name: &str, value: &str) -> Result<(), InvalidEvent> {
     match name.len() {
         0 => return Err(InvalidEvent::HeaderNameEmpty),
-        bytes if bytes > MAX_HEADER_NAME_BYTES => return Err(InvalidEvent::HeaderNameTooLong { bytes }),
+        bytes if bytes > MAX_HEADER_NAME_BYTES => {
+            return Err(InvalidEvent::HeaderNameTooLong { bytes });
+        }
         _ => {}
     }
     if value.len() > MAX_HEADER_VALUE_BYTES {
-        return Err(InvalidEvent::HeaderValueTooLong { name: name.into(), bytes: value.len() });
+        return Err(InvalidEvent::HeaderValueTooLong {
+            name: name.into(),
+            bytes: value.len(),
+        });
     }
     Ok(())
 }

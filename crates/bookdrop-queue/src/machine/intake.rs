@@ -1,0 +1,195 @@
+//! Items come in, and stand ready or wait until they are due.
+
+use std::time::Instant;
+
+use crate::effects::Effects;
+use crate::item::{Cause, Item, Standing};
+use crate::slab::{List, Slab, Ticket};
+
+use super::agenda::Entry;
+use super::{GroupId, Hand, Machine, Node, Place};
+
+impl<I: Item> Machine<I> {
+    /// Whether the group has room for one more, with so many held ahead by its consumers.
+    pub(crate) fn has_room(&self, id: GroupId, delayed: bool) -> bool {
+        self.group(id).is_none_or(|group| match delayed {
+            true => group.delayed < self.limits.max_delayed,
+            false => group.queued < self.limits.capacity,
+        })
+    }
+
+    /// Whether this identity was sent within the window; if not, it is remembered.
+    pub(crate) fn is_duplicate(&mut self, identity: &str, now: Instant) -> bool {
+        let known = self.identities.knows(identity, now);
+        if known {
+            self.counters.duplicates += 1;
+        } else {
+            self.identities.remember(identity, now);
+        }
+        known
+    }
+
+    /// Takes an item in, at the end of its level. The caller has looked for room.
+    pub(crate) fn push(&mut self, id: GroupId, item: I, due: Option<Instant>, fx: &mut Effects<I>) {
+        if self.group(id).is_none() {
+            return fx.discard(item, Cause::GroupRemoved, 0);
+        }
+        self.next_order += 1;
+        let order = self.next_order;
+        self.put_in(
+            item,
+            Hand {
+                group: id,
+                order,
+                deliveries: 0,
+                failures: 0,
+                leads: false,
+            },
+            due,
+            true,
+        );
+    }
+
+    pub(super) fn put_in(&mut self, item: I, hand: Hand, due: Option<Instant>, at_the_end: bool) {
+        let is_request = item.is_request();
+        let expires = item.expires_at().filter(|_| !is_request);
+        let place = due.map_or(Place::Ready, |due| Place::Delayed { due });
+        let ticket = self.nodes.insert(Node { item, hand, place });
+        if is_request && let Some(node) = self.nodes.get(ticket) {
+            node.item.placed(Standing::Queued(ticket));
+        }
+        if let Some(at) = expires {
+            self.agenda.note(at, hand.order, Entry::Expires, ticket);
+        }
+        match place {
+            Place::Delayed { due } => {
+                self.agenda.note(due, hand.order, Entry::Due, ticket);
+                let Some(group) = self.group_mut(hand.group) else {
+                    return;
+                };
+                group.delayed += 1;
+            }
+            _ => {
+                let Some(group) = self.group_mut(hand.group) else {
+                    return;
+                };
+                group.queued += 1;
+                self.make_ready(ticket, at_the_end);
+            }
+        }
+    }
+
+    /// Puts a node into its level: at the end, or where its age says, counted from the front.
+    pub(super) fn make_ready(&mut self, ticket: Ticket, at_the_end: bool) {
+        let Machine { nodes, groups, .. } = self;
+        let Some(node) = nodes.get_mut(ticket) else {
+            return;
+        };
+        node.place = Place::Ready;
+        let (order, priority, id) = (node.hand.order, node.item.priority(), node.hand.group);
+        let Some(group) = &mut groups[id.index as usize].1 else {
+            return;
+        };
+        group.fresh += 1;
+        group.ready.at(priority, |list| match at_the_end {
+            true => nodes.push_back(list, ticket),
+            false => {
+                let behind = first_younger(nodes, list, order);
+                nodes.insert_before(list, behind, ticket);
+            }
+        });
+    }
+
+    /// How many items became ready in the group at this index since the last call.
+    pub(crate) fn take_fresh(&mut self, index: usize) -> usize {
+        let group = self
+            .groups
+            .get_mut(index)
+            .and_then(|(_, group)| group.as_mut());
+        group.map_or(0, |group| std::mem::take(&mut group.fresh))
+    }
+
+    /// Makes room in a full group: its oldest item goes.
+    pub(crate) fn displace_oldest(&mut self, id: GroupId, fx: &mut Effects<I>) -> bool {
+        let Some(group) = self.group(id) else {
+            return false;
+        };
+        let firsts = group
+            .ready
+            .levels()
+            .chain(group.keys.values())
+            .filter_map(|l| self.nodes.first(l));
+        let order = |ticket: &Ticket| self.nodes.get(*ticket).map(|node| node.hand.order);
+        let Some(oldest) = firsts.min_by_key(order) else {
+            return false;
+        };
+        self.counters.dropped_when_full += 1;
+        self.discard(oldest, Cause::Displaced, fx);
+        true
+    }
+
+    /// The next instant at which [`advance`](Machine::advance) has something to do.
+    pub(crate) fn next_instant(&self) -> Option<Instant> {
+        self.agenda.next()
+    }
+
+    /// Makes ready what is due by now, and lets go of what expired.
+    pub(crate) fn advance(&mut self, now: Instant, fx: &mut Effects<I>) {
+        while let Some((entry, ticket)) = self.agenda.pop(now) {
+            match entry {
+                Entry::Expires => self.expire(ticket, fx),
+                Entry::Due => self.fall_due(ticket),
+            }
+        }
+    }
+
+    fn fall_due(&mut self, ticket: Ticket) {
+        let Some(node) = self.nodes.get_mut(ticket) else {
+            return;
+        };
+        let (id, is_first) = (node.hand.group, node.hand.deliveries == 0);
+        if is_first {
+            // It was sent for this instant: it stands behind what was sent before.
+            self.next_order += 1;
+            let (old, new) = (node.hand.order, self.next_order);
+            node.hand.order = new;
+            // A request's deadline is its requester's affair and stands in no agenda.
+            if let Some(at) = node.item.expires_at().filter(|_| !node.item.is_request()) {
+                self.agenda.strike(at, old, Entry::Expires);
+                self.agenda.note(at, new, Entry::Expires, ticket);
+            }
+        }
+        if let Some(group) = self.group_mut(id) {
+            group.delayed -= 1;
+            group.queued += 1;
+        }
+        self.make_ready(ticket, is_first);
+    }
+
+    pub(super) fn expire(&mut self, ticket: Ticket, fx: &mut Effects<I>) {
+        match self
+            .nodes
+            .get(ticket)
+            .is_some_and(|node| node.item.is_request())
+        {
+            true => self.counters.given_up += 1,
+            false => self.counters.expired += 1,
+        }
+        self.discard(ticket, Cause::Expired, fx);
+    }
+}
+
+/// The first node of a list that was sent after `order`.
+fn first_younger<I>(nodes: &Slab<Node<I>>, list: &List, order: u64) -> Option<Ticket> {
+    let mut at = nodes.first(list);
+    while let Some(ticket) = at {
+        if nodes
+            .get(ticket)
+            .is_some_and(|node| node.hand.order > order)
+        {
+            return at;
+        }
+        at = nodes.next(ticket);
+    }
+    None
+}

@@ -1,0 +1,436 @@
+//! What the machine has to do, told in the plainest way: one vector of entries, scanned from end to end.
+
+use std::time::{Duration, Instant};
+
+use crate::item::{Cause, DeadReason};
+use crate::machine::Limits;
+use crate::stats::Counters;
+
+/// Names a group by when it was made.
+pub(super) type GroupNumber = usize;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stands {
+    Ready,
+    /// Behind another of its key, in this place of all that were ever put there.
+    Parked(u64),
+    Delayed(Instant),
+    InHand,
+    Dead,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) number: u32,
+    pub(super) group: GroupNumber,
+    pub(super) key: Option<&'static str>,
+    pub(super) priority: u8,
+    pub(super) expires: Option<Instant>,
+    pub(super) is_request: bool,
+    pub(super) is_wanted: bool,
+    pub(super) stands: Stands,
+    pub(super) order: u64,
+    pub(super) deliveries: u32,
+    pub(super) failures: u32,
+    pub(super) leads: bool,
+    pub(super) dead_id: u64,
+}
+
+impl Entry {
+    fn is_queued(&self) -> bool {
+        matches!(self.stands, Stands::Ready | Stands::Parked(_))
+    }
+
+    /// In the machine and not in a hand.
+    pub(super) fn is_inside(&self) -> bool {
+        self.is_queued() || matches!(self.stands, Stands::Delayed(_))
+    }
+}
+
+/// Every entry that exists anywhere.
+pub(super) struct Reference {
+    limits: Limits,
+    pub(super) entries: Vec<Entry>,
+    /// Those that exist, and how many items became ready in each since the last look.
+    pub(super) groups: Vec<(GroupNumber, usize)>,
+    next_group: GroupNumber,
+    next_order: u64,
+    next_parked: u64,
+    next_dead: u64,
+    pub(super) counters: Counters,
+    /// What is to be told and let go of by the change under way.
+    pub(super) told: Vec<(u32, Cause, Option<u32>)>,
+    pub(super) discarded: Vec<(u32, Cause, Option<u32>)>,
+}
+
+impl Reference {
+    pub(super) fn new(limits: Limits) -> Self {
+        Reference {
+            limits,
+            entries: Vec::new(),
+            groups: Vec::new(),
+            next_group: 0,
+            next_order: 0,
+            next_parked: 0,
+            next_dead: 0,
+            counters: Counters::default(),
+            told: Vec::new(),
+            discarded: Vec::new(),
+        }
+    }
+
+    // ---- groups ----
+
+    pub(super) fn add_group(&mut self) -> GroupNumber {
+        self.next_group += 1;
+        self.groups.push((self.next_group, 0));
+        self.next_group
+    }
+
+    pub(super) fn exists(&self, group: GroupNumber) -> bool {
+        self.groups.iter().any(|(number, _)| *number == group)
+    }
+
+    pub(super) fn remove_group(&mut self, group: GroupNumber) {
+        for number in self.inside_by_age(|e| e.group == group) {
+            let cause = match self.get(number).is_request {
+                true => Cause::NoConsumer,
+                false => Cause::GroupRemoved,
+            };
+            self.discard(number, cause);
+        }
+        for number in self.dead(group) {
+            self.discard(number, Cause::GroupRemoved);
+        }
+        self.groups.retain(|(number, _)| *number != group);
+    }
+
+    pub(super) fn move_one_way(&mut self, from: GroupNumber, to: GroupNumber) {
+        for number in self.inside_by_age(|e| e.group == from && !e.is_request) {
+            self.free_key(number);
+            let entry = self.get_mut(number);
+            (entry.group, entry.leads) = (to, false);
+            if entry.is_queued() {
+                self.make_ready(number);
+            }
+        }
+    }
+
+    // ---- sending ----
+
+    /// An entry whose group, order and place are not set yet.
+    pub(super) fn push(&mut self, group: GroupNumber, mut entry: Entry, due: Option<Instant>) {
+        let number = entry.number;
+        entry.group = group;
+        (entry.deliveries, entry.failures, entry.leads) = (0, 0, false);
+        if !self.exists(group) {
+            self.discarded.push((number, Cause::GroupRemoved, Some(0)));
+            return;
+        }
+        self.next_order += 1;
+        entry.order = self.next_order;
+        entry.stands = due.map_or(Stands::Ready, Stands::Delayed);
+        self.entries.push(entry);
+        if due.is_none() {
+            self.make_ready(number);
+        }
+    }
+
+    pub(super) fn displace_oldest(&mut self, group: GroupNumber) -> bool {
+        // Of each key only the one that was parked first is looked at.
+        let first_of_its_key = |e: &Entry| match e.stands {
+            Stands::Parked(place) => !self.entries.iter().any(|other| {
+                other.group == group
+                    && other.key == e.key
+                    && matches!(other.stands, Stands::Parked(p) if p < place)
+            }),
+            _ => true,
+        };
+        let queued = self
+            .entries
+            .iter()
+            .filter(|e| e.group == group && e.is_queued());
+        let oldest = queued
+            .filter(|e| first_of_its_key(e))
+            .min_by_key(|e| e.order);
+        let Some(oldest) = oldest.map(|e| e.number) else {
+            return false;
+        };
+        self.counters.dropped_when_full += 1;
+        self.discard(oldest, Cause::Displaced);
+        true
+    }
+
+    // ---- receiving ----
+
+    pub(super) fn take(&mut self, group: GroupNumber, now: Instant) -> Option<u32> {
+        self.advance(now);
+        loop {
+            let ready = self
+                .entries
+                .iter()
+                .filter(|e| e.group == group && e.stands == Stands::Ready);
+            let next = ready.min_by_key(|e| (std::cmp::Reverse(e.priority), e.order))?;
+            let (number, key, leads) = (next.number, next.key, next.leads);
+            if next.expires.is_some_and(|at| at <= now) {
+                self.expire(number);
+                continue;
+            }
+            if key.is_some() && !leads {
+                if self
+                    .entries
+                    .iter()
+                    .any(|e| e.group == group && e.key == key && e.leads)
+                {
+                    self.next_parked += 1;
+                    self.get_mut(number).stands = Stands::Parked(self.next_parked);
+                    continue;
+                }
+                self.get_mut(number).leads = true;
+            }
+            let entry = self.get_mut(number);
+            entry.stands = Stands::InHand;
+            entry.deliveries += 1;
+            self.counters.handed_over += 1;
+            return Some(number);
+        }
+    }
+
+    // ---- settling ----
+
+    pub(super) fn done(&mut self, number: u32) {
+        self.free_key(number);
+        self.entries.retain(|e| e.number != number);
+    }
+
+    /// How long an item that fails now has to wait at least and at most; `None` when it is gone or ready at once.
+    pub(super) fn failed(
+        &mut self,
+        number: u32,
+        after: Option<Duration>,
+        now: Instant,
+    ) -> Option<(Instant, Instant)> {
+        self.get_mut(number).failures += 1;
+        let entry = self.get(number).clone();
+        if !self.exists(entry.group) {
+            self.discard(number, Cause::GroupRemoved);
+            return None;
+        }
+        if !entry.is_wanted {
+            self.discard(number, Cause::GivenUp);
+            return None;
+        }
+        if entry.failures >= self.limits.max_attempts {
+            self.bury(number, DeadReason::MaxAttempts);
+            return None;
+        }
+        if entry.deliveries >= self.limits.max_deliveries {
+            self.bury(number, DeadReason::MaxDeliveries);
+            return None;
+        }
+        let least = after.unwrap_or(match entry.failures {
+            0 | 1 => Duration::ZERO,
+            n => (self.limits.backoff.first * (1 << (n - 2))).min(self.limits.backoff.max),
+        });
+        let most = if after.is_some() {
+            least
+        } else {
+            least + least / 4
+        };
+        if entry.is_request && entry.expires.is_some_and(|at| now + least >= at) {
+            self.discard(number, Cause::RetryTooLate);
+            return None;
+        }
+        self.counters.returned += 1;
+        if least.is_zero() {
+            self.get_mut(number).stands = Stands::Ready;
+            self.make_ready(number);
+            return None;
+        }
+        self.get_mut(number).stands = Stands::Delayed(now + least);
+        Some((now + least, now + most))
+    }
+
+    pub(super) fn bury(&mut self, number: u32, reason: DeadReason) {
+        self.free_key(number);
+        let entry = self.get_mut(number);
+        entry.leads = false;
+        let (group, was_request) = (entry.group, entry.is_request);
+        if was_request {
+            (entry.is_request, entry.expires) = (false, None);
+            self.told.push((number, Cause::Buried(reason), None));
+        }
+        if !self.exists(group) {
+            return self.discard(number, Cause::GroupRemoved);
+        }
+        self.counters.buried += 1;
+        self.next_dead += 1;
+        let id = self.next_dead;
+        let entry = self.get_mut(number);
+        (entry.stands, entry.dead_id) = (Stands::Dead, id);
+        let dead = self.dead(group);
+        if dead.len() > self.limits.max_dead {
+            self.counters.dead_dropped += 1;
+            self.discard(dead[0], Cause::DeadLetterDropped);
+        }
+    }
+
+    pub(super) fn replay(&mut self, number: u32) {
+        let at = self
+            .entries
+            .iter()
+            .position(|e| e.number == number)
+            .unwrap();
+        let entry = self.entries.remove(at);
+        self.push(entry.group, entry, None);
+    }
+
+    // ---- time ----
+
+    pub(super) fn advance(&mut self, now: Instant) {
+        while let Some((at, _, expires, number)) = self.next_entry() {
+            if at > now {
+                return;
+            }
+            match expires {
+                true => self.expire(number),
+                false => self.fall_due(number),
+            }
+        }
+    }
+
+    pub(super) fn next_instant(&self) -> Option<Instant> {
+        self.next_entry().map(|(at, ..)| at)
+    }
+
+    /// When, the item's age, whether it expires or falls due, which item.
+    fn next_entry(&self) -> Option<(Instant, u64, bool, u32)> {
+        let inside = || self.entries.iter().filter(|e| e.is_inside());
+        let due = inside().filter_map(|e| match e.stands {
+            Stands::Delayed(due) => Some((due, e.order, false, e.number)),
+            _ => None,
+        });
+        let expire = inside().filter(|e| !e.is_request);
+        let expire = expire.filter_map(|e| Some((e.expires?, e.order, true, e.number)));
+        due.chain(expire).min()
+    }
+
+    fn fall_due(&mut self, number: u32) {
+        if self.get(number).deliveries == 0 {
+            self.next_order += 1;
+            self.get_mut(number).order = self.next_order;
+        }
+        self.make_ready(number);
+    }
+
+    fn expire(&mut self, number: u32) {
+        match self.get(number).is_request {
+            true => self.counters.given_up += 1,
+            false => self.counters.expired += 1,
+        }
+        self.discard(number, Cause::Expired);
+    }
+
+    // ---- taking out ----
+
+    pub(super) fn remove(&mut self, number: u32) {
+        self.done(number);
+    }
+
+    pub(super) fn discard(&mut self, number: u32, cause: Cause) {
+        let deliveries = self.get(number).deliveries;
+        self.discarded.push((number, cause, Some(deliveries)));
+        self.done(number);
+    }
+
+    pub(super) fn discard_where(&mut self, cause: &Cause, goes: impl Fn(&Entry) -> bool) -> usize {
+        let found = self.inside_by_age(goes);
+        found
+            .iter()
+            .for_each(|number| self.discard(*number, cause.clone()));
+        found.len()
+    }
+
+    /// The next of its key takes the place of one that leads it.
+    fn free_key(&mut self, number: u32) {
+        let Entry {
+            group, key, leads, ..
+        } = *self.get(number);
+        if !leads {
+            return;
+        }
+        self.get_mut(number).leads = false;
+        let same = self
+            .entries
+            .iter()
+            .filter(|e| e.group == group && e.key == key);
+        let parked = same.filter_map(|e| match e.stands {
+            Stands::Parked(place) => Some((place, e.number)),
+            _ => None,
+        });
+        if let Some((_, next)) = parked.min() {
+            self.get_mut(next).leads = true;
+            self.make_ready(next);
+        }
+    }
+
+    fn make_ready(&mut self, number: u32) {
+        self.get_mut(number).stands = Stands::Ready;
+        let group = self.get(number).group;
+        if let Some((_, fresh)) = self.groups.iter_mut().find(|(number, _)| *number == group) {
+            *fresh += 1;
+        }
+    }
+
+    // ---- looking ----
+
+    pub(super) fn get(&self, number: u32) -> &Entry {
+        self.entries
+            .iter()
+            .find(|e| e.number == number)
+            .expect("it exists")
+    }
+
+    pub(super) fn get_mut(&mut self, number: u32) -> &mut Entry {
+        self.entries
+            .iter_mut()
+            .find(|e| e.number == number)
+            .expect("it exists")
+    }
+
+    fn inside_by_age(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<u32> {
+        let mut found: Vec<_> = self
+            .entries
+            .iter()
+            .filter(|e| e.is_inside() && wanted(e))
+            .collect();
+        found.sort_by_key(|e| e.order);
+        found.into_iter().map(|e| e.number).collect()
+    }
+
+    /// The dead letters of a group, oldest first.
+    pub(super) fn dead(&self, group: GroupNumber) -> Vec<u32> {
+        let dead = self
+            .entries
+            .iter()
+            .filter(|e| e.group == group && e.stands == Stands::Dead);
+        let mut dead: Vec<_> = dead.collect();
+        dead.sort_by_key(|e| e.dead_id);
+        dead.into_iter().map(|e| e.number).collect()
+    }
+
+    pub(super) fn depths(&self, group: GroupNumber) -> [usize; 4] {
+        let count = |is: fn(&Entry) -> bool| {
+            self.entries
+                .iter()
+                .filter(|e| self.exists(group) && e.group == group && is(e))
+                .count()
+        };
+        [
+            count(Entry::is_queued),
+            count(|e| matches!(e.stands, Stands::Delayed(_))),
+            count(|e| e.stands == Stands::InHand),
+            count(|e| e.stands == Stands::Dead),
+        ]
+    }
+}
