@@ -43,8 +43,12 @@ pub(crate) struct Stuck;
 /// Awaits an operation of the driver, within the suite's patience.
 pub(crate) async fn awaited<F: Future>(ctx: &Context, operation: F) -> Result<F::Output, Stuck> {
     let mut operation = pin!(operation);
-    let mut limit = None;
+    let mut limit: Option<Delay> = None;
     poll_fn(|cx| {
+        // The limit comes first: an operation that is ready only now was not woken when it should have been.
+        if limit.as_mut().is_some_and(|limit| Pin::new(limit).poll(cx).is_ready()) {
+            return Poll::Ready(Err(Stuck));
+        }
         if let Poll::Ready(output) = ctx.plan().poll(operation.as_mut(), cx) {
             return Poll::Ready(Ok(output));
         }

@@ -69,7 +69,7 @@ macro_rules! __test_behaviours {
 /// Makes the tests of the suite itself: one for each behaviour and broken driver.
 ///
 /// The arguments are those of [`suite!`](crate::suite). Each test plants one [`Fault`](crate::Fault) in front of the
-/// driver and expects the behaviour to notice, and then runs the behaviour without it.
+/// driver and expects the behaviour to notice; one more for each behaviour sees it hold without a fault.
 #[macro_export]
 macro_rules! self_test {
     ($driver:ident, $build:expr) => {
@@ -90,6 +90,11 @@ macro_rules! self_test {
 macro_rules! __test_faults {
     (() $($behaviour:ident: $($fault:ident),+;)*) => {$(
         mod $behaviour {
+            #[test]
+            fn holds_without_a_fault() {
+                $crate::run::check(stringify!($behaviour), $crate::Kind::TokioMultiThread, super::BUILD);
+            }
+
             $(
                 // The test is called what the fault is called.
                 #[allow(non_snake_case)]

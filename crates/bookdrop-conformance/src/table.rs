@@ -43,7 +43,7 @@ macro_rules! __for_each_fault {
             close_is_idempotent_and_never_hangs: ReceiverMissesClose, SenderMissesClose, RequesterMissesClose, SecondCloseHangs;
             graceful_drain: DrainCutsShort, DrainHandsOut, DrainLosesQueued, DrainSpendsAttempts;
             close_delivers_what_is_queued: CloseDropsQueued, ReceiverMissesClose;
-            slow_consumer_blocks_no_other: OneAtATime, HoldsHostages;
+            slow_consumer_blocks_no_other: OneAtATime;
             any_executor: WakesNobody;
             cancel_anywhere: KeepsWaiter, LosesOnCancel, SendsTwiceOnCancel;
             held_events_are_not_hostages: HoldsHostages, OneAtATime;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bookdrop::Answer;
 
 use crate::behaviour::delivery::finish;
+use crate::behaviour::outcomes::taken_with_deadline;
 use crate::behaviour::replies::LONG;
 use crate::rig::{RigDelivery, RigDriver};
 use crate::{Condition, Context, Outcome, Setup, book, ensure, ensure_eq};
@@ -26,6 +27,7 @@ pub(crate) async fn expired_request_not_started(ctx: &Context) -> Outcome {
     finish(delivery).await?;
     ensure!(consumer.try_receive().await?.is_none(), "a request that gave up was handed over");
     taken_and_then_given_up(&driver).await?;
+    deadline_of_a_busy_requester(ctx, &driver).await?;
     held_ahead_and_then_given_up(&driver).await
 }
 
@@ -36,15 +38,48 @@ async fn taken_and_then_given_up(driver: &RigDriver) -> Outcome {
     ensure!(asking.poll_once().is_pending(), "a request waits for its reply");
     let request = consumer.receive().await?;
     drop(asking);
+    let (worked, answer) = work_on(request).await?;
+    ensure!(!worked, "work was started for a requester that had gone");
+    ensure_eq!(answer, Answer::NotWanted, "an answer to nobody");
+    driver.until_nothing_is_left().await.map(drop)
+}
+
+/// The deadline counts, also while the requester is too busy to look at the clock.
+async fn deadline_of_a_busy_requester(ctx: &Context, driver: &RigDriver) -> Outcome {
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+    let timeout = Duration::from_millis(20);
+    let mut busy = producer.start_request(book(20), timeout);
+    ensure!(busy.poll_once().is_pending(), "a request waits for its reply");
+    ctx.pause(timeout).await;
+    ensure!(consumer.try_receive().await?.is_none(), "a request was handed over after its deadline");
+    let late = ctx.within("the deadline", busy).await?.err();
+    ensure!(late.is_some_and(|late| late.event.is_some()), "the event of a request that was never taken");
+
+    let request = loop {
+        let mut busy = producer.start_request(book(21), timeout);
+        ensure!(busy.poll_once().is_pending(), "a request waits for its reply");
+        if let Some(request) = consumer.try_receive().await? {
+            break (busy, request);
+        }
+    };
+    let (_busy, request) = request;
+    ctx.pause(timeout).await;
+    let (worked, answer) = work_on(request).await?;
+    ensure!(!worked, "work was started after the deadline");
+    ensure_eq!(answer, Answer::NotWanted, "an answer after the deadline");
+    Ok(())
+}
+
+/// Whether the work was begun, and what became of the answer.
+async fn work_on(request: RigDelivery) -> Outcome<(bool, Answer)> {
     let worked = Arc::new(AtomicBool::new(false));
     let work = worked.clone();
-    let answer = request.reply_with(async move |_| {
+    let answer = request.reply_with(async move |event| {
         work.store(true, Ordering::SeqCst);
-        Ok(Condition::of(4))
+        Ok(Condition::of(event.body().number))
     });
-    ensure_eq!(answer.await?, Answer::NotWanted, "an answer to nobody");
-    ensure!(!worked.load(Ordering::SeqCst), "work was started for a requester that had gone");
-    driver.until_nothing_is_left().await.map(drop)
+    let answer = answer.await?;
+    Ok((worked.load(Ordering::SeqCst), answer))
 }
 
 /// A consumer that took one event may hold the next ones too.
@@ -84,13 +119,9 @@ pub(crate) async fn running_work_sees_abandonment(ctx: &Context) -> Outcome {
     drop(asking);
     ctx.join("work sees that the requester has gone", watching).await?;
 
-    let mut asking = producer.start_request(book(3), Duration::from_millis(100));
-    if asking.poll_once().is_pending()
-        && let Some(request) = consumer.try_receive().await?
-    {
-        sees(ctx, request, "a deadline that has passed").await?;
-    }
-    drop(asking);
+    let (asking, request) = taken_with_deadline(&driver, &mut consumer, 3).await?;
+    sees(ctx, request, "a deadline that has passed").await?;
+    ensure!(ctx.join("the deadline", asking).await?.is_err(), "a reply that nobody gave");
     one_way_work_is_never_abandoned(&driver).await?;
     driver.until_nothing_is_left().await.map(drop)
 }

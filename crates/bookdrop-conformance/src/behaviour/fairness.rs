@@ -49,8 +49,8 @@ pub(crate) async fn held_events_are_not_hostages(ctx: &Context) -> Outcome {
 async fn five_slow_beside_thousands(ctx: &Context) -> Outcome {
     let driver = ctx.driver(Setup::new(100));
     let enough = Flag::new();
-    let mut asking = (0..5).map(|number| ask(ctx, driver.producer(), number)).collect::<Vec<_>>();
     let slow = (0..5).map(|_| answer_when(ctx, driver.consumer(), &enough)).collect();
+    let mut asking = (0..5).map(|number| ask(ctx, driver.producer(), number)).collect::<Vec<_>>();
     driver.stats_until("five slow handlers have one request each", |stats| stats.in_hand == 5).await?;
     let quick = (0..2).map(|_| answer_all(ctx, driver.consumer())).collect();
     let count = ctx.count(1_000, 10_000);

@@ -121,14 +121,10 @@ impl RigProducer {
             return self.ask_in_background(event, timeout).await;
         }
         let patiently = patiently || self.is_patient_by_mistake();
+        // What was left over from the request before.
+        let stale = plan.memory().stale_answer.take();
         let answer = self.put_request(event, timeout, patiently).await;
-        match answer {
-            Ok(_) if plan.memory().stale_answer.is_some() => {
-                plan.memory().stale_answer.take().ok_or(Unanswered { why: NoReply::Deadline, event: None })
-            }
-            Ok(answer) => Ok(answer),
-            Err(unanswered) => Err(self.misreported(unanswered)),
-        }
+        answer.map(|answer| stale.unwrap_or(answer)).map_err(|unanswered| self.misreported(unanswered))
     }
 
     fn changed_timeout(&self, timeout: Duration) -> Duration {

@@ -81,7 +81,7 @@ impl RigDelivery {
             std::future::pending::<()>().await;
         }
         if !self.ctx.plan().fires(Fault::CriesAbandonment) {
-            let _ = finish!(self.ctx, self.inner().cancelled());
+            wait_or_for_ever(finish!(self.ctx, self.inner().cancelled())).await;
         }
     }
 
@@ -250,6 +250,13 @@ impl RigReply {
 
     /// Waits until nobody waits for the answer any more.
     pub async fn cancelled(&self) {
-        let _ = finish!(self.ctx, self.reply.cancelled());
+        wait_or_for_ever(finish!(self.ctx, self.reply.cancelled())).await;
+    }
+}
+
+/// Waits on where an operation has not ended within the suite's patience: whoever asked has a limit too.
+async fn wait_or_for_ever(ended: Result<(), Stuck>) {
+    if ended.is_err() {
+        std::future::pending::<()>().await;
     }
 }
