@@ -45,3 +45,23 @@ pub(crate) fn geometric_mean(figures: &[f64]) -> f64 {
     let logarithms: f64 = figures.iter().map(|figure| figure.ln()).sum();
     (logarithms / figures.len().max(1) as f64).exp()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quartiles_and_means() {
+        let spread = Spread::of([5.0, 1.0, 2.0, 4.0, 3.0]);
+        let Spread {
+            min,
+            q1,
+            median,
+            q3,
+            max,
+        } = spread;
+        assert_eq!([min, q1, median, q3, max], [1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(Spread::of([1.0, 2.0]).median, 1.5);
+        assert!((geometric_mean(&[0.5, 2.0, 8.0]) - 2.0).abs() < 1e-9);
+    }
+}

@@ -51,3 +51,40 @@ impl Tally {
         assert_eq!(self.out_of_order, 0, "events arrived out of order");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tally(numbers: impl IntoIterator<Item = u64>) -> Tally {
+        let mut tally = Tally::default();
+        numbers.into_iter().for_each(|number| tally.add(number));
+        tally
+    }
+
+    #[test]
+    fn everything_once_in_any_order_and_any_shares() {
+        tally((0..10).rev()).check(10);
+        let mut whole = tally([1, 3, 5]);
+        whole.merge(&tally([4, 0, 2]));
+        whole.check(6);
+    }
+
+    #[test]
+    #[should_panic(expected = "not those that were sent")]
+    fn a_lost_event_is_noticed() {
+        tally([0, 1, 3]).check(4);
+    }
+
+    #[test]
+    #[should_panic(expected = "not those that were sent")]
+    fn one_lost_and_another_doubled_are_noticed() {
+        tally([0, 1, 1, 3, 5, 5]).check(6);
+    }
+
+    #[test]
+    #[should_panic(expected = "out of order")]
+    fn an_overtaking_event_is_noticed() {
+        tally([0, 2, 1]).check_order();
+    }
+}

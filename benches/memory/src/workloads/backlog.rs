@@ -30,7 +30,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
         let kind = Which::Ev;
         let cells = cells(&all.async_queues, options, shape, |queue| {
             move |runtime: Option<&Runtime>| {
-                queue.standing(runtime.expect("an async row"), kind, length, events)
+                queue.standing(runtime.expect("an async row"), length, events)
             }
         });
         rows.push(Row {
@@ -53,7 +53,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
         let kind = Which::Ev;
         let cells = cells(&all.async_queues, options, shape, |queue| {
             move |runtime: Option<&Runtime>| {
-                queue.fill_and_drain(runtime.expect("an async row"), kind, length)
+                queue.fill_and_drain(runtime.expect("an async row"), length)
             }
         });
         rows.push(Row {

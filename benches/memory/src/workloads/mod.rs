@@ -108,10 +108,10 @@ where
 pub(crate) trait AnyAsyncQueue {
     /// All producers to all consumers.
     fn one_way(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round;
-    /// One task sends and receives in turn while so many events stand in the queue.
-    fn standing(&self, runtime: &Runtime, kind: Which, length: usize, events: u64) -> Round;
-    /// One task fills the queue and then drains it.
-    fn fill_and_drain(&self, runtime: &Runtime, kind: Which, length: usize) -> Round;
+    /// One task sends and receives Ev in turn while so many events stand in the queue.
+    fn standing(&self, runtime: &Runtime, length: usize, events: u64) -> Round;
+    /// One task fills the queue with Ev and then drains it.
+    fn fill_and_drain(&self, runtime: &Runtime, length: usize) -> Round;
     /// What the steady state asks of the allocator.
     fn cost(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round;
 }
@@ -136,12 +136,12 @@ where
         for_kind!(kind, one_way::run(Q)(runtime, shape, events))
     }
 
-    fn standing(&self, runtime: &Runtime, kind: Which, length: usize, events: u64) -> Round {
-        for_kind!(kind, backlog::standing(Q)(runtime, length, events))
+    fn standing(&self, runtime: &Runtime, length: usize, events: u64) -> Round {
+        backlog::standing::<Ev, Q>(runtime, length, events)
     }
 
-    fn fill_and_drain(&self, runtime: &Runtime, kind: Which, length: usize) -> Round {
-        for_kind!(kind, backlog::fill_and_drain(Q)(runtime, length))
+    fn fill_and_drain(&self, runtime: &Runtime, length: usize) -> Round {
+        backlog::fill_and_drain::<Ev, Q>(runtime, length)
     }
 
     fn cost(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round {
@@ -182,8 +182,8 @@ where
 pub(crate) trait AnyAsyncService {
     /// All requesters to one server.
     fn request(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round;
-    /// One requester while so many others wait for their answers.
-    fn beside_waiters(&self, runtime: &Runtime, kind: Which, waiters: usize, events: u64) -> Round;
+    /// One requester of Ev while so many others wait for their answers.
+    fn beside_waiters(&self, runtime: &Runtime, waiters: usize, events: u64) -> Round;
     /// What the steady state asks of the allocator.
     fn cost(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round;
 }
@@ -196,8 +196,8 @@ where
         for_kind!(kind, request::run(Q)(runtime, shape, events))
     }
 
-    fn beside_waiters(&self, runtime: &Runtime, kind: Which, waiters: usize, events: u64) -> Round {
-        for_kind!(kind, waiters::run(Q)(runtime, waiters, events))
+    fn beside_waiters(&self, runtime: &Runtime, waiters: usize, events: u64) -> Round {
+        waiters::run::<Ev, Q>(runtime, waiters, events)
     }
 
     fn cost(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round {

@@ -33,7 +33,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
         let kind = Which::Ev;
         let cells = cells(&all.async_services, options, shape, |service| {
             move |runtime: Option<&Runtime>| {
-                service.beside_waiters(runtime.expect("an async row"), kind, waiters, events)
+                service.beside_waiters(runtime.expect("an async row"), waiters, events)
             }
         });
         let name = format!("{waiters} waiting");
