@@ -313,9 +313,14 @@ impl<I: Item> State<I> {
         self.machine.failed(taken, after, now, fx);
     }
 
-    /// Whether this group's consumers have nothing more to wait for.
+    /// Whether this group's consumers, who found nothing ready, have nothing more to wait for. After a close that is so
+    /// unless the settlement of what somebody has in hand may free the key of what is queued.
     pub(super) fn is_over(&self, id: GroupId) -> bool {
-        self.phase != Phase::Open || self.machine.group_name(id).is_none()
+        match self.phase {
+            Phase::Drained => true,
+            Phase::Closed => !self.machine.waits_for_keys(id),
+            Phase::Open => self.machine.group_name(id).is_none(),
+        }
     }
 
     pub(super) fn count_answer(&mut self, reached: bool) {
@@ -344,12 +349,22 @@ impl<I: Item> State<I> {
             .for_each(|seats| seats.waiters.notify_all(fx));
     }
 
+    /// Wakes the consumers of groups whose end has come.
+    fn tell_those_at_the_end(&mut self, fx: &mut Effects<I>) {
+        for id in self.machine.group_ids().collect::<Vec<_>>() {
+            if self.is_over(id) {
+                self.waiters(id).notify_all(fx);
+            }
+        }
+    }
+
     // ---- after each change ----
 
     /// Puts right what a change may have left: who can be let in now, who has to be woken.
     pub(super) fn follow_up(&mut self, fx: &mut Effects<I>) {
-        if self.phase == Phase::Open {
-            self.let_in(fx);
+        match self.phase {
+            Phase::Open => self.let_in(fx),
+            _ => self.tell_those_at_the_end(fx),
         }
         for (index, seats) in self.seats.iter_mut().enumerate() {
             let fresh = self.machine.take_fresh(index);
