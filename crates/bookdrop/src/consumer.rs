@@ -14,6 +14,7 @@ use crate::driver::Driver;
 use crate::error::{InvalidGroup, ReceiveError};
 use crate::memory::{Memory, Stored, copy};
 use crate::receive::{Receive, ReceiveBatch, TryReceive};
+use crate::seat::Seat;
 
 /// So many events in a row are ready at most before a consumer lets the other tasks of its executor run.
 const READY_IN_A_ROW: u8 = 128;
@@ -43,13 +44,6 @@ pub struct Consumer<T = (), R = Value> {
     auto_ack: bool,
     waiting: Waiting,
     ready_in_a_row: u8,
-}
-
-/// What a consumer shares with its deliveries.
-pub(crate) struct Seat<T, R> {
-    pub(crate) memory: Arc<Memory<T, R>>,
-    pub(crate) group: GroupId,
-    pub(crate) group_name: Arc<str>,
 }
 
 impl<T, R> Consumer<T, R> {

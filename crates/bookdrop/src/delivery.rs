@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use bookdrop_queue::{DeadReason, Queue, Taken};
 use serde_json::Value;
 
-use crate::consumer::Seat;
+use crate::answer::Answer;
 use crate::error::{Error, SettleError, SettleErrorKind};
 use crate::event::Event;
 use crate::failure::Failure;
 use crate::memory::{Outcome, Requester, Stored, unanswered};
 use crate::operation::Operation;
-use crate::reply::{Answer, Reply, Unwanted};
+use crate::reply::{Reply, Unwanted};
+use crate::seat::Seat;
 
 /// One event in hand, to be settled exactly once.
 ///

@@ -38,6 +38,7 @@
 
 #![forbid(unsafe_code)]
 
+mod answer;
 mod builder;
 mod capabilities;
 mod consumer;
@@ -55,9 +56,11 @@ mod producer;
 mod receive;
 mod reply;
 mod request;
+mod seat;
 mod send;
 mod stats;
 
+pub use answer::Answer;
 pub use builder::Builder;
 pub use capabilities::Capabilities;
 pub use consumer::Consumer;
@@ -73,7 +76,7 @@ pub use failure::Failure;
 pub use operation::Operation;
 pub use producer::Producer;
 pub use receive::{Receive, ReceiveBatch, TryReceive};
-pub use reply::{Answer, Reply};
+pub use reply::Reply;
 pub use request::Request;
 pub use send::{Send, SendBatch, TrySend};
 pub use stats::Stats;

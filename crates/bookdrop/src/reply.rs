@@ -1,4 +1,4 @@
-//! Answers: what becomes of them, and a reply that is owed.
+//! A reply that is owed to a requester.
 
 use std::fmt;
 use std::future::Future;
@@ -8,18 +8,10 @@ use std::task::{Context, Poll};
 
 use bookdrop_queue::Ticket;
 
+use crate::answer::Answer;
 use crate::failure::Failure;
 use crate::memory::{Memory, Outcome, Requester, unanswered};
 use crate::operation::Operation;
-
-/// What became of an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// It reached the requester.
-    Sent,
-    /// The requester had given up, or had an answer already.
-    NotWanted,
-}
 
 /// A reply that is owed to a requester; made by [`Delivery::into_parts`](crate::Delivery::into_parts).
 ///

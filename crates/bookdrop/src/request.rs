@@ -82,7 +82,12 @@ impl<T, R> Request<'_, T, R> {
         let deadline = clock::after(now, self.timeout);
         let requester = Requester::new(deadline, self.waits_for_consumer);
         let (stored, due) = Stored::request(event, requester.clone(), now);
+        // First, so that a panic in somebody's waker leaves a request that its drop gives up.
+        self.stage = Stage::Waiting(requester, Deadline::new(deadline));
+        self.memory.begin_request();
         if let Err(refused) = self.memory.queue.send_request(stored, due) {
+            self.memory.end_request();
+            self.stage = Stage::Ended;
             let kind = match refused.why {
                 Refusal::Full => RequestErrorKind::Full,
                 Refusal::Closed => RequestErrorKind::Closed,
@@ -90,8 +95,6 @@ impl<T, R> Request<'_, T, R> {
             };
             return Err(RequestError::new(kind, Some(refused.item.event)));
         }
-        self.memory.begin_request();
-        self.stage = Stage::Waiting(requester, Deadline::new(deadline));
         Ok(())
     }
 
