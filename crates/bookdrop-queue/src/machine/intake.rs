@@ -18,15 +18,16 @@ impl<I: Item> Machine<I> {
         })
     }
 
-    /// Whether this identity was sent within the window; if not, it is remembered.
+    /// Whether this identity was sent within the window.
     pub(crate) fn is_duplicate(&mut self, identity: &str, now: Instant) -> bool {
         let known = self.identities.knows(identity, now);
-        if known {
-            self.counters.duplicates += 1;
-        } else {
-            self.identities.remember(identity, now);
-        }
+        self.counters.duplicates += u64::from(known);
         known
+    }
+
+    /// This identity is sent now.
+    pub(crate) fn remember(&mut self, identity: &str, now: Instant) {
+        self.identities.remember(identity, now);
     }
 
     /// Takes an item in, at the end of its level. The caller has looked for room.

@@ -28,6 +28,11 @@ impl<I: Item> Offer<I> {
         }
     }
 
+    /// What makes it the same as another one; requests are never compared.
+    pub(super) fn identity(&self) -> Option<&str> {
+        self.item.identity().filter(|_| !self.item.is_request())
+    }
+
     pub(super) fn discard(self, cause: Cause, fx: &mut Effects<I>) {
         self.copies
             .into_iter()

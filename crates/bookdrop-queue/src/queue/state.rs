@@ -195,6 +195,11 @@ impl<I: Item> State<I> {
         {
             return Err((offer, Obstacle::NoConsumer));
         }
+        // It takes no place, so a full queue is nothing to it, and nobody is to make room for it.
+        if self.is_duplicate(&offer) {
+            offer.discard(Cause::Duplicate, fx);
+            return Ok(());
+        }
         let copies = if is_request {
             0
         } else {
@@ -235,12 +240,16 @@ impl<I: Item> State<I> {
         }
     }
 
+    /// Whether the same one-way item was sent within the window.
+    fn is_duplicate(&mut self, offer: &Offer<I>) -> bool {
+        let identity = offer.identity();
+        identity.is_some_and(|identity| self.machine.is_duplicate(identity, crate::clock::now()))
+    }
+
     fn accept(&mut self, offer: Offer<I>, fx: &mut Effects<I>) {
         let is_request = offer.item.is_request();
-        if let Some(identity) = offer.item.identity().filter(|_| !is_request)
-            && self.machine.is_duplicate(identity, crate::clock::now())
-        {
-            return offer.discard(Cause::Duplicate, fx);
+        if let Some(identity) = offer.identity() {
+            self.machine.remember(identity, crate::clock::now());
         }
         self.machine.counters.sent += 1;
         let Offer {
@@ -277,8 +286,13 @@ impl<I: Item> State<I> {
             let Some((_, lane)) = ready.min_by_key(|(arrival, _)| *arrival) else {
                 return;
             };
-            if let Some(offer) = self.line.let_in(lane, fx) {
-                self.accept(offer, fx);
+            let Some(offer) = self.line.let_in(lane, fx) else {
+                continue;
+            };
+            // The same one may have been let in while this one stood in line.
+            match self.is_duplicate(&offer) {
+                true => offer.discard(Cause::Duplicate, fx),
+                false => self.accept(offer, fx),
             }
         }
     }
