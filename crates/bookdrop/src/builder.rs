@@ -45,18 +45,49 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
     /// How many events may wait for their time, per group: those sent with a delay and those that failed and wait to be
     /// tried again. When there are so many, further ones with a delay wait to be sent; what failed never waits to come
     /// back. 10,000 by default, at least 1.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
+    /// let library: Driver = Driver::builder(10).max_delayed(1).build();
+    /// let a = Producer::new(&library);
+    /// let later = || Event::new("S").with_delay(Duration::from_secs(60));
+    /// a.send(later()).wait()?;
+    /// assert_eq!(a.try_send(later()).wait().unwrap_err().kind(), &SendErrorKind::Full);
+    /// a.try_send(Event::new("now")).wait()?; // others are not held up
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn max_delayed(mut self, max_delayed: usize) -> Self {
         self.limits.max_delayed = max_delayed.max(1);
         self
     }
 
     /// After how many failures (nack, retry, panic, drop) an event becomes a dead letter. 5 by default, at least 1.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// let library: Driver = Driver::builder(10).max_attempts(1).build();
+    /// Producer::new(&library).send(Event::new("S")).wait()?;
+    /// Consumer::new(&library).receive().wait()?.nack().wait()?;
+    /// assert_eq!(library.stats().wait().dead, 1);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn max_attempts(mut self, max_attempts: u32) -> Self {
         self.limits.max_attempts = max_attempts.max(1);
         self
     }
 
     /// After how many hand-overs of any kind an event that fails becomes a dead letter. 20 by default, at least 1.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, DeadReason, Driver, Event, Producer};
+    /// let library: Driver = Driver::builder(10).max_deliveries(1).build();
+    /// Producer::new(&library).send(Event::new("S")).wait()?;
+    /// Consumer::new(&library).receive().wait()?.nack().wait()?;
+    /// let letters = library.dead_letters().list().wait();
+    /// assert_eq!(letters[0].reason, DeadReason::MaxDeliveries);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn max_deliveries(mut self, max_deliveries: u32) -> Self {
         self.limits.max_deliveries = max_deliveries.max(1);
         self
@@ -64,6 +95,16 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
 
     /// How many dead letters are kept, per group; the oldest is dropped (and counted) to make room. 1,000 by default;
     /// with 0 none is kept.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// let library: Driver = Driver::builder(10).max_dead(0).build();
+    /// Producer::new(&library).send(Event::new("S")).wait()?;
+    /// Consumer::new(&library).receive().wait()?.reject("torn").wait()?;
+    /// let stats = library.stats().wait();
+    /// assert_eq!((stats.dead, stats.dead_dropped), (0, 1));
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn max_dead(mut self, max_dead: usize) -> Self {
         self.limits.max_dead = max_dead;
         self
@@ -71,6 +112,14 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
 
     /// How long an event that failed waits before it is handed over again: not at all after the first failure, then
     /// `first`, doubling up to `max`, each with up to a quarter more at random. 100 ms and 30 s by default.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::Driver;
+    /// let library: Driver = Driver::builder(10)
+    ///     .retry_backoff(Duration::from_secs(1), Duration::from_secs(60))
+    ///     .build();
+    /// ```
     pub fn retry_backoff(mut self, first: Duration, max: Duration) -> Self {
         self.limits.backoff = bookdrop_queue::Backoff { first, max };
         self
@@ -78,24 +127,63 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
 
     /// How long an id given by [`Event::with_id`](crate::Event::with_id) is remembered, to know an event that is sent
     /// again. Two minutes by default; zero turns that off.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Driver, Event, Producer};
+    /// let library: Driver = Driver::builder(10).duplicate_window(Duration::ZERO).build();
+    /// let a = Producer::new(&library);
+    /// a.send(Event::new("order").with_id("4711")).wait()?;
+    /// a.send(Event::new("order").with_id("4711")).wait()?;
+    /// assert_eq!(library.stats().wait().queued, 2);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn duplicate_window(mut self, window: Duration) -> Self {
         self.limits.duplicate_window = window;
         self
     }
 
     /// How many ids are remembered at most; the oldest is forgotten first. 100,000 by default.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer};
+    /// let library: Driver = Driver::builder(10).max_remembered_ids(1).build();
+    /// let a = Producer::new(&library);
+    /// for id in ["1", "2", "1"] {
+    ///     a.send(Event::new("order").with_id(id)).wait()?;
+    /// }
+    /// assert_eq!(library.stats().wait().queued, 3); // "1" was forgotten
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn max_remembered_ids(mut self, max: usize) -> Self {
         self.limits.max_remembered_ids = max;
         self
     }
 
     /// What a sender meets when the queue is full: by default it waits.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, OnFull, Producer};
+    /// let library: Driver = Driver::builder(1).on_full(OnFull::DropOldest).build();
+    /// let a = Producer::new(&library);
+    /// a.send(Event::new("old")).wait()?;
+    /// a.send(Event::new("new")).wait()?;
+    /// let stats = library.stats().wait();
+    /// assert_eq!((stats.queued, stats.dropped_when_full), (1, 1));
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn on_full(mut self, on_full: OnFull) -> Self {
         self.on_full = on_full;
         self
     }
 
     /// Makes the driver.
+    ///
+    /// ```
+    /// # use bookdrop::Driver;
+    /// let library: Driver = Driver::builder(10).build();
+    /// assert_eq!(library.capacity(), 10);
+    /// ```
     pub fn build(self) -> Driver<T, R> {
         Driver::from_memory(Memory::new(self.limits, self.on_full))
     }

@@ -66,32 +66,91 @@ impl<T, R> Delivery<T, R> {
     }
 
     /// How often the event was handed over, this time included: 1 at first.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("S")).wait()?;
+    /// b.receive().wait()?.nack().wait()?;
+    /// assert_eq!(b.receive().wait()?.attempt(), 2);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn attempt(&self) -> u32 {
         self.taken().attempt()
     }
 
     /// The group it was handed over to.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("S")).wait()?;
+    /// assert_eq!(b.receive().wait()?.group(), "default");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn group(&self) -> &str {
         &self.seat.group_name
     }
 
     /// Whether somebody asked for an answer.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("S")).wait()?;
+    /// assert!(!b.receive().wait()?.is_request());
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn is_request(&self) -> bool {
         self.requester().is_some()
     }
 
     /// The instant after which nobody wants the answer; `None` for a one-way event.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
+    /// # let _ = request.wait_for(Duration::ZERO);
+    /// let book = b.receive().wait()?;
+    /// assert!(book.deadline().unwrap() <= Instant::now() + Duration::from_secs(2));
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn deadline(&self) -> Option<Instant> {
         self.requester().map(|requester| requester.deadline)
     }
 
     /// Whether the requester gave up: the work is for nobody now. Never for a one-way event.
+    ///
+    /// A requester gives up when its future is dropped, or when it notices that its deadline has passed.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
+    /// # let _ = request.wait_for(Duration::ZERO);
+    /// let book = b.receive().wait()?;
+    /// assert!(!book.is_cancelled());
+    /// drop(request);
+    /// assert!(book.is_cancelled());
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.requester()
             .is_some_and(|requester| !requester.slot.is_awaited())
     }
 
-    /// Waits until the requester gives up; for ever with a one-way event. Race your work against it:
+    /// Waits until the requester gives up; for ever with a one-way event.
+    ///
+    /// # Cancel safety
+    /// Dropped, it waits no more, and the delivery is as before. So race your work against it:
     ///
     /// ```
     /// # use std::{future, time::Duration};
@@ -119,6 +178,22 @@ impl<T, R> Delivery<T, R> {
 
     /// Keeps the event in hand for longer. In one process there is no lease to run out: the delivery is the ownership, and
     /// this does nothing, successfully.
+    ///
+    /// # Errors
+    /// None in memory.
+    ///
+    /// # Cancel safety
+    /// Done at the first poll; dropped before that, nothing happened.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("S")).wait()?;
+    /// let mut book = b.receive().wait()?;
+    /// book.extend().wait()?;
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn extend(&mut self) -> Operation<impl Future<Output = Result<(), Error>> + use<T, R>> {
         Operation::new(async { Ok(()) })
     }
@@ -132,6 +207,16 @@ impl<T, R> Delivery<T, R> {
     ///
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("S")).wait()?;
+    /// b.receive().wait()?.ack().wait()?;
+    /// assert_eq!(library.stats().wait().acked, 1);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn ack(self) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
         Operation::new(async move {
             drop(self.finish());
@@ -147,6 +232,16 @@ impl<T, R> Delivery<T, R> {
     ///
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back all the same.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("S")).wait()?;
+    /// b.receive().wait()?.nack().wait()?;
+    /// assert_eq!(b.receive().wait()?.attempt(), 2);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn nack(self) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
         Operation::new(async move { self.give_back(|queue, taken| queue.failed(taken, None)) })
     }
@@ -160,6 +255,17 @@ impl<T, R> Delivery<T, R> {
     ///
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back as after `nack`.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("S")).wait()?;
+    /// b.receive().wait()?.retry_after(Duration::from_secs(60)).wait()?;
+    /// assert_eq!(library.stats().wait().delayed, 1);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn retry_after(
         self,
         delay: Duration,
@@ -177,6 +283,16 @@ impl<T, R> Delivery<T, R> {
     ///
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("S")).wait()?;
+    /// b.receive().wait()?.reject("page 7 is torn").wait()?;
+    /// assert_eq!(library.stats().wait().dead, 1);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn reject(self, why: impl Into<String>) -> Operation<impl Future<Output = Settled<T, R>>> {
         let why = why.into();
         Operation::new(async move {
@@ -209,6 +325,16 @@ impl<T, R> Delivery<T, R> {
     /// # futures_lite::future::zip(a.request(Event::new("S"), Duration::from_secs(2)), consumer).await.1.unwrap();
     /// # });
     /// ```
+    ///
+    /// The reply has the type that the driver says:
+    ///
+    /// ```compile_fail,E0308
+    /// # use bookdrop::{Consumer, Driver};
+    /// let library = Driver::<(), u32>::memory(10);
+    /// let book = Consumer::new(&library).receive().wait()?;
+    /// book.reply("as good as new").wait()?; // not a number
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn reply(
         self,
         reply: R,
@@ -223,6 +349,20 @@ impl<T, R> Delivery<T, R> {
     ///
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Failure, RequestErrorKind};
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
+    /// # let _ = request.wait_for(Duration::ZERO);
+    /// let torn = Failure::new("page 7 is torn").with_code("torn");
+    /// b.receive().wait()?.fail(torn.clone()).wait()?;
+    /// assert_eq!(request.wait().unwrap_err().kind(), &RequestErrorKind::Failed(torn));
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     #[doc(alias = "SetResultErr")]
     pub fn fail(
         self,
@@ -262,6 +402,7 @@ impl<T, R> Delivery<T, R> {
     /// # });
     /// ```
     #[doc(alias = "ExecWorkAndSendResult")]
+    #[doc(alias = "EventAwaitFunc")]
     pub fn reply_with<F>(self, work: F) -> Operation<impl Future<Output = Settled<T, R, Answer>>>
     where
         F: AsyncFnOnce(&Event<T>) -> Result<R, Failure>,
@@ -312,6 +453,19 @@ impl<T, R> Delivery<T, R> {
     ///
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
+    /// # let _ = request.wait_for(Duration::ZERO);
+    /// let (event, reply) = b.receive().wait()?.into_parts().wait()?;
+    /// reply.send(event.name().into()).wait();
+    /// assert_eq!(request.wait()?, "S");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn into_parts(
         self,
     ) -> Operation<impl Future<Output = Settled<T, R, (Event<T>, Reply<R>)>> + use<T, R>>

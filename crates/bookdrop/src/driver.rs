@@ -62,6 +62,11 @@ impl<T: Send + 'static, R: Send + 'static> Driver<T, R> {
     }
 
     /// A driver within this process, with other bounds than the default ones.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, OnFull};
+    /// let library: Driver = Driver::builder(100).on_full(OnFull::Reject).build();
+    /// ```
     pub fn builder(capacity: usize) -> Builder<T, R> {
         Builder::new(capacity)
     }
@@ -73,16 +78,37 @@ impl<T, R> Driver<T, R> {
     }
 
     /// How many queued events a group holds before senders meet a full queue.
+    ///
+    /// ```
+    /// # use bookdrop::Driver;
+    /// let library: Driver = Driver::memory(0); // means 1
+    /// assert_eq!(library.capacity(), 1);
+    /// ```
     pub fn capacity(&self) -> usize {
         self.memory.queue.capacity()
     }
 
     /// What this driver can do.
+    ///
+    /// ```
+    /// # use bookdrop::Driver;
+    /// let library: Driver = Driver::memory(10);
+    /// assert!(library.capabilities().keys);
+    /// assert!(!library.capabilities().cross_process);
+    /// ```
     pub fn capabilities(&self) -> Capabilities {
         Capabilities::MEMORY
     }
 
     /// How the driver stands, all groups together. Dropping the operation changes nothing.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer};
+    /// let library: Driver = Driver::memory(10);
+    /// Producer::new(&library).send(Event::new("S")).wait()?;
+    /// assert_eq!(library.stats().wait().queued, 1);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     #[doc(alias = "GetLength")]
     pub fn stats(&self) -> Operation<impl Future<Output = Stats> + use<T, R>> {
         let memory = self.memory.clone();
@@ -98,6 +124,16 @@ impl<T, R> Driver<T, R> {
 
     /// What stands where in one group; the counters are those of the whole driver and left at zero here. `None` when
     /// there is no such group. Dropping the operation changes nothing.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// let library: Driver = Driver::memory(10);
+    /// let audit = Consumer::in_group(&library, "audit")?;
+    /// Producer::new(&library).send(Event::new("S")).wait()?;
+    /// assert_eq!(library.group_stats("audit").wait().unwrap().queued, 1);
+    /// assert_eq!(library.group_stats("nobody").wait(), None);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn group_stats(
         &self,
         group: &str,
@@ -112,6 +148,15 @@ impl<T, R> Driver<T, R> {
     }
 
     /// The names of the groups, oldest first. Dropping the operation changes nothing.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver};
+    /// let library: Driver = Driver::memory(10);
+    /// let reader = Consumer::new(&library);
+    /// let audit = Consumer::in_group(&library, "audit")?;
+    /// assert_eq!(library.groups().wait(), ["default", "audit"]);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn groups(&self) -> Operation<impl Future<Output = Vec<String>> + use<T, R>> {
         let memory = self.memory.clone();
         Operation::new(async move { memory.queue.groups() })
@@ -143,17 +188,40 @@ impl<T, R> Driver<T, R> {
     /// Drops everything that is queued or delayed, in all groups, and says how much that was. Requesters are told that
     /// their request failed (`bookdrop.purged`). What is in hand, dead letters and senders that wait for room stay.
     /// Dropped before it is first polled, the operation has done nothing.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer};
+    /// let library: Driver = Driver::memory(10);
+    /// Producer::new(&library).send_batch([Event::new("S"), Event::new("T")]).wait()?;
+    /// assert_eq!(library.purge().wait(), 2);
+    /// assert_eq!(library.stats().wait().queued, 0);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn purge(&self) -> Operation<impl Future<Output = usize> + use<T, R>> {
         let memory = self.memory.clone();
         Operation::new(async move { memory.queue.purge() })
     }
 
     /// The events of group "default" that failed for good.
+    ///
+    /// ```
+    /// # use bookdrop::Driver;
+    /// let library: Driver = Driver::memory(10);
+    /// assert!(library.dead_letters().list().wait().is_empty());
+    /// ```
     pub fn dead_letters(&self) -> DeadLetters<T, R> {
         DeadLetters::new(self.memory.clone())
     }
 
     /// Whether the driver was closed.
+    ///
+    /// ```
+    /// # use bookdrop::Driver;
+    /// let library: Driver = Driver::memory(10);
+    /// assert!(!library.is_closed());
+    /// library.close().wait();
+    /// assert!(library.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.memory.queue.is_closed()
     }
@@ -268,6 +336,18 @@ impl<T, R> fmt::Debug for Driver<T, R> {
 }
 
 /// What a [drain](Driver::drain) left.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use bookdrop::{Driver, Event, Producer};
+/// # let library: Driver = Driver::memory(10);
+/// Producer::new(&library).send(Event::new("S")).wait()?;
+/// let report = library.drain(Duration::from_secs(5)).wait();
+/// for left in report.left {
+///     println!("{} is left in group {}", left.event.name(), left.group);
+/// }
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct DrainReport<T> {
     /// What was still queued or delayed, oldest first.

@@ -75,6 +75,14 @@ impl<T> Event<T> {
     }
 
     /// The name, by which consumers tell events apart.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// match Event::new("lend").name() {
+    ///     "lend" => println!("somebody takes a book"),
+    ///     other => println!("what is {other}?"),
+    /// }
+    /// ```
     #[doc(alias = "GetEventName")]
     pub fn name(&self) -> &str {
         &self.meta.name
@@ -98,6 +106,12 @@ impl<T> Event<T> {
     }
 
     /// With this header; see [`set_header`](Event::set_header).
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let event = Event::new("S").with_header("title", "hello world");
+    /// assert_eq!(event.header("title"), Some("hello world"));
+    /// ```
     #[doc(alias = "SetMsg")]
     pub fn with_header(
         mut self,
@@ -109,12 +123,25 @@ impl<T> Event<T> {
     }
 
     /// The header of this name.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let event = Event::new("S").with_header("title", "hello world");
+    /// assert_eq!(event.header("author"), None);
+    /// ```
     #[doc(alias = "GetMsg")]
     pub fn header(&self, name: &str) -> Option<&str> {
         meta::get(&self.meta.headers, name).map(|value| &**value)
     }
 
     /// All headers, in the order in which they were first set.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let event = Event::new("S").with_header("title", "hello world").with_header("author", "A");
+    /// let names: Vec<_> = event.headers().map(|(name, _)| name).collect();
+    /// assert_eq!(names, ["title", "author"]);
+    /// ```
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.meta
             .headers
@@ -138,7 +165,14 @@ impl<T> Event<T> {
     }
 
     /// With this value; see [`set_value`](Event::set_value).
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let event = Event::new("S").with_value("pages", 120).with_value("lent", true);
+    /// assert_eq!(event.value("lent").and_then(|lent| lent.as_bool()), Some(true));
+    /// ```
     #[doc(alias = "SetValue")]
+    #[doc(alias = "SetCtxValue")]
     pub fn with_value(
         mut self,
         name: impl Into<Cow<'static, str>>,
@@ -149,12 +183,25 @@ impl<T> Event<T> {
     }
 
     /// The value of this name.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let event = Event::new("S").with_value("pages", 120);
+    /// assert_eq!(event.value("pages").and_then(|pages| pages.as_u64()), Some(120));
+    /// assert_eq!(event.value("weight"), None);
+    /// ```
     #[doc(alias = "GetValue")]
     pub fn value(&self, name: &str) -> Option<&Value> {
         meta::get(&self.meta.values, name)
     }
 
     /// All values, in the order in which they were first set.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let event = Event::new("S").with_value("pages", 120).with_value("lent", true);
+    /// assert_eq!(event.values().count(), 2);
+    /// ```
     pub fn values(&self) -> impl Iterator<Item = (&str, &Value)> {
         self.meta
             .values
@@ -163,7 +210,8 @@ impl<T> Event<T> {
     }
 
     /// With an id of your own, by which the driver knows an event that is sent again: within the driver's window (two
-    /// minutes, see [`Builder::duplicate_window`](crate::Builder::duplicate_window)) it is one event.
+    /// minutes, see [`Builder::duplicate_window`](crate::Builder::duplicate_window)) it is one event. Requests are not
+    /// compared.
     ///
     /// ```
     /// # use bookdrop::{Driver, Event, Producer};
@@ -220,56 +268,133 @@ impl<T> Event<T> {
     }
 
     /// The key, if there is one.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// assert_eq!(Event::new("lend").with_key("S").key(), Some("S"));
+    /// assert_eq!(Event::new("lend").key(), None);
+    /// ```
     pub fn key(&self) -> Option<&str> {
         self.meta.key.as_deref()
     }
 
     /// With a priority, from 0 (the default) to [`MAX_PRIORITY`](crate::limits::MAX_PRIORITY), the most urgent: it is
     /// handed over before what is less urgent.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("shelve")).wait()?;
+    /// a.send(Event::new("fire").with_priority(9)).wait()?;
+    /// assert_eq!(b.receive().wait()?.name(), "fire");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn with_priority(mut self, priority: u8) -> Self {
         self.meta.priority = priority;
         self
     }
 
     /// The priority.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// assert_eq!(Event::new("shelve").priority(), 0);
+    /// ```
     pub fn priority(&self) -> u8 {
         self.meta.priority
     }
 
     /// With a delay: it is not handed over before so long after it was sent. Overlong delays mean about a hundred years.
+    ///
+    /// ```
+    /// # use std::time::{Duration, Instant};
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let (sent, delay) = (Instant::now(), Duration::from_millis(5));
+    /// a.send(Event::new("remind").with_delay(delay)).wait()?;
+    /// assert_eq!(b.receive().wait()?.name(), "remind");
+    /// assert!(sent.elapsed() >= delay);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn with_delay(mut self, delay: Duration) -> Self {
         self.meta.delay = Some(delay);
         self
     }
 
     /// The delay, if there is one.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::Event;
+    /// let event = Event::new("remind").with_delay(Duration::from_secs(5));
+    /// assert_eq!(event.delay(), Some(Duration::from_secs(5)));
+    /// ```
     pub fn delay(&self) -> Option<Duration> {
         self.meta.delay
     }
 
     /// With a time to live: when nobody received it so long after it was sent, it is dropped and counted. It has no
     /// meaning for a request, which has a deadline of its own.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("weather").with_time_to_live(Duration::ZERO)).wait()?;
+    /// assert!(b.try_receive().wait().is_err(), "it is too old");
+    /// assert_eq!(library.stats().wait().expired, 1);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn with_time_to_live(mut self, time_to_live: Duration) -> Self {
         self.meta.time_to_live = Some(time_to_live);
         self
     }
 
     /// The time to live, if there is one.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::Event;
+    /// let event = Event::new("weather").with_time_to_live(Duration::from_secs(60));
+    /// assert_eq!(event.time_to_live(), Some(Duration::from_secs(60)));
+    /// ```
     pub fn time_to_live(&self) -> Option<Duration> {
         self.meta.time_to_live
     }
 
     /// The body.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// assert_eq!(Event::new("S").with_body(120).body(), &120);
+    /// ```
     pub fn body(&self) -> &T {
         &self.body
     }
 
     /// The body, to be changed in place.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let mut event = Event::new("S").with_body(vec![1]);
+    /// event.body_mut().push(2);
+    /// assert_eq!(event.body(), &[1, 2]);
+    /// ```
     pub fn body_mut(&mut self) -> &mut T {
         &mut self.body
     }
 
     /// The body alone.
+    ///
+    /// ```
+    /// # use bookdrop::Event;
+    /// let event = Event::new("S").with_body(String::from("hello world"));
+    /// let text: String = event.into_body();
+    /// assert_eq!(text, "hello world");
+    /// ```
     pub fn into_body(self) -> T {
         self.body
     }
