@@ -6,7 +6,9 @@
 mod abandonment;
 mod bounds;
 mod cancel;
+mod content;
 mod dead_letters;
+mod deadline;
 mod delivery;
 mod executors;
 mod fairness;
@@ -60,7 +62,7 @@ impl Behaviour {
 macro_rules! __for_each_behaviour {
     ($callback:ident $argument:tt) => {
         $crate::$callback! { $argument
-            delivery::round_trip_intact "Id, name, headers, values, key and body arrive unchanged, also when they are delivered again: empty, large and non-ASCII ones too.";
+            content::round_trip_intact "Id, name, headers, values, key and body arrive unchanged, also when they are delivered again: empty, large and non-ASCII ones too.";
             delivery::none_lost_concurrent "With many producers and many consumers every event arrives, and none twice while nobody fails.";
             delivery::queues_are_isolated "What goes into one driver never comes out of another, and neither its failures nor its end reach the other.";
             delivery::sent_before_consumer_is_kept "An event that was sent before any consumer exists is received by the first that comes.";
@@ -83,8 +85,8 @@ macro_rules! __for_each_behaviour {
             order::priority_first "The more urgent is handed over first, and among equals the first in.";
             replies::reply_is_correlated "Requests that are answered in reverse order, and thousands at once, each get their own reply.";
             outcomes::outcomes_are_distinct "The reply, the handler's error, the deadline, no consumer and the end are told apart, and the event comes back where it was never taken.";
-            outcomes::no_consumer_fails_fast "Without a consumer a request fails whatever its time limit is, also when the last one leaves before it is taken.";
-            outcomes::timeout_is_prompt_and_clean "A deadline passes also while the queue is full, never early, and leaves nothing behind.";
+            deadline::no_consumer_fails_fast "Without a consumer a request fails whatever its time limit is, also when the last one leaves before it is taken.";
+            deadline::timeout_is_prompt_and_clean "A deadline passes also while the queue is full, never early, and leaves nothing behind.";
             replies::late_reply_is_discarded "A reply after the requester gave up is refused to the replier, counted, and never given to a later request.";
             replies::retry_gives_one_reply "A request that is nacked twice and then answered gets one reply.";
             abandonment::expired_request_not_started "Work is not started after the deadline, nor after the requester has gone.";

@@ -23,7 +23,12 @@ impl Book {
     /// A small book whose text and bytes follow from its number, so that damage shows.
     pub fn numbered(number: u64) -> Self {
         let text = format!("book {number}");
-        Self { number, text, bytes: number.to_le_bytes().to_vec(), hook: Hook::none() }
+        Self {
+            number,
+            text,
+            bytes: number.to_le_bytes().to_vec(),
+            hook: Hook::none(),
+        }
     }
 
     /// Whether a book made by [`numbered`](Book::numbered) still is what it was.
@@ -46,13 +51,19 @@ pub struct Condition {
 impl Condition {
     /// The condition of the book with this number.
     pub fn of(number: u64) -> Self {
-        Self { number, text: format!("book {number} is fine"), hook: Hook::none() }
+        Self {
+            number,
+            text: format!("book {number} is fine"),
+            hook: Hook::none(),
+        }
     }
 }
 
 /// An event that carries a small numbered book.
 pub fn book(number: u64) -> Event<Book> {
-    Event::new("book").with_header("shelf", "north").with_body(Book::numbered(number))
+    Event::new("book")
+        .with_header("shelf", "north")
+        .with_body(Book::numbered(number))
 }
 
 /// Code that runs when a body is cloned or dropped, wherever that happens.
@@ -73,12 +84,18 @@ impl Hook {
 
     /// Runs when the body is cloned.
     pub fn on_clone(run: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(Hooks { on_clone: Some(Box::new(run)), on_drop: None })))
+        Self(Some(Arc::new(Hooks {
+            on_clone: Some(Box::new(run)),
+            on_drop: None,
+        })))
     }
 
     /// Runs when the body, or a clone of it, is dropped.
     pub fn on_drop(run: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(Hooks { on_clone: None, on_drop: Some(Box::new(run)) })))
+        Self(Some(Arc::new(Hooks {
+            on_clone: None,
+            on_drop: Some(Box::new(run)),
+        })))
     }
 }
 

@@ -21,7 +21,18 @@ pub type Build = fn(&Setup) -> Driver<Book, Condition>;
 #[derive(Clone)]
 pub struct Context {
     shared: Arc<Shared>,
-    blocking: bool,
+    ending: Ending,
+}
+
+/// How an operation ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// With `.wait()`.
+    Waited,
+    /// With `.await`, within the suite's patience.
+    Awaited,
+    /// Polled by hand: nothing else of the suite sees its waker.
+    ByHand,
 }
 
 struct Shared {
@@ -35,8 +46,22 @@ struct Shared {
 impl Context {
     /// A run on this executor, with this patience for what must happen, and the faults of this plan.
     pub fn new(build: Build, spawner: Spawner, plan: Plan, patience: Duration) -> Self {
-        let blocking = matches!(spawner, Spawner::Threads);
-        Self { shared: Arc::new(Shared { build, spawner, plan, patience, numbers: AtomicU64::new(0) }), blocking }
+        let ending = match &spawner {
+            Spawner::Threads => Ending::Waited,
+            _ => Ending::Awaited,
+        };
+        let numbers = AtomicU64::new(0);
+        let shared = Shared {
+            build,
+            spawner,
+            plan,
+            patience,
+            numbers,
+        };
+        Self {
+            shared: Arc::new(shared),
+            ending,
+        }
     }
 
     /// A new driver under test.
@@ -53,24 +78,48 @@ impl Context {
         self.shared.numbers.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// The first in the short form of the suite, the second with `BOOKDROP_LONG=1`.
+    /// The first in the short form of the suite, the second with `BOOKDROP_LONG=1`; a fifth of the first where a broken
+    /// driver is to be caught, since that must not take long.
     pub fn count(&self, short: u64, long: u64) -> u64 {
-        if crate::run::is_long() { long } else { short }
+        match crate::run::is_long() {
+            _ if !self.plan().is_sound() => short / 5,
+            true => long,
+            false => short,
+        }
     }
 
     /// Whether every operation ends with `.wait()`.
     pub fn blocking(&self) -> bool {
-        self.blocking
+        self.ending == Ending::Waited
     }
 
-    /// The same run with every operation awaited, for futures that are polled by hand.
+    /// Whether an operation that is awaited has a limit.
+    pub(crate) fn limited(&self) -> bool {
+        self.ending != Ending::ByHand
+    }
+
+    /// The same run with every operation awaited.
     pub(crate) fn awaiting(&self) -> Self {
-        Self { blocking: false, ..self.clone() }
+        Self {
+            ending: Ending::Awaited,
+            ..self.clone()
+        }
+    }
+
+    /// The same run with every operation polled by hand.
+    pub(crate) fn by_hand(&self) -> Self {
+        Self {
+            ending: Ending::ByHand,
+            ..self.clone()
+        }
     }
 
     /// The same run with every operation ended by `.wait()`.
     pub(crate) fn waiting(&self) -> Self {
-        Self { blocking: true, ..self.clone() }
+        Self {
+            ending: Ending::Waited,
+            ..self.clone()
+        }
     }
 
     pub(crate) fn plan(&self) -> &Plan {
@@ -100,7 +149,10 @@ impl Context {
     pub async fn within<T>(&self, what: &str, future: impl Future<Output = T>) -> Outcome<T> {
         let late = async {
             Delay::new(self.patience()).await;
-            Err(Violation::broken(format!("{what}: not within {:?}", self.patience())))
+            Err(Violation::broken(format!(
+                "{what}: not within {:?}",
+                self.patience()
+            )))
         };
         async { Ok(future.await) }.or(late).await
     }
@@ -122,13 +174,23 @@ impl Context {
 
 /// Skips the behaviour unless the driver declares the ability.
 pub fn needs(declared: bool, ability: &str) -> Outcome {
-    if declared { Ok(()) } else { Err(Violation::skipped(format!("the driver declares no {ability}"))) }
+    if declared {
+        Ok(())
+    } else {
+        Err(Violation::skipped(format!(
+            "the driver declares no {ability}"
+        )))
+    }
 }
 
 /// Checks an operation that the driver declares it cannot do: it must be refused, and then there is no more to see.
 pub fn must_be_refused<T, E>(ability: &str, answer: Result<T, E>) -> Outcome {
     match answer {
-        Ok(_) => Err(Violation::broken(format!("declares no {ability}, and yet accepts it silently"))),
-        Err(_) => Err(Violation::skipped(format!("no {ability}, and it is refused as declared"))),
+        Ok(_) => Err(Violation::broken(format!(
+            "declares no {ability}, and yet accepts it silently"
+        ))),
+        Err(_) => Err(Violation::skipped(format!(
+            "no {ability}, and it is refused as declared"
+        ))),
     }
 }

@@ -28,7 +28,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Kind; 4] = [Kind::TokioMultiThread, Kind::TokioCurrentThread, Kind::Smol, Kind::Threads];
+    pub const ALL: [Kind; 4] = [
+        Kind::TokioMultiThread,
+        Kind::TokioCurrentThread,
+        Kind::Smol,
+        Kind::Threads,
+    ];
 }
 
 /// An executor that runs one behaviour, or in stress mode many at once.
@@ -43,7 +48,11 @@ impl Executor {
     /// Starts an executor.
     pub fn new(kind: Kind) -> Self {
         let tokio = match kind {
-            Kind::TokioMultiThread => Some(tokio::runtime::Builder::new_multi_thread().worker_threads(2).build()),
+            Kind::TokioMultiThread => Some(
+                tokio::runtime::Builder::new_multi_thread()
+                    .worker_threads(2)
+                    .build(),
+            ),
             Kind::TokioCurrentThread => Some(tokio::runtime::Builder::new_current_thread().build()),
             Kind::Smol | Kind::Threads => None,
         };
@@ -54,7 +63,12 @@ impl Executor {
             (None, Kind::Smol) => Spawner::Smol(smol_with_two_workers(&stop)),
             (None, _) => Spawner::Threads,
         };
-        Self { kind, tokio, spawner, stop }
+        Self {
+            kind,
+            tokio,
+            spawner,
+            stop,
+        }
     }
 
     /// Which one it is.
@@ -114,7 +128,11 @@ impl Spawner {
         F: Future + Send + 'static,
         F::Output: Send + 'static,
     {
-        let task = Task { result: Arc::default(), done: Flag::new(), cancel: Flag::new() };
+        let task = Task {
+            result: Arc::default(),
+            done: Flag::new(),
+            cancel: Flag::new(),
+        };
         let (result, done, cancel) = (task.result.clone(), task.done.clone(), task.cancel.clone());
         let run = async move {
             let work = async { Ended::from_work(AssertUnwindSafe(future).catch_unwind().await) };
@@ -154,7 +172,8 @@ impl<T> Ended<T> {
 /// The text of a panic.
 pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| text.to_string());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without text".into())
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without text".into())
 }
 
 /// A running task; as a future it yields what the task returned, and a [`Violation`] if it panicked or was cancelled.
@@ -185,10 +204,16 @@ impl<T> Future for Task<T> {
         if std::pin::pin!(self.done.raised()).poll(cx).is_pending() {
             return Poll::Pending;
         }
-        let ended = self.result.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let ended = self
+            .result
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         Poll::Ready(match ended {
             Some(Ended::Returned(value)) => Ok(value),
-            Some(Ended::Panicked(text)) => Err(Violation::broken(format!("a task panicked: {text}"))),
+            Some(Ended::Panicked(text)) => {
+                Err(Violation::broken(format!("a task panicked: {text}")))
+            }
             Some(Ended::Cancelled) => Err(Violation::broken("a task was cancelled")),
             None => Err(Violation::broken("a task was joined twice")),
         })

@@ -9,8 +9,8 @@ mod plan;
 mod remake;
 mod sending;
 
-pub use plan::Plan;
 pub(crate) use plan::Lie;
+pub use plan::Plan;
 pub(crate) use remake::remade;
 
 /// One way to be broken.

@@ -46,11 +46,17 @@ pub(crate) async fn awaited<F: Future>(ctx: &Context, operation: F) -> Result<F:
     let mut limit: Option<Delay> = None;
     poll_fn(|cx| {
         // The limit comes first: an operation that is ready only now was not woken when it should have been.
-        if limit.as_mut().is_some_and(|limit| Pin::new(limit).poll(cx).is_ready()) {
+        if limit
+            .as_mut()
+            .is_some_and(|limit| Pin::new(limit).poll(cx).is_ready())
+        {
             return Poll::Ready(Err(Stuck));
         }
         if let Poll::Ready(output) = ctx.plan().poll(operation.as_mut(), cx) {
             return Poll::Ready(Ok(output));
+        }
+        if !ctx.limited() {
+            return Poll::Pending;
         }
         let limit = limit.get_or_insert_with(|| Delay::new(ctx.patience()));
         Pin::new(limit).poll(cx).map(|()| Err(Stuck))
@@ -142,7 +148,7 @@ pub struct SettleRefused {
     /// Why.
     pub why: NotSettled,
     /// What it gave back.
-    pub delivery: Option<RigDelivery>,
+    pub delivery: Option<Box<RigDelivery>>,
 }
 
 impl fmt::Debug for SettleRefused {

@@ -18,7 +18,9 @@ pub fn is_long() -> bool {
 
 /// How many times the stress mode runs the whole suite at once: `BOOKDROP_STRESS_ROUNDS`, else 2, in the long form 20.
 pub fn stress_rounds() -> usize {
-    let asked = std::env::var("BOOKDROP_STRESS_ROUNDS").ok().and_then(|rounds| rounds.parse().ok());
+    let asked = std::env::var("BOOKDROP_STRESS_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok());
     asked.unwrap_or(if is_long() { 20 } else { 2 })
 }
 
@@ -56,25 +58,35 @@ pub fn check(name: &str, kind: Kind, build: Build) {
 pub fn check_under_stress(build: Build) {
     let rounds = stress_rounds();
     let limit = patience() * (2 + rounds as u32);
-    let outcome = watched("the whole suite", Kind::TokioMultiThread, limit, move |executor| {
-        let spawner = executor.spawner();
-        let mut running = Vec::new();
-        for _ in 0..rounds {
-            for behaviour in Behaviour::ALL {
-                let ctx = Context::new(build, spawner.clone(), Plan::sound(), limit);
-                running.push((behaviour.name, spawner.spawn(caught(*behaviour, ctx))));
-            }
-        }
-        executor.block_on(async {
-            for (name, run) in running {
-                match run.await? {
-                    Ok(()) | Err(Violation::Skipped(_)) => {}
-                    Err(violation) => return Err(Violation::broken(format!("{name}: {violation}"))),
+    let outcome = watched(
+        "the whole suite",
+        Kind::TokioMultiThread,
+        limit,
+        move |executor| {
+            let spawner = executor.spawner();
+            let mut running = Vec::new();
+            for _ in 0..rounds {
+                for behaviour in Behaviour::ALL {
+                    let ctx = Context::new(build, spawner.clone(), Plan::sound(), limit);
+                    running.push((behaviour.name, spawner.spawn(caught(*behaviour, ctx))));
                 }
             }
-            Ok(())
-        })
-    });
+            executor.block_on(async {
+                let mut violations = Vec::new();
+                for (name, run) in running {
+                    match run.await? {
+                        Ok(()) | Err(Violation::Skipped(_)) => {}
+                        Err(violation) => violations.push(format!("{name}: {violation}")),
+                    }
+                }
+                if violations.is_empty() {
+                    Ok(())
+                } else {
+                    Err(Violation::broken(violations.join("\n")))
+                }
+            })
+        },
+    );
     if let Err(violation) = outcome {
         panic!("{rounds} rounds in parallel: {violation}");
     }
@@ -98,11 +110,16 @@ pub fn check_catches(name: &str, fault: Fault, build: Build) {
         };
         executor.block_on(caught(behaviour, ctx).or(hung))
     });
-    assert!(plan.fired() > 0, "{fault:?} never came into effect in {name}");
+    assert!(
+        plan.fired() > 0,
+        "{fault:?} never came into effect in {name}"
+    );
     match outcome {
         Ok(()) => panic!("{name} does not catch {fault:?}"),
         Err(Violation::Skipped(why)) => panic!("{name} is skipped with {fault:?}: {why}"),
-        Err(Violation::Hung) => panic!("{name} hangs with {fault:?}, and no check of its own notices"),
+        Err(Violation::Hung) => {
+            panic!("{name} hangs with {fault:?}, and no check of its own notices")
+        }
         Err(violation) => println!("{name} catches {fault:?}: {violation}"),
     }
 }
@@ -110,7 +127,12 @@ pub fn check_catches(name: &str, fault: Fault, build: Build) {
 /// Runs a behaviour; a panic is a violation.
 async fn caught(behaviour: Behaviour, ctx: Context) -> Outcome {
     let run = AssertUnwindSafe(behaviour.run(ctx)).catch_unwind();
-    run.await.unwrap_or_else(|panic| Err(Violation::broken(format!("panicked: {}", panic_text(panic.as_ref())))))
+    run.await.unwrap_or_else(|panic| {
+        Err(Violation::broken(format!(
+            "panicked: {}",
+            panic_text(panic.as_ref())
+        )))
+    })
 }
 
 /// Runs in a thread of its own, so that a deadlock fails the test in place of stopping the test run.
@@ -126,5 +148,5 @@ fn watched(
         let _ = sender.send(run(&executor));
     });
     thread.expect("a thread can be started");
-    receiver.recv_timeout(limit).unwrap_or_else(|_| Err(Violation::Hung))
+    receiver.recv_timeout(limit).unwrap_or(Err(Violation::Hung))
 }

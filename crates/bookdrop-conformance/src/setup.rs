@@ -36,7 +36,11 @@ impl Setup {
     pub fn new(capacity: usize) -> Self {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         Self {
-            name: format!("conformance-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)),
+            name: format!(
+                "conformance-{}-{}",
+                std::process::id(),
+                NUMBER.fetch_add(1, Ordering::Relaxed)
+            ),
             capacity,
             max_attempts: 5,
             max_deliveries: 20,

@@ -28,7 +28,10 @@ impl Violation {
     /// The driver broke its promise.
     #[track_caller]
     pub fn broken(what: impl Into<String>) -> Self {
-        Violation::Broken { what: what.into(), at: Location::caller() }
+        Violation::Broken {
+            what: what.into(),
+            at: Location::caller(),
+        }
     }
 
     /// The driver does not claim to be able to do this.

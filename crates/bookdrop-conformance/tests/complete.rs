@@ -5,12 +5,18 @@ use std::collections::BTreeSet;
 use bookdrop_conformance::{Behaviour, TABLE};
 
 fn behaviours() -> BTreeSet<&'static str> {
-    Behaviour::ALL.iter().map(|behaviour| behaviour.name).collect()
+    Behaviour::ALL
+        .iter()
+        .map(|behaviour| behaviour.name)
+        .collect()
 }
 
 #[test]
 fn every_behaviour_has_a_broken_driver() {
-    let caught = TABLE.iter().map(|(behaviour, _)| *behaviour).collect::<BTreeSet<_>>();
+    let caught = TABLE
+        .iter()
+        .map(|(behaviour, _)| *behaviour)
+        .collect::<BTreeSet<_>>();
     assert_eq!(caught, behaviours());
     assert_eq!(TABLE.len(), caught.len(), "a behaviour has two rows");
 }
@@ -18,18 +24,38 @@ fn every_behaviour_has_a_broken_driver() {
 #[test]
 fn every_fault_is_caught_by_some_behaviour() {
     let source = include_str!("../src/fault.rs");
-    let variants = source.split("pub enum Fault {").nth(1).expect("the enum is there");
-    let variants = variants.lines().filter_map(|line| line.trim().strip_suffix(','));
+    let variants = source
+        .split("pub enum Fault {")
+        .nth(1)
+        .expect("the enum is there");
+    let variants = variants
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(','));
     let declared = variants.filter(|name| name.chars().all(char::is_alphanumeric));
     let declared = declared.map(str::to_owned).collect::<BTreeSet<_>>();
-    let caught = TABLE.iter().flat_map(|(_, faults)| faults.iter()).map(|fault| format!("{fault:?}"));
+    let caught = TABLE
+        .iter()
+        .flat_map(|(_, faults)| faults.iter())
+        .map(|fault| format!("{fault:?}"));
     assert_eq!(caught.collect::<BTreeSet<_>>(), declared);
 }
 
 #[test]
 fn readme_lists_exactly_the_behaviours() {
     let readme = include_str!("../README.md");
-    let rows = readme.lines().filter(|line| line.starts_with("| `")).map(str::to_owned).collect::<Vec<_>>();
-    let expected = Behaviour::ALL.iter().map(|b| format!("| `{}` | {} |", b.name, b.sentence)).collect::<Vec<_>>();
-    assert_eq!(rows, expected, "the table should be:\n{}", expected.join("\n"));
+    let rows = readme
+        .lines()
+        .filter(|line| line.starts_with("| `"))
+        .map(str::to_owned)
+        .collect::<Vec<_>>();
+    let expected = Behaviour::ALL
+        .iter()
+        .map(|b| format!("| `{}` | {} |", b.name, b.sentence))
+        .collect::<Vec<_>>();
+    assert_eq!(
+        rows,
+        expected,
+        "the table should be:\n{}",
+        expected.join("\n")
+    );
 }

@@ -1,5 +1,7 @@
 //! Every future can be dropped at any point.
 
+mod limits;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Poll, Wake, Waker};
@@ -8,7 +10,7 @@ use std::time::Duration;
 use crate::behaviour::delivery::finish;
 use crate::behaviour::replies::LONG;
 use crate::rig::{RigDriver, Started};
-use crate::{Census, Condition, Context, Outcome, Setup, Violation, ensure, ensure_eq};
+use crate::{Census, Condition, Context, Outcome, Setup, ensure, ensure_eq};
 
 /// Every future is polled k times and dropped, for k = 0, 1, 2 … until it is ready: no event is lost, none is there
 /// twice, and no waiter is left.
@@ -18,7 +20,9 @@ pub(crate) async fn cancel_anywhere(ctx: &Context) -> Outcome {
     woken_receives(ctx).await?;
     requests(ctx).await?;
     worked_on_requests(ctx).await?;
-    settlements(ctx).await
+    settlements(ctx).await?;
+    batches(ctx).await?;
+    limits::on_a_thread(ctx).await
 }
 
 /// Counts how often it was woken.
@@ -51,23 +55,45 @@ async fn waiting_sends(ctx: &Context) -> Outcome {
             let (producer, mut consumer) = (driver.producer(), driver.consumer());
             producer.send(census.book(1)).await?;
             let mut sending = producer.start_send(census.book(2).with_id("two"));
-            ensure!(poll_times(&mut sending, times).is_none(), "sent into a full queue");
+            ensure!(
+                poll_times(&mut sending, times).is_none(),
+                "sent into a full queue"
+            );
             if frees_a_place {
-                ensure_eq!(finish(consumer.receive().await?).await?, 1, "the first event");
+                ensure_eq!(
+                    finish(consumer.receive().await?).await?,
+                    1,
+                    "the first event"
+                );
             }
             drop(sending);
             settled_down(&driver).await?;
             let mut seen = Vec::new();
-            while let Some(delivery) = consumer.try_receive().await? {
-                seen.push(finish(delivery).await?);
+            while driver.stats().await.queued > 0 {
+                seen.push(finish(consumer.receive().await?).await?);
             }
             // Where a place came free, the event may have gone in before the drop.
-            let whole = if frees_a_place { seen.is_empty() || seen == [2] } else { seen == [1] };
-            ensure!(whole, "polled {times} times and dropped, a place free: {frees_a_place}; received {seen:?}");
+            let whole = if frees_a_place {
+                seen.is_empty() || seen == [2]
+            } else {
+                seen == [1]
+            };
+            ensure!(
+                whole,
+                "polled {times} times and dropped, a place free: {frees_a_place}; received {seen:?}"
+            );
             driver.until_nothing_is_left().await?;
-            ensure_eq!(census.alive(), 0, "bodies of events that were received or given up");
+            ensure_eq!(
+                census.alive(),
+                0,
+                "bodies of events that were received or given up"
+            );
             producer.send(census.book(3)).await?;
-            ensure_eq!(finish(consumer.receive().await?).await?, 3, "the next event");
+            ensure_eq!(
+                finish(consumer.receive().await?).await?,
+                3,
+                "the next event"
+            );
         }
     }
     Ok(())
@@ -75,7 +101,9 @@ async fn waiting_sends(ctx: &Context) -> Outcome {
 
 /// Lets a task that a broken driver left behind come to the surface.
 async fn settled_down(driver: &RigDriver) -> Outcome {
-    driver.stats_until("no sender waits", |stats| stats.waiting_senders == 0).await?;
+    driver
+        .stats_until("no sender waits", |stats| stats.waiting_senders == 0)
+        .await?;
     driver.ctx.pause(Duration::from_millis(1)).await;
     Ok(())
 }
@@ -86,13 +114,26 @@ async fn waiting_receives(ctx: &Context) -> Outcome {
         let driver = ctx.driver(Setup::new(8));
         let mut consumer = driver.consumer();
         let mut receiving = consumer.start_receive();
-        ensure!(poll_times(&mut receiving, times).is_none(), "received from an empty queue");
+        ensure!(
+            poll_times(&mut receiving, times).is_none(),
+            "received from an empty queue"
+        );
         drop(receiving);
         driver.producer().send(crate::book(1)).await?;
-        let stats = driver.stats_until("no consumer waits", |stats| stats.waiting_consumers == 0).await?;
-        ensure_eq!(stats.queued + stats.held, 1, "events after a receive was dropped");
+        let stats = driver
+            .stats_until("no consumer waits", |stats| stats.waiting_consumers == 0)
+            .await?;
+        ensure_eq!(
+            stats.queued + stats.held,
+            1,
+            "events after a receive was dropped"
+        );
         let delivery = consumer.receive().await?;
-        ensure_eq!(delivery.attempt(), 1, "the attempt of an event that a dropped receive did not take");
+        ensure_eq!(
+            delivery.attempt(),
+            1,
+            "the attempt of an event that a dropped receive did not take"
+        );
         finish(delivery).await?;
         driver.until_nothing_is_left().await?;
     }
@@ -105,15 +146,31 @@ async fn woken_receives(ctx: &Context) -> Outcome {
         for clones in [false, true] {
             let driver = ctx.driver(Setup::new(8));
             let mut first = driver.consumer();
-            let mut second = if clones { first.clone() } else { driver.consumer() };
+            let mut second = if clones {
+                first.clone()
+            } else {
+                driver.consumer()
+            };
             let mut receiving = first.start_receive();
             let mut other = second.start_receive();
-            ensure!(poll_times(&mut receiving, times).is_none(), "received from an empty queue");
-            ensure!(poll_times(&mut other, times).is_none(), "received from an empty queue");
+            ensure!(
+                poll_times(&mut receiving, times).is_none(),
+                "received from an empty queue"
+            );
+            ensure!(
+                poll_times(&mut other, times).is_none(),
+                "received from an empty queue"
+            );
             driver.producer().send(crate::book(1)).await?;
             drop(receiving);
-            let delivery = ctx.within("who waits behind a dropped receive", other).await??;
-            ensure_eq!((delivery.number(), delivery.attempt()), (1, 1), "the event that a dropped receive did not take");
+            let delivery = ctx
+                .within("who waits behind a dropped receive", other)
+                .await??;
+            ensure_eq!(
+                (delivery.number(), delivery.attempt()),
+                (1, 1),
+                "the event that a dropped receive did not take"
+            );
             finish(delivery).await?;
             driver.until_nothing_is_left().await?;
         }
@@ -132,13 +189,25 @@ async fn requests(ctx: &Context) -> Outcome {
                 producer.send(census.book(1)).await?;
             }
             let mut asking = producer.start_request(census.book(2), LONG);
-            ensure!(poll_times(&mut asking, times).is_none(), "a reply that nobody gave");
+            ensure!(
+                poll_times(&mut asking, times).is_none(),
+                "a reply that nobody gave"
+            );
             drop(asking);
-            driver.stats_until("no requester waits", |stats| stats.waiting_requests == 0).await?;
+            driver
+                .stats_until("no requester waits", |stats| stats.waiting_requests == 0)
+                .await?;
             if full {
-                ensure_eq!(finish(consumer.receive().await?).await?, 1, "the event before the request");
+                ensure_eq!(
+                    finish(consumer.receive().await?).await?,
+                    1,
+                    "the event before the request"
+                );
             }
-            ensure!(consumer.try_receive().await?.is_none(), "a request that was dropped was handed over");
+            ensure!(
+                consumer.try_receive().await?.is_none(),
+                "a request that was dropped was handed over"
+            );
             driver.until_nothing_is_left().await?;
             ensure_eq!(census.alive(), 0, "bodies of requests that were dropped");
         }
@@ -152,7 +221,10 @@ async fn worked_on_requests(ctx: &Context) -> Outcome {
         let driver = ctx.driver(Setup::new(4));
         let (producer, mut consumer) = (driver.producer(), driver.consumer());
         let mut asking = producer.start_request(crate::book(1), LONG);
-        ensure!(poll_times(&mut asking, 1 + times).is_none(), "a reply that nobody gave");
+        ensure!(
+            poll_times(&mut asking, 1 + times).is_none(),
+            "a reply that nobody gave"
+        );
         let request = consumer.receive().await?;
         let mut working = Started::new(async move {
             let slow = async |_: &_| {
@@ -160,16 +232,24 @@ async fn worked_on_requests(ctx: &Context) -> Outcome {
                 futures_lite::future::yield_now().await;
                 Ok(Condition::of(1))
             };
-            request.awaiting().reply_with(slow).await
+            request.by_hand().reply_with(slow).await
         });
         let answered = poll_times(&mut working, times);
         drop(working);
         if answered.is_none() {
             let request = consumer.receive().await?;
-            ensure_eq!(request.attempt(), 2, "the attempt of a request whose work was dropped");
+            ensure_eq!(
+                request.attempt(),
+                2,
+                "the attempt of a request whose work was dropped"
+            );
             request.reply(Condition::of(1)).await?;
         }
-        ensure_eq!(ctx.within("the reply", asking).await??.number, 1, "the reply");
+        ensure_eq!(
+            ctx.within("the reply", asking).await??.number,
+            1,
+            "the reply"
+        );
         driver.until_nothing_is_left().await?;
     }
     Ok(())
@@ -182,7 +262,7 @@ async fn settlements(ctx: &Context) -> Outcome {
             let driver = ctx.driver(Setup::new(4));
             let mut consumer = driver.consumer();
             driver.producer().send(crate::book(1)).await?;
-            let delivery = consumer.receive().await?.awaiting();
+            let delivery = consumer.receive().await?.by_hand();
             let mut settling = Started::new(async move {
                 match way {
                     0 => delivery.ack().await,
@@ -193,17 +273,65 @@ async fn settlements(ctx: &Context) -> Outcome {
             let settled = poll_times(&mut settling, times).transpose()?;
             drop(settling);
             let acked = way == 0 && settled.is_some();
-            match consumer.try_receive().await? {
-                Some(delivery) => {
-                    ensure!(!acked, "an acked event came back");
-                    ensure_eq!(delivery.attempt(), 2, "the attempt of an event that was not settled");
-                    finish(delivery).await?;
-                }
-                None => ensure!(acked, "an event was lost with its settlement"),
+            if acked {
+                ensure!(
+                    consumer.try_receive().await?.is_none(),
+                    "an acked event came back"
+                );
+            } else {
+                let delivery = consumer.receive().await?;
+                ensure_eq!(
+                    delivery.attempt(),
+                    2,
+                    "the attempt of an event that was not settled"
+                );
+                finish(delivery).await?;
             }
             let stats = driver.until_nothing_is_left().await?;
             ensure_eq!(stats.acked, 1, "acks counted");
         }
     }
-    Ok::<(), Violation>(())
+    Ok(())
+}
+
+/// A batch that is sent, dropped while it waits for places: what went in is in, in order, and the rest is not. A batch
+/// that is received, dropped while it waits, takes nothing.
+async fn batches(ctx: &Context) -> Outcome {
+    for times in 0..4 {
+        let driver = ctx.driver(Setup::new(2));
+        let census = Census::default();
+        let (producer, mut consumer) = (driver.producer(), driver.consumer());
+        let mut receiving = consumer.start_receive_batch(4);
+        ensure!(
+            poll_times(&mut receiving, times).is_none(),
+            "received from an empty queue"
+        );
+        drop(receiving);
+        let mut sending =
+            producer.start_send_batch((0..5).map(|number| census.book(number)).collect());
+        ensure!(
+            poll_times(&mut sending, times).is_none(),
+            "sent five events into a queue of two"
+        );
+        drop(sending);
+        settled_down(&driver).await?;
+        let queued = driver.stats().await.queued;
+        ensure_eq!(
+            queued,
+            if times == 0 { 0 } else { 2 },
+            "events of a batch polled {times} times and dropped"
+        );
+        for number in 0..queued as u64 {
+            let delivery = consumer.receive().await?;
+            ensure_eq!(
+                (delivery.number(), delivery.attempt()),
+                (number, 1),
+                "the order of a batch"
+            );
+            finish(delivery).await?;
+        }
+        driver.until_nothing_is_left().await?;
+        ensure_eq!(census.alive(), 0, "bodies of a batch that was dropped");
+    }
+    Ok(())
 }

@@ -19,7 +19,11 @@ pub(crate) async fn max_attempts_to_dead_letter(ctx: &Context) -> Outcome {
     driver.producer().send(letter(1)).await?;
     for attempt in 1..=3 {
         let delivery = consumer.receive().await?;
-        ensure_eq!(delivery.attempt(), attempt, "the attempt of a failing event");
+        ensure_eq!(
+            delivery.attempt(),
+            attempt,
+            "the attempt of a failing event"
+        );
         match attempt {
             1 => delivery.nack().await?,
             2 => drop(delivery),
@@ -27,12 +31,34 @@ pub(crate) async fn max_attempts_to_dead_letter(ctx: &Context) -> Outcome {
         }
     }
     let dead = the_only_one(&driver).await?;
-    ensure_eq!((dead.attempts, &dead.reason), (3, &DeadReason::MaxAttempts), "attempts and reason");
-    ensure_eq!((dead.name.as_str(), dead.event_id.as_str()), ("letter", "letter-1"), "name and id");
-    ensure!(dead.headers.contains(&("title".into(), "hello world".into())), "headers: {:?}", dead.headers);
-    ensure!(consumer.try_receive().await?.is_none(), "a dead letter was handed over");
-    let stats = driver.stats_until("one is dead", |stats| stats.dead == 1).await?;
-    ensure_eq!((stats.buried, stats.returned), (1, 2), "buried and returned events");
+    ensure_eq!(
+        (dead.attempts, &dead.reason),
+        (3, &DeadReason::MaxAttempts),
+        "attempts and reason"
+    );
+    ensure_eq!(
+        (dead.name.as_str(), dead.event_id.as_str()),
+        ("letter", "letter-1"),
+        "name and id"
+    );
+    ensure!(
+        dead.headers
+            .contains(&("title".into(), "hello world".into())),
+        "headers: {:?}",
+        dead.headers
+    );
+    ensure!(
+        consumer.try_receive().await?.is_none(),
+        "a dead letter was handed over"
+    );
+    let stats = driver
+        .stats_until("one is dead", |stats| stats.dead == 1)
+        .await?;
+    ensure_eq!(
+        (stats.buried, stats.returned),
+        (1, 2),
+        "buried and returned events"
+    );
     replayed_discarded_taken(&driver, &mut consumer, dead).await?;
     too_many_drop_the_oldest(&driver, &mut consumer).await?;
     deliveries_are_bounded(ctx).await
@@ -40,36 +66,80 @@ pub(crate) async fn max_attempts_to_dead_letter(ctx: &Context) -> Outcome {
 
 fn letter(number: u64) -> Event<Book> {
     let id = format!("letter-{number}");
-    Event::new("letter").with_header("title", "hello world").with_id(id).with_body(Book::numbered(number))
+    Event::new("letter")
+        .with_header("title", "hello world")
+        .with_id(id)
+        .with_body(Book::numbered(number))
 }
 
 async fn the_only_one(driver: &RigDriver) -> Outcome<DeadLetter> {
-    driver.stats_until("an event is dead", |stats| stats.dead == 1).await?;
+    driver
+        .stats_until("an event is dead", |stats| stats.dead == 1)
+        .await?;
     let mut list = driver.dead_letters("default").await;
     ensure_eq!(list.len(), 1, "dead letters");
-    list.pop().ok_or_else(|| Violation::broken("one dead letter"))
+    list.pop()
+        .ok_or_else(|| Violation::broken("one dead letter"))
 }
 
-async fn replayed_discarded_taken(driver: &RigDriver, consumer: &mut RigConsumer, dead: DeadLetter) -> Outcome {
-    ensure!(driver.replay(dead.id).await, "a dead letter can be replayed");
+async fn replayed_discarded_taken(
+    driver: &RigDriver,
+    consumer: &mut RigConsumer,
+    dead: DeadLetter,
+) -> Outcome {
+    ensure!(
+        driver.replay(dead.id).await,
+        "a dead letter can be replayed"
+    );
     let delivery = consumer.receive().await?;
-    ensure_eq!((delivery.number(), delivery.attempt()), (1, 1), "a replayed dead letter starts anew");
-    ensure!(!driver.replay(dead.id).await, "a replayed dead letter cannot be replayed again");
+    ensure_eq!(
+        (delivery.number(), delivery.attempt()),
+        (1, 1),
+        "a replayed dead letter starts anew"
+    );
+    ensure!(
+        !driver.replay(dead.id).await,
+        "a replayed dead letter cannot be replayed again"
+    );
 
     delivery.reject("no such shelf").await?;
     let dead = the_only_one(driver).await?;
-    ensure_eq!(dead.reason, DeadReason::Rejected("no such shelf".into()), "the reason of a rejection");
-    let event = driver.take(dead.id).await.ok_or_else(|| Violation::broken("a dead letter can be taken"))?;
-    ensure!(event.body().is_intact() && event.header("title") == Some("hello world"), "a damaged dead letter");
+    ensure_eq!(
+        dead.reason,
+        DeadReason::Rejected("no such shelf".into()),
+        "the reason of a rejection"
+    );
+    let event = driver
+        .take(dead.id)
+        .await
+        .ok_or_else(|| Violation::broken("a dead letter can be taken"))?;
+    ensure!(
+        event.body().is_intact() && event.header("title") == Some("hello world"),
+        "a damaged dead letter"
+    );
     ensure_eq!(event.id(), "letter-1", "the id of a dead letter");
-    ensure_eq!(driver.dead_letters("default").await.len(), 0, "dead letters after the only one was taken");
+    ensure_eq!(
+        driver.dead_letters("default").await.len(),
+        0,
+        "dead letters after the only one was taken"
+    );
 
     driver.producer().send(letter(2)).await?;
     consumer.receive().await?.reject("torn").await?;
     let dead = the_only_one(driver).await?;
-    ensure!(driver.discard(dead.id).await, "a dead letter can be discarded");
-    ensure_eq!(driver.dead_letters("default").await.len(), 0, "dead letters after the only one was discarded");
-    ensure!(!driver.discard(dead.id).await, "a discarded dead letter cannot be discarded again");
+    ensure!(
+        driver.discard(dead.id).await,
+        "a dead letter can be discarded"
+    );
+    ensure_eq!(
+        driver.dead_letters("default").await.len(),
+        0,
+        "dead letters after the only one was discarded"
+    );
+    ensure!(
+        !driver.discard(dead.id).await,
+        "a discarded dead letter cannot be discarded again"
+    );
     Ok(())
 }
 
@@ -78,16 +148,41 @@ async fn too_many_drop_the_oldest(driver: &RigDriver, consumer: &mut RigConsumer
         driver.producer().send(letter(number)).await?;
         consumer.receive().await?.reject("torn").await?;
     }
-    let kept = driver.dead_letters("default").await.into_iter().map(|dead| dead.event_id).collect::<Vec<_>>();
-    ensure_eq!(kept, ["letter-12", "letter-13", "letter-14", "letter-15"], "the dead letters that are kept");
-    ensure_eq!(driver.stats().await.dead_dropped, 2, "dead letters that were dropped");
-    ensure_eq!(driver.replay_all().await, 4, "dead letters replayed at once");
+    let kept = driver
+        .dead_letters("default")
+        .await
+        .into_iter()
+        .map(|dead| dead.event_id)
+        .collect::<Vec<_>>();
+    ensure_eq!(
+        kept,
+        ["letter-12", "letter-13", "letter-14", "letter-15"],
+        "the dead letters that are kept"
+    );
+    ensure_eq!(
+        driver.stats().await.dead_dropped,
+        2,
+        "dead letters that were dropped"
+    );
+    ensure_eq!(
+        driver.replay_all().await,
+        4,
+        "dead letters replayed at once"
+    );
     for number in 12..16 {
-        ensure_eq!(finish(consumer.receive().await?).await?, number, "the order of replayed dead letters");
+        ensure_eq!(
+            finish(consumer.receive().await?).await?,
+            number,
+            "the order of replayed dead letters"
+        );
     }
     driver.producer().send(letter(20)).await?;
     consumer.receive().await?.reject("torn").await?;
-    ensure_eq!(driver.discard_all().await, 1, "dead letters discarded at once");
+    ensure_eq!(
+        driver.discard_all().await,
+        1,
+        "dead letters discarded at once"
+    );
     driver.until_nothing_is_left().await.map(drop)
 }
 
@@ -101,7 +196,11 @@ async fn deliveries_are_bounded(ctx: &Context) -> Outcome {
         consumer.receive().await?.nack().await?;
     }
     let dead = the_only_one(&driver).await?;
-    ensure_eq!((dead.attempts, dead.reason), (2, DeadReason::MaxDeliveries), "attempts and reason");
+    ensure_eq!(
+        (dead.attempts, dead.reason),
+        (2, DeadReason::MaxDeliveries),
+        "attempts and reason"
+    );
     Ok(())
 }
 
@@ -113,7 +212,11 @@ pub(crate) async fn poison_is_isolated(ctx: &Context) -> Outcome {
     let with_keys = driver.capabilities().keys;
     for number in 0..40 {
         let event = book(number).with_header("poison", if number % 10 == 3 { "yes" } else { "no" });
-        let event = if with_keys { event.with_key(format!("reader {number}")) } else { event };
+        let event = if with_keys {
+            event.with_key(format!("reader {number}"))
+        } else {
+            event
+        };
         driver.producer().send(event).await?;
     }
     let mut healthy = Vec::new();
@@ -121,7 +224,11 @@ pub(crate) async fn poison_is_isolated(ctx: &Context) -> Outcome {
         let delivery = consumer.receive().await?;
         if delivery.event().header("poison") == Some("yes") {
             // The first two fail, the third time is far away: the healthy ones must not wait for it.
-            if delivery.attempt() == 1 { drop(delivery) } else { delivery.retry_after(Duration::from_secs(3_600)).await? }
+            if delivery.attempt() == 1 {
+                drop(delivery)
+            } else {
+                delivery.retry_after(Duration::from_secs(3_600)).await?
+            }
         } else {
             healthy.push(finish(delivery).await?);
         }
@@ -135,9 +242,20 @@ async fn every_failure_ends(driver: &RigDriver, consumer: &mut RigConsumer) -> O
     driver.producer().send(book(3)).await?;
     for attempt in 1..=5 {
         let delivery = consumer.receive().await?;
-        ensure_eq!((delivery.number(), delivery.attempt()), (3, attempt), "the event that fails every time");
+        ensure_eq!(
+            (delivery.number(), delivery.attempt()),
+            (3, attempt),
+            "the event that fails every time"
+        );
     }
-    driver.stats_until("an event that fails every time is buried", |stats| stats.dead == 1).await?;
-    ensure!(consumer.try_receive().await?.is_none(), "a buried event was handed over");
+    driver
+        .stats_until("an event that fails every time is buried", |stats| {
+            stats.dead == 1
+        })
+        .await?;
+    ensure!(
+        consumer.try_receive().await?.is_none(),
+        "a buried event was handed over"
+    );
     driver.until_nothing_is_left().await.map(drop)
 }

@@ -18,7 +18,9 @@ pub(crate) async fn any_executor(ctx: &Context) -> Outcome {
         for there in Kind::ALL {
             let met = meet(ctx, here, there);
             let found = ctx.within("two executors meet at one driver", met).await?;
-            found.map_err(|violation| Violation::broken(format!("{here:?} and {there:?}: {violation}")))?;
+            found.map_err(|violation| {
+                Violation::broken(format!("{here:?} and {there:?}: {violation}"))
+            })?;
         }
     }
     Ok(())
@@ -50,7 +52,11 @@ async fn send_and_ask(driver: RigDriver) -> Outcome {
 async fn receive_and_answer(driver: RigDriver) -> Outcome {
     let mut consumer = driver.consumer();
     for number in 0..20 {
-        ensure_eq!(finish(consumer.receive().await?).await?, number, "the order across executors");
+        ensure_eq!(
+            finish(consumer.receive().await?).await?,
+            number,
+            "the order across executors"
+        );
     }
     let request = consumer.receive().await?;
     ensure!(request.is_request(), "a request across executors");
@@ -65,7 +71,8 @@ fn run_on(kind: Kind, work: impl Future<Output = Outcome> + Send + 'static) -> J
     thread::spawn(move || {
         let executor = Executor::new(kind);
         let found = catch_unwind(AssertUnwindSafe(|| executor.block_on(work)));
-        let found = found.unwrap_or_else(|panic| Err(Violation::broken(panic_text(panic.as_ref()))));
+        let found =
+            found.unwrap_or_else(|panic| Err(Violation::broken(panic_text(panic.as_ref()))));
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(found);
         ended.raise();
     });
@@ -81,6 +88,10 @@ struct Joined {
 impl Joined {
     async fn join(self) -> Outcome {
         self.done.raised().await;
-        self.result.lock().unwrap_or_else(PoisonError::into_inner).take().unwrap_or(Ok(()))
+        self.result
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take()
+            .unwrap_or(Ok(()))
     }
 }

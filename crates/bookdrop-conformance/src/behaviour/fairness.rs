@@ -21,7 +21,11 @@ pub(crate) async fn slow_consumer_blocks_no_other(ctx: &Context) -> Outcome {
         Ok(())
     });
     for number in 1..=200 {
-        ensure_eq!(finish(quick.receive().await?).await?, number, "the order beside a slow consumer");
+        ensure_eq!(
+            finish(quick.receive().await?).await?,
+            number,
+            "the order beside a slow consumer"
+        );
     }
     ctx.join("the producer finishes", sending).await?;
     ensure_eq!(finish(in_hand).await?, 0, "the slow event");
@@ -49,11 +53,19 @@ pub(crate) async fn held_events_are_not_hostages(ctx: &Context) -> Outcome {
 async fn five_slow_beside_thousands(ctx: &Context) -> Outcome {
     let driver = ctx.driver(Setup::new(100));
     let enough = Flag::new();
-    let slow = (0..5).map(|_| answer_when(ctx, driver.consumer(), &enough)).collect();
-    let mut asking = (0..5).map(|number| ask(ctx, driver.producer(), number)).collect::<Vec<_>>();
-    driver.stats_until("five slow handlers have one request each", |stats| stats.in_hand == 5).await?;
+    let slow = (0..5)
+        .map(|_| answer_when(ctx, driver.consumer(), &enough))
+        .collect();
+    let mut asking = (0..5)
+        .map(|number| ask(ctx, driver.producer(), number))
+        .collect::<Vec<_>>();
+    driver
+        .stats_until("five slow handlers have one request each", |stats| {
+            stats.in_hand == 5
+        })
+        .await?;
     let quick = (0..2).map(|_| answer_all(ctx, driver.consumer())).collect();
-    let count = ctx.count(1_000, 10_000);
+    let count = ctx.count(10_000, 50_000);
     for requester in 0..10 {
         let producer = driver.producer();
         asking.push(ctx.spawn(async move {
@@ -65,12 +77,14 @@ async fn five_slow_beside_thousands(ctx: &Context) -> Outcome {
         }));
     }
     let quick_ones = asking.split_off(5);
-    ctx.join_all("the quick requests beside the slow ones", quick_ones).await?;
+    ctx.join_all("the quick requests beside the slow ones", quick_ones)
+        .await?;
     enough.raise();
     ctx.join_all("the slow handlers answer", slow).await?;
     ctx.join_all("the slow requests", asking).await?;
     driver.close().await?;
-    ctx.join_all("the quick handlers see the end", quick).await?;
+    ctx.join_all("the quick handlers see the end", quick)
+        .await?;
     driver.until_nothing_is_left().await.map(drop)
 }
 
@@ -81,7 +95,11 @@ fn answer_when(ctx: &Context, mut consumer: RigConsumer, enough: &Flag) -> Task<
         let request = consumer.receive().await?;
         enough.raised().await;
         let number = request.number();
-        ensure_eq!(request.reply(Condition::of(number)).await?, Answer::Sent, "the slow answer");
+        ensure_eq!(
+            request.reply(Condition::of(number)).await?,
+            Answer::Sent,
+            "the slow answer"
+        );
         Ok(())
     })
 }

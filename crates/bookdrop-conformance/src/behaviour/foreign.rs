@@ -36,7 +36,11 @@ pub(super) struct Visitor {
 
 impl Visitor {
     pub(super) fn new(driver: &RigDriver) -> Self {
-        Self { driver: driver.awaiting(), visits: Arc::default(), stuck: Arc::default() }
+        Self {
+            driver: driver.awaiting(),
+            visits: Arc::default(),
+            stuck: Arc::default(),
+        }
     }
 
     /// Sends, receives and asks for figures, all on the calling thread.
@@ -71,8 +75,14 @@ impl Visitor {
 
     /// Whether it was there, and got out again; and whether the driver still works.
     async fn was_there(&self, what: &str) -> Outcome {
-        ensure!(!self.stuck.load(Ordering::SeqCst), "foreign code that uses the driver in {what} is stuck");
-        ensure!(self.visits.swap(0, Ordering::SeqCst) > 0, "no foreign code ran in {what}");
+        ensure!(
+            !self.stuck.load(Ordering::SeqCst),
+            "foreign code that uses the driver in {what} is stuck"
+        );
+        ensure!(
+            self.visits.swap(0, Ordering::SeqCst) > 0,
+            "no foreign code ran in {what}"
+        );
         still_works(&self.driver).await
     }
 }
@@ -82,7 +92,11 @@ pub(super) async fn still_works(driver: &RigDriver) -> Outcome {
     driver.purge().await;
     let mut consumer = driver.consumer();
     driver.producer().send(book(9)).await?;
-    ensure_eq!(finish(consumer.receive().await?).await?, 9, "the next event");
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        9,
+        "the next event"
+    );
     Ok(())
 }
 
@@ -101,12 +115,18 @@ async fn in_drop(ctx: &Context) -> Outcome {
     visitor.was_there("an ack").await?;
 
     let mut asking = producer.start_request(visitor.book(1), LONG);
-    ensure!(asking.poll_once().is_pending(), "a request waits for its reply");
+    ensure!(
+        asking.poll_once().is_pending(),
+        "a request waits for its reply"
+    );
     drop(asking);
     visitor.was_there("a request that is dropped").await?;
 
     let mut asking = producer.start_request(book(1), LONG);
-    ensure!(asking.poll_once().is_pending(), "a request waits for its reply");
+    ensure!(
+        asking.poll_once().is_pending(),
+        "a request waits for its reply"
+    );
     let request = consumer.receive().await?;
     drop(asking);
     let mut late = Condition::of(1);
@@ -133,12 +153,19 @@ async fn in_drop_of_what_failed(ctx: &Context) -> Outcome {
     let (producer, mut consumer) = (driver.producer(), driver.consumer());
     producer.send(visitor.book(1)).await?;
     producer.send(book(2)).await?;
-    visitor.was_there("a full queue that drops the oldest").await?;
+    visitor
+        .was_there("a full queue that drops the oldest")
+        .await?;
     if driver.capabilities().time_to_live {
-        producer.send(visitor.book(3).with_time_to_live(Duration::from_millis(5))).await?;
+        producer
+            .send(visitor.book(3).with_time_to_live(Duration::from_millis(5)))
+            .await?;
         ctx.pause(Duration::from_millis(5)).await;
         let expired = consumer.try_receive().await?;
-        ensure!(expired.is_none_or(|delivery| delivery.number() != 3), "an expired event was delivered");
+        ensure!(
+            expired.is_none_or(|delivery| delivery.number() != 3),
+            "an expired event was delivered"
+        );
         visitor.was_there("an event that expires").await?;
     }
     if driver.capabilities().dead_letters {
@@ -192,7 +219,10 @@ async fn in_wakers(ctx: &Context) -> Outcome {
 
     let mut receiving = consumer.start_receive();
     for _ in 0..2 {
-        ensure!(receiving.poll_with(&waker()).is_pending(), "received from an empty queue");
+        ensure!(
+            receiving.poll_with(&waker()).is_pending(),
+            "received from an empty queue"
+        );
     }
     producer.send(book(1)).await?;
     drop(receiving);
@@ -201,7 +231,10 @@ async fn in_wakers(ctx: &Context) -> Outcome {
     producer.send(book(1)).await?;
     let mut sending = producer.start_send(book(2));
     for _ in 0..2 {
-        ensure!(sending.poll_with(&waker()).is_pending(), "sent into a full queue");
+        ensure!(
+            sending.poll_with(&waker()).is_pending(),
+            "sent into a full queue"
+        );
     }
     // The waker of the first poll was dropped, and took the event with it.
     drop(consumer.try_receive().await?);
@@ -209,16 +242,25 @@ async fn in_wakers(ctx: &Context) -> Outcome {
     visitor.was_there("the waker of a send").await?;
 
     let mut asking = producer.start_request(book(3), LONG);
-    ensure!(asking.poll_with(&waker()).is_pending(), "a request waits for its reply");
+    ensure!(
+        asking.poll_with(&waker()).is_pending(),
+        "a request waits for its reply"
+    );
     consumer.receive().await?.reply(Condition::of(3)).await?;
     drop(asking);
     visitor.was_there("the waker of a request").await?;
 
     let mut receiving = consumer.start_receive();
-    ensure!(receiving.poll_with(&waker()).is_pending(), "received from an empty queue");
+    ensure!(
+        receiving.poll_with(&waker()).is_pending(),
+        "received from an empty queue"
+    );
     driver.close().await?;
     drop(receiving);
-    ensure!(!visitor.stuck.load(Ordering::SeqCst), "foreign code that uses the driver in a close is stuck");
+    ensure!(
+        !visitor.stuck.load(Ordering::SeqCst),
+        "foreign code that uses the driver in a close is stuck"
+    );
     Ok(())
 }
 
@@ -231,13 +273,23 @@ async fn in_handlers(ctx: &Context) -> Outcome {
     let (inner, helper) = (driver.producer(), driver.clone());
     request
         .reply_with(async move |event| {
-            inner.send(book(2)).await.map_err(|_| bookdrop::Failure::new("no place for more work"))?;
-            let more = helper.consumer().receive().await.map_err(|_| bookdrop::Failure::new("no more work"))?;
-            more.ack().await.map_err(|_| bookdrop::Failure::new("not settled"))?;
+            inner
+                .send(book(2))
+                .await
+                .map_err(|_| bookdrop::Failure::new("no place for more work"))?;
+            let more = helper
+                .consumer()
+                .receive()
+                .await
+                .map_err(|_| bookdrop::Failure::new("no more work"))?;
+            more.ack()
+                .await
+                .map_err(|_| bookdrop::Failure::new("not settled"))?;
             Ok(Condition::of(event.body().number))
         })
         .await?;
-    ctx.join("the reply of work that uses the driver", asking).await?;
+    ctx.join("the reply of work that uses the driver", asking)
+        .await?;
     driver.until_nothing_is_left().await?;
     still_works(&driver).await
 }

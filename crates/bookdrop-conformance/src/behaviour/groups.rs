@@ -14,7 +14,11 @@ pub(crate) async fn group_competes_once_each(ctx: &Context) -> Outcome {
     for number in 0..60 {
         driver.producer().send(book(number)).await?;
     }
-    let in_hand = [first.receive().await?, second.receive().await?, third.receive().await?];
+    let in_hand = [
+        first.receive().await?,
+        second.receive().await?,
+        third.receive().await?,
+    ];
     let mut seen = Vec::new();
     for delivery in in_hand {
         seen.push(finish(delivery).await?);
@@ -26,7 +30,10 @@ pub(crate) async fn group_competes_once_each(ctx: &Context) -> Outcome {
     exactly_once(seen, 0..60)?;
     for consumer in &mut consumers {
         let more = consumer.try_receive().await?;
-        ensure!(more.is_none(), "a consumer got an event that another of its group had acked");
+        ensure!(
+            more.is_none(),
+            "a consumer got an event that another of its group had acked"
+        );
     }
     Ok(())
 }
@@ -45,8 +52,16 @@ pub(crate) async fn groups_each_get_all(ctx: &Context) -> Outcome {
         driver.producer().send(book(number)).await?;
     }
     for number in 0..50 {
-        ensure_eq!(finish(lending.receive().await?).await?, number, "the order of the default group");
-        ensure_eq!(finish(audit.receive().await?).await?, number, "the order of the group audit");
+        ensure_eq!(
+            finish(lending.receive().await?).await?,
+            number,
+            "the order of the default group"
+        );
+        ensure_eq!(
+            finish(audit.receive().await?).await?,
+            number,
+            "the order of the group audit"
+        );
     }
     let mut by_mail = Vec::new();
     for _ in 0..25 {
@@ -70,8 +85,16 @@ async fn failures_stay_in_their_group(
     ensure_eq!(refused.group(), "audit", "the group of a delivery");
     if driver.capabilities().dead_letters {
         refused.reject("not in the books").await?;
-        ensure_eq!(driver.dead_letters("audit").await.len(), 1, "dead letters of the group audit");
-        ensure_eq!(driver.dead_letters("default").await.len(), 0, "dead letters of the default group");
+        ensure_eq!(
+            driver.dead_letters("audit").await.len(),
+            1,
+            "dead letters of the group audit"
+        );
+        ensure_eq!(
+            driver.dead_letters("default").await.len(),
+            0,
+            "dead letters of the default group"
+        );
     } else {
         refused.ack().await?;
     }
@@ -80,10 +103,17 @@ async fn failures_stay_in_their_group(
     ensure_eq!(again.attempt(), 2, "the attempt in the group that failed");
     finish(again).await?;
     let first = lending.receive().await?;
-    ensure_eq!(first.attempt(), 1, "the attempt in a group that did not fail");
+    ensure_eq!(
+        first.attempt(),
+        1,
+        "the attempt in a group that did not fail"
+    );
     finish(first).await?;
     for consumer in [lending, audit, mail] {
-        ensure!(consumer.try_receive().await?.is_none(), "a failure in one group reached another");
+        ensure!(
+            consumer.try_receive().await?.is_none(),
+            "a failure in one group reached another"
+        );
     }
     Ok(())
 }
@@ -94,18 +124,43 @@ async fn a_group_can_be_removed(
     audit: &mut RigConsumer,
     mail: &mut RigConsumer,
 ) -> Outcome {
-    ensure!(driver.remove_group("mail").await, "an existing group can be removed");
-    ensure!(!driver.remove_group("mail").await, "a removed group cannot be removed again");
-    ensure!(!driver.groups().await.contains(&"mail".to_owned()), "a removed group is still listed");
+    ensure!(
+        driver.remove_group("mail").await,
+        "an existing group can be removed"
+    );
+    ensure!(
+        !driver.remove_group("mail").await,
+        "a removed group cannot be removed again"
+    );
+    ensure!(
+        !driver.groups().await.contains(&"mail".to_owned()),
+        "a removed group is still listed"
+    );
     let end = mail.receive().await.err();
-    ensure_eq!(end, Some(NotReceived::Closed), "what a consumer of a removed group is told");
+    ensure_eq!(
+        end,
+        Some(NotReceived::Closed),
+        "what a consumer of a removed group is told"
+    );
     driver.producer().send(book(200)).await?;
     let mut late = driver.in_group("late")?;
     driver.producer().send(book(201)).await?;
-    ensure_eq!(finish(late.receive().await?).await?, 201, "a later group gets what is sent after it");
+    ensure_eq!(
+        finish(late.receive().await?).await?,
+        201,
+        "a later group gets what is sent after it"
+    );
     for number in [200, 201] {
-        ensure_eq!(finish(lending.receive().await?).await?, number, "the other groups go on");
-        ensure_eq!(finish(audit.receive().await?).await?, number, "the other groups go on");
+        ensure_eq!(
+            finish(lending.receive().await?).await?,
+            number,
+            "the other groups go on"
+        );
+        ensure_eq!(
+            finish(audit.receive().await?).await?,
+            number,
+            "the other groups go on"
+        );
     }
     requests_go_to_the_default_group(driver, lending, audit).await
 }
@@ -116,10 +171,17 @@ async fn requests_go_to_the_default_group(
     audit: &mut RigConsumer,
 ) -> Outcome {
     let producer = driver.producer();
-    let asking = driver.ctx.spawn(async move { producer.request(book(300), Duration::from_secs(3_600)).await });
+    let asking = driver.ctx.spawn(async move {
+        producer
+            .request(book(300), Duration::from_secs(3_600))
+            .await
+    });
     let request = lending.receive().await?;
     ensure!(request.is_request(), "the default group gets the request");
-    ensure!(audit.try_receive().await?.is_none(), "a request went to another group too");
+    ensure!(
+        audit.try_receive().await?.is_none(),
+        "a request went to another group too"
+    );
     request.reply(Condition::of(300)).await?;
     ensure_eq!(asking.await??.number, 300, "the reply");
     Ok(())

@@ -15,7 +15,11 @@ const GRACE: Duration = Duration::from_secs(3_600);
 pub(crate) async fn close_is_idempotent_and_never_hangs(ctx: &Context) -> Outcome {
     let empty = ctx.driver(Setup::new(1));
     let receiving = (0..3).map(|_| wait_for_the_end(ctx, &empty)).collect();
-    empty.stats_until("three wait for an event", |stats| stats.waiting_consumers == 3).await?;
+    empty
+        .stats_until("three wait for an event", |stats| {
+            stats.waiting_consumers == 3
+        })
+        .await?;
     close_ten_times(ctx, &empty).await?;
     ctx.join_all("every receiver is told", receiving).await?;
 
@@ -28,11 +32,21 @@ pub(crate) async fn close_is_idempotent_and_never_hangs(ctx: &Context) -> Outcom
         waiting.push(ask_in_vain(ctx, &full));
     }
     let six = |stats: &bookdrop::Stats| stats.waiting_senders >= 3 && stats.waiting_requests >= 3;
-    full.stats_until("three senders and three requesters wait", six).await?;
+    full.stats_until("three senders and three requesters wait", six)
+        .await?;
     close_ten_times(ctx, &full).await?;
-    ctx.join_all("every sender and every requester is told", waiting).await?;
-    ensure_eq!(finish(nobody_receives_yet.receive().await?).await?, 1, "what was queued before the end");
-    ensure_eq!(nobody_receives_yet.receive().await.err(), Some(NotReceived::Closed), "the end");
+    ctx.join_all("every sender and every requester is told", waiting)
+        .await?;
+    ensure_eq!(
+        finish(nobody_receives_yet.receive().await?).await?,
+        1,
+        "what was queued before the end"
+    );
+    ensure_eq!(
+        nobody_receives_yet.receive().await.err(),
+        Some(NotReceived::Closed),
+        "the end"
+    );
     refuses_everything(&full).await?;
     full.until_nothing_is_left().await.map(drop)
 }
@@ -40,7 +54,11 @@ pub(crate) async fn close_is_idempotent_and_never_hangs(ctx: &Context) -> Outcom
 fn wait_for_the_end(ctx: &Context, driver: &RigDriver) -> Task<Outcome> {
     let mut consumer = driver.consumer();
     ctx.spawn(async move {
-        ensure_eq!(consumer.receive().await.err(), Some(NotReceived::Closed), "what a waiting receiver is told");
+        ensure_eq!(
+            consumer.receive().await.err(),
+            Some(NotReceived::Closed),
+            "what a waiting receiver is told"
+        );
         Ok(())
     })
 }
@@ -49,9 +67,18 @@ fn send_in_vain(ctx: &Context, driver: &RigDriver) -> Task<Outcome> {
     let producer = driver.producer();
     ctx.spawn(async move {
         let refused = producer.send(book(7)).await.err();
-        let refused = refused.ok_or_else(|| Violation::broken("sent into a queue that was full and then closed"))?;
-        ensure_eq!(refused.why, NotSent::Closed, "what a waiting sender is told");
-        ensure_eq!(refused.event.map(|event| event.body().number), Some(7), "what a waiting sender gets back");
+        let refused = refused
+            .ok_or_else(|| Violation::broken("sent into a queue that was full and then closed"))?;
+        ensure_eq!(
+            refused.why,
+            NotSent::Closed,
+            "what a waiting sender is told"
+        );
+        ensure_eq!(
+            refused.event.map(|event| event.body().number),
+            Some(7),
+            "what a waiting sender gets back"
+        );
         Ok(())
     })
 }
@@ -61,8 +88,16 @@ fn ask_in_vain(ctx: &Context, driver: &RigDriver) -> Task<Outcome> {
     ctx.spawn(async move {
         let unanswered = producer.request(book(8), LONG).await.err();
         let unanswered = unanswered.ok_or_else(|| Violation::broken("a reply that nobody gave"))?;
-        ensure!(matches!(unanswered.why, NoReply::Closed), "{:?} in place of the end", unanswered.why);
-        ensure_eq!(unanswered.event.map(|event| event.body().number), Some(8), "what a waiting requester gets back");
+        ensure!(
+            matches!(unanswered.why, NoReply::Closed),
+            "{:?} in place of the end",
+            unanswered.why
+        );
+        ensure_eq!(
+            unanswered.event.map(|event| event.body().number),
+            Some(8),
+            "what a waiting requester gets back"
+        );
         Ok(())
     })
 }
@@ -79,14 +114,31 @@ async fn close_ten_times(ctx: &Context, driver: &RigDriver) -> Outcome {
 
 async fn refuses_everything(driver: &RigDriver) -> Outcome {
     let producer = driver.producer();
-    ensure_eq!(producer.send(book(1)).await.err().map(|e| e.why), Some(NotSent::Closed), "send after the end");
-    ensure_eq!(producer.try_send(book(1)).await.err().map(|e| e.why), Some(NotSent::Closed), "try_send after the end");
+    ensure_eq!(
+        producer.send(book(1)).await.err().map(|e| e.why),
+        Some(NotSent::Closed),
+        "send after the end"
+    );
+    ensure_eq!(
+        producer.try_send(book(1)).await.err().map(|e| e.why),
+        Some(NotSent::Closed),
+        "try_send after the end"
+    );
     let batch = producer.send_batch(vec![book(5), book(6)]).await.err();
-    ensure_eq!(batch.as_ref().map(|e| e.why), Some(NotSent::Closed), "send_batch after the end");
-    let first = batch.and_then(|refused| refused.event).map(|event| event.body().number);
+    ensure_eq!(
+        batch.as_ref().map(|e| e.why),
+        Some(NotSent::Closed),
+        "send_batch after the end"
+    );
+    let first = batch
+        .and_then(|refused| refused.event)
+        .map(|event| event.body().number);
     ensure_eq!(first, Some(5), "the first event of a refused batch");
     let request = producer.request(book(1), LONG).await.err();
-    ensure!(request.is_some_and(|e| matches!(e.why, NoReply::Closed)), "request after the end");
+    ensure!(
+        request.is_some_and(|e| matches!(e.why, NoReply::Closed)),
+        "request after the end"
+    );
     let end = driver.consumer().try_receive().await.err();
     ensure_eq!(end, Some(NotReceived::Closed), "try_receive after the end");
     Ok(())
@@ -101,16 +153,32 @@ pub(crate) async fn close_delivers_what_is_queued(ctx: &Context) -> Outcome {
     for number in 0..10 {
         driver.producer().send(book(number)).await?;
     }
-    ensure_eq!(finish(consumer.receive().await?).await?, 0, "the order before the end");
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        0,
+        "the order before the end"
+    );
     driver.close().await?;
     consumer.receive().await?.nack().await?;
-    ensure_eq!(finish(consumer.receive().await?).await?, 1, "what comes back after the end, in front");
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        1,
+        "what comes back after the end, in front"
+    );
     for number in 2..10 {
-        ensure_eq!(finish(consumer.receive().await?).await?, number, "the order after the end");
+        ensure_eq!(
+            finish(consumer.receive().await?).await?,
+            number,
+            "the order after the end"
+        );
     }
     request.reply(Condition::of(100)).await?;
     ctx.join("the reply after the end", asking).await?;
-    ensure_eq!(consumer.receive().await.err(), Some(NotReceived::Closed), "the end");
+    ensure_eq!(
+        consumer.receive().await.err(),
+        Some(NotReceived::Closed),
+        "the end"
+    );
     driver.until_nothing_is_left().await.map(drop)
 }
 
@@ -123,30 +191,64 @@ pub(crate) async fn graceful_drain(ctx: &Context) -> Outcome {
     for number in 0..5 {
         driver.producer().send(book(number)).await?;
     }
-    let last = if driver.capabilities().delay { book(5).with_delay(LONG) } else { book(5) };
+    let last = if driver.capabilities().delay {
+        book(5).with_delay(LONG)
+    } else {
+        book(5)
+    };
     driver.producer().send(last).await?;
     let never_taken = ask_in_vain(ctx, &driver);
-    driver.stats_until("two requests wait", |stats| stats.waiting_requests == 2).await?;
+    driver
+        .stats_until("two requests wait", |stats| stats.waiting_requests == 2)
+        .await?;
     let in_hand = consumer.receive().await?;
     let failing = consumer.receive().await?;
     consumer.receive().await?.nack().await?;
 
     let draining = drain_in_background(ctx, &driver);
-    driver.stats_until("a drain closes the driver", |_| driver.is_closed()).await?;
+    driver
+        .stats_until("a drain closes the driver", |_| driver.is_closed())
+        .await?;
     refuses_everything(&driver).await?;
-    ctx.join("a requester whose event was not taken is told", never_taken).await?;
-    ensure_eq!(consumer.receive().await.err(), Some(NotReceived::Closed), "what a drain hands out");
-    ensure!(!draining.is_done(), "a drain did not wait for what is in hand");
-    ensure_eq!(request.reply(Condition::of(100)).await?, bookdrop::Answer::Sent, "an answer during a drain");
+    ctx.join("a requester whose event was not taken is told", never_taken)
+        .await?;
+    ensure_eq!(
+        consumer.receive().await.err(),
+        Some(NotReceived::Closed),
+        "what a drain hands out"
+    );
+    ensure!(
+        !draining.is_done(),
+        "a drain did not wait for what is in hand"
+    );
+    ensure_eq!(
+        request.reply(Condition::of(100)).await?,
+        bookdrop::Answer::Sent,
+        "an answer during a drain"
+    );
     ctx.join("the reply during a drain", asking).await?;
     ensure_eq!(finish(in_hand).await?, 0, "the event in hand");
     failing.nack().await?;
 
-    let drained = ctx.join("a drain ends when nothing is in hand", draining).await?;
-    let left = drained.left.iter().map(|left| (left.event.body().number, left.attempts)).collect::<BTreeMap<_, _>>();
+    let drained = ctx
+        .join("a drain ends when nothing is in hand", draining)
+        .await?;
+    let left = drained
+        .left
+        .iter()
+        .map(|left| (left.event.body().number, left.attempts))
+        .collect::<BTreeMap<_, _>>();
     let expected = BTreeMap::from([(1, 1), (2, 1), (3, 0), (4, 0), (5, 0)]);
-    ensure_eq!(left, expected, "what stays queued, and how often it has failed");
-    ensure_eq!((drained.left.len(), drained.unfinished), (5, 0), "events that stay, and that are in hand");
+    ensure_eq!(
+        left,
+        expected,
+        "what stays queued, and how often it has failed"
+    );
+    ensure_eq!(
+        (drained.left.len(), drained.unfinished),
+        (5, 0),
+        "events that stay, and that are in hand"
+    );
     driver.until_nothing_is_left().await?;
     grace_ends(ctx).await
 }
@@ -165,7 +267,11 @@ async fn grace_ends(ctx: &Context) -> Outcome {
     let (started, grace) = (Instant::now(), Duration::from_millis(40));
     let drained = driver.drain(grace).await?;
     at_least(started, grace, "the grace time")?;
-    ensure_eq!((drained.left.len(), drained.unfinished), (0, 1), "events that stay, and that are in hand");
+    ensure_eq!(
+        (drained.left.len(), drained.unfinished),
+        (0, 1),
+        "events that stay, and that are in hand"
+    );
     finish(in_hand).await?;
     driver.until_nothing_is_left().await.map(drop)
 }

@@ -12,13 +12,15 @@ use crate::{Book, Context, Outcome, Setup, Task, book, ensure, ensure_eq, must_b
 
 /// With one producer and one consumer the first in is the first out, also while the queue is full.
 pub(crate) async fn order_one_to_one(ctx: &Context) -> Outcome {
-    let count = ctx.count(2_000, 50_000);
+    let count = ctx.count(10_000, 50_000);
     let driver = ctx.driver(Setup::new(16));
     let (producer, mut consumer) = (driver.producer(), driver.consumer());
     let sending = ctx.spawn(async move {
         for number in (0..count).step_by(10) {
             if number % 100 == 0 {
-                producer.send_batch((number..number + 10).map(book).collect()).await?;
+                producer
+                    .send_batch((number..number + 10).map(book).collect())
+                    .await?;
                 continue;
             }
             for number in number..number + 10 {
@@ -29,7 +31,11 @@ pub(crate) async fn order_one_to_one(ctx: &Context) -> Outcome {
     });
     let mut next = 0;
     while next < count {
-        let batch = if next % 3 == 0 { consumer.receive_batch(5).await? } else { vec![consumer.receive().await?] };
+        let batch = if next % 3 == 0 {
+            consumer.receive_batch(5).await?
+        } else {
+            vec![consumer.receive().await?]
+        };
         for delivery in batch {
             ensure_eq!(finish(delivery).await?, next, "the order");
             next += 1;
@@ -59,11 +65,26 @@ async fn different_keys_run_at_once(driver: &RigDriver) -> Outcome {
     let ann = consumer.receive().await?;
     ensure_eq!(ann.number(), 1, "the first of the key");
     let bob = other.receive().await?;
-    ensure_eq!(bob.number(), 3, "another key runs while the first is in hand");
-    ensure!(other.try_receive().await?.is_none(), "the second of a key was handed over before the first was settled");
+    ensure_eq!(
+        bob.number(),
+        3,
+        "another key runs while the first is in hand"
+    );
+    ensure!(
+        other.try_receive().await?.is_none(),
+        "the second of a key was handed over before the first was settled"
+    );
     ann.ack().await?;
-    ensure_eq!(finish(other.receive().await?).await?, 2, "the second of the key");
-    ensure_eq!(finish(consumer.receive().await?).await?, 4, "the third of the key");
+    ensure_eq!(
+        finish(other.receive().await?).await?,
+        2,
+        "the second of the key"
+    );
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        4,
+        "the third of the key"
+    );
     bob.ack().await?;
     Ok(())
 }
@@ -73,23 +94,45 @@ async fn a_failing_key_holds_up_no_other(driver: &RigDriver) -> Outcome {
     for number in 0..3 {
         producer.send(book(number).with_key("sick")).await?;
     }
-    consumer.receive().await?.retry_after(Duration::from_secs(3_600)).await?;
+    consumer
+        .receive()
+        .await?
+        .retry_after(Duration::from_secs(3_600))
+        .await?;
     for number in 10..20 {
-        producer.send(book(number).with_key(format!("well {number}"))).await?;
+        producer
+            .send(book(number).with_key(format!("well {number}")))
+            .await?;
     }
     for number in 10..20 {
-        ensure_eq!(finish(consumer.receive().await?).await?, number, "other keys run while one fails");
+        ensure_eq!(
+            finish(consumer.receive().await?).await?,
+            number,
+            "other keys run while one fails"
+        );
     }
     let stats = driver.stats().await;
-    ensure_eq!(stats.queued + stats.held + stats.delayed, 3, "events of the key that failed");
+    ensure_eq!(
+        stats.queued + stats.held + stats.delayed,
+        3,
+        "events of the key that failed"
+    );
     driver.purge().await;
     for number in 0..3 {
         producer.send(book(number).with_key("better")).await?;
     }
     consumer.receive().await?.nack().await?;
-    consumer.receive().await?.retry_after(Duration::from_millis(30)).await?;
+    consumer
+        .receive()
+        .await?
+        .retry_after(Duration::from_millis(30))
+        .await?;
     for number in 0..3 {
-        ensure_eq!(finish(consumer.receive().await?).await?, number, "the order of a key that failed");
+        ensure_eq!(
+            finish(consumer.receive().await?).await?,
+            number,
+            "the order of a key that failed"
+        );
     }
     Ok(())
 }
@@ -98,9 +141,11 @@ async fn a_failing_key_holds_up_no_other(driver: &RigDriver) -> Outcome {
 type Keys = Arc<Mutex<BTreeMap<String, (Option<u64>, bool)>>>;
 
 async fn keys_stay_in_order_under_load(ctx: &Context, driver: &RigDriver) -> Outcome {
-    let each = ctx.count(60, 5_000);
+    let each = ctx.count(200, 5_000);
     let keys = Keys::default();
-    let workers = (0..4).map(|_| watch_keys(ctx, driver.consumer(), &keys)).collect();
+    let workers = (0..4)
+        .map(|_| watch_keys(ctx, driver.consumer(), &keys))
+        .collect();
     let producer = driver.producer();
     for number in 0..each {
         for key in ["ann", "bob", "eve", "zoe", "kim"] {
@@ -128,18 +173,29 @@ fn watch_keys(ctx: &Context, mut consumer: RigConsumer, keys: &Keys) -> Task<Out
                 Err(NotReceived::Closed) => return Ok(()),
                 Err(stuck) => return Err(stuck.into()),
             };
-            let key = delivery.event().header("owner").unwrap_or_default().to_owned();
+            let key = delivery
+                .event()
+                .header("owner")
+                .unwrap_or_default()
+                .to_owned();
             let number = delivery.number();
             {
                 let mut keys = keys.lock().expect("no task panics");
                 let (last, in_hand) = keys.entry(key.clone()).or_default();
-                ensure!(!*in_hand, "two events of the key {key} were in hand at once");
+                ensure!(
+                    !*in_hand,
+                    "two events of the key {key} were in hand at once"
+                );
                 let expected = last.map_or(0, |last| last + 1);
                 ensure_eq!(number, expected, "the order of the key {key}");
                 (*last, *in_hand) = (Some(number), true);
             }
             futures_lite::future::yield_now().await;
-            keys.lock().expect("no task panics").entry(key).or_default().1 = false;
+            keys.lock()
+                .expect("no task panics")
+                .entry(key)
+                .or_default()
+                .1 = false;
             finish(delivery).await?;
         }
     })
@@ -156,15 +212,34 @@ pub(crate) async fn priority_first(ctx: &Context) -> Outcome {
         producer.send(book(number).with_priority(priority)).await?;
     }
     for number in [3, 5, 2, 6, 4, 1] {
-        ensure_eq!(finish(consumer.receive().await?).await?, number, "the more urgent first");
+        ensure_eq!(
+            finish(consumer.receive().await?).await?,
+            number,
+            "the more urgent first"
+        );
     }
     // A consumer that may already hold a batch of less urgent ones.
     producer.send_batch((10..30).map(book).collect()).await?;
-    ensure_eq!(finish(consumer.receive().await?).await?, 10, "the first of equals");
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        10,
+        "the first of equals"
+    );
     producer.send(book(99).with_priority(9)).await?;
-    ensure_eq!(finish(consumer.receive().await?).await?, 99, "an urgent one overtakes what is held ahead");
-    ensure_eq!(finish(consumer.receive().await?).await?, 11, "and then the next of equals");
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        99,
+        "an urgent one overtakes what is held ahead"
+    );
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        11,
+        "and then the next of equals"
+    );
     let refused = producer.send(book(100).with_priority(10)).await.err();
-    ensure!(refused.is_some_and(|refused| refused.event.is_some()), "a priority above 9 is refused and given back");
+    ensure!(
+        refused.is_some_and(|refused| refused.event.is_some()),
+        "a priority above 9 is refused and given back"
+    );
     Ok(())
 }

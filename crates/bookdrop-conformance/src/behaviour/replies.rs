@@ -7,7 +7,10 @@ use std::time::Duration;
 use bookdrop::{Answer, Failure};
 
 use crate::behaviour::delivery::finish;
-use crate::rig::{NoReply, NotReceived, NotSettled, RigConsumer, RigDelivery, RigDriver, RigProducer, SettleRefused};
+use crate::rig::{
+    NoReply, NotReceived, NotSettled, RigConsumer, RigDelivery, RigDriver, RigProducer,
+    SettleRefused,
+};
 use crate::{Condition, Context, Outcome, Setup, Task, Violation, book, ensure, ensure_eq};
 
 /// A time limit that does not matter.
@@ -17,7 +20,11 @@ pub(crate) const LONG: Duration = Duration::from_secs(7_200);
 pub(crate) fn ask(ctx: &Context, producer: RigProducer, number: u64) -> Task<Outcome> {
     ctx.spawn(async move {
         let condition = producer.request(book(number), LONG).await?;
-        ensure!(condition == Condition::of(number), "asked about book {number}, heard about book {}", condition.number);
+        ensure!(
+            condition == Condition::of(number),
+            "asked about book {number}, heard about book {}",
+            condition.number
+        );
         Ok(())
     })
 }
@@ -26,11 +33,17 @@ pub(crate) fn ask(ctx: &Context, producer: RigProducer, number: u64) -> Task<Out
 pub(crate) async fn reply_is_correlated(ctx: &Context) -> Outcome {
     let driver = ctx.driver(Setup::new(64));
     let mut consumer = driver.consumer();
-    let asking = (0..2).map(|number| ask(ctx, driver.producer(), number)).collect();
+    let asking = (0..2)
+        .map(|number| ask(ctx, driver.producer(), number))
+        .collect();
     let (first, second) = (consumer.receive().await?, consumer.receive().await?);
     for request in [second, first] {
         let number = request.number();
-        ensure_eq!(request.reply(Condition::of(number)).await?, Answer::Sent, "the answer to a waiting requester");
+        ensure_eq!(
+            request.reply(Condition::of(number)).await?,
+            Answer::Sent,
+            "the answer to a waiting requester"
+        );
     }
     ctx.join_all("two replies", asking).await?;
     drop(consumer);
@@ -39,7 +52,7 @@ pub(crate) async fn reply_is_correlated(ctx: &Context) -> Outcome {
 
 async fn many_at_once(ctx: &Context, driver: &RigDriver) -> Outcome {
     let workers = (0..4).map(|_| answer_all(ctx, driver.consumer())).collect();
-    let count = ctx.count(2_000, 10_000);
+    let count = ctx.count(10_000, 50_000);
     // A thread for each request would be too many: there, each asks one after the other.
     let requesters = if ctx.blocking() { 20 } else { count };
     let asking = (0..requesters).map(|requester| {
@@ -52,7 +65,8 @@ async fn many_at_once(ctx: &Context, driver: &RigDriver) -> Outcome {
             Ok(())
         })
     });
-    ctx.join_all("every request is answered", asking.collect()).await?;
+    ctx.join_all("every request is answered", asking.collect())
+        .await?;
     driver.close().await?;
     let answered = ctx.join_all("every worker sees the end", workers).await?;
     ensure_eq!(answered.iter().sum::<u64>(), count, "answers sent");
@@ -85,23 +99,50 @@ pub(crate) async fn late_reply_is_discarded(ctx: &Context) -> Outcome {
     let mut late = Vec::new();
     for number in 0..3 {
         let mut asking = producer.start_request(book(number), LONG);
-        ensure!(asking.poll_once().is_pending(), "a request waits for its reply");
+        ensure!(
+            asking.poll_once().is_pending(),
+            "a request waits for its reply"
+        );
         late.push(consumer.receive().await?);
     }
     let (mut late, number) = (late.into_iter(), 0);
-    let mut next = || late.next().ok_or_else(|| Violation::broken("three requests are in hand"));
-    ensure_eq!(next()?.reply(Condition::of(number)).await?, Answer::NotWanted, "a late reply");
-    ensure_eq!(next()?.fail(Failure::new("torn")).await?, Answer::NotWanted, "a late failure");
+    let mut next = || {
+        late.next()
+            .ok_or_else(|| Violation::broken("three requests are in hand"))
+    };
+    ensure_eq!(
+        next()?.reply(Condition::of(number)).await?,
+        Answer::NotWanted,
+        "a late reply"
+    );
+    ensure_eq!(
+        next()?.fail(Failure::new("torn")).await?,
+        Answer::NotWanted,
+        "a late failure"
+    );
     let (_, reply) = next()?.into_parts().await?;
-    ensure_eq!(reply.send(Condition::of(2)).await, Some(Answer::NotWanted), "a late reply of a request taken apart");
-    let stats = driver.stats_until("late replies are counted", |stats| stats.replies_refused == 3).await?;
+    ensure_eq!(
+        reply.send(Condition::of(2)).await,
+        Some(Answer::NotWanted),
+        "a late reply of a request taken apart"
+    );
+    let stats = driver
+        .stats_until("late replies are counted", |stats| {
+            stats.replies_refused == 3
+        })
+        .await?;
     ensure_eq!(stats.answered, 0, "answers counted");
 
     let asking = ask(ctx, producer, 10);
     let request = consumer.receive().await?;
-    ensure_eq!((request.number(), request.attempt()), (10, 1), "the next request; a late reply settles its own");
+    ensure_eq!(
+        (request.number(), request.attempt()),
+        (10, 1),
+        "the next request; a late reply settles its own"
+    );
     request.reply(Condition::of(10)).await?;
-    ctx.join("the next request gets its own reply", asking).await?;
+    ctx.join("the next request gets its own reply", asking)
+        .await?;
     driver.until_nothing_is_left().await.map(drop)
 }
 
@@ -116,9 +157,20 @@ pub(crate) async fn retry_gives_one_reply(ctx: &Context) -> Outcome {
         request.nack().await?;
     }
     let request = consumer.receive().await?;
-    ensure_eq!((request.number(), request.attempt()), (1, 3), "the request that was nacked twice");
-    ensure!(!asking.is_done(), "the requester has an answer before anybody gave one");
-    ensure_eq!(request.reply(Condition::of(1)).await?, Answer::Sent, "the reply");
+    ensure_eq!(
+        (request.number(), request.attempt()),
+        (1, 3),
+        "the request that was nacked twice"
+    );
+    ensure!(
+        !asking.is_done(),
+        "the requester has an answer before anybody gave one"
+    );
+    ensure_eq!(
+        request.reply(Condition::of(1)).await?,
+        Answer::Sent,
+        "the reply"
+    );
     ctx.join("the reply", asking).await?;
     let asking = ask(ctx, driver.producer(), 2);
     let request = consumer.receive().await?;
@@ -126,7 +178,11 @@ pub(crate) async fn retry_gives_one_reply(ctx: &Context) -> Outcome {
     request.reply(Condition::of(2)).await?;
     ctx.join("the next reply", asking).await?;
     let stats = driver.until_nothing_is_left().await?;
-    ensure_eq!((stats.answered, stats.returned), (2, 2), "answers and returns counted");
+    ensure_eq!(
+        (stats.answered, stats.returned),
+        (2, 2),
+        "answers and returns counted"
+    );
     Ok(())
 }
 
@@ -136,7 +192,10 @@ pub(crate) async fn reply_to_one_way_event_is_refused(ctx: &Context) -> Outcome 
     let (producer, mut consumer) = (driver.producer(), driver.consumer());
     producer.send(book(1)).await?;
     let delivery = consumer.receive().await?;
-    ensure!(!delivery.is_request() && delivery.deadline().is_none(), "a one-way event looks like a request");
+    ensure!(
+        !delivery.is_request() && delivery.deadline().is_none(),
+        "a one-way event looks like a request"
+    );
     let delivery = given_back(delivery.reply(Condition::of(1)).await.err())?;
     let delivery = given_back(delivery.fail(Failure::new("torn")).await.err())?;
     let worked = Arc::new(AtomicBool::new(false));
@@ -146,20 +205,41 @@ pub(crate) async fn reply_to_one_way_event_is_refused(ctx: &Context) -> Outcome 
         Ok(Condition::of(1))
     });
     let delivery = given_back(refused.await.err())?;
-    ensure!(!worked.load(Ordering::SeqCst), "work was done for an answer that nobody asked for");
+    ensure!(
+        !worked.load(Ordering::SeqCst),
+        "work was done for an answer that nobody asked for"
+    );
     let delivery = given_back(delivery.into_parts().await.err())?;
-    ensure_eq!(driver.stats().await.in_hand, 1, "deliveries in hand after four refusals");
-    ensure_eq!((delivery.number(), delivery.attempt()), (1, 1), "the delivery that was given back");
+    ensure_eq!(
+        driver.stats().await.in_hand,
+        1,
+        "deliveries in hand after four refusals"
+    );
+    ensure_eq!(
+        (delivery.number(), delivery.attempt()),
+        (1, 1),
+        "the delivery that was given back"
+    );
     finish(delivery).await?;
     let stats = driver.until_nothing_is_left().await?;
-    ensure_eq!((stats.acked, stats.returned, stats.answered), (1, 0, 0), "acks, returns and answers counted");
+    ensure_eq!(
+        (stats.acked, stats.returned, stats.answered),
+        (1, 0, 0),
+        "acks, returns and answers counted"
+    );
     Ok(())
 }
 
 fn given_back(refused: Option<SettleRefused>) -> Outcome<RigDelivery> {
-    let refused = refused.ok_or_else(|| Violation::broken("an answer to a one-way event was accepted"))?;
-    ensure_eq!(refused.why, NotSettled::NotARequest, "an answer to a one-way event");
-    refused.delivery.ok_or_else(|| Violation::broken("the delivery was not given back"))
+    let refused =
+        refused.ok_or_else(|| Violation::broken("an answer to a one-way event was accepted"))?;
+    ensure_eq!(
+        refused.why,
+        NotSettled::NotARequest,
+        "an answer to a one-way event"
+    );
+    let delivery = refused.delivery.map(|delivery| *delivery);
+    delivery.ok_or_else(|| Violation::broken("the delivery was not given back"))
 }
 
 /// Replying to a requester that is gone neither blocks nor leaves anything behind.
@@ -170,18 +250,28 @@ pub(crate) async fn requester_dies(ctx: &Context) -> Outcome {
     for number in 0..20 {
         let producer = driver.producer();
         let mut asking = producer.start_request(book(number), LONG);
-        ensure!(asking.poll_once().is_pending(), "a request waits for its reply");
+        ensure!(
+            asking.poll_once().is_pending(),
+            "a request waits for its reply"
+        );
         drop(producer);
         requests.push(consumer.receive().await?);
         drop(asking);
     }
     for request in requests {
         let number = request.number();
-        ensure_eq!(request.reply(Condition::of(number)).await?, Answer::NotWanted, "a reply to nobody");
+        ensure_eq!(
+            request.reply(Condition::of(number)).await?,
+            Answer::NotWanted,
+            "a reply to nobody"
+        );
     }
     let producer = driver.producer();
     let mut asking = producer.start_request(book(50), LONG);
-    ensure!(asking.poll_once().is_pending(), "a request waits for its reply");
+    ensure!(
+        asking.poll_once().is_pending(),
+        "a request waits for its reply"
+    );
     drop((asking, producer));
     driver.until_nothing_is_left().await?;
     let asking = ask(ctx, driver.producer(), 60);

@@ -12,28 +12,49 @@ use crate::{Condition, Context, Outcome, Setup, Violation, book, ensure, ensure_
 /// A nacked event comes back with its attempt counted: at first at once and in front, then after growing pauses.
 pub(crate) async fn nack_redelivers(ctx: &Context) -> Outcome {
     let mut setup = Setup::new(16);
-    (setup.backoff_first, setup.backoff_max) = (Duration::from_millis(40), Duration::from_millis(60));
+    (setup.backoff_first, setup.backoff_max) =
+        (Duration::from_millis(40), Duration::from_millis(60));
     let driver = ctx.driver(setup);
     let (producer, mut consumer) = (driver.producer(), driver.consumer());
     producer.send(book(1)).await?;
     producer.send(book(2)).await?;
     let first = consumer.receive().await?;
-    ensure_eq!((first.number(), first.attempt()), (1, 1), "the first hand-over");
+    ensure_eq!(
+        (first.number(), first.attempt()),
+        (1, 1),
+        "the first hand-over"
+    );
     first.nack().await?;
     let second = consumer.receive().await?;
-    ensure_eq!((second.number(), second.attempt()), (1, 2), "the first return, in front");
+    ensure_eq!(
+        (second.number(), second.attempt()),
+        (1, 2),
+        "the first return, in front"
+    );
     ensure_eq!(finish_other(&mut consumer).await?, 2, "the event behind");
     let mut failing = second;
     for (attempt, pause) in [(3, 40), (4, 60), (5, 60)] {
         let returned = Instant::now();
         failing.nack().await?;
         failing = consumer.receive().await?;
-        ensure_eq!((failing.number(), failing.attempt()), (1, attempt), "a later return");
-        at_least(returned, Duration::from_millis(pause), "the pause before a later return")?;
+        ensure_eq!(
+            (failing.number(), failing.attempt()),
+            (1, attempt),
+            "a later return"
+        );
+        at_least(
+            returned,
+            Duration::from_millis(pause),
+            "the pause before a later return",
+        )?;
     }
     finish(failing).await?;
     let stats = driver.until_nothing_is_left().await?;
-    ensure_eq!((stats.returned, stats.acked), (4, 2), "returned and acked events");
+    ensure_eq!(
+        (stats.returned, stats.acked),
+        (4, 2),
+        "returned and acked events"
+    );
     Ok(())
 }
 
@@ -44,7 +65,10 @@ async fn finish_other(consumer: &mut crate::rig::RigConsumer) -> Outcome<u64> {
 /// Whether at least so long has passed.
 pub(crate) fn at_least(since: Instant, pause: Duration, what: &str) -> Outcome {
     let passed = since.elapsed();
-    ensure!(passed >= pause, "{what}: {passed:?} in place of at least {pause:?}");
+    ensure!(
+        passed >= pause,
+        "{what}: {passed:?} in place of at least {pause:?}"
+    );
     Ok(())
 }
 
@@ -59,18 +83,29 @@ pub(crate) async fn ack_is_final(ctx: &Context) -> Outcome {
         let mut delivery = consumer.receive().await?;
         delivery.extend().await?;
         if number % 2 == 0 {
-            ensure_eq!(delivery.into_event().await?.into_body().number, number, "the event that was taken");
+            ensure_eq!(
+                delivery.into_event().await?.into_body().number,
+                number,
+                "the event that was taken"
+            );
         } else {
             ensure_eq!(finish(delivery).await?, number, "the order");
         }
     }
-    ensure!(consumer.try_receive().await?.is_none(), "an acked event came back");
+    ensure!(
+        consumer.try_receive().await?.is_none(),
+        "an acked event came back"
+    );
     drop(consumer);
     let mut another = driver.consumer();
     let back = another.receive_within(Duration::from_millis(50)).await?;
     ensure!(back.is_none(), "an acked event came back to a new consumer");
     let stats = driver.until_nothing_is_left().await?;
-    ensure_eq!((stats.acked, stats.returned), (20, 0), "acked and returned events");
+    ensure_eq!(
+        (stats.acked, stats.returned),
+        (20, 0),
+        "acked and returned events"
+    );
     Ok(())
 }
 
@@ -96,15 +131,30 @@ pub(crate) async fn settled_exactly_once(ctx: &Context) -> Outcome {
         producer.send(book(1)).await?;
     }
     is_refused(consumer.receive().await?.nack().await.err())?;
-    is_refused(consumer.receive().await?.retry_after(Duration::ZERO).await.err())?;
+    is_refused(
+        consumer
+            .receive()
+            .await?
+            .retry_after(Duration::ZERO)
+            .await
+            .err(),
+    )?;
     is_refused(consumer.receive().await?.reject("no").await.err())?;
     producer.send(book(2)).await?;
     drop(consumer.receive().await?);
-    ensure!(consumer.try_receive().await?.is_none(), "an event came back in spite of automatic ack");
+    ensure!(
+        consumer.try_receive().await?.is_none(),
+        "an event came back in spite of automatic ack"
+    );
     let asking = producer.clone();
-    let asking = ctx.spawn(async move { Ok(asking.request(book(3), Duration::from_secs(3_600)).await?) });
+    let asking =
+        ctx.spawn(async move { Ok(asking.request(book(3), Duration::from_secs(3_600)).await?) });
     consumer.receive().await?.reply(Condition::of(3)).await?;
-    ensure_eq!(ctx.join("the reply", asking).await?.number, 3, "the reply in spite of automatic ack");
+    ensure_eq!(
+        ctx.join("the reply", asking).await?.number,
+        3,
+        "the reply in spite of automatic ack"
+    );
     drop(consumer);
     let mut by_hand = driver.consumer();
     producer.send(book(4)).await?;
@@ -112,14 +162,22 @@ pub(crate) async fn settled_exactly_once(ctx: &Context) -> Outcome {
     finish(by_hand.receive().await?).await?;
     let stats = driver.until_nothing_is_left().await?;
     ensure_eq!(stats.acked - before, 1, "acks counted for one ack");
-    ensure_eq!((stats.returned, stats.buried), (0, 0), "returned and buried events");
+    ensure_eq!(
+        (stats.returned, stats.buried),
+        (0, 0),
+        "returned and buried events"
+    );
     Ok(())
 }
 
 fn is_refused(refused: Option<crate::rig::SettleRefused>) -> Outcome {
-    let refused = refused.ok_or_else(|| Violation::broken("settled a delivery that was settled at its hand-over"))?;
+    let refused = refused
+        .ok_or_else(|| Violation::broken("settled a delivery that was settled at its hand-over"))?;
     ensure_eq!(refused.why, NotSettled::AutoAcked, "a second settlement");
-    ensure!(refused.delivery.is_some(), "the delivery was not given back");
+    ensure!(
+        refused.delivery.is_some(),
+        "the delivery was not given back"
+    );
     Ok(())
 }
 
@@ -132,7 +190,9 @@ pub(crate) async fn dropped_unsettled_comes_back(ctx: &Context) -> Outcome {
     let delivery = comes_back(&driver, 2).await?;
 
     let holding = hold(ctx, delivery);
-    driver.stats_until("a task holds the event", |stats| stats.in_hand == 1).await?;
+    driver
+        .stats_until("a task holds the event", |stats| stats.in_hand == 1)
+        .await?;
     holding.cancel();
     let delivery = comes_back(&driver, 3).await?;
 
@@ -140,7 +200,10 @@ pub(crate) async fn dropped_unsettled_comes_back(ctx: &Context) -> Outcome {
         let _in_hand = delivery;
         resume_unwind(Box::new("the handler panics"));
     });
-    ensure!(panicking.catch_unwind().await.is_err(), "the handler panicked");
+    ensure!(
+        panicking.catch_unwind().await.is_err(),
+        "the handler panicked"
+    );
     let delivery = comes_back(&driver, 4).await?;
     // A settlement that is never polled does nothing, so its delivery is dropped with it.
     drop(delivery.ack());
@@ -153,7 +216,11 @@ pub(crate) async fn dropped_unsettled_comes_back(ctx: &Context) -> Outcome {
 
 async fn comes_back(driver: &RigDriver, attempt: u32) -> Outcome<RigDelivery> {
     let delivery = driver.consumer().receive().await?;
-    ensure_eq!(delivery.attempt(), attempt, "the attempt of an event whose delivery was dropped");
+    ensure_eq!(
+        delivery.attempt(),
+        attempt,
+        "the attempt of an event whose delivery was dropped"
+    );
     Ok(delivery)
 }
 
@@ -166,14 +233,29 @@ fn hold(ctx: &Context, delivery: RigDelivery) -> crate::Task<Outcome> {
 
 async fn request_survives_its_handler(ctx: &Context, driver: &RigDriver) -> Outcome {
     let (producer, mut consumer) = (driver.producer(), driver.consumer());
-    let asking = ctx.spawn(async move { Ok(producer.request(book(2), Duration::from_secs(3_600)).await?) });
+    let asking = ctx.spawn(async move {
+        Ok(producer
+            .request(book(2), Duration::from_secs(3_600))
+            .await?)
+    });
     let request = consumer.receive().await?;
-    let working = AssertUnwindSafe(request.reply_with(async |_| resume_unwind(Box::new("the work panics"))));
+    let working =
+        AssertUnwindSafe(request.reply_with(async |_| resume_unwind(Box::new("the work panics"))));
     ensure!(working.catch_unwind().await.is_err(), "the work panicked");
     let request = consumer.receive().await?;
-    ensure_eq!((request.number(), request.attempt()), (2, 2), "the request whose work panicked");
+    ensure_eq!(
+        (request.number(), request.attempt()),
+        (2, 2),
+        "the request whose work panicked"
+    );
     request.reply(Condition::of(2)).await?;
-    ensure_eq!(ctx.join("the reply of the second attempt", asking).await?.number, 2, "the reply");
+    ensure_eq!(
+        ctx.join("the reply of the second attempt", asking)
+            .await?
+            .number,
+        2,
+        "the reply"
+    );
     Ok(())
 }
 
@@ -188,12 +270,22 @@ pub(crate) async fn settle_out_of_order(ctx: &Context) -> Outcome {
     for _ in 1..=5 {
         in_hand.push(consumer.receive().await?);
     }
-    in_hand.pop().ok_or_else(|| Violation::broken("five are in hand"))?.ack().await?;
+    in_hand
+        .pop()
+        .ok_or_else(|| Violation::broken("five are in hand"))?
+        .ack()
+        .await?;
     let mut in_hand = in_hand.into_iter();
     for number in 1..=4 {
-        let delivery = in_hand.next().ok_or_else(|| Violation::broken("four are in hand"))?;
+        let delivery = in_hand
+            .next()
+            .ok_or_else(|| Violation::broken("four are in hand"))?;
         ensure_eq!(delivery.number(), number, "the order");
-        if number % 2 == 1 { delivery.nack().await? } else { delivery.ack().await? }
+        if number % 2 == 1 {
+            delivery.nack().await?
+        } else {
+            delivery.ack().await?
+        }
     }
     let mut returned = Vec::new();
     for _ in 0..2 {
@@ -203,6 +295,10 @@ pub(crate) async fn settle_out_of_order(ctx: &Context) -> Outcome {
     }
     exactly_once(returned, [1, 3])?;
     let stats = driver.until_nothing_is_left().await?;
-    ensure_eq!((stats.acked, stats.returned), (5, 2), "acked and returned events");
+    ensure_eq!(
+        (stats.acked, stats.returned),
+        (5, 2),
+        "acked and returned events"
+    );
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::behaviour::delivery::{drain_ready, finish};
+use crate::behaviour::delivery::{finish, receive_all};
 use crate::behaviour::settling::at_least;
 use crate::rig::{RigConsumer, RigDriver};
 use crate::{Context, Outcome, Setup, Violation, book, ensure, ensure_eq, must_be_refused, needs};
@@ -12,11 +12,18 @@ pub(crate) async fn delay_is_a_floor(ctx: &Context) -> Outcome {
     let driver = ctx.driver(Setup::new(16));
     let (producer, mut consumer) = (driver.producer(), driver.consumer());
     if !driver.capabilities().delay {
-        return must_be_refused("delay", producer.send(book(0).with_delay(Duration::from_secs(1))).await);
+        return must_be_refused(
+            "delay",
+            producer
+                .send(book(0).with_delay(Duration::from_secs(1)))
+                .await,
+        );
     }
     let sent = Instant::now();
     for (number, delay) in [(1, 90), (2, 30), (3, 0), (4, 60)] {
-        producer.send(book(number).with_delay(Duration::from_millis(delay))).await?;
+        producer
+            .send(book(number).with_delay(Duration::from_millis(delay)))
+            .await?;
     }
     for _ in 0..4 {
         let delivery = consumer.receive().await?;
@@ -35,12 +42,19 @@ pub(crate) async fn delay_is_a_floor(ctx: &Context) -> Outcome {
     let returned = Instant::now();
     delivery.retry_after(Duration::from_millis(50)).await?;
     let delivery = consumer.receive().await?;
-    at_least(returned, Duration::from_millis(50), "the pause before a retry")?;
+    at_least(
+        returned,
+        Duration::from_millis(50),
+        "the pause before a retry",
+    )?;
     finish(delivery).await?;
     for endless in [Duration::MAX, Duration::from_secs(u64::from(u32::MAX))] {
         producer.send(book(6).with_delay(endless)).await?;
     }
-    ensure!(consumer.try_receive().await?.is_none(), "an endless delay ended");
+    ensure!(
+        consumer.try_receive().await?.is_none(),
+        "an endless delay ended"
+    );
     ensure_eq!(driver.stats().await.delayed, 2, "delayed events");
     ensure_eq!(driver.purge().await, 2, "purged events");
     driver.until_nothing_is_left().await.map(drop)
@@ -52,57 +66,96 @@ pub(crate) async fn ttl_expires(ctx: &Context) -> Outcome {
     let producer = driver.producer();
     let short = Duration::from_millis(20);
     if !driver.capabilities().time_to_live {
-        return must_be_refused("time to live", producer.send(book(0).with_time_to_live(short)).await);
+        return must_be_refused(
+            "time to live",
+            producer.send(book(0).with_time_to_live(short)).await,
+        );
     }
     for number in 0..20 {
         // Expired ones at the head, in the middle and at the end.
-        let alive = if number % 4 == 2 { Duration::from_secs(3_600) } else { short };
+        let alive = if number % 4 == 2 {
+            Duration::from_secs(3_600)
+        } else {
+            short
+        };
         producer.send(book(number).with_time_to_live(alive)).await?;
     }
     producer.send(book(20)).await?;
-    producer.send(book(21).with_time_to_live(Duration::MAX)).await?;
+    producer
+        .send(book(21).with_time_to_live(Duration::MAX))
+        .await?;
     ctx.pause(short).await;
     let mut consumer = driver.consumer();
     for number in [2, 6, 10, 14, 18, 20, 21] {
-        ensure_eq!(finish(consumer.receive().await?).await?, number, "what has not expired");
+        ensure_eq!(
+            finish(consumer.receive().await?).await?,
+            number,
+            "what has not expired"
+        );
     }
     let none = consumer.try_receive().await?;
     ensure!(none.is_none(), "an expired event was delivered");
-    let stats = driver.stats_until("expired events are counted", |stats| stats.expired == 15).await?;
-    ensure_eq!((stats.queued + stats.held, stats.acked), (0, 7), "queued and acked events");
+    let stats = driver
+        .stats_until("expired events are counted", |stats| stats.expired == 15)
+        .await?;
+    ensure_eq!(
+        (stats.queued + stats.held, stats.acked),
+        (0, 7),
+        "queued and acked events"
+    );
     held_ahead_expires_too(ctx, &driver, &mut consumer).await
 }
 
-async fn held_ahead_expires_too(ctx: &Context, driver: &RigDriver, consumer: &mut RigConsumer) -> Outcome {
+async fn held_ahead_expires_too(
+    ctx: &Context,
+    driver: &RigDriver,
+    consumer: &mut RigConsumer,
+) -> Outcome {
     let short = Duration::from_millis(20);
     driver.producer().send(book(1)).await?;
     for number in 2..10 {
-        driver.producer().send(book(number).with_time_to_live(short)).await?;
+        driver
+            .producer()
+            .send(book(number).with_time_to_live(short))
+            .await?;
     }
     finish(consumer.receive().await?).await?;
     ctx.pause(short).await;
-    ensure!(consumer.try_receive().await?.is_none(), "an event that was held ahead was delivered after it had expired");
+    ensure!(
+        consumer.try_receive().await?.is_none(),
+        "an event that was held ahead was delivered after it had expired"
+    );
     driver.until_nothing_is_left().await.map(drop)
 }
 
 /// Within the window one id is one event; after it, or with another id, it is another.
 pub(crate) async fn duplicates_detected(ctx: &Context) -> Outcome {
     let driver = ctx.driver(Setup::new(32));
-    needs(driver.capabilities().duplicate_detection, "detection of duplicates")?;
+    needs(
+        driver.capabilities().duplicate_detection,
+        "detection of duplicates",
+    )?;
     let (producer, mut consumer) = (driver.producer(), driver.consumer());
     for number in [1, 2, 3] {
         producer.send(book(number).with_id("same")).await?;
     }
     producer.send(book(4).with_id("other")).await?;
-    ensure_eq!(finish(consumer.receive().await?).await?, 1, "the first of an id");
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        1,
+        "the first of an id"
+    );
     producer.send(book(5).with_id("same")).await?;
     ensure_eq!(finish(consumer.receive().await?).await?, 4, "another id");
-    ensure!(consumer.try_receive().await?.is_none(), "a duplicate was delivered");
+    ensure!(
+        consumer.try_receive().await?.is_none(),
+        "a duplicate was delivered"
+    );
     ensure_eq!(driver.stats().await.duplicates, 3, "counted duplicates");
     for number in 10..30 {
         producer.send(book(number)).await?;
     }
-    drain_ready(&mut consumer, 10..30).await?;
+    receive_all(&mut consumer, 10..30).await?;
     window_ends(ctx).await
 }
 
@@ -121,7 +174,9 @@ async fn window_ends(ctx: &Context) -> Outcome {
             return finish(delivery).await.map(drop);
         }
         if started.elapsed() > ctx.patience() {
-            return Err(Violation::broken("an id was still remembered long after the window"));
+            return Err(Violation::broken(
+                "an id was still remembered long after the window",
+            ));
         }
     }
 }

@@ -20,11 +20,16 @@ impl RigDelivery {
             return self.answer_crossed(answer).await;
         }
         if self.inner().is_cancelled() && plan.fires(Fault::BlocksOnDeadRequester) {
-            return Err(SettleRefused { why: NotSettled::Stuck, delivery: None });
+            return Err(SettleRefused {
+                why: NotSettled::Stuck,
+                delivery: None,
+            });
         }
         let (late, copy) = (self.inner().is_cancelled(), answer.clone());
         let answered = self.put_reply(plan_answer(&plan, answer)).await?;
-        if (late && plan.fires(Fault::GivesLateReplyToNext)) || (!late && plan.fires(Fault::AnswersTwice)) {
+        if (late && plan.fires(Fault::GivesLateReplyToNext))
+            || (!late && plan.fires(Fault::AnswersTwice))
+        {
             plan.memory().stale_answer = Some(copy);
         }
         if plan.fires(Fault::SaysLateReplySent) {
@@ -50,7 +55,10 @@ impl RigDelivery {
     /// Whether a broken driver settles for good what must come back.
     pub(crate) fn settles_by_mistake(&self) -> bool {
         let plan = self.ctx.plan();
-        let later_was_acked = plan.memory().acked_up_to.is_some_and(|acked| acked > self.number());
+        let later_was_acked = plan
+            .memory()
+            .acked_up_to
+            .is_some_and(|acked| acked > self.number());
         plan.fires(Fault::AcksOnNack) || (later_was_acked && plan.fires(Fault::CumulativeAck))
     }
 
@@ -69,7 +77,8 @@ impl RigDelivery {
     /// Whether a broken driver thinks that nobody waits.
     pub(crate) fn misjudged(&self, is_cancelled: bool) -> bool {
         let plan = self.ctx.plan();
-        (is_cancelled && !plan.fires(Fault::HidesAbandonment)) || plan.fires(Fault::CriesAbandonment)
+        (is_cancelled && !plan.fires(Fault::HidesAbandonment))
+            || plan.fires(Fault::CriesAbandonment)
     }
 }
 

@@ -11,7 +11,10 @@ use crate::{Book, Condition, Fault};
 
 impl RigConsumer {
     /// A delivery as a broken driver hands it over.
-    pub(crate) async fn admit(&self, delivery: Delivery<Book, Condition>) -> Result<RigDelivery, NotReceived> {
+    pub(crate) async fn admit(
+        &self,
+        delivery: Delivery<Book, Condition>,
+    ) -> Result<RigDelivery, NotReceived> {
         self.wait_until_due(&delivery).await?;
         let shown = self.doctored(&delivery);
         Ok(RigDelivery::new(&self.driver, delivery, shown))
@@ -43,7 +46,12 @@ impl RigConsumer {
         }
         if plan.fires(Fault::ManglesText) {
             return Some(remade(event, |parts| {
-                parts.body.text = parts.body.text.chars().map(|c| if c.is_ascii() { c } else { '?' }).collect();
+                parts.body.text = parts
+                    .body
+                    .text
+                    .chars()
+                    .map(|c| if c.is_ascii() { c } else { '?' })
+                    .collect();
             }));
         }
         None
@@ -51,7 +59,9 @@ impl RigConsumer {
 
     /// A broken driver that keeps delayed events in the line waits here.
     async fn wait_until_due(&self, event: &Delivery<Book, Condition>) -> Result<(), NotReceived> {
-        let Some(due) = event.header(DUE).and_then(|due| due.parse::<u128>().ok()) else { return Ok(()) };
+        let Some(due) = event.header(DUE).and_then(|due| due.parse::<u128>().ok()) else {
+            return Ok(());
+        };
         let wait = due.saturating_sub(now_ms()).min(3_600_000) as u64;
         let wait = Duration::from_millis(wait);
         if wait > self.ctx.patience() {
@@ -80,7 +90,9 @@ impl RigConsumer {
     pub(crate) async fn receive_from_hoard(&mut self) -> Result<RigDelivery, NotReceived> {
         if self.hoard.is_empty() {
             let batch = super::super::rig::awaited(&self.ctx, self.consumer.receive_batch(8)).await;
-            let batch = batch.map_err(|_| NotReceived::Stuck)?.map_err(|_| NotReceived::Closed)?;
+            let batch = batch
+                .map_err(|_| NotReceived::Stuck)?
+                .map_err(|_| NotReceived::Closed)?;
             self.hoard.extend(batch);
             self.ctx.plan().fires(Fault::HoldsHostages);
         }
@@ -90,7 +102,11 @@ impl RigConsumer {
 
     /// How a receiver learns that nothing comes any more.
     pub(crate) fn end(&self) -> NotReceived {
-        if self.ctx.plan().fires(Fault::ReceiverMissesClose) { NotReceived::Stuck } else { NotReceived::Closed }
+        if self.ctx.plan().fires(Fault::ReceiverMissesClose) {
+            NotReceived::Stuck
+        } else {
+            NotReceived::Closed
+        }
     }
 }
 

@@ -66,7 +66,15 @@ impl Plan {
 
     /// The driver with this fault.
     pub fn broken(fault: Fault) -> Self {
-        Self(Arc::new(Inner { fault: Some(fault), ..Inner::default() }))
+        Self(Arc::new(Inner {
+            fault: Some(fault),
+            ..Inner::default()
+        }))
+    }
+
+    /// Whether there is no fault.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.0.fault.is_none()
     }
 
     /// How many times the fault came into effect.
@@ -109,7 +117,11 @@ impl Plan {
     }
 
     /// Polls an operation of the driver, as the broken driver would.
-    pub(crate) fn poll<F: Future>(&self, operation: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    pub(crate) fn poll<F: Future>(
+        &self,
+        operation: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
         match self.0.fault {
             Some(Fault::WakesNobody) => {
                 let polled = operation.poll(&mut Context::from_waker(Waker::noop()));
@@ -125,7 +137,11 @@ impl Plan {
     }
 
     /// The driver's lock is held while it is polled, so foreign code in there that comes back never gets in.
-    fn poll_locked<F: Future>(&self, operation: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll_locked<F: Future>(
+        &self,
+        operation: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
         thread_local!(static LOCKED: Cell<bool> = const { Cell::new(false) });
         struct Unlock;
         impl Drop for Unlock {
@@ -141,7 +157,11 @@ impl Plan {
         operation.poll(cx)
     }
 
-    fn poll_poisonable<F: Future>(&self, operation: Pin<&mut F>, cx: &mut Context<'_>) -> Poll<F::Output> {
+    fn poll_poisonable<F: Future>(
+        &self,
+        operation: Pin<&mut F>,
+        cx: &mut Context<'_>,
+    ) -> Poll<F::Output> {
         struct Poison<'a>(&'a Plan);
         impl Drop for Poison<'_> {
             fn drop(&mut self) {

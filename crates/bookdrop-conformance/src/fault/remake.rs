@@ -24,8 +24,14 @@ pub(crate) fn remade(event: &Event<Book>, change: impl FnOnce(&mut Parts)) -> Ev
     let mut parts = Parts {
         name: event.name().into(),
         id: Some(event.id().into()),
-        headers: event.headers().map(|(name, value)| (name.into(), value.into())).collect(),
-        values: event.values().map(|(name, value)| (name.into(), value.clone())).collect(),
+        headers: event
+            .headers()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect(),
+        values: event
+            .values()
+            .map(|(name, value)| (name.into(), value.clone()))
+            .collect(),
         key: event.key().map(Into::into),
         priority: event.priority(),
         delay: event.delay(),
@@ -38,7 +44,9 @@ pub(crate) fn remade(event: &Event<Book>, change: impl FnOnce(&mut Parts)) -> Ev
 
 impl Parts {
     fn into_event(self) -> Event<Book> {
-        let mut event = Event::new(self.name).with_priority(self.priority).with_body(self.body);
+        let mut event = Event::new(self.name)
+            .with_priority(self.priority)
+            .with_body(self.body);
         for (name, value) in self.headers {
             event.set_header(name, value);
         }

@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bookdrop::{Event, Producer};
 
 use super::remade;
-use crate::rig::{NoReply, NotSent, Refused, RigProducer, Unanswered};
 use crate::fault::Lie;
+use crate::rig::{NoReply, NotSent, Refused, RigProducer, Unanswered};
 use crate::{Book, Condition, Fault};
 
 /// The header in which a broken driver notes when a delayed event is due.
@@ -78,7 +78,9 @@ impl RigProducer {
             return remade(&event, |parts| parts.delay = None);
         }
         if plan.fires(Fault::DeliversEarly) {
-            return remade(&event, |parts| parts.delay = parts.delay.map(|delay| delay / 2));
+            return remade(&event, |parts| {
+                parts.delay = parts.delay.map(|delay| delay / 2)
+            });
         }
         if plan.fires(Fault::DelayBlocksLine) {
             return remade(&event, |parts| {
@@ -103,7 +105,10 @@ impl RigProducer {
     pub(crate) fn miss_close(&self, refused: Refused) -> Result<(), Refused> {
         let plan = self.ctx.plan();
         if refused.why == NotSent::Closed && plan.fires(Fault::SenderMissesClose) {
-            return Err(Refused { why: NotSent::Stuck, event: refused.event });
+            return Err(Refused {
+                why: NotSent::Stuck,
+                event: refused.event,
+            });
         }
         Err(refused)
     }
@@ -124,7 +129,9 @@ impl RigProducer {
         // What was left over from the request before.
         let stale = plan.memory().stale_answer.take();
         let answer = self.put_request(event, timeout, patiently).await;
-        answer.map(|answer| stale.unwrap_or(answer)).map_err(|unanswered| self.misreported(unanswered))
+        answer
+            .map(|answer| stale.unwrap_or(answer))
+            .map_err(|unanswered| self.misreported(unanswered))
     }
 
     fn changed_timeout(&self, timeout: Duration) -> Duration {
@@ -140,22 +147,34 @@ impl RigProducer {
 
     fn is_patient_by_mistake(&self) -> bool {
         let plan = self.ctx.plan();
-        let misses = plan.is(Fault::MissesLastConsumerLeaving) && self.driver.driver.stats().wait().consumers > 0;
-        plan.fires(Fault::WaitsOutNoConsumer) || (misses && plan.fires(Fault::MissesLastConsumerLeaving))
+        let misses = plan.is(Fault::MissesLastConsumerLeaving)
+            && self.driver.driver.stats().wait().consumers > 0;
+        plan.fires(Fault::WaitsOutNoConsumer)
+            || (misses && plan.fires(Fault::MissesLastConsumerLeaving))
     }
 
     /// The requester gives up by itself, and the driver never hears of it.
-    async fn ask_in_background(&self, event: Event<Book>, timeout: Duration) -> Result<Condition, Unanswered> {
+    async fn ask_in_background(
+        &self,
+        event: Event<Book>,
+        timeout: Duration,
+    ) -> Result<Condition, Unanswered> {
         let this = self.clone();
         let given_up = self.ctx.pause(timeout);
-        let asking = self.ctx.spawn(async move { this.put_request(event, Duration::from_secs(3_600), false).await });
+        let asking = self.ctx.spawn(async move {
+            this.put_request(event, Duration::from_secs(3_600), false)
+                .await
+        });
         let answer = futures_lite::future::or(async { asking.await.ok() }, async {
             given_up.await;
             None
         });
         let answer = answer.await;
         self.ctx.plan().fires(Fault::HandsOverGivenUp);
-        answer.unwrap_or(Err(Unanswered { why: NoReply::Deadline, event: None }))
+        answer.unwrap_or(Err(Unanswered {
+            why: NoReply::Deadline,
+            event: None,
+        }))
     }
 
     fn misreported(&self, mut unanswered: Unanswered) -> Unanswered {
@@ -174,7 +193,9 @@ impl RigProducer {
             why => why,
         };
         if matches!(unanswered.why, NoReply::Deadline) {
-            self.leave_something_behind(unanswered.event.as_ref().map(|event| remade(event, |_| ())));
+            self.leave_something_behind(
+                unanswered.event.as_ref().map(|event| remade(event, |_| ())),
+            );
         }
         if plan.fires(Fault::KeepsUntakenEvent) {
             unanswered.event = None;
@@ -192,11 +213,17 @@ impl RigProducer {
             && let Some(event) = event
         {
             plan.fires(Fault::LeavesEntry);
-            let _ = self.producer.try_send(event.with_id(format!("left-{}", self.ctx.number()))).wait();
+            let _ = self
+                .producer
+                .try_send(event.with_id(format!("left-{}", self.ctx.number())))
+                .wait();
         }
     }
 }
 
 pub(crate) fn now_ms() -> u128 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis()
 }

@@ -29,7 +29,12 @@ impl Clone for RigConsumer {
 
 impl RigConsumer {
     pub(crate) fn new(driver: &RigDriver, consumer: Consumer<Book, Condition>) -> Self {
-        Self { ctx: driver.ctx.clone(), driver: driver.clone(), consumer, hoard: VecDeque::new() }
+        Self {
+            ctx: driver.ctx.clone(),
+            driver: driver.clone(),
+            consumer,
+            hoard: VecDeque::new(),
+        }
     }
 
     /// Settles everything as it is handed over.
@@ -97,7 +102,10 @@ impl RigConsumer {
     }
 
     /// Waits for an event that must not come, for so long.
-    pub async fn receive_within(&mut self, limit: Duration) -> Result<Option<RigDelivery>, NotReceived> {
+    pub async fn receive_within(
+        &mut self,
+        limit: Duration,
+    ) -> Result<Option<RigDelivery>, NotReceived> {
         if self.ctx.blocking() {
             let received = self.consumer.receive().wait_for(limit);
             return match received {
@@ -117,8 +125,7 @@ impl RigConsumer {
     /// Starts a `receive` that is polled by hand.
     pub fn start_receive(&mut self) -> Started<'_, Result<RigDelivery, NotReceived>> {
         let driver = self.driver.clone();
-        let awaiting = self.ctx.awaiting();
-        let this = Lent { ctx: std::mem::replace(&mut self.ctx, awaiting), consumer: self };
+        let this = self.lent();
         let receiving = Started::new(async move { this.consumer.receive().await });
         if driver.ctx.plan().is(Fault::LosesOnCancel) {
             return receiving.on_cancel(move |waiting| {
@@ -128,9 +135,26 @@ impl RigConsumer {
         }
         receiving
     }
+
+    /// Starts a `receive_batch` that is polled by hand.
+    pub fn start_receive_batch(
+        &mut self,
+        max: usize,
+    ) -> Started<'_, Result<Vec<RigDelivery>, NotReceived>> {
+        let this = self.lent();
+        Started::new(async move { this.consumer.receive_batch(max).await })
+    }
+
+    fn lent(&mut self) -> Lent<'_> {
+        let by_hand = self.ctx.by_hand();
+        Lent {
+            ctx: std::mem::replace(&mut self.ctx, by_hand),
+            consumer: self,
+        }
+    }
 }
 
-/// A consumer that awaits its operations for a while, and then does as before.
+/// A consumer whose operations are polled by hand for a while, and then end as before.
 struct Lent<'a> {
     ctx: Context,
     consumer: &'a mut RigConsumer,

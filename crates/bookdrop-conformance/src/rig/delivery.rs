@@ -19,14 +19,25 @@ pub struct RigDelivery {
 type Library<T> = Result<T, SettleError<Book, Condition>>;
 
 impl RigDelivery {
-    pub(crate) fn new(driver: &RigDriver, delivery: Delivery<Book, Condition>, shown: Option<Event<Book>>) -> Self {
+    pub(crate) fn new(
+        driver: &RigDriver,
+        delivery: Delivery<Book, Condition>,
+        shown: Option<Event<Book>>,
+    ) -> Self {
         driver.ctx.plan().memory().in_hand += 1;
         let shown = shown.map(Box::new);
-        Self { ctx: driver.ctx.clone(), driver: driver.clone(), delivery: Some(delivery), shown }
+        Self {
+            ctx: driver.ctx.clone(),
+            driver: driver.clone(),
+            delivery: Some(delivery),
+            shown,
+        }
     }
 
     pub(crate) fn inner(&self) -> &Delivery<Book, Condition> {
-        self.delivery.as_ref().expect("a delivery is in hand until it is settled")
+        self.delivery
+            .as_ref()
+            .expect("a delivery is in hand until it is settled")
     }
 
     pub(crate) fn take(&mut self) -> Delivery<Book, Condition> {
@@ -34,9 +45,9 @@ impl RigDelivery {
         self.delivery.take().expect("a delivery is settled once")
     }
 
-    /// The same delivery with every operation awaited, to be polled by hand.
-    pub(crate) fn awaiting(mut self) -> Self {
-        self.ctx = self.ctx.awaiting();
+    /// The same delivery with every operation polled by hand.
+    pub(crate) fn by_hand(mut self) -> Self {
+        self.ctx = self.ctx.by_hand();
         self
     }
 
@@ -52,7 +63,11 @@ impl RigDelivery {
 
     /// How many times it was handed over, this time included.
     pub fn attempt(&self) -> u32 {
-        if self.ctx.plan().fires(Fault::ForgetsAttempt) { 1 } else { self.inner().attempt() }
+        if self.ctx.plan().fires(Fault::ForgetsAttempt) {
+            1
+        } else {
+            self.inner().attempt()
+        }
     }
 
     /// Whether somebody waits for an answer.
@@ -108,12 +123,17 @@ impl RigDelivery {
             return self.settled(settled.map(|settled| settled.map(drop)));
         }
         let settled = finish!(self.ctx, delivery.nack());
-        self.settled(settled).or_else(|refused| self.overlooked(refused))
+        self.settled(settled)
+            .or_else(|refused| self.overlooked(refused))
     }
 
     /// Again, later.
     pub async fn retry_after(mut self, pause: Duration) -> Result<(), SettleRefused> {
-        let pause = if self.ctx.plan().fires(Fault::RetriesEarly) { Duration::ZERO } else { pause };
+        let pause = if self.ctx.plan().fires(Fault::RetriesEarly) {
+            Duration::ZERO
+        } else {
+            pause
+        };
         let delivery = self.take();
         let settled = finish!(self.ctx, delivery.retry_after(pause));
         self.settled(settled)
@@ -128,7 +148,10 @@ impl RigDelivery {
 
     /// Asks for more time.
     pub async fn extend(&mut self) -> Result<(), bookdrop::Error> {
-        let delivery = self.delivery.as_mut().expect("a delivery is in hand until it is settled");
+        let delivery = self
+            .delivery
+            .as_mut()
+            .expect("a delivery is in hand until it is settled");
         finish!(self.ctx, delivery.extend()).unwrap_or(Ok(()))
     }
 
@@ -184,7 +207,8 @@ impl RigDelivery {
         let delivery = self.take();
         let settled = finish!(self.ctx, delivery.into_parts());
         let ctx = self.ctx.clone();
-        self.settled(settled).map(|(event, reply)| (event, RigReply { ctx, reply }))
+        self.settled(settled)
+            .map(|(event, reply)| (event, RigReply { ctx, reply }))
     }
 
     fn settled<T>(&self, settled: Result<Library<T>, Stuck>) -> Result<T, SettleRefused> {
@@ -193,24 +217,31 @@ impl RigDelivery {
             Ok(Err(error)) => {
                 let why = NotSettled::from(error.kind());
                 let delivery = error.into_delivery();
-                Err(SettleRefused { why, delivery: self.given_back(delivery) })
+                Err(SettleRefused {
+                    why,
+                    delivery: self.given_back(delivery),
+                })
             }
-            Err(Stuck) => Err(SettleRefused { why: NotSettled::Stuck, delivery: None }),
+            Err(Stuck) => Err(SettleRefused {
+                why: NotSettled::Stuck,
+                delivery: None,
+            }),
         }
     }
 
     /// A broken driver does not mind a second settlement.
     fn overlooked(&self, refused: SettleRefused) -> Result<(), SettleRefused> {
-        let overlooks = refused.why == NotSettled::AutoAcked && self.ctx.plan().fires(Fault::AcceptsSecondSettlement);
+        let overlooks = refused.why == NotSettled::AutoAcked
+            && self.ctx.plan().fires(Fault::AcceptsSecondSettlement);
         if overlooks { Ok(()) } else { Err(refused) }
     }
 
-    fn given_back(&self, delivery: Delivery<Book, Condition>) -> Option<RigDelivery> {
+    fn given_back(&self, delivery: Delivery<Book, Condition>) -> Option<Box<RigDelivery>> {
         if self.ctx.plan().fires(Fault::SettlesRefused) {
             let _ = delivery.ack().wait();
             return None;
         }
-        Some(RigDelivery::new(&self.driver, delivery, None))
+        Some(Box::new(RigDelivery::new(&self.driver, delivery, None)))
     }
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bookdrop::{
-    Capabilities, Consumer, DeadLetter, DeadLetterId, Driver, Event, InvalidGroup, Left, OnFull, Producer, Stats,
+    Capabilities, Consumer, DeadLetter, DeadLetterId, Driver, Event, InvalidGroup, Left, OnFull,
+    Producer, Stats,
 };
 
 use super::{NotReceived, RigConsumer, RigProducer, finish};
@@ -29,8 +30,14 @@ impl RigDriver {
     pub(crate) fn new(ctx: &Context, setup: Setup) -> Self {
         let setup = broken_setup(ctx.plan(), setup);
         let driver = ctx.build(&setup);
-        ctx.plan().memory().first_driver.get_or_insert_with(|| driver.clone());
-        Self { ctx: ctx.clone(), driver }
+        ctx.plan()
+            .memory()
+            .first_driver
+            .get_or_insert_with(|| driver.clone());
+        Self {
+            ctx: ctx.clone(),
+            driver,
+        }
     }
 
     fn plan(&self) -> &Plan {
@@ -39,13 +46,23 @@ impl RigDriver {
 
     /// The same driver with every operation awaited.
     pub(crate) fn awaiting(&self) -> Self {
-        Self { ctx: self.ctx.awaiting(), driver: self.driver.clone() }
+        Self {
+            ctx: self.ctx.awaiting(),
+            driver: self.driver.clone(),
+        }
     }
 
     /// The same driver as it is used from an executor of this kind.
     pub(crate) fn used_from(&self, kind: Kind) -> Self {
-        let ctx = if kind == Kind::Threads { self.ctx.waiting() } else { self.ctx.awaiting() };
-        Self { ctx, driver: self.driver.clone() }
+        let ctx = if kind == Kind::Threads {
+            self.ctx.waiting()
+        } else {
+            self.ctx.awaiting()
+        };
+        Self {
+            ctx,
+            driver: self.driver.clone(),
+        }
     }
 
     /// A producer.
@@ -57,7 +74,8 @@ impl RigDriver {
     pub fn consumer(&self) -> RigConsumer {
         if self.plan().fires(Fault::BroadcastsWithinGroup) {
             let group = format!("own-{}", self.ctx.number());
-            let consumer = Consumer::in_group(&self.driver, &group).expect("a short name is a valid group");
+            let consumer =
+                Consumer::in_group(&self.driver, &group).expect("a short name is a valid group");
             return RigConsumer::new(self, consumer);
         }
         RigConsumer::new(self, Consumer::new(&self.driver))
@@ -65,8 +83,15 @@ impl RigDriver {
 
     /// A consumer of this group.
     pub fn in_group(&self, group: &str) -> Result<RigConsumer, InvalidGroup> {
-        let group = if self.plan().fires(Fault::SharesBetweenGroups) { "default" } else { group };
-        Ok(RigConsumer::new(self, Consumer::in_group(&self.driver, group)?))
+        let group = if self.plan().fires(Fault::SharesBetweenGroups) {
+            "default"
+        } else {
+            group
+        };
+        Ok(RigConsumer::new(
+            self,
+            Consumer::in_group(&self.driver, group)?,
+        ))
     }
 
     /// What the driver declares.
@@ -104,7 +129,11 @@ impl RigDriver {
     }
 
     /// Waits until the figures are as they must become.
-    pub async fn stats_until(&self, what: &str, reached: impl Fn(&Stats) -> bool) -> Outcome<Stats> {
+    pub async fn stats_until(
+        &self,
+        what: &str,
+        reached: impl Fn(&Stats) -> bool,
+    ) -> Outcome<Stats> {
         let started = std::time::Instant::now();
         let mut pause = Duration::from_micros(100);
         loop {
@@ -113,7 +142,10 @@ impl RigDriver {
                 return Ok(stats);
             }
             if started.elapsed() > self.ctx.patience() {
-                return Err(Violation::broken(format!("{what}: not within {:?}: {stats:?}", self.ctx.patience())));
+                return Err(Violation::broken(format!(
+                    "{what}: not within {:?}: {stats:?}",
+                    self.ctx.patience()
+                )));
             }
             self.ctx.pause(pause).await;
             pause = (pause * 2).min(Duration::from_millis(5));
@@ -124,7 +156,10 @@ impl RigDriver {
     pub async fn until_nothing_is_left(&self) -> Outcome<Stats> {
         let empty = |s: &Stats| s.queued + s.held + s.delayed + s.in_hand == 0;
         let nobody = |s: &Stats| s.waiting_senders + s.waiting_consumers + s.waiting_requests == 0;
-        self.stats_until("nothing is left behind", |stats| empty(stats) && nobody(stats)).await
+        self.stats_until("nothing is left behind", |stats| {
+            empty(stats) && nobody(stats)
+        })
+        .await
     }
 
     /// The names of the groups.
@@ -147,7 +182,11 @@ impl RigDriver {
         if self.plan().fires(Fault::CloseDropsQueued) {
             self.purge().await;
         }
-        let closes = { let mut memory = self.plan().memory(); memory.closes += 1; memory.closes };
+        let closes = {
+            let mut memory = self.plan().memory();
+            memory.closes += 1;
+            memory.closes
+        };
         if closes > 1 && self.plan().fires(Fault::SecondCloseHangs) {
             return Err(NotReceived::Stuck);
         }
@@ -162,9 +201,16 @@ impl RigDriver {
                 self.ctx.pause(Duration::from_millis(1)).await;
             }
         }
-        let grace = if self.plan().fires(Fault::DrainCutsShort) { Duration::ZERO } else { grace };
+        let grace = if self.plan().fires(Fault::DrainCutsShort) {
+            Duration::ZERO
+        } else {
+            grace
+        };
         let report = finish!(self.ctx, self.driver.drain(grace)).map_err(|_| NotReceived::Stuck)?;
-        let mut drained = Drained { left: report.left, unfinished: report.unfinished };
+        let mut drained = Drained {
+            left: report.left,
+            unfinished: report.unfinished,
+        };
         if self.plan().fires(Fault::DrainLosesQueued) {
             drained.left.clear();
         }
@@ -184,7 +230,8 @@ impl RigDriver {
         if self.plan().fires(Fault::LosesDeadLetters) {
             return Vec::new();
         }
-        let mut list = finish!(self.ctx, self.driver.dead_letters().of_group(group).list()).unwrap_or_default();
+        let mut list = finish!(self.ctx, self.driver.dead_letters().of_group(group).list())
+            .unwrap_or_default();
         for letter in &mut list {
             if self.plan().fires(Fault::LosesDeadReason) {
                 letter.reason = bookdrop::DeadReason::Rejected(String::new());

@@ -22,7 +22,11 @@ pub type Requesting = Started<'static, Result<Condition, Unanswered>>;
 
 impl RigProducer {
     pub(crate) fn new(driver: &RigDriver, producer: Producer<Book, Condition>) -> Self {
-        Self { ctx: driver.ctx.clone(), driver: driver.clone(), producer }
+        Self {
+            ctx: driver.ctx.clone(),
+            driver: driver.clone(),
+            producer,
+        }
     }
 
     /// Sends an event.
@@ -38,8 +42,13 @@ impl RigProducer {
         let producer = self.routed();
         let sent = finish!(self.ctx, producer.send(event));
         match sent {
-            Ok(sent) => sent.map_err(refused).or_else(|refused| self.miss_close(refused)),
-            Err(Stuck) => Err(Refused { why: NotSent::Stuck, event: None }),
+            Ok(sent) => sent
+                .map_err(refused)
+                .or_else(|refused| self.miss_close(refused)),
+            Err(Stuck) => Err(Refused {
+                why: NotSent::Stuck,
+                event: None,
+            }),
         }
     }
 
@@ -54,39 +63,58 @@ impl RigProducer {
     pub(crate) async fn try_put(&self, event: Event<Book>) -> Result<(), Refused> {
         let sent = finish!(self.ctx, self.producer.try_send(event));
         match sent.map(|sent| sent.map_err(refused)) {
-            Ok(Err(refused)) if refused.why == NotSent::Full && self.ctx.plan().fires(Fault::TrySendSwallows) => Ok(()),
+            Ok(Err(refused))
+                if refused.why == NotSent::Full
+                    && self.ctx.plan().fires(Fault::TrySendSwallows) =>
+            {
+                Ok(())
+            }
             Ok(sent) => sent,
-            Err(Stuck) => Err(Refused { why: NotSent::Stuck, event: None }),
+            Err(Stuck) => Err(Refused {
+                why: NotSent::Stuck,
+                event: None,
+            }),
         }
     }
 
     /// Sends many events; how many were sent.
     pub async fn send_batch(&self, events: Vec<Event<Book>>) -> Result<usize, Refused> {
-        let events = events.into_iter().flat_map(|event| self.tampered(event)).collect::<Vec<_>>();
+        let events = events
+            .into_iter()
+            .flat_map(|event| self.tampered(event))
+            .collect::<Vec<_>>();
         let sent = finish!(self.ctx, self.producer.send_batch(events));
         match sent {
             Ok(Ok(sent)) => Ok(sent),
             Ok(Err(error)) => {
                 let why = not_sent(error.kind());
-                Err(Refused { why, event: error.into_rest().into_iter().next() })
+                Err(Refused {
+                    why,
+                    event: error.into_rest().into_iter().next(),
+                })
             }
-            Err(Stuck) => Err(Refused { why: NotSent::Stuck, event: None }),
+            Err(Stuck) => Err(Refused {
+                why: NotSent::Stuck,
+                event: None,
+            }),
         }
     }
 
     /// Starts a `send` that is polled by hand.
     pub fn start_send(&self, event: Event<Book>) -> Sending {
-        let this = self.awaiting();
+        let this = self.by_hand();
         let plan = self.ctx.plan().clone();
         if plan.is(Fault::SendsTwiceOnCancel) {
             let (this, copy) = (self.clone(), event.clone());
-            let sending = self.awaiting();
-            return Started::new(async move { sending.send(event).await }).on_cancel(move |waiting| {
-                plan.fires(Fault::SendsTwiceOnCancel);
-                drop(waiting);
-                this.send_later(copy.clone());
-                this.send_later(copy.with_id("again"));
-            });
+            let sending = self.by_hand();
+            return Started::new(async move { sending.send(event).await }).on_cancel(
+                move |waiting| {
+                    plan.fires(Fault::SendsTwiceOnCancel);
+                    drop(waiting);
+                    this.send_later(copy.clone());
+                    this.send_later(copy.with_id("again"));
+                },
+            );
         }
         let sending = Started::new(async move { this.send(event).await });
         if plan.is(Fault::KeepsWaiter) {
@@ -98,34 +126,57 @@ impl RigProducer {
         sending
     }
 
+    /// Starts a `send_batch` that is polled by hand.
+    pub fn start_send_batch(
+        &self,
+        events: Vec<Event<Book>>,
+    ) -> Started<'static, Result<usize, Refused>> {
+        let this = self.by_hand();
+        Started::new(async move { this.send_batch(events).await })
+    }
+
     fn send_later(&self, event: Event<Book>) {
         let this = self.clone();
         drop(self.ctx.spawn(async move { this.put(event).await }));
     }
 
     /// Sends a request and waits for the reply, at most so long.
-    pub async fn request(&self, event: Event<Book>, timeout: Duration) -> Result<Condition, Unanswered> {
+    pub async fn request(
+        &self,
+        event: Event<Book>,
+        timeout: Duration,
+    ) -> Result<Condition, Unanswered> {
         self.ask(event, timeout, false).await
     }
 
     /// As [`request`](Self::request), and waits for a consumer too.
-    pub async fn request_patiently(&self, event: Event<Book>, timeout: Duration) -> Result<Condition, Unanswered> {
+    pub async fn request_patiently(
+        &self,
+        event: Event<Book>,
+        timeout: Duration,
+    ) -> Result<Condition, Unanswered> {
         self.ask(event, timeout, true).await
     }
 
     /// Starts a request that is polled by hand.
     pub fn start_request(&self, event: Event<Book>, timeout: Duration) -> Requesting {
-        let this = self.awaiting();
+        let this = self.by_hand();
         let plan = self.ctx.plan().clone();
         let (copy, sender) = (event.clone(), self.clone());
         let asking = Started::new(async move { this.request(event, timeout).await });
-        if plan.is(Fault::LeavesEntry) || plan.is(Fault::LeaksDeadRequester) || plan.is(Fault::LeavesRequest) {
+        if plan.is(Fault::LeavesEntry)
+            || plan.is(Fault::LeaksDeadRequester)
+            || plan.is(Fault::LeavesRequest)
+        {
             return asking.on_cancel(move |waiting| {
                 drop(waiting);
                 sender.leave_something_behind(Some(copy));
             });
         }
-        if plan.is(Fault::KeepsWaiter) || plan.is(Fault::HandsOverGivenUp) || plan.is(Fault::HidesAbandonment) {
+        if plan.is(Fault::KeepsWaiter)
+            || plan.is(Fault::HandsOverGivenUp)
+            || plan.is(Fault::HidesAbandonment)
+        {
             return asking.on_cancel(move |waiting| plan.keep(waiting));
         }
         asking
@@ -139,17 +190,27 @@ impl RigProducer {
         patiently: bool,
     ) -> Result<Condition, Unanswered> {
         let asking = self.producer.request(event, timeout);
-        let asking = if patiently { asking.wait_for_consumer() } else { asking };
+        let asking = if patiently {
+            asking.wait_for_consumer()
+        } else {
+            asking
+        };
         let answer = finish!(self.ctx, asking);
         match answer {
             Ok(answer) => answer.map_err(unanswered),
-            Err(Stuck) => Err(Unanswered { why: NoReply::Stuck, event: None }),
+            Err(Stuck) => Err(Unanswered {
+                why: NoReply::Stuck,
+                event: None,
+            }),
         }
     }
 
-    /// The same producer with every operation awaited.
-    pub(crate) fn awaiting(&self) -> Self {
-        Self { ctx: self.ctx.awaiting(), ..self.clone() }
+    /// The same producer with every operation polled by hand.
+    pub(crate) fn by_hand(&self) -> Self {
+        Self {
+            ctx: self.ctx.by_hand(),
+            ..self.clone()
+        }
     }
 }
 
@@ -162,7 +223,10 @@ fn not_sent(kind: &SendErrorKind) -> NotSent {
 }
 
 fn refused(error: SendError<Book>) -> Refused {
-    Refused { why: not_sent(error.kind()), event: Some(error.into_event()) }
+    Refused {
+        why: not_sent(error.kind()),
+        event: Some(error.into_event()),
+    }
 }
 
 fn unanswered(error: RequestError<Book>) -> Unanswered {
@@ -174,5 +238,8 @@ fn unanswered(error: RequestError<Book>) -> Unanswered {
         RequestErrorKind::Full => NoReply::Full,
         _ => NoReply::Invalid,
     };
-    Unanswered { why, event: error.into_event() }
+    Unanswered {
+        why,
+        event: error.into_event(),
+    }
 }

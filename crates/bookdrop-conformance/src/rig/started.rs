@@ -17,7 +17,11 @@ pub struct Started<'a, T> {
 impl<'a, T> Started<'a, T> {
     /// An operation; nothing happens before the first poll.
     pub(crate) fn new(future: impl Future<Output = T> + Send + 'a) -> Self {
-        Self { future: Some(Box::pin(future)), polled: false, on_cancel: None }
+        Self {
+            future: Some(Box::pin(future)),
+            polled: false,
+            on_cancel: None,
+        }
     }
 
     /// What a broken driver does instead of dropping the operation while it waits.
@@ -42,7 +46,10 @@ impl<T> Future for Started<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
         self.polled = true;
-        let future = self.future.as_mut().expect("an operation that is ready is not polled again");
+        let future = self
+            .future
+            .as_mut()
+            .expect("an operation that is ready is not polled again");
         let polled = future.as_mut().poll(cx);
         if polled.is_ready() {
             self.future = None;
@@ -53,7 +60,9 @@ impl<T> Future for Started<'_, T> {
 
 impl<T> Drop for Started<'_, T> {
     fn drop(&mut self) {
-        if let (true, Some(future), Some(run)) = (self.polled, self.future.take(), self.on_cancel.take()) {
+        if let (true, Some(future), Some(run)) =
+            (self.polled, self.future.take(), self.on_cancel.take())
+        {
             run(future);
         }
     }

@@ -44,7 +44,9 @@ impl Bomb {
 
 /// Runs an operation that may panic.
 async fn survive<T>(operation: impl Future<Output = T>) {
-    let _ = AssertUnwindSafe(async { drop(operation.await) }).catch_unwind().await;
+    let _ = AssertUnwindSafe(async { drop(operation.await) })
+        .catch_unwind()
+        .await;
 }
 
 async fn went_off(bomb: &Bomb, driver: &RigDriver, what: &str) -> Outcome {
@@ -101,11 +103,22 @@ async fn in_clone(ctx: &Context) -> Outcome {
     let clones = bomb.clone();
     event.body_mut().hook = Hook::on_clone(move || clones.go_off());
     survive(driver.producer().send(event)).await;
-    ensure!(bomb.went_off(), "no foreign code ran in a send to two groups");
+    ensure!(
+        bomb.went_off(),
+        "no foreign code ran in a send to two groups"
+    );
     driver.purge().await;
     driver.producer().send(book(2)).await?;
-    ensure_eq!(finish(lending.receive().await?).await?, 2, "the next event in one group");
-    ensure_eq!(finish(audit.receive().await?).await?, 2, "the next event in the other group");
+    ensure_eq!(
+        finish(lending.receive().await?).await?,
+        2,
+        "the next event in one group"
+    );
+    ensure_eq!(
+        finish(audit.receive().await?).await?,
+        2,
+        "the next event in the other group"
+    );
     driver.until_nothing_is_left().await.map(drop)
 }
 
@@ -123,7 +136,10 @@ async fn in_waker(ctx: &Context) -> Outcome {
     let (producer, mut consumer) = (driver.producer(), driver.consumer());
     let mut receiving = consumer.start_receive();
     let waker = Waker::from(Arc::new(PanickingWaker(bomb.clone())));
-    ensure!(receiving.poll_with(&waker).is_pending(), "received from an empty queue");
+    ensure!(
+        receiving.poll_with(&waker).is_pending(),
+        "received from an empty queue"
+    );
     survive(producer.send(book(1))).await;
     drop(receiving);
     went_off(&bomb, &driver, "the waker of a receive").await?;
@@ -131,9 +147,15 @@ async fn in_waker(ctx: &Context) -> Outcome {
     let bomb = Bomb::default();
     let waker = Waker::from(Arc::new(PanickingWaker(bomb.clone())));
     let mut receiving = consumer.start_receive();
-    ensure!(receiving.poll_with(&waker).is_pending(), "received from an empty queue");
+    ensure!(
+        receiving.poll_with(&waker).is_pending(),
+        "received from an empty queue"
+    );
     survive(driver.close()).await;
     drop(receiving);
-    ensure!(driver.is_closed(), "a panic of foreign code kept the driver open");
+    ensure!(
+        driver.is_closed(),
+        "a panic of foreign code kept the driver open"
+    );
     driver.until_nothing_is_left().await.map(drop)
 }
