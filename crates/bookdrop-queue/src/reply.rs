@@ -42,7 +42,8 @@ pub struct ToWake {
 impl ToWake {
     /// Wakes them all; a panic in one of them is passed on when all were called.
     pub fn wake(self) {
-        drop(self.only_dropped);
+        // Who only goes does so last: should its drop panic, the others were woken.
+        let _only_dropped = self.only_dropped;
         call_all(
             self.requester
                 .into_iter()

@@ -152,7 +152,7 @@ impl<I: Item> Line<I> {
     }
 
     pub(super) fn set_waker(&mut self, ticket: Ticket, waker: Waker, fx: &mut Effects<I>) {
-        match self.all.get_mut(ticket) {
+        match self.all.get_mut(ticket).filter(|place| !place.refused) {
             None => fx.drop_waker(waker),
             Some(place) => {
                 if let Some(old) = place.waker.replace(waker) {

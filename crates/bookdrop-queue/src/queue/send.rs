@@ -144,16 +144,11 @@ impl<I: Item> Queue<I> {
             });
         }
         let waker = cx.map(|cx| cx.waker().clone());
-        self.change(|state, fx| match state.is_open() {
-            // Whatever became free since then, the line fills at once.
-            true => Ok(Some(state.line.enter(offer, waker))),
-            false => {
-                waker.into_iter().for_each(|waker| fx.drop_waker(waker));
-                Err(Refused {
-                    item: offer.item,
-                    why: Refusal::Closed,
-                })
-            }
+        let entered = self.change(|state, fx| state.enter_line(offer, waker, fx));
+        // A refused offer's copies are dropped here, after the lock.
+        entered.map(Some).map_err(|(offer, why)| Refused {
+            item: offer.item,
+            why,
         })
     }
 
@@ -167,9 +162,7 @@ impl<I: Item> Queue<I> {
             };
             offer = back;
             let why = match obstacle {
-                Obstacle::Full => Refusal::Full,
-                Obstacle::Closed => Refusal::Closed,
-                Obstacle::NoConsumer => Refusal::NoConsumer,
+                Obstacle::Refused(why) => why,
                 Obstacle::Copies(needed) => {
                     let copier = self
                         .copier

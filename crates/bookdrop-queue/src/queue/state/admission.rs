@@ -1,18 +1,19 @@
 //! What is taken in, what stands in line, and what is refused.
 
+use std::task::Waker;
+
 use crate::effects::Effects;
 use crate::item::{Cause, Item};
 use crate::machine::GroupId;
-use crate::queue::OnFull;
 use crate::queue::line::{LANES, Lane, Offer};
+use crate::queue::{OnFull, Refusal};
+use crate::slab::Ticket;
 
 use super::{Phase, State};
 
 /// Why an offer was not taken in.
 pub(in crate::queue) enum Obstacle {
-    Full,
-    Closed,
-    NoConsumer,
+    Refused(Refusal),
     /// There are more groups than copies: so many are needed.
     Copies(usize),
 }
@@ -25,14 +26,10 @@ impl<I: Item> State<I> {
         on_full: OnFull,
         fx: &mut Effects<I>,
     ) -> Result<(), (Offer<I>, Obstacle)> {
-        if self.phase != Phase::Open {
-            return Err((offer, Obstacle::Closed));
+        if let Some(why) = self.bars(&offer.item) {
+            return Err((offer, Obstacle::Refused(why)));
         }
         let is_request = offer.item.is_request();
-        if is_request && self.consumers(self.default_group) == 0 && !offer.item.waits_for_consumer()
-        {
-            return Err((offer, Obstacle::NoConsumer));
-        }
         // It takes no place, so a full queue is nothing to it, and nobody is to make room for it.
         if self.is_duplicate(&offer) {
             offer.discard(Cause::Duplicate, fx);
@@ -51,10 +48,36 @@ impl<I: Item> State<I> {
             self.displace(lane, fx);
         }
         if !self.line.is_lane_empty(lane) || !self.has_room(lane, is_request) {
-            return Err((offer, Obstacle::Full));
+            return Err((offer, Obstacle::Refused(Refusal::Full)));
         }
         self.accept(offer, fx);
         Ok(())
+    }
+
+    /// Why an item can neither be taken in nor stand in line.
+    fn bars(&self, item: &I) -> Option<Refusal> {
+        if self.phase != Phase::Open {
+            return Some(Refusal::Closed);
+        }
+        let nobody_comes = item.is_request()
+            && self.consumers(self.default_group) == 0
+            && !item.waits_for_consumer();
+        nobody_comes.then_some(Refusal::NoConsumer)
+    }
+
+    /// Puts an offer in line: it was found that there is no room, but much may have happened since then. (Whatever
+    /// became free, the line fills at once.)
+    pub(in crate::queue) fn enter_line(
+        &mut self,
+        offer: Offer<I>,
+        waker: Option<Waker>,
+        fx: &mut Effects<I>,
+    ) -> Result<Ticket, (Offer<I>, Refusal)> {
+        if let Some(why) = self.bars(&offer.item) {
+            waker.into_iter().for_each(|waker| fx.drop_waker(waker));
+            return Err((offer, why));
+        }
+        Ok(self.line.enter(offer, waker))
     }
 
     fn targets(&self, is_request: bool) -> &[GroupId] {

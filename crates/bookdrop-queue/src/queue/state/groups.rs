@@ -52,13 +52,20 @@ impl<I: Item> State<I> {
         if self.machine.group_name(id).is_none() {
             return;
         }
-        let seats = &mut self.seats[id.index as usize];
-        seats.taken -= 1;
-        if seats.taken == 0 && id == self.default_group {
-            let goes = |item: &I| item.is_request() && !item.waits_for_consumer();
-            self.line.discard_requests(Cause::NoConsumer, goes, fx);
-            self.machine.discard_where(Cause::NoConsumer, goes, fx);
+        self.seats[id.index as usize].taken -= 1;
+        if id == self.default_group {
+            self.end_unanswerable(fx);
         }
+    }
+
+    /// Where nobody is there to answer, requests end, but for those that wait for a consumer.
+    pub(super) fn end_unanswerable(&mut self, fx: &mut Effects<I>) {
+        if self.consumers(self.default_group) > 0 {
+            return;
+        }
+        let goes = |item: &I| item.is_request() && !item.waits_for_consumer();
+        self.line.discard_requests(Cause::NoConsumer, goes, fx);
+        self.machine.discard_where(Cause::NoConsumer, goes, fx);
     }
 
     pub(in crate::queue) fn remove_group(&mut self, id: GroupId, fx: &mut Effects<I>) {

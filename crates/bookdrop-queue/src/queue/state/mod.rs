@@ -96,7 +96,12 @@ impl<I: Item> State<I> {
             let deliveries = taken.attempt();
             return fx.discard(taken.item, Cause::Closed, deliveries);
         }
+        let is_request = taken.item.is_request();
         self.machine.failed(taken, after, now, fx);
+        if is_request {
+            // The last consumer may have left while it was in hand.
+            self.end_unanswerable(fx);
+        }
     }
 
     /// Whether this group's consumers, who found nothing ready, have nothing more to wait for. After a close that is so
@@ -117,10 +122,6 @@ impl<I: Item> State<I> {
     }
 
     // ---- the end ----
-
-    pub(super) fn is_open(&self) -> bool {
-        self.phase == Phase::Open
-    }
 
     pub(super) fn close(&mut self, phase: Phase, fx: &mut Effects<I>) {
         if self.phase >= phase {
