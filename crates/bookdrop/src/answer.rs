@@ -1,6 +1,19 @@
 //! What becomes of an answer.
 
 /// What became of an answer.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use bookdrop::{Answer, Consumer, Driver, Event, Producer};
+/// # let library: Driver = Driver::memory(10);
+/// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+/// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
+/// # let _ = request.wait_for(Duration::ZERO);
+/// let book = b.receive().wait()?;
+/// drop(request); // the requester leaves
+/// assert_eq!(book.reply("fine".into()).wait()?, Answer::NotWanted);
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
     /// It reached the requester.

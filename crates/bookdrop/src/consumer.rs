@@ -48,6 +48,15 @@ pub struct Consumer<T = (), R = Value> {
 
 impl<T, R> Consumer<T, R> {
     /// A consumer of group "default". Requests go to this group only.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver};
+    /// let library: Driver = Driver::memory(10);
+    /// let b = Consumer::new(&library);
+    /// assert_eq!(library.stats().wait().consumers, 1);
+    /// drop(b); // closes nothing
+    /// assert_eq!(library.stats().wait().consumers, 0);
+    /// ```
     #[doc(alias = "NewConsumer")]
     pub fn new(driver: &Driver<T, R>) -> Self {
         let group = driver.memory.queue.join_default();
@@ -62,6 +71,26 @@ impl<T, R> Consumer<T, R> {
     ///
     /// # Errors
     /// [`InvalidGroup`] for a name that is empty or too long.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// let library: Driver = Driver::memory(10);
+    /// let mut reader = Consumer::new(&library);
+    /// let mut audit = Consumer::in_group(&library, "audit")?;
+    /// Producer::new(&library).send(Event::new("S")).wait()?;
+    /// reader.receive().wait()?.ack().wait()?;
+    /// audit.receive().wait()?.ack().wait()?; // the audit has its own
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    ///
+    /// A body that cannot be cloned cannot be for several groups:
+    ///
+    /// ```compile_fail,E0277
+    /// # use bookdrop::{Consumer, Driver};
+    /// struct Book; // not `Clone`
+    /// let library: Driver<Book> = Driver::memory(10);
+    /// let audit = Consumer::in_group(&library, "audit");
+    /// ```
     pub fn in_group(driver: &Driver<T, R>, group: &str) -> Result<Self, InvalidGroup>
     where
         T: Clone,
@@ -108,6 +137,12 @@ impl<T, R> Consumer<T, R> {
     }
 
     /// The name of its group.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver};
+    /// let library: Driver = Driver::memory(10);
+    /// assert_eq!(Consumer::new(&library).group(), "default");
+    /// ```
     pub fn group(&self) -> &str {
         &self.seat.group_name
     }
@@ -143,6 +178,13 @@ impl<T, R> Consumer<T, R> {
     ///
     /// # Cancel safety
     /// It is ready at its first poll; dropped before that, no event was taken.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, TryReceiveError};
+    /// let library: Driver = Driver::memory(10);
+    /// let mut b = Consumer::new(&library);
+    /// assert_eq!(b.try_receive().wait().unwrap_err(), TryReceiveError::Empty);
+    /// ```
     pub fn try_receive(&mut self) -> TryReceive<'_, T, R> {
         TryReceive::new(self)
     }

@@ -34,6 +34,11 @@ pub struct Failure {
 
 impl Failure {
     /// A failure with this message.
+    ///
+    /// ```
+    /// # use bookdrop::Failure;
+    /// assert_eq!(Failure::new("page 7 is torn").to_string(), "page 7 is torn");
+    /// ```
     pub fn new(message: impl Into<String>) -> Self {
         Failure {
             message: message.into(),
@@ -43,29 +48,59 @@ impl Failure {
     }
 
     /// With a code, for programs to tell failures apart.
+    ///
+    /// ```
+    /// # use bookdrop::Failure;
+    /// let failure = Failure::new("page 7 is torn").with_code("torn");
+    /// assert_eq!(failure.to_string(), "page 7 is torn (torn)");
+    /// ```
     pub fn with_code(mut self, code: impl Into<String>) -> Self {
         self.code = Some(code.into());
         self
     }
 
     /// With details, for programs to look into.
+    ///
+    /// ```
+    /// # use bookdrop::Failure;
+    /// let failure = Failure::new("pages are torn").with_details(vec![7, 8]);
+    /// assert_eq!(failure.details().unwrap()[1], 8);
+    /// ```
     pub fn with_details(mut self, details: impl Into<Value>) -> Self {
         self.details = Some(details.into());
         self
     }
 
     /// What happened, for people.
+    ///
+    /// ```
+    /// # use bookdrop::Failure;
+    /// assert_eq!(Failure::new("page 7 is torn").message(), "page 7 is torn");
+    /// ```
     pub fn message(&self) -> &str {
         &self.message
     }
 
     /// The code, if there is one. Those of bookdrop itself begin with `bookdrop.`; see
     /// [`RequestErrorKind::Failed`](crate::RequestErrorKind::Failed).
+    ///
+    /// ```
+    /// # use bookdrop::Failure;
+    /// match Failure::new("page 7 is torn").with_code("torn").code() {
+    ///     Some("torn") => println!("mend it"),
+    ///     _ => println!("look at it"),
+    /// }
+    /// ```
     pub fn code(&self) -> Option<&str> {
         self.code.as_deref()
     }
 
     /// The details, if there are any.
+    ///
+    /// ```
+    /// # use bookdrop::Failure;
+    /// assert_eq!(Failure::new("page 7 is torn").details(), None);
+    /// ```
     pub fn details(&self) -> Option<&Value> {
         self.details.as_ref()
     }

@@ -49,6 +49,13 @@ pub struct Producer<T = (), R = Value> {
 
 impl<T, R> Producer<T, R> {
     /// A producer for this driver.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Producer};
+    /// let library: Driver = Driver::memory(10);
+    /// let a = Producer::new(&library);
+    /// let another = a.clone();
+    /// ```
     #[doc(alias = "NewProduce")]
     pub fn new(driver: &Driver<T, R>) -> Self {
         Producer {
@@ -76,6 +83,17 @@ impl<T, R> Producer<T, R> {
     /// let a = Producer::new(&library);
     /// a.send(Event::new("S").with_header("title", "hello world")).await?;
     /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
+    /// ```
+    ///
+    /// What was sent is not the producer's any more:
+    ///
+    /// ```compile_fail,E0382
+    /// # use bookdrop::{Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(100);
+    /// let book = Event::new("S");
+    /// Producer::new(&library).send(book).wait()?;
+    /// println!("{}", book.name());
+    /// # Ok::<(), bookdrop::Error>(())
     /// ```
     #[doc(alias = "Call")]
     pub fn send(&self, event: Event<T>) -> Send<'_, T, R> {
@@ -139,6 +157,21 @@ impl<T, R> Producer<T, R> {
     /// # Cancel safety
     /// Dropping it gives the request up: if it is still queued it leaves the queue at once and its work is never begun;
     /// if somebody works on it, they [can see](crate::Delivery::cancelled) that nobody wants the answer any more.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # futures_lite::future::block_on(async {
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let two_hours = Duration::from_secs(2 * 60 * 60);
+    /// let asking = a.request(Event::new("S"), two_hours);
+    /// let answering = async { b.receive().await?.reply("as good as new".into()).await.map_err(bookdrop::Error::from) };
+    /// let (state, answered) = futures_lite::future::zip(asking, answering).await;
+    /// answered?;
+    /// assert_eq!(state?, "as good as new");
+    /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
+    /// ```
     #[doc(alias = "InitWaitEvent")]
     #[doc(alias = "StartWaitEvent")]
     pub fn request(&self, event: Event<T>, timeout: Duration) -> Request<'_, T, R> {

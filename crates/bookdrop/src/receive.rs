@@ -11,6 +11,17 @@ use crate::error::{ReceiveError, TryReceiveError};
 use crate::operation::waits_on_threads;
 
 /// The wait for an event; made by [`Consumer::receive`].
+///
+/// Dropped before it is ready, it has taken no event.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use bookdrop::{Consumer, Driver, TimedOut};
+/// let library: Driver = Driver::memory(10);
+/// let mut b = Consumer::new(&library);
+/// let mut receive = b.receive();
+/// assert_eq!(receive.wait_for(Duration::from_millis(1)).unwrap_err(), TimedOut);
+/// ```
 #[must_use = "a receive does nothing unless it is awaited or waited for"]
 pub struct Receive<'a, T, R> {
     consumer: &'a mut Consumer<T, R>,
@@ -49,6 +60,16 @@ impl<T, R> fmt::Debug for Receive<'_, T, R> {
 }
 
 /// A look for an event; made by [`Consumer::try_receive`].
+///
+/// It is ready at its first poll. Dropped before that, it has taken no event.
+///
+/// ```
+/// # use bookdrop::{Consumer, Driver};
+/// # futures_lite::future::block_on(async {
+/// let library: Driver = Driver::memory(10);
+/// assert!(Consumer::new(&library).try_receive().await.is_err(), "there is nothing");
+/// # });
+/// ```
 #[must_use = "a receive does nothing unless it is awaited or waited for"]
 pub struct TryReceive<'a, T, R> {
     consumer: &'a mut Consumer<T, R>,
@@ -77,6 +98,18 @@ impl<T, R> fmt::Debug for TryReceive<'_, T, R> {
 }
 
 /// The wait for some events; made by [`Consumer::receive_batch`].
+///
+/// Dropped before it is ready, it has taken no event.
+///
+/// ```
+/// # use bookdrop::{Consumer, Driver, Event, Producer};
+/// # futures_lite::future::block_on(async {
+/// # let library: Driver = Driver::memory(10);
+/// Producer::new(&library).send(Event::new("S")).await?;
+/// let books = Consumer::new(&library).receive_batch(10).await?;
+/// assert_eq!(books.len(), 1); // what is there, not 10
+/// # Ok::<(), bookdrop::Error>(()) }).unwrap();
+/// ```
 #[must_use = "a receive does nothing unless it is awaited or waited for"]
 pub struct ReceiveBatch<'a, T, R> {
     consumer: &'a mut Consumer<T, R>,

@@ -83,6 +83,19 @@ impl<R> Reply<R> {
     ///
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the reply was dropped unused.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Answer, Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
+    /// # let _ = request.wait_for(Duration::ZERO);
+    /// let (_, reply) = b.receive().wait()?.into_parts().wait()?;
+    /// assert_eq!(reply.send("fine".into()).wait(), Answer::Sent);
+    /// assert_eq!(request.wait()?, "fine");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn send(self, reply: R) -> Operation<impl Future<Output = Answer> + use<R>> {
         Operation::new(async move { self.answer(Ok(reply)) })
     }
@@ -91,17 +104,59 @@ impl<R> Reply<R> {
     ///
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the reply was dropped unused.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Answer, Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
+    /// # let _ = request.wait_for(Duration::ZERO);
+    /// let (_, reply) = b.receive().wait()?.into_parts().wait()?;
+    /// assert_eq!(reply.fail(std::fmt::Error).wait(), Answer::Sent);
+    /// assert!(request.wait().is_err());
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn fail(self, failure: impl Into<Failure>) -> Operation<impl Future<Output = Answer>> {
         let failure = failure.into();
         Operation::new(async move { self.answer(Err(failure)) })
     }
 
     /// Whether the requester gave up.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
+    /// # let _ = request.wait_for(Duration::ZERO);
+    /// let (_, reply) = b.receive().wait()?.into_parts().wait()?;
+    /// drop(request);
+    /// assert!(reply.is_cancelled());
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn is_cancelled(&self) -> bool {
         self.owed_to().watched().is_unwanted()
     }
 
     /// Waits until the requester gives up.
+    ///
+    /// # Cancel safety
+    /// Dropped, it waits no more, and the reply is still owed.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
+    /// # let _ = request.wait_for(Duration::ZERO);
+    /// let (_, reply) = b.receive().wait()?.into_parts().wait()?;
+    /// drop(request);
+    /// reply.cancelled().wait();
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn cancelled(&self) -> Operation<impl Future<Output = ()>> {
         Operation::new(Unwanted::new(Some(self.owed_to().watched())))
     }

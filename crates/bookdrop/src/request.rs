@@ -16,6 +16,21 @@ use crate::memory::{Memory, Outcome, Requester, Stored};
 use crate::operation::waits_on_threads;
 
 /// A request and the wait for its reply; made by [`Producer::request`](crate::Producer::request).
+///
+/// It is sent at its first poll. Dropped later, the request is given up: it leaves the queue, or whoever works on it
+/// can see that nobody waits any more.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use bookdrop::{Consumer, Driver, Event, Producer};
+/// # let library: Driver = Driver::memory(10);
+/// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+/// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
+/// assert!(request.wait_for(Duration::ZERO).is_err(), "it is sent, and has no answer yet");
+/// b.receive().wait()?.reply("fine".into()).wait()?;
+/// assert_eq!(request.wait()?, "fine");
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
 #[must_use = "a request does nothing unless it is awaited or waited for"]
 pub struct Request<'a, T, R> {
     memory: &'a Memory<T, R>,

@@ -14,6 +14,17 @@ use crate::memory::{Memory, Stored};
 use crate::operation::waits_on_threads;
 
 /// An event on its way into the queue; made by [`Producer::send`](crate::Producer::send).
+///
+/// Dropped before it is ready, the event was not sent and is dropped too; [`into_event`](Send::into_event) gives it
+/// back instead.
+///
+/// ```
+/// # use bookdrop::{Driver, Event, Producer};
+/// # futures_lite::future::block_on(async {
+/// let library: Driver = Driver::memory(10);
+/// Producer::new(&library).send(Event::new("S")).await?;
+/// # Ok::<(), bookdrop::Error>(()) }).unwrap();
+/// ```
 #[must_use = "a send does nothing unless it is awaited or waited for"]
 pub struct Send<'a, T, R> {
     memory: &'a Memory<T, R>,
@@ -40,6 +51,20 @@ impl<'a, T, R> Send<'a, T, R> {
     }
 
     /// Gives the send up and takes the event back; `None` if it was sent (or given back) already.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(1);
+    /// # let a = Producer::new(&library);
+    /// # a.send(Event::new("first")).wait()?;
+    /// let mut send = a.send(Event::new("second"));
+    /// if send.wait_for(Duration::from_millis(1)).is_err() {
+    ///     let event = send.into_event().expect("the queue is full");
+    ///     assert_eq!(event.name(), "second");
+    /// }
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn into_event(mut self) -> Option<Event<T>> {
         self.give_up()
     }
@@ -106,6 +131,16 @@ impl<T, R> fmt::Debug for Send<'_, T, R> {
 }
 
 /// An event that is sent now or not at all; made by [`Producer::try_send`](crate::Producer::try_send).
+///
+/// It is ready at its first poll. Dropped before that, the event was not sent and is dropped too.
+///
+/// ```
+/// # use bookdrop::{Driver, Event, Producer};
+/// # futures_lite::future::block_on(async {
+/// let library: Driver = Driver::memory(10);
+/// Producer::new(&library).try_send(Event::new("S")).await?;
+/// # Ok::<(), bookdrop::Error>(()) }).unwrap();
+/// ```
 #[must_use = "a send does nothing unless it is awaited or waited for"]
 pub struct TrySend<'a, T, R> {
     memory: &'a Memory<T, R>,
@@ -148,6 +183,18 @@ impl<T, R> fmt::Debug for TrySend<'_, T, R> {
 }
 
 /// Events on their way into the queue; made by [`Producer::send_batch`](crate::Producer::send_batch).
+///
+/// Dropped before it is ready, the first ones were sent and the rest is dropped; [`into_rest`](SendBatch::into_rest)
+/// gives the rest back instead.
+///
+/// ```
+/// # use bookdrop::{Driver, Event, Producer};
+/// # futures_lite::future::block_on(async {
+/// let library: Driver = Driver::memory(10);
+/// let sent = Producer::new(&library).send_batch([Event::new("S"), Event::new("T")]).await?;
+/// assert_eq!(sent, 2);
+/// # Ok::<(), bookdrop::Error>(()) }).unwrap();
+/// ```
 #[must_use = "a send does nothing unless it is awaited or waited for"]
 pub struct SendBatch<'a, T, R> {
     memory: &'a Memory<T, R>,
@@ -171,6 +218,16 @@ impl<'a, T, R> SendBatch<'a, T, R> {
     }
 
     /// Gives the rest up and takes it back, in order.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Driver, Event, Producer};
+    /// let library: Driver = Driver::memory(1);
+    /// let a = Producer::new(&library);
+    /// let mut batch = a.send_batch([Event::new("S"), Event::new("T"), Event::new("U")]);
+    /// assert!(batch.wait_for(Duration::from_millis(1)).is_err(), "there is room for one");
+    /// assert_eq!(batch.into_rest().len(), 2);
+    /// ```
     pub fn into_rest(mut self) -> Vec<Event<T>> {
         let first = self.first.take().and_then(Send::into_event);
         first
