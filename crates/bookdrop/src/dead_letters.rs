@@ -39,6 +39,16 @@ pub struct DeadLetters<T = (), R = Value> {
 }
 
 /// Names a dead letter within its group.
+///
+/// ```
+/// # use bookdrop::{Consumer, Driver, Event, Producer};
+/// # let library: Driver = Driver::memory(10);
+/// # Producer::new(&library).send(Event::new("S")).wait()?;
+/// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
+/// let id = library.dead_letters().list().wait()[0].id;
+/// println!("dead letter {id}");
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeadLetterId(u64);
 
@@ -49,6 +59,17 @@ impl fmt::Display for DeadLetterId {
 }
 
 /// What there is to know of a dead letter without taking it out. Its body can be had by [`DeadLetters::take`].
+///
+/// ```
+/// # use bookdrop::{Consumer, Driver, Event, Producer};
+/// # let library: Driver = Driver::memory(10);
+/// # Producer::new(&library).send(Event::new("S")).wait()?;
+/// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
+/// for letter in library.dead_letters().list().wait() {
+///     println!("{} after {} attempts: {}", letter.name, letter.attempts, letter.reason);
+/// }
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub struct DeadLetter {
@@ -101,6 +122,12 @@ impl<T, R> DeadLetters<T, R> {
     }
 
     /// Those of another group.
+    ///
+    /// ```
+    /// # use bookdrop::Driver;
+    /// let library: Driver = Driver::memory(10);
+    /// assert!(library.dead_letters().of_group("audit").list().wait().is_empty());
+    /// ```
     pub fn of_group(self, group: impl Into<String>) -> Self {
         DeadLetters {
             group: group.into(),
@@ -109,6 +136,15 @@ impl<T, R> DeadLetters<T, R> {
     }
 
     /// All of them, oldest first.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # Producer::new(&library).send(Event::new("S")).wait()?;
+    /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
+    /// assert_eq!(library.dead_letters().list().wait()[0].name, "S");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn list(&self) -> Operation<impl Future<Output = Vec<DeadLetter>> + use<T, R>> {
         let (memory, group) = self.owned();
         Operation::new(async move { memory.queue.dead(&group, DeadLetter::of) })
@@ -117,12 +153,34 @@ impl<T, R> DeadLetters<T, R> {
     /// Puts one back at the end of its queue, as if it had just been sent: its attempts count from one again, and it never
     /// waits for room. A request comes back as a one-way event, since its requester was told long ago. False when it is
     /// not there.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # Producer::new(&library).send(Event::new("S")).wait()?;
+    /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
+    /// let letters = library.dead_letters();
+    /// let id = letters.list().wait()[0].id;
+    /// assert!(letters.replay(id).wait());
+    /// assert!(!letters.replay(id).wait(), "it is not there any more");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn replay(&self, id: DeadLetterId) -> Operation<impl Future<Output = bool> + use<T, R>> {
         let (memory, group) = self.owned();
         Operation::new(async move { memory.queue.replay(&group, id.0) })
     }
 
     /// Replays all of them, oldest first, and says how many.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # Producer::new(&library).send(Event::new("S")).wait()?;
+    /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
+    /// assert_eq!(library.dead_letters().replay_all().wait(), 1);
+    /// assert_eq!(library.stats().wait().queued, 1);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn replay_all(&self) -> Operation<impl Future<Output = usize> + use<T, R>> {
         let (memory, group) = self.owned();
         Operation::new(async move {
@@ -134,18 +192,49 @@ impl<T, R> DeadLetters<T, R> {
     }
 
     /// Drops one. False when it is not there.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # Producer::new(&library).send(Event::new("S")).wait()?;
+    /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
+    /// let letters = library.dead_letters();
+    /// assert!(letters.discard(letters.list().wait()[0].id).wait());
+    /// assert_eq!(library.stats().wait().dead, 0);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn discard(&self, id: DeadLetterId) -> Operation<impl Future<Output = bool> + use<T, R>> {
         let (memory, group) = self.owned();
         Operation::new(async move { memory.queue.take_dead(&group, id.0).is_some() })
     }
 
     /// Drops all of them, and says how many.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # Producer::new(&library).send(Event::new("S")).wait()?;
+    /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
+    /// assert_eq!(library.dead_letters().discard_all().wait(), 1);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn discard_all(&self) -> Operation<impl Future<Output = usize> + use<T, R>> {
         let (memory, group) = self.owned();
         Operation::new(async move { memory.queue.take_all_dead(&group).len() })
     }
 
     /// Takes one out, with its body. `None` when it is not there.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # Producer::new(&library).send(Event::new("S")).wait()?;
+    /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
+    /// let letters = library.dead_letters();
+    /// let event = letters.take(letters.list().wait()[0].id).wait().expect("it is there");
+    /// assert_eq!(event.name(), "S");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn take(
         &self,
         id: DeadLetterId,

@@ -18,6 +18,28 @@
 //! # Ok::<(), bookdrop::Error>(()) }).unwrap();
 //! ```
 //!
+//! Where A wants an answer, A asks, and waits at most so long:
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use bookdrop::{Consumer, Driver, Event, Producer};
+//! # futures_lite::future::block_on(async {
+//! # let library: Driver = Driver::memory(100);
+//! # let a = Producer::new(&library);
+//! # let mut b = Consumer::new(&library);
+//! let asking = a.request(Event::new("S"), Duration::from_secs(2 * 60 * 60));
+//! let answering = async {
+//!     let book = b.receive().await?;
+//!     // Not begun at all when A has given up.
+//!     book.reply_with(async |book| Ok(format!("{} is as good as new", book.name()).into())).await?;
+//!     Ok::<(), bookdrop::Error>(())
+//! };
+//! # let (state, answered) = futures_lite::future::zip(asking, answering).await;
+//! # answered?;
+//! assert_eq!(state?, "S is as good as new");
+//! # Ok::<(), bookdrop::Error>(()) }).unwrap();
+//! ```
+//!
 //! - An [`Event`] has a name, headers, values and a typed body, which is moved and never serialized.
 //! - A [`Driver`] holds one bounded queue of events. It is a queue, not a channel: dropping producers or consumers closes
 //!   nothing.

@@ -38,6 +38,12 @@ impl<F: Future> Operation<F> {
     /// Waits on this thread until it is done.
     ///
     /// It blocks the thread; in async code, await the operation instead.
+    ///
+    /// ```
+    /// # use bookdrop::Driver;
+    /// # let library: Driver = Driver::memory(10);
+    /// library.close().wait();
+    /// ```
     pub fn wait(self) -> F::Output {
         park::wait(self.future)
     }
@@ -46,6 +52,19 @@ impl<F: Future> Operation<F> {
     ///
     /// # Errors
     /// [`TimedOut`] when it was not done by then.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let mut b = Consumer::new(&library);
+    /// # Producer::new(&library).send(Event::new("S")).wait()?;
+    /// let in_hand = b.receive().wait()?;
+    /// let drain = library.drain(Duration::from_secs(60));
+    /// assert!(drain.wait_for(Duration::from_millis(1)).is_err(), "it waits for what is in hand");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    #[doc(alias = "ctx")]
     pub fn wait_for(self, limit: Duration) -> Result<F::Output, TimedOut> {
         self.wait_until(clock::after(clock::now(), limit))
     }
@@ -54,6 +73,15 @@ impl<F: Future> Operation<F> {
     ///
     /// # Errors
     /// [`TimedOut`] when it was not done by then.
+    ///
+    /// ```
+    /// # use std::time::Instant;
+    /// # use bookdrop::Driver;
+    /// # let library: Driver = Driver::memory(10);
+    /// // What is ready at once is never too late.
+    /// assert!(library.stats().wait_until(Instant::now()).is_ok());
+    /// ```
+    #[doc(alias = "ctx")]
     pub fn wait_until(self, limit: Instant) -> Result<F::Output, TimedOut> {
         park::wait_until(std::pin::pin!(self.future), limit).ok_or(TimedOut)
     }
@@ -75,6 +103,13 @@ macro_rules! waits_on_threads {
             /// Waits on this thread until it is done.
             ///
             /// It blocks the thread; in async code, await the operation instead.
+            ///
+            /// ```
+            /// # use bookdrop::{Driver, Event, Producer};
+            /// # let library: Driver = Driver::memory(10);
+            /// Producer::new(&library).send(Event::new("S")).wait()?;
+            /// # Ok::<(), bookdrop::Error>(())
+            /// ```
             pub fn wait(self) -> <Self as std::future::Future>::Output {
                 bookdrop_queue::park::wait(self)
             }
@@ -83,6 +118,19 @@ macro_rules! waits_on_threads {
             ///
             /// # Errors
             /// [`TimedOut`](crate::TimedOut) when it was not done by then.
+            ///
+            /// ```
+            /// # use std::time::Duration;
+            /// # use bookdrop::{Consumer, Driver, TimedOut};
+            /// # let library: Driver = Driver::memory(10);
+            /// # let mut b = Consumer::new(&library);
+            /// let mut receive = b.receive();
+            /// while let Err(TimedOut) = receive.wait_for(Duration::from_millis(1)) {
+            ///     println!("still nothing");
+            ///     # break;
+            /// }
+            /// ```
+            #[doc(alias = "ctx")]
             pub fn wait_for(
                 &mut self,
                 limit: std::time::Duration,
@@ -98,6 +146,16 @@ macro_rules! waits_on_threads {
             ///
             /// # Errors
             /// [`TimedOut`](crate::TimedOut) when it was not done by then.
+            ///
+            /// ```
+            /// # use std::time::Instant;
+            /// # use bookdrop::{Driver, Event, Producer};
+            /// # let library: Driver = Driver::memory(10);
+            /// # let a = Producer::new(&library);
+            /// // What is ready at once is never too late.
+            /// assert!(a.send(Event::new("S")).wait_until(Instant::now()).is_ok());
+            /// ```
+            #[doc(alias = "ctx")]
             pub fn wait_until(
                 &mut self,
                 limit: std::time::Instant,

@@ -42,6 +42,19 @@ struct Inner {
 }
 
 /// What kind of thing went wrong.
+///
+/// ```
+/// # use bookdrop::{Driver, Error, ErrorKind, Event, Producer};
+/// # let library: Driver = Driver::memory(1);
+/// # let a = Producer::new(&library);
+/// # a.send(Event::new("first")).wait()?;
+/// let error = Error::from(a.try_send(Event::new("second")).wait().unwrap_err());
+/// match error.kind() {
+///     ErrorKind::Full => println!("later, then"),
+///     kind => println!("{kind:?}: {error}"),
+/// }
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorKind {
@@ -83,11 +96,22 @@ impl Error {
     }
 
     /// What kind of thing went wrong.
+    ///
+    /// ```
+    /// # use bookdrop::{Error, ErrorKind, ReceiveError};
+    /// assert_eq!(Error::from(ReceiveError::Closed).kind(), ErrorKind::Closed);
+    /// ```
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
     /// Whether the same call may succeed later.
+    ///
+    /// ```
+    /// # use bookdrop::{Error, ReceiveError, TryReceiveError};
+    /// assert!(Error::from(TryReceiveError::Empty).is_retryable());
+    /// assert!(!Error::from(ReceiveError::Closed).is_retryable());
+    /// ```
     pub fn is_retryable(&self) -> bool {
         use ErrorKind::*;
         matches!(self.kind(), Full | Empty | Deadline | NoConsumer | TimedOut)
@@ -117,7 +141,8 @@ impl std::error::Error for Error {
 
 /// A wait with a limit reached its limit.
 ///
-/// The operation is still there: wait on, or take it apart, or drop it.
+/// A send, a receive or a request is still there afterwards: wait on, or take it apart, or drop it. Another
+/// [`Operation`](crate::Operation) was dropped.
 ///
 /// ```
 /// use std::time::Duration;

@@ -7,6 +7,13 @@ use crate::limits::MAX_GROUP_BYTES;
 use super::{Error, ErrorKind};
 
 /// Nothing more can be received.
+///
+/// ```
+/// # use bookdrop::{Consumer, Driver, ReceiveError};
+/// let library: Driver = Driver::memory(10);
+/// library.close().wait();
+/// assert_eq!(Consumer::new(&library).receive().wait().unwrap_err(), ReceiveError::Closed);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReceiveError {
@@ -15,6 +22,16 @@ pub enum ReceiveError {
 }
 
 /// Nothing was received.
+///
+/// ```
+/// # use bookdrop::{Consumer, Driver, TryReceiveError};
+/// let library: Driver = Driver::memory(10);
+/// match Consumer::new(&library).try_receive().wait() {
+///     Ok(book) => println!("{}", book.name()),
+///     Err(TryReceiveError::Empty) => println!("nothing now"),
+///     Err(error) => println!("{error}"),
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TryReceiveError {

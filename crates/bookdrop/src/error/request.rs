@@ -8,9 +8,33 @@ use crate::failure::Failure;
 use super::{Error, ErrorKind, Handback, SendErrorKind};
 
 /// A request got no reply. It holds the event where no consumer ever had it.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use bookdrop::{Driver, Event, Producer, RequestErrorKind};
+/// # let library: Driver = Driver::memory(10);
+/// # let a = Producer::new(&library);
+/// let error = a.request(Event::new("S"), Duration::from_secs(2)).wait().unwrap_err();
+/// println!("{error}");
+/// let event = error.into_event().expect("nobody had it");
+/// ```
 pub struct RequestError<T>(Box<(RequestErrorKind, Option<Handback<Event<T>>>)>);
 
 /// Why a request got no reply.
+///
+/// ```
+/// # use std::time::Duration;
+/// # use bookdrop::{Driver, Event, Producer, RequestErrorKind};
+/// # let library: Driver = Driver::memory(10);
+/// # let a = Producer::new(&library);
+/// let error = a.request(Event::new("S"), Duration::from_secs(2)).wait().unwrap_err();
+/// match error.kind() {
+///     RequestErrorKind::Failed(failure) => println!("the work failed: {failure}"),
+///     RequestErrorKind::Deadline => println!("no answer in time"),
+///     RequestErrorKind::NoConsumer => println!("nobody is there to answer"),
+///     other => println!("{other}"),
+/// }
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq)]
 pub enum RequestErrorKind {
@@ -65,11 +89,29 @@ impl<T> RequestError<T> {
     }
 
     /// Why there is no reply.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Driver, Event, Producer, RequestErrorKind};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let a = Producer::new(&library);
+    /// let error = a.request(Event::new("S"), Duration::from_secs(2)).wait().unwrap_err();
+    /// assert_eq!(error.kind(), &RequestErrorKind::NoConsumer);
+    /// ```
     pub fn kind(&self) -> &RequestErrorKind {
         &self.0.0
     }
 
     /// The event, as it was; `None` when a consumer had it in hand.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Driver, Event, Producer, RequestErrorKind};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let a = Producer::new(&library);
+    /// let error = a.request(Event::new("S"), Duration::from_secs(2)).wait().unwrap_err();
+    /// assert_eq!(error.into_event().unwrap().name(), "S");
+    /// ```
     pub fn into_event(self) -> Option<Event<T>> {
         self.0.1.map(Handback::take)
     }

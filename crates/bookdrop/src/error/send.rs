@@ -7,9 +7,26 @@ use crate::event::{Event, InvalidEvent};
 use super::{Error, ErrorKind, Handback};
 
 /// The event was not sent; here it is.
+///
+/// ```
+/// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
+/// # let library: Driver = Driver::memory(10);
+/// library.close().wait();
+/// let error = Producer::new(&library).send(Event::new("S")).wait().unwrap_err();
+/// println!("{error}");
+/// let event = error.into_event(); // nothing is lost
+/// ```
 pub struct SendError<T>(Box<(SendErrorKind, Handback<Event<T>>)>);
 
 /// Why an event was not sent.
+///
+/// ```
+/// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
+/// # let library: Driver = Driver::memory(10);
+/// library.close().wait();
+/// let error = Producer::new(&library).send(Event::new("S")).wait().unwrap_err();
+/// assert_eq!(error.kind(), &SendErrorKind::Closed);
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendErrorKind {
@@ -57,11 +74,27 @@ impl<T> SendError<T> {
     }
 
     /// Why it was not sent.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
+    /// # let library: Driver = Driver::memory(10);
+    /// library.close().wait();
+    /// let error = Producer::new(&library).send(Event::new("S")).wait().unwrap_err();
+    /// assert_eq!(error.kind(), &SendErrorKind::Closed);
+    /// ```
     pub fn kind(&self) -> &SendErrorKind {
         &self.0.0
     }
 
     /// The event, as it was.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// library.close().wait();
+    /// let error = Producer::new(&library).send(Event::new("S")).wait().unwrap_err();
+    /// assert_eq!(error.into_event().name(), "S");
+    /// ```
     pub fn into_event(self) -> Event<T> {
         self.0.1.take()
     }
@@ -93,6 +126,15 @@ impl<T> From<SendError<T>> for Error {
 }
 
 /// A batch was sent in part; here is the rest.
+///
+/// ```
+/// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
+/// # let library: Driver = Driver::memory(10);
+/// let batch = [Event::new("S"), Event::new(""), Event::new("T")];
+/// let error = Producer::new(&library).send_batch(batch).wait().unwrap_err();
+/// assert_eq!(error.sent(), 1);
+/// assert_eq!(error.into_rest().len(), 2);
+/// ```
 pub struct SendBatchError<T>(Box<(SendErrorKind, usize, Handback<Vec<Event<T>>>)>);
 
 impl<T> SendBatchError<T> {
@@ -101,16 +143,41 @@ impl<T> SendBatchError<T> {
     }
 
     /// Why the first event of the rest was not sent.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
+    /// # let library: Driver = Driver::memory(10);
+    /// let batch = [Event::new("S"), Event::new(""), Event::new("T")];
+    /// let error = Producer::new(&library).send_batch(batch).wait().unwrap_err();
+    /// assert!(matches!(error.kind(), SendErrorKind::Invalid(_)));
+    /// ```
     pub fn kind(&self) -> &SendErrorKind {
         &self.0.0
     }
 
     /// How many were sent.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
+    /// # let library: Driver = Driver::memory(10);
+    /// let batch = [Event::new("S"), Event::new(""), Event::new("T")];
+    /// let error = Producer::new(&library).send_batch(batch).wait().unwrap_err();
+    /// assert_eq!(error.sent(), 1);
+    /// ```
     pub fn sent(&self) -> usize {
         self.0.1
     }
 
     /// What was not sent, in order; the first one is the one that failed.
+    ///
+    /// ```
+    /// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
+    /// # let library: Driver = Driver::memory(10);
+    /// let batch = [Event::new("S"), Event::new(""), Event::new("T")];
+    /// let error = Producer::new(&library).send_batch(batch).wait().unwrap_err();
+    /// let rest = error.into_rest();
+    /// assert_eq!((rest[0].name(), rest[1].name()), ("", "T"));
+    /// ```
     pub fn into_rest(self) -> Vec<Event<T>> {
         self.0.2.take()
     }

@@ -7,9 +7,30 @@ use crate::delivery::Delivery;
 use super::{Error, ErrorKind, Handback};
 
 /// The delivery was not settled; here it is. Dropped with the error, it comes back to its queue.
+///
+/// ```
+/// # use bookdrop::{Consumer, Driver, Event, Producer, SettleErrorKind};
+/// # let library: Driver = Driver::memory(10);
+/// # let mut b = Consumer::new(&library);
+/// # Producer::new(&library).send(Event::new("S")).wait()?;
+/// let error = b.receive().wait()?.reply("to whom?".into()).wait().unwrap_err();
+/// println!("{error}");
+/// error.into_delivery().ack().wait()?;
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
 pub struct SettleError<T, R>(Box<(SettleErrorKind, Handback<Delivery<T, R>>)>);
 
 /// Why a delivery was not settled.
+///
+/// ```
+/// # use bookdrop::{Consumer, Driver, Event, Producer, SettleErrorKind};
+/// # let library: Driver = Driver::memory(10);
+/// # let mut b = Consumer::new(&library);
+/// # Producer::new(&library).send(Event::new("S")).wait()?;
+/// let error = b.receive().wait()?.reply("to whom?".into()).wait().unwrap_err();
+/// assert_eq!(error.kind(), SettleErrorKind::NotARequest);
+/// # Ok::<(), bookdrop::Error>(())
+/// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SettleErrorKind {
@@ -38,11 +59,31 @@ impl<T, R> SettleError<T, R> {
     }
 
     /// Why it was not settled.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer, SettleErrorKind};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let mut b = Consumer::new(&library);
+    /// # Producer::new(&library).send(Event::new("S")).wait()?;
+    /// let error = b.receive().wait()?.reply("to whom?".into()).wait().unwrap_err();
+    /// assert_eq!(error.kind(), SettleErrorKind::NotARequest);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn kind(&self) -> SettleErrorKind {
         self.0.0
     }
 
     /// The delivery, still to be settled.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer, SettleErrorKind};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let mut b = Consumer::new(&library);
+    /// # Producer::new(&library).send(Event::new("S")).wait()?;
+    /// let error = b.receive().wait()?.reply("to whom?".into()).wait().unwrap_err();
+    /// error.into_delivery().ack().wait()?;
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
     pub fn into_delivery(self) -> Delivery<T, R> {
         self.0.1.take()
     }

@@ -67,6 +67,7 @@ impl<T> Event<T> {
     /// let work = Event::new("work").with_body(|| 6 * 7);
     /// assert_eq!((work.body())(), 42);
     /// ```
+    #[doc(alias = "interface{}")]
     pub fn with_body<U>(self, body: U) -> Event<U> {
         Event {
             meta: self.meta,
