@@ -111,6 +111,8 @@ pub enum Fault {
     ExpiresUncounted,
     /// Ids are not compared.
     ForgetsIds,
+    /// The id of an event that was refused counts as used.
+    RemembersRefusedIds,
     /// The window for duplicates never ends.
     RemembersIdsForEver,
     /// Priorities are ignored.

@@ -28,7 +28,7 @@ macro_rules! __for_each_fault {
             poison_is_isolated: RetriesForEver, OneKeyForAll;
             delay_is_a_floor: IgnoresDelay, DeliversEarly, RetriesEarly, AcceptsUndeclared;
             ttl_expires: IgnoresTimeToLive, ExpiresUncounted, AcceptsUndeclared;
-            duplicates_detected: ForgetsIds, RemembersIdsForEver;
+            duplicates_detected: ForgetsIds, RemembersRefusedIds, RemembersIdsForEver;
             priority_first: IgnoresPriority, AcceptsUndeclared;
             reply_is_correlated: CrossesReplies, RepeatsAnswer;
             outcomes_are_distinct: FailureAsDeadline, LosesFailureCode, NoConsumerAsDeadline, ClosedAsDeadline, DeadlineAsFailure, KeepsUntakenEvent;

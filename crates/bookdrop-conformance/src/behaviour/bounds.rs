@@ -56,6 +56,8 @@ pub(crate) async fn full_queue_waits(ctx: &Context) -> Outcome {
     ctx.join_all("everyone who waited has sent", senders)
         .await?;
     dropped_waiter_takes_no_place(&driver).await?;
+    what_comes_back_never_waits(&driver).await?;
+    bound_holds_under_load(ctx).await?;
     full_queue_options(ctx).await
 }
 
@@ -106,6 +108,55 @@ async fn dropped_waiter_takes_no_place(driver: &RigDriver) -> Outcome {
         consumer.try_receive().await?.is_none(),
         "a dropped waiter sent all the same"
     );
+    driver.until_nothing_is_left().await.map(drop)
+}
+
+/// A failed event needs no place to come back, and comes in front.
+async fn what_comes_back_never_waits(driver: &RigDriver) -> Outcome {
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+    producer.send(book(1)).await?;
+    let failing = consumer.receive().await?;
+    for number in [2, 3] {
+        producer.send(book(number)).await?;
+    }
+    failing.nack().await?;
+    let full = producer.try_send(book(99)).await.err();
+    ensure_eq!(
+        full.map(|refused| refused.why),
+        Some(NotSent::Full),
+        "a full queue"
+    );
+    for number in 1..=3 {
+        ensure_eq!(
+            finish(consumer.receive().await?).await?,
+            number,
+            "what came back is in front"
+        );
+    }
+    driver.until_nothing_is_left().await.map(drop)
+}
+
+/// At no instant there are more events in the queue than its capacity.
+async fn bound_holds_under_load(ctx: &Context) -> Outcome {
+    let driver = ctx.driver(Setup::new(4));
+    let mut consumer = driver.consumer();
+    let producers = (0..3).map(|n| {
+        let producer = driver.producer();
+        ctx.spawn(async move {
+            for number in 0..200 {
+                producer.send(book(n * 1_000 + number)).await?;
+            }
+            Ok(())
+        })
+    });
+    let producers = producers.collect();
+    for _ in 0..600 {
+        finish(consumer.receive().await?).await?;
+        let stats = driver.stats().await;
+        let queued = stats.queued + stats.held;
+        ensure!(queued <= 4, "{queued} events in a queue of four");
+    }
+    ctx.join_all("every producer finishes", producers).await?;
     driver.until_nothing_is_left().await.map(drop)
 }
 
@@ -228,6 +279,20 @@ pub(crate) async fn delay_blocks_nobody(ctx: &Context) -> Outcome {
             "ready events flow past the delayed ones"
         );
     }
+    // What failed comes back all the same.
+    producer.send(book(300)).await?;
+    consumer
+        .receive()
+        .await?
+        .retry_after(Duration::from_millis(5))
+        .await?;
+    let again = consumer.receive().await?;
+    ensure_eq!(
+        (again.number(), again.attempt()),
+        (300, 2),
+        "a retry beside a full set of delayed events"
+    );
+    finish(again).await?;
     drop(waiting);
     let stats = driver.stats().await;
     ensure_eq!(

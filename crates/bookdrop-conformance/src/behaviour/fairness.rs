@@ -47,7 +47,35 @@ pub(crate) async fn held_events_are_not_hostages(ctx: &Context) -> Outcome {
     exactly_once(seen, 0..100)?;
     driver.until_nothing_is_left().await?;
     drop((once, again));
+    a_dropped_consumer_gives_back(ctx).await?;
     five_slow_beside_thousands(ctx).await
+}
+
+/// What a consumer holds ahead when it is dropped is in front again, in order, with no attempt spent.
+async fn a_dropped_consumer_gives_back(ctx: &Context) -> Outcome {
+    let driver = ctx.driver(Setup::new(20));
+    for number in 0..20 {
+        driver.producer().send(book(number)).await?;
+    }
+    for number in 0..5 {
+        let mut consumer = driver.consumer();
+        ensure_eq!(
+            finish(consumer.receive().await?).await?,
+            number,
+            "the first of a new consumer"
+        );
+    }
+    let mut last = driver.consumer();
+    for number in 5..20 {
+        let delivery = last.receive().await?;
+        ensure_eq!(
+            (delivery.number(), delivery.attempt()),
+            (number, 1),
+            "what dropped consumers gave back"
+        );
+        finish(delivery).await?;
+    }
+    driver.until_nothing_is_left().await.map(drop)
 }
 
 async fn five_slow_beside_thousands(ctx: &Context) -> Outcome {

@@ -1,7 +1,7 @@
 //! Consumers of one group share the events; each group gets every event.
 
 use crate::behaviour::delivery::{exactly_once, finish};
-use crate::rig::{NotReceived, RigConsumer, RigDriver};
+use crate::rig::{NotReceived, NotSent, RigConsumer, RigDriver};
 use crate::{Condition, Context, Outcome, Setup, book, ensure, ensure_eq, must_be_refused};
 use std::time::Duration;
 
@@ -70,6 +70,7 @@ pub(crate) async fn groups_each_get_all(ctx: &Context) -> Outcome {
     }
     exactly_once(by_mail, 0..50)?;
     drop(more_mail);
+    the_fullest_group_decides(ctx).await?;
     failures_stay_in_their_group(&driver, &mut lending, &mut audit, &mut mail).await?;
     a_group_can_be_removed(&driver, &mut lending, &mut audit, &mut mail).await
 }
@@ -163,6 +164,46 @@ async fn a_group_can_be_removed(
         );
     }
     requests_go_to_the_default_group(driver, lending, audit).await
+}
+
+/// A send waits for the fullest group, and no more once that group is gone.
+async fn the_fullest_group_decides(ctx: &Context) -> Outcome {
+    let driver = ctx.driver(Setup::new(2));
+    let producer = driver.producer();
+    let (mut lending, mut audit) = (driver.consumer(), driver.in_group("audit")?);
+    for number in 0..2 {
+        producer.send(book(number)).await?;
+        finish(lending.receive().await?).await?;
+    }
+    let full = producer.try_send(book(2)).await.err();
+    ensure_eq!(
+        full.map(|refused| refused.why),
+        Some(NotSent::Full),
+        "one group is full"
+    );
+    finish(audit.receive().await?).await?;
+    producer.try_send(book(3)).await?;
+    let sending = ctx.spawn(async move { Ok(producer.send(book(4)).await?) });
+    driver
+        .stats_until("a send waits for the full group", |stats| {
+            stats.waiting_senders == 1
+        })
+        .await?;
+    ensure!(
+        driver.remove_group("audit").await,
+        "an existing group can be removed"
+    );
+    ctx.join("a send that waited for a group that is gone", sending)
+        .await?;
+    for number in [3, 4] {
+        ensure_eq!(
+            finish(lending.receive().await?).await?,
+            number,
+            "the other group goes on"
+        );
+    }
+    drop(audit);
+    driver.until_nothing_is_left().await.map(drop)
 }
 
 async fn requests_go_to_the_default_group(

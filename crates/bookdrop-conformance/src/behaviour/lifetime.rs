@@ -179,6 +179,38 @@ pub(crate) async fn close_delivers_what_is_queued(ctx: &Context) -> Outcome {
         Some(NotReceived::Closed),
         "the end"
     );
+    driver.until_nothing_is_left().await?;
+    delayed_ones_stay(ctx).await
+}
+
+/// A close waits for nothing: delayed events stay where they are, and a drain hands them back.
+async fn delayed_ones_stay(ctx: &Context) -> Outcome {
+    let driver = ctx.driver(Setup::new(32));
+    if !driver.capabilities().delay {
+        return Ok(());
+    }
+    let mut consumer = driver.consumer();
+    driver.producer().send(book(1).with_delay(LONG)).await?;
+    driver.producer().send(book(2)).await?;
+    driver.close().await?;
+    ensure_eq!(finish(consumer.receive().await?).await?, 2, "what is ready");
+    ensure_eq!(
+        consumer.receive().await.err(),
+        Some(NotReceived::Closed),
+        "the end"
+    );
+    ensure_eq!(
+        driver.stats().await.delayed,
+        1,
+        "delayed events after the end"
+    );
+    let drained = driver.drain(GRACE).await?;
+    let left = drained
+        .left
+        .iter()
+        .map(|left| left.event.body().number)
+        .collect::<Vec<_>>();
+    ensure_eq!(left, [1], "what a drain hands back after a close");
     driver.until_nothing_is_left().await.map(drop)
 }
 

@@ -86,6 +86,25 @@ async fn different_keys_run_at_once(driver: &RigDriver) -> Outcome {
         "the third of the key"
     );
     bob.ack().await?;
+    for (number, key) in [(5, "ann"), (6, "ann"), (7, "bob")] {
+        producer.send(book(number).with_key(key)).await?;
+    }
+    let mut numbers = Vec::new();
+    let mut in_hand = Vec::new();
+    while numbers.len() < 2 {
+        let batch = consumer.receive_batch(10).await?;
+        numbers.extend(batch.iter().map(|delivery| delivery.number()));
+        in_hand.extend(batch);
+    }
+    ensure_eq!(numbers, [5, 7], "a batch has one event of a key at most");
+    for delivery in in_hand {
+        finish(delivery).await?;
+    }
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        6,
+        "the next of the key"
+    );
     Ok(())
 }
 

@@ -138,7 +138,19 @@ async fn buried_and_too_late(
     let asking = ask(ctx, driver, book(7), LONG);
     consumer.receive().await?.retry_after(LONG * 2).await?;
     unanswered(ctx.join("a retry after the deadline", asking).await?)?;
+    let asking = ask(ctx, driver, book(8), LONG);
+    driver
+        .stats_until("a request is queued", |stats| {
+            stats.queued + stats.held == 1
+        })
+        .await?;
     driver.purge().await;
+    let purged = unanswered(ctx.join("a request that is purged", asking).await?)?;
+    ensure!(
+        failed(&purged.why).is_some(),
+        "{:?} in place of a failure",
+        purged.why
+    );
     Ok(())
 }
 

@@ -156,7 +156,44 @@ pub(crate) async fn duplicates_detected(ctx: &Context) -> Outcome {
         producer.send(book(number)).await?;
     }
     receive_all(&mut consumer, 10..30).await?;
+    what_was_not_sent_is_no_duplicate(ctx).await?;
     window_ends(ctx).await
+}
+
+/// An id whose event was given back, dropped while it waited, or given up is free.
+async fn what_was_not_sent_is_no_duplicate(ctx: &Context) -> Outcome {
+    let driver = ctx.driver(Setup::new(1));
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+    producer.send(book(1)).await?;
+    ensure!(
+        producer.try_send(book(2).with_id("full")).await.is_err(),
+        "sent into a full queue"
+    );
+    let mut waiting = producer.start_send(book(3).with_id("dropped"));
+    ensure!(waiting.poll_once().is_pending(), "sent into a full queue");
+    drop(waiting);
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        1,
+        "the event before"
+    );
+    let mut asking =
+        producer.start_request(book(4).with_id("given up"), Duration::from_secs(3_600));
+    ensure!(
+        asking.poll_once().is_pending(),
+        "a request waits for its reply"
+    );
+    drop(asking);
+    for (number, id) in [(5, "full"), (6, "dropped"), (7, "given up")] {
+        producer.send(book(number).with_id(id)).await?;
+        ensure_eq!(
+            finish(consumer.receive().await?).await?,
+            number,
+            "the event that was {id} before"
+        );
+    }
+    ensure_eq!(driver.stats().await.duplicates, 0, "counted duplicates");
+    Ok(())
 }
 
 async fn window_ends(ctx: &Context) -> Outcome {

@@ -47,6 +47,8 @@ pub(crate) struct Memory {
     pub(crate) lies: HashMap<Lie, usize>,
     /// How many deliveries are in hand.
     pub(crate) in_hand: usize,
+    /// Ids of events that were refused.
+    pub(crate) refused_ids: Vec<String>,
     /// How many times a driver was closed.
     pub(crate) closes: usize,
 }

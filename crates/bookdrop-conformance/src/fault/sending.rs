@@ -17,7 +17,10 @@ impl RigProducer {
     /// The events that a broken driver queues in place of this one.
     pub(crate) fn tampered(&self, event: Event<Book>) -> Vec<Event<Book>> {
         let plan = self.ctx.plan();
-        if plan.fires_every(1_000, Fault::LosesOneInThousand) || self.drops_without_consumer() {
+        if plan.fires_every(1_000, Fault::LosesOneInThousand)
+            || self.drops_without_consumer()
+            || self.is_remembered(&event)
+        {
             return Vec::new();
         }
         if plan.fires_every(100, Fault::Duplicates) {
@@ -28,6 +31,21 @@ impl RigProducer {
             return self.swapped(event);
         }
         vec![self.changed(event)]
+    }
+
+    /// A broken driver remembers the id of what it refused.
+    pub(crate) fn remember(&self, refused: &Refused) {
+        let plan = self.ctx.plan();
+        if let (true, Some(event)) = (plan.is(Fault::RemembersRefusedIds), &refused.event) {
+            plan.memory().refused_ids.push(event.id().to_owned());
+        }
+    }
+
+    fn is_remembered(&self, event: &Event<Book>) -> bool {
+        let plan = self.ctx.plan();
+        plan.is(Fault::RemembersRefusedIds)
+            && plan.memory().refused_ids.iter().any(|id| id == event.id())
+            && plan.fires(Fault::RemembersRefusedIds)
     }
 
     fn drops_without_consumer(&self) -> bool {

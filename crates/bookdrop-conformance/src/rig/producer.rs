@@ -69,7 +69,7 @@ impl RigProducer {
             {
                 Ok(())
             }
-            Ok(sent) => sent,
+            Ok(sent) => sent.inspect_err(|refused| self.remember(refused)),
             Err(Stuck) => Err(Refused {
                 why: NotSent::Stuck,
                 event: None,
