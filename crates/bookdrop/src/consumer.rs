@@ -223,30 +223,29 @@ impl<T, R> Consumer<T, R> {
         cx: &mut Context<'_>,
         into: &mut impl FnMut(Delivery<T, R>),
     ) -> Poll<Result<(), ReceiveError>> {
-        if self.ready_in_a_row == READY_IN_A_ROW {
-            self.ready_in_a_row = 0;
-            cx.waker().wake_by_ref();
+        if self.lets_others_run(cx) {
             return Poll::Pending;
         }
-        let (seat, auto_ack) = (&self.seat, self.auto_ack);
+        let (seat, auto_ack, reader) = (&self.seat, self.auto_ack, self.reader());
+        let queue = &seat.memory.queue;
         let mut hand_over =
             |taken: Taken<Stored<T, R>>| into(Delivery::new(taken, seat.clone(), auto_ack));
-        let poll = seat.memory.queue.poll_receive(
-            Reader {
-                group: seat.group,
-                auto_ack,
-            },
-            max,
-            &mut self.waiting,
-            cx,
-            &mut hand_over,
-        );
-        self.ready_in_a_row = if poll.is_ready() {
-            self.ready_in_a_row + 1
-        } else {
-            0
-        };
+        let poll = queue.poll_receive(reader, max, &mut self.waiting, cx, &mut hand_over);
+        self.count_ready(poll.is_ready());
         poll.map_err(|_| ReceiveError::Closed)
+    }
+
+    fn lets_others_run(&mut self, cx: &mut Context<'_>) -> bool {
+        let is_time = self.ready_in_a_row == READY_IN_A_ROW;
+        if is_time {
+            self.ready_in_a_row = 0;
+            cx.waker().wake_by_ref();
+        }
+        is_time
+    }
+
+    fn count_ready(&mut self, is_ready: bool) {
+        self.ready_in_a_row = if is_ready { self.ready_in_a_row + 1 } else { 0 };
     }
 
     pub(crate) fn receive_now(&mut self) -> Result<Option<Delivery<T, R>>, ReceiveError> {
@@ -313,9 +312,19 @@ impl<T, R> Stream for Consumer<T, R> {
     type Item = Result<Delivery<T, R>, ReceiveError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.lets_others_run(cx) {
+            return Poll::Pending;
+        }
+        let (seat, auto_ack, reader) = (&this.seat, this.auto_ack, this.reader());
         let mut found = None;
-        self.poll_receive(1, cx, &mut |delivery| found = Some(delivery))
-            .map(|_| found.map(Ok))
+        let mut hand_over = |taken: Taken<Stored<T, R>>| {
+            found = Some(Delivery::new(taken, seat.clone(), auto_ack));
+        };
+        let queue = &seat.memory.queue;
+        let poll = queue.poll_next(reader, &mut this.waiting, cx, &mut hand_over);
+        this.count_ready(poll.is_ready());
+        poll.map(|_| found.map(Ok))
     }
 }
 

@@ -264,7 +264,7 @@ impl<I: Item> Queue<I> {
                 fx.drop_waker(waker);
                 return Poll::Ready(());
             }
-            state.drainers.sleep(waiting, waker, fx);
+            state.drainers.sleep(waiting, waker, false, fx);
             Poll::Pending
         })
     }

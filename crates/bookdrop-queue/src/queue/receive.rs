@@ -2,12 +2,10 @@
 
 use std::task::{Context, Poll, Waker};
 
-use crate::effects::Effects;
 use crate::item::Item;
 use crate::machine::{GroupId, Moment, Taken};
 use crate::sync::lock;
 
-use super::state::State;
 use super::{Queue, Waiting};
 
 /// The queue was closed (or the group removed), and nothing is left to hand out.
@@ -36,6 +34,30 @@ impl<I: Item> Queue<I> {
         cx: &mut Context<'_>,
         into: &mut impl FnMut(Taken<I>),
     ) -> Poll<Result<(), Over>> {
+        self.poll(reader, max, waiting, cx, false, into)
+    }
+
+    /// Like [`poll_receive`](Queue::poll_receive), for one who may wait on without being polled, as a stream does whose
+    /// `next` was dropped: its wake-up is not relied upon, and somebody else is woken as well.
+    pub fn poll_next(
+        &self,
+        reader: Reader,
+        waiting: &mut Waiting,
+        cx: &mut Context<'_>,
+        into: &mut impl FnMut(Taken<I>),
+    ) -> Poll<Result<(), Over>> {
+        self.poll(reader, 1, waiting, cx, true, into)
+    }
+
+    fn poll(
+        &self,
+        reader: Reader,
+        max: usize,
+        waiting: &mut Waiting,
+        cx: &mut Context<'_>,
+        is_unsure: bool,
+        into: &mut impl FnMut(Taken<I>),
+    ) -> Poll<Result<(), Over>> {
         if let found @ Poll::Ready(_) = self.look(reader, max, waiting, None, into) {
             return found;
         }
@@ -47,7 +69,8 @@ impl<I: Item> Queue<I> {
             return Poll::Pending;
         }
         // The waker is cloned while the lock is free, so something may have come in between: look again.
-        self.look(reader, max, waiting, Some(cx.waker().clone()), into)
+        let sleeper = (cx.waker().clone(), is_unsure);
+        self.look(reader, max, waiting, Some(sleeper), into)
     }
 
     /// Hands over what is there, without waiting: `None` when there is nothing now.
@@ -80,7 +103,7 @@ impl<I: Item> Queue<I> {
         reader: Reader,
         max: usize,
         waiting: &mut Waiting,
-        sleeper: Option<Waker>,
+        sleeper: Option<(Waker, bool)>,
         into: &mut impl FnMut(Taken<I>),
     ) -> Poll<Result<(), Over>> {
         let group = reader.group;
@@ -98,24 +121,16 @@ impl<I: Item> Queue<I> {
                 into(taken);
             }
             if count > 0 || state.is_over(group) {
-                sleeper.into_iter().for_each(|waker| fx.drop_waker(waker));
+                sleeper
+                    .into_iter()
+                    .for_each(|(waker, _)| fx.drop_waker(waker));
                 let _ = state.waiters(group).leave(waiting, fx);
                 return Poll::Ready(if count > 0 { Ok(()) } else { Err(Over) });
             }
-            sleep(state, group, waiting, sleeper, fx);
+            if let Some((waker, is_unsure)) = sleeper {
+                state.waiters(group).sleep(waiting, waker, is_unsure, fx);
+            }
             Poll::Pending
         })
-    }
-}
-
-fn sleep<I: Item>(
-    state: &mut State<I>,
-    group: GroupId,
-    waiting: &mut Waiting,
-    sleeper: Option<Waker>,
-    fx: &mut Effects<I>,
-) {
-    if let Some(waker) = sleeper {
-        state.waiters(group).sleep(waiting, waker, fx);
     }
 }

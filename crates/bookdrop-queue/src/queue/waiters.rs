@@ -15,9 +15,16 @@ pub type Waiting = Option<Ticket>;
 /// [`leave`](Waiters::leave)), so that no wake-up is lost with a dropped future.
 #[derive(Debug)]
 pub(super) struct Waiters {
-    /// The waker, until it is notified.
-    all: Slab<Option<Waker>>,
+    all: Slab<Waiter>,
     asleep: List,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    /// Until it is notified.
+    waker: Option<Waker>,
+    /// Whether it may stay here when nobody polls it any more, so that its notification may be lost.
+    is_unsure: bool,
 }
 
 impl Waiters {
@@ -34,7 +41,7 @@ impl Waiters {
 
     /// Whether this one sleeps and would be woken by `waker`: then there is nothing to register.
     pub(super) fn is_registered(&self, waiting: Waiting, waker: &Waker) -> bool {
-        let known = waiting.and_then(|ticket| self.all.get(ticket)?.as_ref());
+        let known = waiting.and_then(|ticket| self.all.get(ticket)?.waker.as_ref());
         known.is_some_and(|known| known.will_wake(waker))
     }
 
@@ -43,34 +50,37 @@ impl Waiters {
         &mut self,
         waiting: &mut Waiting,
         waker: Waker,
+        is_unsure: bool,
         fx: &mut Effects<I>,
     ) {
         let known = waiting.and_then(|ticket| Some((ticket, self.all.get_mut(ticket)?)));
-        match known {
-            Some((_, place @ Some(_))) => {
-                if let Some(old) = place.replace(waker) {
-                    fx.drop_waker(old);
-                }
-            }
-            Some((ticket, place)) => {
-                *place = Some(waker);
-                self.all.push_back(&mut self.asleep, ticket);
-            }
-            None => {
-                let ticket = self.all.insert(Some(waker));
-                self.all.push_back(&mut self.asleep, ticket);
-                *waiting = Some(ticket);
-            }
+        let Some((ticket, waiter)) = known else {
+            let waker = Some(waker);
+            let ticket = self.all.insert(Waiter { waker, is_unsure });
+            self.all.push_back(&mut self.asleep, ticket);
+            *waiting = Some(ticket);
+            return;
+        };
+        waiter.is_unsure = is_unsure;
+        match waiter.waker.replace(waker) {
+            Some(old) => fx.drop_waker(old),
+            None => self.all.push_back(&mut self.asleep, ticket),
         }
     }
 
-    /// Wakes so many sleepers, the one that sleeps longest first.
+    /// Wakes so many sleepers, the one that sleeps longest first. Those who may have been left alone are woken on the
+    /// way, and not counted.
     pub(super) fn notify<I: Item>(&mut self, count: usize, fx: &mut Effects<I>) {
-        for _ in 0..count {
+        let mut left = count;
+        while left > 0 {
             let Some(ticket) = self.all.pop_front(&mut self.asleep) else {
                 return;
             };
-            if let Some(waker) = self.all.get_mut(ticket).and_then(Option::take) {
+            let Some(waiter) = self.all.get_mut(ticket) else {
+                continue;
+            };
+            left -= usize::from(!waiter.is_unsure);
+            if let Some(waker) = waiter.waker.take() {
                 fx.wake(waker);
             }
         }
@@ -86,10 +96,14 @@ impl Waiters {
         let Some(ticket) = waiting.take() else {
             return false;
         };
-        if matches!(self.all.get(ticket), Some(Some(_))) {
+        if self
+            .all
+            .get(ticket)
+            .is_some_and(|waiter| waiter.waker.is_some())
+        {
             self.all.unlink(&mut self.asleep, ticket);
         }
-        match self.all.remove(ticket) {
+        match self.all.remove(ticket).map(|waiter| waiter.waker) {
             Some(Some(waker)) => {
                 fx.drop_waker(waker);
                 false
