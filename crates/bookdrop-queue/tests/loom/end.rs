@@ -9,7 +9,7 @@ use crate::tools::*;
 
 #[test]
 fn a_close_ends_a_consumer_that_goes_to_sleep() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let consumer = spawn(&queue, move |queue| receive_and_ack(queue, reader));
         queue.close();
@@ -20,7 +20,7 @@ fn a_close_ends_a_consumer_that_goes_to_sleep() {
 
 #[test]
 fn a_close_ends_two_consumers() {
-    model(2, || {
+    bounded(4, || {
         let (queue, reader) = queue(1);
         let consumers =
             [(); 2].map(|()| spawn(&queue, move |queue| receive_and_ack(queue, reader)));
@@ -36,7 +36,7 @@ fn a_close_ends_two_consumers() {
 /// What was taken in is handed out before the end, and what was not is given back.
 #[test]
 fn a_close_against_a_send_and_a_receive() {
-    model(2, || {
+    bounded(4, || {
         let (queue, reader) = queue(1);
         let sender = spawn(&queue, |queue| send(queue, Note::new(1)));
         let closer = spawn(&queue, |queue| queue.close());
@@ -56,7 +56,7 @@ fn a_close_against_a_send_and_a_receive() {
 
 #[test]
 fn a_close_gives_a_waiting_sender_its_note_back() {
-    model(2, || {
+    bounded(4, || {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::new(0), None).is_ok());
         let sender = spawn(&queue, |queue| send(queue, Note::new(1)));
@@ -76,7 +76,7 @@ fn a_close_gives_a_waiting_sender_its_note_back() {
 #[test]
 fn a_drain_waits_for_what_is_in_hand() {
     for fails in [false, true] {
-        model(3, move || {
+        model(move || {
             let (queue, reader) = queue(1);
             assert!(queue.try_send(Note::new(1), None).is_ok());
             let worker = spawn(&queue, move |queue| {
@@ -103,7 +103,7 @@ fn a_drain_waits_for_what_is_in_hand() {
 /// Two drains at once, one of which is given up.
 #[test]
 fn a_drain_that_is_given_up_leaves_the_other_one_alone() {
-    model(2, || {
+    bounded(4, || {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::new(1), None).is_ok());
         let taken = queue.try_receive(reader).unwrap().unwrap();

@@ -28,7 +28,7 @@ fn poll_send(queue: &TestQueue, sending: &mut Sending<Note>) -> Poll<Option<Refu
 
 #[test]
 fn a_send_with_copies_against_a_close() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let audit = audit(&queue);
         assert!(queue.try_send(Note::new(0), None).is_ok());
@@ -50,7 +50,7 @@ fn a_send_with_copies_against_a_close() {
 
 #[test]
 fn a_sender_that_changes_its_waker_against_a_close() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::new(0), None).is_ok());
         let mut sending = Sending::new(Note::nosy(1, &queue), None);
@@ -69,7 +69,7 @@ fn a_sender_that_changes_its_waker_against_a_close() {
 
 #[test]
 fn a_sender_that_changes_its_waker_against_a_receive() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::nosy(0, &queue), None).is_ok());
         let mut sending = Sending::new(Note::nosy(1, &queue), None);
@@ -87,7 +87,7 @@ fn a_sender_that_changes_its_waker_against_a_receive() {
 
 #[test]
 fn a_consumer_that_changes_its_waker_against_a_send() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let mut waiting = None;
         assert!(look(&queue, reader, &mut waiting, &Nosy::waker(&queue)).is_none());
@@ -109,7 +109,7 @@ fn a_consumer_that_changes_its_waker_against_a_send() {
 
 #[test]
 fn a_drain_that_changes_its_waker_against_the_last_settlement() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::nosy(1, &queue), None).is_ok());
         let taken = queue.try_receive(reader).unwrap().unwrap();
@@ -130,7 +130,7 @@ fn a_drain_that_changes_its_waker_against_the_last_settlement() {
 /// Everything that lets go of notes, one after the other. There is only one run.
 #[test]
 fn every_way_out() {
-    model(1, || {
+    model(|| {
         let (queue, reader) = queue_that(2, OnFull::DropOldest);
         let audit = audit(&queue);
         let send = |n| assert!(queue.try_send(Note::nosy(n, &queue), None).is_ok());

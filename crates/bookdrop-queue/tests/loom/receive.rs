@@ -9,7 +9,7 @@ use crate::tools::*;
 
 #[test]
 fn a_send_reaches_a_consumer_that_goes_to_sleep() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let consumer = spawn(&queue, move |queue| receive_and_ack(queue, reader));
         assert!(send(&queue, Note::new(1)).is_ok());
@@ -20,7 +20,7 @@ fn a_send_reaches_a_consumer_that_goes_to_sleep() {
 
 #[test]
 fn two_sends_reach_two_consumers() {
-    model(2, || {
+    bounded(4, || {
         let (queue, reader) = queue(2);
         let consumers =
             [(); 2].map(|()| spawn(&queue, move |queue| receive_and_ack(queue, reader)));
@@ -36,7 +36,7 @@ fn two_sends_reach_two_consumers() {
 /// One place, so that each consumer also lets the next note in.
 #[test]
 fn two_sends_reach_two_consumers_through_one_place() {
-    model(2, || {
+    bounded(4, || {
         let (queue, reader) = queue(1);
         let consumers =
             [(); 2].map(|()| spawn(&queue, move |queue| receive_and_ack(queue, reader)));
@@ -52,7 +52,7 @@ fn two_sends_reach_two_consumers_through_one_place() {
 /// The one that sleeps longest is woken for the note, but it leaves: the other one has to get it.
 #[test]
 fn a_consumer_that_leaves_while_it_is_notified_passes_it_on() {
-    model(2, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let mut waiting = None;
         assert!(look(&queue, reader, &mut waiting, &deaf()).is_none());
@@ -68,7 +68,7 @@ fn a_consumer_that_leaves_while_it_is_notified_passes_it_on() {
 /// The one that leaves may have been notified, may look once more, and may find the note.
 #[test]
 fn a_consumer_that_looks_once_more_and_leaves_loses_nothing() {
-    model(2, || {
+    bounded(4, || {
         let (queue, reader) = queue(2);
         let mut waiting = None;
         assert!(look(&queue, reader, &mut waiting, &deaf()).is_none());
@@ -96,7 +96,7 @@ fn a_consumer_that_looks_once_more_and_leaves_loses_nothing() {
 /// A waker is replaced while the note comes: the task has moved.
 #[test]
 fn a_consumer_that_changes_its_waker_is_woken_by_the_new_one() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let sender = spawn(&queue, |queue| send(queue, Note::new(1)).is_ok());
         let mut waiting = None;
@@ -123,7 +123,7 @@ fn a_consumer_that_changes_its_waker_is_woken_by_the_new_one() {
 
 #[test]
 fn what_failed_reaches_a_consumer_that_waits() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::new(1), None).is_ok());
         let taken = queue.try_receive(reader).unwrap().unwrap();
@@ -140,7 +140,7 @@ fn what_failed_reaches_a_consumer_that_waits() {
 /// Two work at the same time, but not on one key.
 #[test]
 fn the_second_of_a_key_waits_for_the_first() {
-    model(2, || {
+    model(|| {
         let (queue, reader) = queue(2);
         for n in [1, 2] {
             assert!(queue.try_send(Note::with_key(n, "k"), None).is_ok());
@@ -180,7 +180,7 @@ fn the_second_of_a_key_waits_for_the_first() {
 /// Settling the first is what makes the second ready: a consumer that sleeps has to be woken for it.
 #[test]
 fn a_settled_key_wakes_the_one_who_waits_for_the_next() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(2);
         for n in [1, 2] {
             assert!(queue.try_send(Note::with_key(n, "k"), None).is_ok());
@@ -196,7 +196,7 @@ fn a_settled_key_wakes_the_one_who_waits_for_the_next() {
 /// What was sent for later is due, and the alarm rings.
 #[test]
 fn an_alarm_wakes_a_consumer_for_what_is_due() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let consumer = spawn(&queue, move |queue| receive_and_ack(queue, reader));
         assert!(queue.try_send(Note::new(1), Some(clock::now())).is_ok());
@@ -208,7 +208,7 @@ fn an_alarm_wakes_a_consumer_for_what_is_due() {
 
 #[test]
 fn removing_a_group_ends_its_consumers() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let consumer = spawn(&queue, move |queue| receive_and_ack(queue, reader));
         assert!(queue.remove_group("default"));
@@ -220,7 +220,7 @@ fn removing_a_group_ends_its_consumers() {
 /// A group that comes to be while something is sent gets all of it or nothing, and the other one gets it in any case.
 #[test]
 fn a_group_is_joined_during_a_send() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let joiner = spawn(&queue, |queue| queue.join("audit", Note::copy));
         assert!(send(&queue, Note::new(1)).is_ok());

@@ -7,7 +7,7 @@ use crate::tools::*;
 /// Either the requester gets the answer, or the one who answers is told that nobody wants it.
 #[test]
 fn an_answer_against_a_give_up() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let (note, requester) = Note::request(1);
         assert!(queue.send_request(note, None).is_ok());
@@ -34,7 +34,7 @@ fn an_answer_against_a_give_up() {
 /// Either the consumer has the request, or the requester gets it back.
 #[test]
 fn a_give_up_against_a_hand_over() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let (note, requester) = Note::request(1);
         assert!(queue.send_request(note, None).is_ok());
@@ -53,7 +53,7 @@ fn a_give_up_against_a_hand_over() {
 /// The request stands in line, is let in, and handed over, while its requester gives up.
 #[test]
 fn a_give_up_against_the_way_through_a_full_queue() {
-    model(2, || {
+    model(|| {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::new(0), None).is_ok());
         let (note, requester) = Note::request(1);
@@ -76,7 +76,7 @@ fn a_give_up_against_the_way_through_a_full_queue() {
 /// The work fails, or is dropped, while the requester gives up: the request is gone.
 #[test]
 fn a_give_up_against_a_return() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let (note, requester) = Note::request(1);
         assert!(queue.send_request(note, None).is_ok());
@@ -96,7 +96,7 @@ fn a_give_up_against_a_return() {
 /// Nobody is there to answer: the request is refused, or its requester is told.
 #[test]
 fn the_last_consumer_leaves() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let (note, requester) = Note::request(1);
         let leaver = spawn(&queue, move |queue| queue.leave(reader.group));
@@ -115,7 +115,7 @@ fn the_last_consumer_leaves() {
 /// The same with a request on its way into the line.
 #[test]
 fn the_last_consumer_leaves_a_full_queue() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::new(0), None).is_ok());
         let (note, requester) = Note::request(1);
@@ -135,7 +135,7 @@ fn the_last_consumer_leaves_a_full_queue() {
 /// The last consumer leaves and the work on a request comes back undone: nobody will do it.
 #[test]
 fn the_last_consumer_leaves_with_a_request_in_hand() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         let (note, requester) = Note::request(1);
         assert!(queue.send_request(note, None).is_ok());
@@ -154,7 +154,7 @@ fn the_last_consumer_leaves_with_a_request_in_hand() {
 /// A request that nobody works on ends with the queue; one that somebody works on is answered.
 #[test]
 fn a_close_against_a_request() {
-    model(2, || {
+    bounded(4, || {
         let (queue, reader) = queue(1);
         let (note, requester) = Note::request(1);
         let closer = spawn(&queue, |queue| queue.close());

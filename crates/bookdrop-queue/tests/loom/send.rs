@@ -12,7 +12,7 @@ fn queued(queue: &TestQueue) -> usize {
 /// Who stands in line is let in when there is room, and never one too many.
 #[test]
 fn two_waiting_senders_are_let_in() {
-    model(2, || {
+    bounded(4, || {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::new(0), None).is_ok());
         let senders = [1, 2].map(|n| spawn(&queue, move |queue| send(queue, Note::new(n)).is_ok()));
@@ -31,7 +31,7 @@ fn two_waiting_senders_are_let_in() {
 /// Who came first is let in first, and nobody gets past the line.
 #[test]
 fn nobody_gets_past_the_line() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::new(0), None).is_ok());
         let mut first = Sending::new(Note::new(1), None);
@@ -59,7 +59,7 @@ fn nobody_gets_past_the_line() {
 /// It is sent or given back, never both and never neither; and the place goes to the next one.
 #[test]
 fn a_waiting_sender_is_dropped_while_it_is_let_in() {
-    model(2, || {
+    bounded(4, || {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::new(0), None).is_ok());
         let mut leaving = Sending::new(Note::new(1), None);
@@ -87,7 +87,7 @@ fn a_waiting_sender_is_dropped_while_it_is_let_in() {
 /// The task moves to another waker while its note is let in.
 #[test]
 fn a_sender_that_changes_its_waker_is_woken_by_the_new_one() {
-    model(3, || {
+    model(|| {
         let (queue, reader) = queue(1);
         assert!(queue.try_send(Note::new(0), None).is_ok());
         let mut sending = Sending::new(Note::new(1), None);
@@ -110,7 +110,7 @@ fn a_sender_that_changes_its_waker_is_woken_by_the_new_one() {
 
 #[test]
 fn the_oldest_makes_room() {
-    model(2, || {
+    model(|| {
         let (queue, reader) = queue_that(1, OnFull::DropOldest);
         let fate = Fate::default();
         let senders = [1, 2].map(|n| {

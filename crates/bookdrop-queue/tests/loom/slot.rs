@@ -29,7 +29,7 @@ fn outcome(slot: &Slot) -> u32 {
 
 #[test]
 fn an_answer_reaches_a_requester_that_goes_to_sleep() {
-    model(4, || {
+    model(|| {
         let slot = slot();
         let worker = leave(&slot, 5);
         assert_eq!(outcome(&slot), 5);
@@ -39,7 +39,7 @@ fn an_answer_reaches_a_requester_that_goes_to_sleep() {
 
 #[test]
 fn of_two_answers_one_counts() {
-    model(3, || {
+    model(|| {
         let slot = slot();
         let workers = [5, 6].map(|n| (n, leave(&slot, n)));
         let answer = outcome(&slot);
@@ -51,7 +51,7 @@ fn of_two_answers_one_counts() {
 /// The requester's task moves to another waker while the answer comes.
 #[test]
 fn a_requester_that_changes_its_waker_is_woken_by_the_new_one() {
-    model(4, || {
+    model(|| {
         let slot = slot();
         assert!(poll_once(poll_fn(|cx| slot.poll(cx)), &deaf()).is_pending());
         let worker = leave(&slot, 5);
@@ -63,7 +63,7 @@ fn a_requester_that_changes_its_waker_is_woken_by_the_new_one() {
 /// The deadline's alarm takes the waker; an answer that comes then must not be lost either.
 #[test]
 fn an_alarm_against_an_answer() {
-    model(3, || {
+    model(|| {
         let slot = slot();
         let late = Arc::new(AtomicBool::new(false));
         let timer = thread::spawn({
@@ -88,7 +88,7 @@ fn an_alarm_against_an_answer() {
 /// A deadline that comes while nobody answers.
 #[test]
 fn an_alarm_reaches_a_requester_that_goes_to_sleep() {
-    model(4, || {
+    model(|| {
         let slot = slot();
         let late = Arc::new(AtomicBool::new(false));
         let timer = thread::spawn({
@@ -110,7 +110,7 @@ fn an_alarm_reaches_a_requester_that_goes_to_sleep() {
 
 #[test]
 fn a_give_up_reaches_a_worker_that_watches() {
-    model(4, || {
+    model(|| {
         let slot = slot();
         let requester = thread::spawn({
             let slot = slot.clone();
@@ -128,7 +128,7 @@ fn a_give_up_reaches_a_worker_that_watches() {
 /// Two watch, one stops watching, and the give-up reaches the other.
 #[test]
 fn one_who_stops_watching_takes_nothing_from_the_other() {
-    model(3, || {
+    model(|| {
         let slot = slot();
         let mut stopped = None;
         assert!(
@@ -153,7 +153,7 @@ fn one_who_stops_watching_takes_nothing_from_the_other() {
 
 #[test]
 fn an_answer_against_a_give_up() {
-    model(4, || {
+    model(|| {
         let slot = slot();
         let worker = leave(&slot, 5);
         let there = match slot.give_up() {

@@ -15,10 +15,19 @@ use loom::thread;
 
 pub(crate) type TestQueue = Arc<Queue<Note>>;
 
-/// Runs a model with at most so many preemptions in each run, which keeps the number of runs in bounds.
-pub(crate) fn model(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
+/// Runs a model through every interleaving there is.
+pub(crate) fn model(f: impl Fn() + Sync + Send + 'static) {
+    check(None, f);
+}
+
+/// Runs a model through every interleaving with at most so many preemptions, of one that has too many others.
+pub(crate) fn bounded(preemptions: usize, f: impl Fn() + Sync + Send + 'static) {
+    check(Some(preemptions), f);
+}
+
+fn check(preemptions: Option<usize>, f: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = Some(preemptions);
+    builder.preemption_bound = preemptions;
     builder.check(f);
 }
 
