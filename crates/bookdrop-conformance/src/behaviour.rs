@@ -14,6 +14,7 @@ mod executors;
 mod fairness;
 mod foreign;
 mod groups;
+mod keys;
 mod lifetime;
 mod order;
 mod outcomes;
@@ -69,7 +70,7 @@ macro_rules! __for_each_behaviour {
             groups::group_competes_once_each "Consumers of one group share the events: each event goes to one of them.";
             groups::groups_each_get_all "Each group gets every event, with its own order, attempts and dead letters.";
             order::order_one_to_one "With one producer and one consumer the first in is the first out.";
-            order::order_per_key "Events of one key come in order and one at a time, other keys run beside them, and a failing key holds up no other.";
+            keys::order_per_key "Events of one key come in order and one at a time, other keys run beside them, and a failing key holds up no other.";
             delivery::close_loses_nothing_accepted "Whatever a send confirmed before the driver was closed is delivered, and what it refused is not.";
             bounds::full_queue_waits "A full queue makes a send wait and gives a try_send its event back; a place that frees wakes who waits; a dropped waiter takes none.";
             settling::nack_redelivers "A nacked event comes back with its attempt counted, at first at once and then after growing pauses.";

@@ -68,7 +68,7 @@ macro_rules! __test_behaviours {
 
 /// Makes the tests of the suite itself: one for each behaviour and broken driver.
 ///
-/// The arguments are those of [`suite!`](crate::suite). Each test plants one [`Fault`](crate::Fault) in front of the
+/// The arguments are those of [`suite!`](crate::suite!). Each test plants one [`Fault`](crate::Fault) in front of the
 /// driver and expects the behaviour to notice; one more for each behaviour sees it hold without a fault.
 #[macro_export]
 macro_rules! self_test {

@@ -233,6 +233,7 @@ pub(crate) async fn given_up_requests_free_their_place(ctx: &Context) -> Outcome
         );
     }
     driver.until_nothing_is_left().await?;
+    wherever_they_stand(ctx).await?;
     for number in 0..4 {
         driver.producer().try_send(book(number)).await?;
     }
@@ -242,6 +243,39 @@ pub(crate) async fn given_up_requests_free_their_place(ctx: &Context) -> Outcome
         "events in the places that were freed"
     );
     Ok(())
+}
+
+/// Also while they are delayed, or have failed and wait to be tried again.
+async fn wherever_they_stand(ctx: &Context) -> Outcome {
+    let mut setup = Setup::new(4);
+    (setup.backoff_first, setup.backoff_max) = (LONG, LONG);
+    let driver = ctx.driver(setup);
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+    let mut failing = producer.start_request(book(1), LONG * 4);
+    ensure!(
+        failing.poll_once().is_pending(),
+        "a request waits for its reply"
+    );
+    for _ in 0..2 {
+        consumer.receive().await?.nack().await?;
+    }
+    ensure_eq!(
+        driver.stats().await.delayed,
+        1,
+        "requests that wait to be tried again"
+    );
+    drop(failing);
+    driver.until_nothing_is_left().await?;
+    if driver.capabilities().delay {
+        let mut delayed = producer.start_request(book(2).with_delay(LONG), LONG * 4);
+        ensure!(
+            delayed.poll_once().is_pending(),
+            "a request waits for its reply"
+        );
+        ensure_eq!(driver.stats().await.delayed, 1, "delayed requests");
+        drop(delayed);
+    }
+    driver.until_nothing_is_left().await.map(drop)
 }
 
 /// As many events as may be delayed are delayed, and ready events flow; one more delayed one has to wait.

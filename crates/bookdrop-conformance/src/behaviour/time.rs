@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::behaviour::delivery::{finish, receive_all};
+use crate::behaviour::replies::LONG;
 use crate::behaviour::settling::at_least;
 use crate::rig::{RigConsumer, RigDriver};
 use crate::{Context, Outcome, Setup, Violation, book, ensure, ensure_eq, must_be_refused, needs};
@@ -103,7 +104,32 @@ pub(crate) async fn ttl_expires(ctx: &Context) -> Outcome {
         (0, 7),
         "queued and acked events"
     );
-    held_ahead_expires_too(ctx, &driver, &mut consumer).await
+    held_ahead_expires_too(ctx, &driver, &mut consumer).await?;
+    requests_expire_too(ctx, &driver, &mut consumer).await
+}
+
+/// A request whose event expires is not delivered, and its requester need not wait for the deadline to hear of it.
+async fn requests_expire_too(
+    ctx: &Context,
+    driver: &RigDriver,
+    consumer: &mut RigConsumer,
+) -> Outcome {
+    let (short, producer) = (Duration::from_millis(20), driver.producer());
+    let expiring = book(30).with_time_to_live(short);
+    let asking = ctx.spawn(async move { Ok(producer.request(expiring, LONG).await) });
+    driver
+        .stats_until("a request waits", |stats| stats.waiting_requests == 1)
+        .await?;
+    ctx.pause(short).await;
+    ensure!(
+        consumer.try_receive().await?.is_none(),
+        "an expired request was delivered"
+    );
+    let answer = ctx
+        .join("the end of a request that expired", asking)
+        .await?;
+    ensure!(answer.is_err(), "a reply that nobody gave");
+    driver.until_nothing_is_left().await.map(drop)
 }
 
 async fn held_ahead_expires_too(
