@@ -42,7 +42,7 @@ fn main() {
     let _busy = options.busy.then(Busy::start);
     let mut report = Report::new(&options);
     for row in &rows {
-        report.row(&rounds::measure(row, options.rounds, &watchdog));
+        report.row(&rounds::measure(row, row.rounds(options.rounds), &watchdog));
     }
     report.end();
 }

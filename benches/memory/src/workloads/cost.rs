@@ -1,7 +1,7 @@
 //! What an event costs in the steady state: calls of the allocator, bytes asked for, what the heap grows by, CPU time.
 //!
-//! A queue is opened once and works three times: to warm up, against the clock, and with the allocator counted. Of
-//! the counted calls about five a run are the executor's, for the tasks.
+//! A queue is opened once and works three times: to warm up, against the clock, and with the allocator counted. What a
+//! run of the same tasks without any event asks of the allocator is the executor's, and taken off.
 
 use std::ops::Range;
 
@@ -10,18 +10,18 @@ use tokio::runtime::Runtime;
 use super::one_way::shares;
 use super::request::{ask, serve_some};
 use super::{DEADLINE, Row, cells};
-use crate::alloc;
+use crate::alloc::{self, Heap};
 use crate::clock::{Clock, Round};
 use crate::contenders::Catalogue;
 use crate::kind::Which;
 use crate::options::Options;
-use crate::queue::{AsyncQueue, AsyncRx, AsyncService, AsyncTx, Shape};
+use crate::queue::{AsyncClient, AsyncQueue, AsyncRx, AsyncServer, AsyncService, AsyncTx, Shape};
 use crate::runtime::Executor;
 use crate::tally::Tally;
 
 /// The table with columns of its own.
 pub(crate) const GROUP: &str = "cost per event";
-const EVENTS: u64 = 500_000;
+const EVENTS: u64 = 200_000;
 const CAPACITY: usize = 100;
 
 /// The rows of this workload.
@@ -81,16 +81,36 @@ pub(crate) fn one_way<K: 'static, Q: AsyncQueue<K>>(
     runtime.block_on(async {
         let mut ends = Q::open(shape);
         let pair = (ends.producers.remove(0), ends.consumers.remove(0));
-        let pair = stream(pair, events).await;
-        let clock = Clock::start();
-        let pair = stream(pair, events).await;
-        let mut round = clock.stop(events);
-        alloc::start();
-        let pair = stream(pair, events).await;
-        round.heap = Some(alloc::stop());
-        drop(pair);
-        round
+        steady_state(pair, events, stream).await
     })
+}
+
+/// Warms up, measures, counts.
+async fn steady_state<Ends>(
+    ends: Ends,
+    events: u64,
+    work: impl AsyncFn(Ends, u64) -> Ends,
+) -> Round {
+    let ends = work(ends, events).await;
+    let clock = Clock::start();
+    let ends = work(ends, events).await;
+    let mut round = clock.stop(events);
+    let (ends, tasks) = counted(ends, 0, &work).await;
+    let (_ends, mut heap) = counted(ends, events, &work).await;
+    heap.calls = heap.calls.saturating_sub(tasks.calls);
+    heap.bytes = heap.bytes.saturating_sub(tasks.bytes);
+    round.heap = Some(heap);
+    round
+}
+
+async fn counted<Ends>(
+    ends: Ends,
+    events: u64,
+    work: &impl AsyncFn(Ends, u64) -> Ends,
+) -> (Ends, Heap) {
+    alloc::start();
+    let ends = work(ends, events).await;
+    (ends, alloc::stop())
 }
 
 async fn stream<Tx: AsyncTx, Rx: AsyncRx>((tx, rx): (Tx, Rx), events: u64) -> (Tx, Rx) {
@@ -126,31 +146,23 @@ pub(crate) fn request<K: 'static, Q: AsyncService<K>>(
 ) -> Round {
     runtime.block_on(async {
         let mut ends = Q::open(shape);
-        let mut server = ends.consumers.remove(0);
-        let mut clients = ends.producers;
-        let mut round: Option<Round> = None;
-        for run in 0..3 {
-            let clock = Clock::start();
-            if run == 2 {
-                alloc::start();
-            }
-            let serving = tokio::spawn(serve_some(server, events));
-            let shares = shares(events, shape.producers);
-            let asking = clients
-                .into_iter()
-                .zip(shares)
-                .map(|(client, share)| tokio::spawn(ask(client, share, DEADLINE)));
-            let asking: Vec<_> = asking.collect();
-            clients = Vec::with_capacity(asking.len());
-            for client in asking {
-                clients.push(client.await.expect("a requester that ends"));
-            }
-            server = serving.await.expect("a server that ends");
-            match &mut round {
-                Some(round) if run == 2 => round.heap = Some(alloc::stop()),
-                _ => round = Some(clock.stop(events)),
-            }
-        }
-        round.expect("three runs")
+        let server = ends.consumers.remove(0);
+        steady_state((ends.producers, server), events, converse).await
     })
+}
+
+async fn converse<Client: AsyncClient, Server: AsyncServer>(
+    (clients, server): (Vec<Client>, Server),
+    events: u64,
+) -> (Vec<Client>, Server) {
+    let serving = tokio::spawn(serve_some(server, events));
+    let shares = shares(events, clients.len());
+    let asking = clients.into_iter().zip(shares);
+    let asking = asking.map(|(client, share)| tokio::spawn(ask(client, share, DEADLINE)));
+    let asking: Vec<_> = asking.collect();
+    let mut clients = Vec::with_capacity(asking.len());
+    for client in asking {
+        clients.push(client.await.expect("a requester that ends"));
+    }
+    (clients, serving.await.expect("a server that ends"))
 }
