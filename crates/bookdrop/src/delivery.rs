@@ -155,20 +155,18 @@ impl<T, R> Delivery<T, R> {
     /// ```
     /// # use std::{future, time::Duration};
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
-    /// # use futures_lite::future::{block_on, or, zip};
+    /// # use futures_lite::future::{block_on, or};
     /// # async fn long_work() -> bool { future::pending().await }
     /// # block_on(async {
     /// # let library: Driver = Driver::memory(10);
     /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
-    /// # let requester = a.request(Event::new("S"), Duration::from_millis(5));
-    /// # let consumer = async {
+    /// # let mut request = a.request(Event::new("S"), Duration::from_secs(2));
+    /// # let _ = request.wait_for(Duration::ZERO);
     /// let book = b.receive().await?;
+    /// # drop(request);
     /// let finished = or(long_work(), async { book.cancelled().await; false }).await;
     /// # assert!(!finished);
-    /// # Ok::<(), bookdrop::Error>(())
-    /// # };
-    /// # zip(requester, consumer).await.1.unwrap();
-    /// # });
+    /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
     /// ```
     pub fn cancelled(&self) -> Operation<impl Future<Output = ()>> {
         Operation::new(Unwanted::new(

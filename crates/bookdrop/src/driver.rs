@@ -56,6 +56,13 @@ impl<T: Send + 'static, R: Send + 'static> Driver<T, R> {
     /// enum Condition { Fine, Torn }
     /// let library = Driver::<Book, Condition>::memory(100);
     /// ```
+    ///
+    /// What cannot go to another thread cannot be sent:
+    ///
+    /// ```compile_fail,E0599
+    /// # use bookdrop::Driver;
+    /// let library = Driver::<std::rc::Rc<u32>>::memory(100);
+    /// ```
     #[doc(alias = "NewDriver")]
     pub fn memory(capacity: usize) -> Self {
         Driver::builder(capacity).build()
