@@ -28,7 +28,9 @@ fn a_consumer_waits_for_what_is_queued_behind_a_key() {
         let mut cx = Context::from_waker(Waker::noop());
         assert!(receive.as_mut().poll(&mut cx).is_pending());
         first.ack().wait().unwrap();
-        let Poll::Ready(Ok(second)) = receive.as_mut().poll(&mut cx) else { panic!("nothing came") };
+        let Poll::Ready(Ok(second)) = receive.as_mut().poll(&mut cx) else {
+            panic!("nothing came")
+        };
         assert_eq!(second.name(), "second");
         second.ack().wait().unwrap();
     }
@@ -46,5 +48,10 @@ fn a_consumer_does_not_wait_for_a_key_that_is_about_to_be_tried_again() {
     });
     assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
     let left = library.drain(Duration::ZERO).wait().left;
-    assert_eq!(left.iter().map(|left| left.event.name()).collect::<Vec<_>>(), ["first", "second"]);
+    assert_eq!(
+        left.iter()
+            .map(|left| left.event.name())
+            .collect::<Vec<_>>(),
+        ["first", "second"]
+    );
 }

@@ -15,7 +15,8 @@ impl<I: Item> Machine<I> {
 
     /// Whether something is queued that may become ready when what is in hand is settled.
     pub(crate) fn waits_for_keys(&self, id: GroupId) -> bool {
-        self.group(id).is_some_and(|group| group.queued > 0 && group.in_hand > 0)
+        self.group(id)
+            .is_some_and(|group| group.queued > 0 && group.in_hand > 0)
     }
 
     /// Hands over the next item: the most urgent, then the oldest, whose key is free and whose time has not passed.
