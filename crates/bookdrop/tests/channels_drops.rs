@@ -285,6 +285,38 @@ fn requests_and_their_replies() {
 }
 
 #[test]
+fn a_queue_takes_along_all_that_stands_in_it() {
+    let living = Living::default();
+    for _ in 0..100 {
+        let (driver, a, mut b) = things(10);
+        let audit = Consumer::in_group(&driver, "audit").unwrap();
+        a.send(thing(&living)).wait().unwrap();
+        next(&mut b).reject("torn").wait().unwrap();
+        a.send(thing(&living).with_delay(FAR)).wait().unwrap();
+        for _ in 0..2 {
+            a.send(thing(&living).with_key("k").with_time_to_live(FAR))
+                .wait()
+                .unwrap();
+        }
+        let lead = next(&mut b);
+        assert!(
+            b.try_receive().wait().is_err(),
+            "the other one waits for its key"
+        );
+        lead.retry_after(FAR).wait().unwrap();
+        let mut request = a.request(thing(&living), FAR);
+        assert!(poll(&mut request).is_pending());
+        let in_hand = next(&mut b);
+        assert_eq!(living.count(), 9);
+        drop((request, audit, driver, b));
+        drop(in_hand);
+        assert_eq!(living.count(), 8, "the producer keeps the queue");
+        drop(a);
+        assert_eq!(living.count(), 0);
+    }
+}
+
+#[test]
 fn a_drain_gives_back_all_there_is() {
     let living = Living::default();
     let (driver, a, mut b) = things(10);
