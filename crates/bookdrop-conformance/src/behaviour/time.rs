@@ -135,6 +135,28 @@ async fn requests_expire_too(
     driver.until_nothing_is_left().await.map(drop)
 }
 
+async fn held_ahead_expires_too(
+    ctx: &Context,
+    driver: &RigDriver,
+    consumer: &mut RigConsumer,
+) -> Outcome {
+    let short = Duration::from_millis(20);
+    driver.producer().send(book(1)).await?;
+    for number in 2..10 {
+        driver
+            .producer()
+            .send(book(number).with_time_to_live(short))
+            .await?;
+    }
+    finish(consumer.receive().await?).await?;
+    ctx.pause(short).await;
+    ensure!(
+        consumer.try_receive().await?.is_none(),
+        "an event that was held ahead was delivered after it had expired"
+    );
+    driver.until_nothing_is_left().await.map(drop)
+}
+
 /// Within the window one id is one event; after it, or with another id, it is another.
 pub(crate) async fn duplicates_detected(ctx: &Context) -> Outcome {
     let driver = ctx.driver(Setup::new(32));
