@@ -66,7 +66,10 @@ impl<I: Item> Effects<I> {
     /// Calls everything; see [`call_all`] on panics.
     pub(crate) fn run(self) {
         let Some(others) = self.others else {
-            return call_all(self.wake.into_iter().map(|waker| move || waker.wake()));
+            return match self.wake {
+                None => {}
+                wake => call_all(wake.into_iter().map(|waker| move || waker.wake())),
+            };
         };
         let mut calls = Calls::default();
         self.wake

@@ -82,7 +82,12 @@ impl<I: Item> Machine<I> {
 
     /// Puts a node into its level: at the end, or where its age says, counted from the front.
     pub(super) fn make_ready(&mut self, ticket: Ticket, at_the_end: bool) {
-        let Machine { nodes, groups, .. } = self;
+        let Machine {
+            nodes,
+            groups,
+            has_fresh,
+            ..
+        } = self;
         let Some(node) = nodes.get_mut(ticket) else {
             return;
         };
@@ -92,6 +97,7 @@ impl<I: Item> Machine<I> {
             return;
         };
         group.fresh += 1;
+        *has_fresh = true;
         group.ready.at(priority, |list| match at_the_end {
             true => nodes.push_back(list, ticket),
             false => {
@@ -99,6 +105,11 @@ impl<I: Item> Machine<I> {
                 nodes.insert_before(list, behind, ticket);
             }
         });
+    }
+
+    /// Whether anything became ready, in any group, since the last call.
+    pub(crate) fn take_has_fresh(&mut self) -> bool {
+        std::mem::take(&mut self.has_fresh)
     }
 
     /// How many items became ready in the group at this index since the last call.

@@ -41,6 +41,8 @@ pub(crate) struct Machine<I> {
     next_order: u64,
     next_dead: u64,
     random: u64,
+    /// Whether anything became ready since the queue last asked.
+    has_fresh: bool,
     pub(crate) counters: Counters,
 }
 
@@ -98,6 +100,7 @@ impl<I: Item> Machine<I> {
             next_order: 0,
             next_dead: 0,
             random: seed | 1,
+            has_fresh: false,
             counters: Counters::default(),
         }
     }

@@ -4,7 +4,6 @@ use std::task::{Context, Poll, Waker};
 
 use crate::item::Item;
 use crate::machine::{GroupId, Moment, Taken};
-use crate::sync::lock;
 
 use super::{Queue, Waiting};
 
@@ -58,29 +57,26 @@ impl<I: Item> Queue<I> {
         is_unsure: bool,
         into: &mut impl FnMut(Taken<I>),
     ) -> Poll<Result<(), Over>> {
-        if let found @ Poll::Ready(_) = self.look(reader, max, waiting, None, into) {
-            return found;
-        }
-        if waiting.is_some()
-            && lock(&self.state)
-                .waiters(reader.group)
-                .is_registered(*waiting, cx.waker())
-        {
-            return Poll::Pending;
+        match self.look(reader, max, waiting, Sleeper::Known(cx.waker()), into) {
+            Look::Over(end) => return Poll::Ready(end),
+            Look::Asleep => return Poll::Pending,
+            Look::Nothing => {}
         }
         // The waker is cloned while the lock is free, so something may have come in between: look again.
-        let sleeper = (cx.waker().clone(), is_unsure);
-        self.look(reader, max, waiting, Some(sleeper), into)
+        let sleeper = Sleeper::New(cx.waker().clone(), is_unsure);
+        match self.look(reader, max, waiting, sleeper, into) {
+            Look::Over(end) => Poll::Ready(end),
+            Look::Asleep | Look::Nothing => Poll::Pending,
+        }
     }
 
     /// Hands over what is there, without waiting: `None` when there is nothing now.
     pub fn try_receive(&self, reader: Reader) -> Result<Option<Taken<I>>, Over> {
         let mut found = None;
         let mut waiting = None;
-        match self.look(reader, 1, &mut waiting, None, &mut |taken| {
-            found = Some(taken)
-        }) {
-            Poll::Ready(Err(over)) => Err(over),
+        let mut into = |taken| found = Some(taken);
+        match self.look(reader, 1, &mut waiting, Sleeper::Nobody, &mut into) {
+            Look::Over(Err(over)) => Err(over),
             _ => Ok(found),
         }
     }
@@ -97,15 +93,15 @@ impl<I: Item> Queue<I> {
         }
     }
 
-    /// Takes what is there; if there is nothing and `sleeper` is given, goes to sleep with it, all under one lock.
+    /// Takes what is there; if there is nothing, lets the sleeper sleep, all under one lock.
     fn look(
         &self,
         reader: Reader,
         max: usize,
         waiting: &mut Waiting,
-        sleeper: Option<(Waker, bool)>,
+        sleeper: Sleeper<'_>,
         into: &mut impl FnMut(Taken<I>),
-    ) -> Poll<Result<(), Over>> {
+    ) -> Look {
         let group = reader.group;
         self.change(|state, fx| {
             let mut count = 0;
@@ -121,16 +117,39 @@ impl<I: Item> Queue<I> {
                 into(taken);
             }
             if count > 0 || state.is_over(group) {
-                sleeper
-                    .into_iter()
-                    .for_each(|(waker, _)| fx.drop_waker(waker));
+                if let Sleeper::New(waker, _) = sleeper {
+                    fx.drop_waker(waker);
+                }
                 let _ = state.waiters(group).leave(waiting, fx);
-                return Poll::Ready(if count > 0 { Ok(()) } else { Err(Over) });
+                return Look::Over(if count > 0 { Ok(()) } else { Err(Over) });
             }
-            if let Some((waker, is_unsure)) = sleeper {
-                state.waiters(group).sleep(waiting, waker, is_unsure, fx);
+            match sleeper {
+                Sleeper::New(waker, is_unsure) => {
+                    state.waiters(group).sleep(waiting, waker, is_unsure, fx);
+                    Look::Asleep
+                }
+                Sleeper::Known(waker) if state.waiters(group).is_registered(*waiting, waker) => {
+                    Look::Asleep
+                }
+                Sleeper::Known(_) | Sleeper::Nobody => Look::Nothing,
             }
-            Poll::Pending
         })
     }
+}
+
+/// Who sleeps if there is nothing to receive.
+enum Sleeper<'a> {
+    Nobody,
+    /// Whoever sleeps already, if it is with this waker.
+    Known(&'a Waker),
+    /// This one; true says that its wake-up is not to be relied upon.
+    New(Waker, bool),
+}
+
+/// What a look found.
+enum Look {
+    /// The wait has ended: something was handed over, or nothing ever will be.
+    Over(Result<(), Over>),
+    Asleep,
+    Nothing,
 }

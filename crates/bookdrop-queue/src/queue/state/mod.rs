@@ -153,9 +153,11 @@ impl<I: Item> State<I> {
             Phase::Open => self.let_in(fx),
             _ => self.tell_those_at_the_end(fx),
         }
-        for (index, seats) in self.seats.iter_mut().enumerate() {
-            let fresh = self.machine.take_fresh(index);
-            seats.waiters.notify(fresh, fx);
+        if self.machine.take_has_fresh() {
+            for (index, seats) in self.seats.iter_mut().enumerate() {
+                let fresh = self.machine.take_fresh(index);
+                seats.waiters.notify(fresh, fx);
+            }
         }
         if self.phase == Phase::Drained && self.machine.in_hand() == 0 {
             self.drainers.notify_all(fx);
