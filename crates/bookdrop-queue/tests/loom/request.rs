@@ -1,6 +1,6 @@
 //! Requests: who gets the answer, or the request back.
 
-use bookdrop_queue::{Cause, Refusal};
+use bookdrop_queue::{Cause, Reader, Refusal, Taken};
 
 use crate::tools::*;
 
@@ -31,6 +31,17 @@ fn an_answer_against_a_give_up() {
     });
 }
 
+/// Takes the request, which nobody may get once its requester has given up.
+fn take(queue: &TestQueue, reader: Reader, requester: &Requester) -> Option<Taken<Note>> {
+    let has_left = !requester.slot.is_awaited();
+    let taken = queue.try_receive(reader).unwrap();
+    assert!(
+        !has_left || taken.is_none(),
+        "nobody works for those who left"
+    );
+    taken
+}
+
 /// Either the consumer has the request, or the requester gets it back.
 #[test]
 fn a_give_up_against_a_hand_over() {
@@ -38,7 +49,10 @@ fn a_give_up_against_a_hand_over() {
         let (queue, reader) = queue(1);
         let (note, requester) = Note::request(1);
         assert!(queue.send_request(note, None).is_ok());
-        let consumer = spawn(&queue, move |queue| queue.try_receive(reader).unwrap());
+        let consumer = spawn(&queue, {
+            let requester = requester.clone();
+            move |queue| take(queue, reader, &requester)
+        });
         let (outcome, back) = requester.give_up(&queue);
         assert_eq!(outcome, None);
         let taken = consumer.join().unwrap();
@@ -58,9 +72,12 @@ fn a_give_up_against_the_way_through_a_full_queue() {
         assert!(queue.try_send(Note::new(0), None).is_ok());
         let (note, requester) = Note::request(1);
         assert!(queue.send_request(note, None).is_ok());
-        let consumer = spawn(&queue, move |queue| {
-            assert_eq!(receive_and_ack(queue, reader), Ok(0));
-            queue.try_receive(reader).unwrap()
+        let consumer = spawn(&queue, {
+            let requester = requester.clone();
+            move |queue| {
+                assert_eq!(receive_and_ack(queue, reader), Ok(0));
+                take(queue, reader, &requester)
+            }
         });
         let (outcome, back) = requester.give_up(&queue);
         assert_eq!(outcome, None);
