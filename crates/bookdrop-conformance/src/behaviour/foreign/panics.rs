@@ -4,19 +4,21 @@ use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Wake, Waker};
+use std::time::Duration;
 
 use bookdrop::{Event, OnFull};
 use futures_lite::FutureExt;
 
 use super::still_works;
 use crate::behaviour::delivery::finish;
-use crate::rig::RigDriver;
+use crate::rig::{NoReply, RigDriver};
 use crate::{Book, Context, Hook, Outcome, Setup, book, ensure, ensure_eq};
 
 pub(super) async fn poison_nothing(ctx: &Context) -> Outcome {
     in_drop(ctx).await?;
     in_clone(ctx).await?;
-    in_waker(ctx).await
+    in_waker(ctx).await?;
+    on_time(ctx).await
 }
 
 /// Panics the first time.
@@ -157,5 +159,65 @@ async fn in_waker(ctx: &Context) -> Outcome {
         driver.is_closed(),
         "a panic of foreign code kept the driver open"
     );
+    driver.until_nothing_is_left().await.map(drop)
+}
+
+/// A panic in what time sets off, perhaps on a thread of the driver: time goes on for everybody else.
+async fn on_time(ctx: &Context) -> Outcome {
+    let driver = ctx.driver(Setup::new(4));
+    let short = Duration::from_millis(5);
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+    let bomb = Bomb::default();
+    let waker = Waker::from(Arc::new(PanickingWaker(bomb.clone())));
+    let mut asking = producer.start_request(book(1), short);
+    let asked =
+        std::panic::catch_unwind(AssertUnwindSafe(|| asking.poll_with(&waker).is_pending()));
+    ensure!(
+        asked.is_ok_and(|pending| pending),
+        "a request waits for its reply"
+    );
+    goes_off(
+        &bomb,
+        &driver,
+        "the waker of a request whose deadline passes",
+    )
+    .await?;
+    drop(asking);
+    time_goes_on(&driver).await?;
+
+    if driver.capabilities().time_to_live {
+        let bomb = Bomb::default();
+        producer.send(bomb.book(2).with_time_to_live(short)).await?;
+        ctx.pause(short).await;
+        survive(consumer.try_receive()).await;
+        goes_off(&bomb, &driver, "an event that expires").await?;
+        time_goes_on(&driver).await?;
+    }
+    Ok(())
+}
+
+async fn goes_off(bomb: &Bomb, driver: &RigDriver, what: &str) -> Outcome {
+    let what = format!("foreign code runs in {what}");
+    driver
+        .stats_until(&what, |_| bomb.went_off())
+        .await
+        .map(drop)
+}
+
+/// Whether a deadline and a delay still come.
+async fn time_goes_on(driver: &RigDriver) -> Outcome {
+    let short = Duration::from_millis(5);
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+    let late = producer.request(book(3), short).await;
+    let deadline = late.is_err_and(|late| matches!(late.why, NoReply::Deadline));
+    ensure!(
+        deadline,
+        "no deadline passes after foreign code has panicked"
+    );
+    if driver.capabilities().delay {
+        producer.send(book(4).with_delay(short)).await?;
+        let number = finish(consumer.receive().await?).await?;
+        ensure_eq!(number, 4, "a delayed event after foreign code has panicked");
+    }
     driver.until_nothing_is_left().await.map(drop)
 }
