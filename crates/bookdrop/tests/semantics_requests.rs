@@ -140,7 +140,7 @@ fn the_deadline_covers_the_wait_for_room() {
 #[test]
 fn the_deadline_covers_the_work_and_the_event_is_the_consumers_then() {
     let (driver, a, mut b) = library(1);
-    let mut request = a.request(Event::new("S"), Duration::from_millis(20));
+    let mut request = a.request(Event::new("S"), Duration::from_millis(300));
     assert!(poll(&mut request).is_pending());
     let delivery = next(&mut b);
     assert!(delivery.deadline().is_some() && !delivery.is_cancelled());
