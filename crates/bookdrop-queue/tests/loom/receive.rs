@@ -1,9 +1,13 @@
 //! Receiving against sending, settling and leaving.
 
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+
+use bookdrop_queue::park::wait;
 use bookdrop_queue::timer::Alarm;
 use bookdrop_queue::{Over, clock};
 use loom::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Arc;
 
 use crate::tools::*;
 
@@ -65,6 +69,23 @@ fn a_consumer_that_leaves_while_it_is_notified_passes_it_on() {
     });
 }
 
+/// A stream keeps its place when its `next` is dropped, and nobody looks when it is woken.
+#[test]
+fn a_stream_that_nobody_polls_takes_no_wake_up_from_another() {
+    model(|| {
+        let (queue, reader) = queue(1);
+        let mut waiting = None;
+        let waker = deaf();
+        let next = poll_fn(|cx| queue.poll_next(reader, &mut waiting, cx, &mut |_| unreachable!()));
+        assert!(poll_once(next, &waker).is_pending());
+        let other = spawn(&queue, move |queue| receive_and_ack(queue, reader));
+        assert!(send(&queue, Note::new(1)).is_ok());
+        assert_eq!(other.join().unwrap(), Ok(1));
+        queue.stop_receiving(reader.group, &mut waiting);
+        nothing_is_left(&queue);
+    });
+}
+
 /// The one that leaves may have been notified, may look once more, and may find the note.
 #[test]
 fn a_consumer_that_looks_once_more_and_leaves_loses_nothing() {
@@ -105,9 +126,8 @@ fn a_consumer_that_changes_its_waker_is_woken_by_the_new_one() {
             found = look(&queue, reader, &mut waiting, &deaf());
         }
         if found.is_none() {
-            let taken = bookdrop_queue::park::wait(std::future::poll_fn(|cx| {
-                look(&queue, reader, &mut waiting, cx.waker())
-                    .map_or(std::task::Poll::Pending, std::task::Poll::Ready)
+            let taken = wait(poll_fn(|cx| {
+                look(&queue, reader, &mut waiting, cx.waker()).map_or(Poll::Pending, Poll::Ready)
             }));
             found = Some(taken);
         }

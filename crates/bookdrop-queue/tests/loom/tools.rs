@@ -134,6 +134,10 @@ impl Item for Note {
         None
     }
 
+    fn expires_by_itself(&self) -> bool {
+        !self.is_request()
+    }
+
     fn identity(&self) -> Option<&str> {
         None
     }
