@@ -18,9 +18,13 @@ pub trait Item: Sized {
     /// From 0 (the default) to [`MAX_PRIORITY`](crate::MAX_PRIORITY), the most urgent.
     fn priority(&self) -> u8;
 
-    /// From this instant on the item is not handed over any more: the end of a one-way item's time to live, or a
-    /// request's deadline.
+    /// From this instant on the item is not handed over any more: the end of its time to live, or a request's deadline,
+    /// whichever comes first.
     fn expires_at(&self) -> Option<Instant>;
+
+    /// Whether the queue has to watch the clock for [`expires_at`](Item::expires_at). It need not for a deadline, which
+    /// the requester watches.
+    fn expires_by_itself(&self) -> bool;
 
     /// Two items with the same identity within the window are one. Requests are never compared.
     fn identity(&self) -> Option<&str>;

@@ -125,7 +125,7 @@ impl<T, R> Delivery<T, R> {
         self.requester().map(|requester| requester.deadline)
     }
 
-    /// Whether the requester gave up: the work is for nobody now. Never for a one-way event.
+    /// Whether the requester gave up, or its deadline has passed: the work is for nobody now. Never for a one-way event.
     ///
     /// A requester gives up when its future is dropped, or when it notices that its deadline has passed.
     ///
@@ -144,7 +144,7 @@ impl<T, R> Delivery<T, R> {
     /// ```
     pub fn is_cancelled(&self) -> bool {
         self.requester()
-            .is_some_and(|requester| !requester.slot.is_awaited())
+            .is_some_and(|requester| requester.has_left())
     }
 
     /// Waits until the requester gives up; for ever with a one-way event.
@@ -367,7 +367,7 @@ impl<T, R> Delivery<T, R> {
         failure: impl Into<Failure>,
     ) -> Operation<impl Future<Output = Settled<T, R, Answer>>> {
         let failure = failure.into();
-        Operation::new(async move { self.answer(Outcome::Failed(failure)) })
+        Operation::new(async move { self.answer(Outcome::failed(failure)) })
     }
 
     /// Does the work that a request asks for, and answers with what it returns: a reply, or a failure.
@@ -410,12 +410,13 @@ impl<T, R> Delivery<T, R> {
                 return Err(SettleError::new(SettleErrorKind::NotARequest, self));
             }
             if self.is_cancelled() {
-                drop(self.finish());
+                // The requester knows, or is about to see, that its deadline has passed.
+                drop(self.let_go());
                 return Ok(Answer::NotWanted);
             }
             match work(&self).await {
                 Ok(reply) => self.answer(Outcome::Replied(reply)),
-                Err(failure) => self.answer(Outcome::Failed(failure)),
+                Err(failure) => self.answer(Outcome::failed(failure)),
             }
         })
     }

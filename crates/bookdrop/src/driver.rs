@@ -193,7 +193,7 @@ impl<T, R> Driver<T, R> {
     }
 
     /// Drops everything that is queued or delayed, in all groups, and says how much that was. Requesters are told that
-    /// their request failed (`bookdrop.purged`). What is in hand, dead letters and senders that wait for room stay.
+    /// their request failed (`bookdrop.purged`), and have their event back. What is in hand, dead letters and senders that wait for room stay.
     /// Dropped before it is first polled, the operation has done nothing.
     ///
     /// ```

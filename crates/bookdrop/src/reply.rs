@@ -55,7 +55,7 @@ struct Owed<T, R> {
 
 impl<T: Send, R: Send> Answerable<R> for Owed<T, R> {
     fn answer(&self, answer: Result<R, Failure>) -> Answer {
-        let outcome = answer.map_or_else(Outcome::Failed, Outcome::Replied);
+        let outcome = answer.map_or_else(Outcome::failed, Outcome::Replied);
         self.requester.answer(&self.memory, None, outcome)
     }
 
@@ -198,7 +198,7 @@ pub(crate) trait Watched {
 
 impl<T, R> Watched for Requester<T, R> {
     fn is_unwanted(&self) -> bool {
-        !self.slot.is_awaited()
+        self.has_left()
     }
 
     fn poll_unwanted(&self, watching: &mut Option<Ticket>, cx: &mut Context<'_>) -> Poll<()> {

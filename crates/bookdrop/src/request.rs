@@ -182,15 +182,10 @@ impl<T, R> Drop for Request<'_, T, R> {
 }
 
 fn result<T, R>(outcome: Outcome<T, R>) -> Result<R, RequestError<T>> {
-    let (kind, event) = match outcome {
-        Outcome::Replied(reply) => return Ok(reply),
-        Outcome::Failed(failure) => (RequestErrorKind::Failed(failure), None),
-        Outcome::Deadline(event) => (RequestErrorKind::Deadline, event),
-        Outcome::NoConsumer(event) => (RequestErrorKind::NoConsumer, event),
-        Outcome::Closed(event) => (RequestErrorKind::Closed, event),
-        Outcome::Displaced(event) => (RequestErrorKind::Full, event),
-    };
-    Err(RequestError::new(kind, event))
+    match outcome {
+        Outcome::Replied(reply) => Ok(reply),
+        Outcome::Ended(kind, event) => Err(RequestError::new(kind, event)),
+    }
 }
 
 impl<T, R> fmt::Debug for Request<'_, T, R> {

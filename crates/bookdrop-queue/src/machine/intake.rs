@@ -53,7 +53,7 @@ impl<I: Item> Machine<I> {
 
     pub(super) fn put_in(&mut self, item: I, hand: Hand, due: Option<Instant>, at_the_end: bool) {
         let is_request = item.is_request();
-        let expires = item.expires_at().filter(|_| !is_request);
+        let expires = item.expires_at().filter(|_| item.expires_by_itself());
         let place = due.map_or(Place::Ready, |due| Place::Delayed { due });
         let ticket = self.nodes.insert(Node { item, hand, place });
         if is_request && let Some(node) = self.nodes.get(ticket) {
@@ -166,7 +166,11 @@ impl<I: Item> Machine<I> {
             let (old, new) = (node.hand.order, self.next_order);
             node.hand.order = new;
             // A request's deadline is its requester's affair and stands in no agenda.
-            if let Some(at) = node.item.expires_at().filter(|_| !node.item.is_request()) {
+            if let Some(at) = node
+                .item
+                .expires_at()
+                .filter(|_| node.item.expires_by_itself())
+            {
                 self.agenda.strike(at, old, Entry::Expires);
                 self.agenda.note(at, new, Entry::Expires, ticket);
             }
@@ -179,13 +183,10 @@ impl<I: Item> Machine<I> {
     }
 
     pub(super) fn expire(&mut self, ticket: Ticket, fx: &mut Effects<I>) {
-        match self
-            .nodes
-            .get(ticket)
-            .is_some_and(|node| node.item.is_request())
-        {
-            true => self.counters.given_up += 1,
-            false => self.counters.expired += 1,
+        let node = self.nodes.get(ticket);
+        match node.is_some_and(|node| node.item.expires_by_itself()) {
+            true => self.counters.expired += 1,
+            false => self.counters.given_up += 1,
         }
         self.discard(ticket, Cause::Expired, fx);
     }

@@ -39,7 +39,11 @@ impl<I: Item> Machine<I> {
         } = self;
         let node = nodes.get(ticket)?;
         let (hand, place) = (node.hand, node.place);
-        if let Some(at) = node.item.expires_at().filter(|_| !node.item.is_request()) {
+        if let Some(at) = node
+            .item
+            .expires_at()
+            .filter(|_| node.item.expires_by_itself())
+        {
             agenda.strike(at, hand.order, Entry::Expires);
         }
         let group = groups[hand.group.index as usize].1.as_mut()?;

@@ -140,6 +140,10 @@ impl Item for Event {
         self.expires_at
     }
 
+    fn expires_by_itself(&self) -> bool {
+        !self.is_request()
+    }
+
     fn identity(&self) -> Option<&str> {
         None
     }

@@ -336,8 +336,8 @@ impl<T> Event<T> {
         self.meta.delay
     }
 
-    /// With a time to live: when nobody received it so long after it was sent, it is dropped and counted. It has no
-    /// meaning for a request, which has a deadline of its own.
+    /// With a time to live: when nobody received it so long after it was sent, it is dropped and counted. A request ends
+    /// then as if its deadline had passed.
     ///
     /// ```
     /// # use std::time::Duration;

@@ -4,9 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bookdrop_queue::timer::Alarm;
-use bookdrop_queue::{Cause, DeadReason, ReplySlot, Standing, Taken};
+use bookdrop_queue::{Cause, DeadReason, ReplySlot, Standing, Taken, clock};
 
 use crate::answer::Answer;
+use crate::error::RequestErrorKind;
 use crate::event::Event;
 use crate::failure::Failure;
 
@@ -23,11 +24,14 @@ pub(crate) struct Requester<T, R> {
 /// How a request ended.
 pub(crate) enum Outcome<T, R> {
     Replied(R),
-    Failed(Failure),
-    Deadline(Option<Event<T>>),
-    NoConsumer(Option<Event<T>>),
-    Closed(Option<Event<T>>),
-    Displaced(Option<Event<T>>),
+    /// Without a reply; with the event, if no consumer ever had it.
+    Ended(RequestErrorKind, Option<Event<T>>),
+}
+
+impl<T, R> Outcome<T, R> {
+    pub(crate) fn failed(failure: Failure) -> Self {
+        Outcome::Ended(RequestErrorKind::Failed(failure), None)
+    }
 }
 
 impl<T, R> Requester<T, R> {
@@ -43,6 +47,11 @@ impl<T, R> Requester<T, R> {
 
     pub(crate) fn standing(&self) -> Standing {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether nobody wants the answer any more: the requester gave up, or will as soon as it looks.
+    pub(crate) fn has_left(&self) -> bool {
+        !self.slot.is_awaited() || clock::now() >= self.deadline
     }
 
     /// Tells the requester how it ended, if it still wants to know.
@@ -89,38 +98,33 @@ impl<T: Send, R: Send> Alarm for Requester<T, R> {
 
 /// What a requester is told when the queue let go of its request.
 pub(super) fn outcome<T, R>(cause: Cause, event: Option<Event<T>>) -> Outcome<T, R> {
-    let failed = |code: &str, message: String| {
-        Outcome::Failed(Failure::new(message).with_code(format!("bookdrop.{code}")))
-    };
-    match cause {
-        Cause::Expired => Outcome::Deadline(event),
-        Cause::NoConsumer | Cause::GroupRemoved => Outcome::NoConsumer(event),
-        Cause::Closed => Outcome::Closed(event),
-        Cause::Displaced => Outcome::Displaced(event),
-        Cause::RetryTooLate => failed(
-            "retry_too_late",
-            "the next try would come after the deadline".into(),
-        ),
-        Cause::Buried(reason) => {
-            let code = match reason {
-                DeadReason::MaxAttempts => "max_attempts",
-                DeadReason::MaxDeliveries => "max_deliveries",
-                _ => "rejected",
-            };
-            failed(code, reason.to_string())
+    let kind = match cause {
+        Cause::Expired => RequestErrorKind::Deadline,
+        Cause::NoConsumer | Cause::GroupRemoved => RequestErrorKind::NoConsumer,
+        Cause::Closed => RequestErrorKind::Closed,
+        Cause::Displaced => RequestErrorKind::Full,
+        Cause::RetryTooLate => failed("retry_too_late", "the next try would come too late"),
+        Cause::Purged => failed("purged", "the queue was purged"),
+        Cause::Buried(DeadReason::MaxAttempts) => failed("max_attempts", DeadReason::MaxAttempts),
+        Cause::Buried(DeadReason::MaxDeliveries) => {
+            failed("max_deliveries", DeadReason::MaxDeliveries)
         }
-        Cause::Purged => failed("purged", "the queue was purged".into()),
+        Cause::Buried(reason) => failed("rejected", reason),
         // Nobody is there to be told in the remaining cases.
         Cause::Duplicate | Cause::DeadLetterDropped | Cause::GivenUp => {
-            failed("dropped", "the request was dropped".into())
+            failed("dropped", "the request was dropped")
         }
-    }
+    };
+    Outcome::Ended(kind, event)
 }
 
 /// What a requester is told when its request was settled, or its reply dropped, without an answer.
 pub(crate) fn unanswered<T, R>() -> Outcome<T, R> {
-    Outcome::Failed(
-        Failure::new("the consumer settled the request without an answer")
-            .with_code("bookdrop.unanswered"),
-    )
+    let what = "the consumer settled the request without an answer";
+    Outcome::Ended(failed("unanswered", what), None)
+}
+
+fn failed(code: &str, message: impl ToString) -> RequestErrorKind {
+    let failure = Failure::new(message.to_string()).with_code(format!("bookdrop.{code}"));
+    RequestErrorKind::Failed(failure)
 }

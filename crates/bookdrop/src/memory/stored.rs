@@ -1,7 +1,7 @@
 //! An event as it stands in the queue.
 
 use std::sync::{Arc, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bookdrop_queue::{Cause, Item, Standing, clock};
 
@@ -13,6 +13,8 @@ use super::requester::{Requester, outcome};
 pub(crate) struct Stored<T, R> {
     pub(crate) event: Event<T>,
     expires_at: Option<Instant>,
+    /// Whether that is the end of its time to live; else it is a deadline, which the requester watches.
+    expires_by_itself: bool,
     requester: Option<Arc<Requester<T, R>>>,
     /// It was sent as a request, whatever became of its requester.
     is_request: bool,
@@ -22,21 +24,16 @@ impl<T, R> Stored<T, R> {
     /// A one-way event, with the instant at which it is to be handed over, if it has a delay.
     pub(crate) fn one_way(event: Event<T>) -> (Self, Option<Instant>) {
         let now = (event.delay().is_some() || event.time_to_live().is_some()).then(clock::now);
-        let due = now
-            .zip(event.delay())
-            .map(|(now, delay)| clock::after(now, delay));
-        let expires_at = now
-            .zip(event.time_to_live())
-            .map(|(now, ttl)| clock::after(now, ttl));
-        (
-            Stored {
-                event,
-                expires_at,
-                requester: None,
-                is_request: false,
-            },
-            due,
-        )
+        let after = |wait: Option<Duration>| Some(clock::after(now?, wait?));
+        let (due, expires_at) = (after(event.delay()), after(event.time_to_live()));
+        let stored = Stored {
+            event,
+            expires_at,
+            expires_by_itself: true,
+            requester: None,
+            is_request: false,
+        };
+        (stored, due)
     }
 
     pub(crate) fn request(
@@ -44,17 +41,17 @@ impl<T, R> Stored<T, R> {
         requester: Arc<Requester<T, R>>,
         now: Instant,
     ) -> (Self, Option<Instant>) {
-        let due = event.delay().map(|delay| clock::after(now, delay));
-        let expires_at = Some(requester.deadline);
-        (
-            Stored {
-                event,
-                expires_at,
-                requester: Some(requester),
-                is_request: true,
-            },
-            due,
-        )
+        let after = |wait: Option<Duration>| Some(clock::after(now, wait?));
+        let (due, end_of_life) = (after(event.delay()), after(event.time_to_live()));
+        let end_of_life = end_of_life.filter(|end| *end < requester.deadline);
+        let stored = Stored {
+            event,
+            expires_at: Some(end_of_life.unwrap_or(requester.deadline)),
+            expires_by_itself: end_of_life.is_some(),
+            requester: Some(requester),
+            is_request: true,
+        };
+        (stored, due)
     }
 
     pub(crate) fn requester(&self) -> Option<&Arc<Requester<T, R>>> {
@@ -72,6 +69,7 @@ pub(crate) fn copy<T: Clone, R>(stored: &Stored<T, R>) -> Stored<T, R> {
     Stored {
         event,
         expires_at: stored.expires_at,
+        expires_by_itself: stored.expires_by_itself,
         requester: None,
         is_request: false,
     }
@@ -90,6 +88,10 @@ impl<T, R> Item for Stored<T, R> {
 
     fn expires_at(&self) -> Option<Instant> {
         self.expires_at
+    }
+
+    fn expires_by_itself(&self) -> bool {
+        self.expires_by_itself
     }
 
     fn identity(&self) -> Option<&str> {

@@ -74,6 +74,10 @@ impl Item for Thing {
         self.expires
     }
 
+    fn expires_by_itself(&self) -> bool {
+        !self.is_request()
+    }
+
     fn identity(&self) -> Option<&str> {
         None
     }
