@@ -11,7 +11,7 @@ use bookdrop::{
 };
 use futures_lite::future::block_on;
 
-use support::{eventually, is_empty, library, next, next_name, poll, send_all, stats};
+use support::{bounded, eventually, is_empty, library, next, next_name, poll, send_all, stats};
 
 #[test]
 fn what_goes_in_comes_out() {
@@ -328,29 +328,31 @@ fn zero_sized_and_large_bodies_alike() {
 
 #[test]
 fn used_while_the_thread_ends() {
-    // A thread-local's destructor is the last place from which a wait can be called.
-    struct Last(Option<(Producer, Consumer)>);
-    impl Drop for Last {
-        fn drop(&mut self) {
-            let (a, mut b) = self.0.take().unwrap();
-            a.send(Event::new("S")).wait().unwrap();
-            b.receive().wait().unwrap().ack().wait().unwrap();
-            assert!(b.receive().wait_for(Duration::from_millis(1)).is_err());
+    bounded(|| {
+        // A thread-local's destructor is the last place from which a wait can be called.
+        struct Last(Option<(Producer, Consumer)>);
+        impl Drop for Last {
+            fn drop(&mut self) {
+                let (a, mut b) = self.0.take().unwrap();
+                a.send(Event::new("S")).wait().unwrap();
+                b.receive().wait().unwrap().ack().wait().unwrap();
+                assert!(b.receive().wait_for(Duration::from_millis(1)).is_err());
+            }
         }
-    }
-    thread_local!(static LAST: std::cell::RefCell<Last> = const { std::cell::RefCell::new(Last(None)) });
-    let (driver, a, b) = library(1);
-    let thread = std::thread::spawn(move || {
-        LAST.with_borrow_mut(|last| last.0 = Some((a, b)));
-        // The parker of this thread is made after `LAST`, so it is gone before it.
-        let short = Driver::<()>::memory(1);
-        assert!(
-            Consumer::new(&short)
-                .receive()
-                .wait_for(Duration::from_millis(1))
-                .is_err()
-        );
+        thread_local!(static LAST: std::cell::RefCell<Last> = const { std::cell::RefCell::new(Last(None)) });
+        let (driver, a, b) = library(1);
+        let thread = std::thread::spawn(move || {
+            LAST.with_borrow_mut(|last| last.0 = Some((a, b)));
+            // The parker of this thread is made after `LAST`, so it is gone before it.
+            let short = Driver::<()>::memory(1);
+            assert!(
+                Consumer::new(&short)
+                    .receive()
+                    .wait_for(Duration::from_millis(1))
+                    .is_err()
+            );
+        });
+        thread.join().unwrap();
+        eventually("the last ack", || stats(&driver).acked == 1);
     });
-    thread.join().unwrap();
-    eventually("the last ack", || stats(&driver).acked == 1);
 }

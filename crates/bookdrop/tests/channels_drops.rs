@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bookdrop::{Consumer, Driver, Event, OnFull, Producer};
 
-use support::{Counted, FAR, Living, next, poll, scaled, stats};
+use support::{Counted, FAR, Living, bounded, next, poll, scaled, stats};
 
 type Things = Driver<Counted, Counted>;
 
@@ -50,29 +50,31 @@ fn what_nobody_received_goes_with_the_queue() {
 
 #[test]
 fn random_numbers_in_and_out_on_two_threads() {
-    let living = Living::default();
-    for run in 0..scaled(100, 2_000) {
-        let (steps, additional) = (run * 97 % 500, run * 31 % 50);
-        let (driver, a, mut b) = things(50);
-        thread::scope(|scope| {
-            let a = &a;
-            let living = &living;
-            scope.spawn(move || {
+    bounded(|| {
+        let living = Living::default();
+        for run in 0..scaled(100, 2_000) {
+            let (steps, additional) = (run * 97 % 500, run * 31 % 50);
+            let (driver, a, mut b) = things(50);
+            thread::scope(|scope| {
+                let a = &a;
+                let living = &living;
+                scope.spawn(move || {
+                    for _ in 0..steps {
+                        a.send(thing(living)).wait().unwrap();
+                    }
+                });
                 for _ in 0..steps {
-                    a.send(thing(living)).wait().unwrap();
+                    b.receive().wait().unwrap().ack().wait().unwrap();
                 }
             });
-            for _ in 0..steps {
-                b.receive().wait().unwrap().ack().wait().unwrap();
+            for _ in 0..additional {
+                a.try_send(thing(&living)).wait().unwrap();
             }
-        });
-        for _ in 0..additional {
-            a.try_send(thing(&living)).wait().unwrap();
+            assert_eq!(living.count(), additional);
+            drop((driver, a, b));
+            assert_eq!(living.count(), 0);
         }
-        assert_eq!(living.count(), additional);
-        drop((driver, a, b));
-        assert_eq!(living.count(), 0);
-    }
+    });
 }
 
 #[test]

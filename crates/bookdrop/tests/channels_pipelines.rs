@@ -13,7 +13,7 @@ use bookdrop::{
 };
 use futures_lite::future::{block_on, or, zip};
 
-use support::{FAR, Wakes, eventually, library, next, poll, poll_with, scaled, stats};
+use support::{FAR, Wakes, bounded, eventually, library, next, poll, poll_with, scaled, stats};
 
 type Numbers = Driver<usize, usize>;
 
@@ -34,42 +34,44 @@ fn take(b: &mut Consumer<usize, usize>) -> Option<usize> {
 
 #[test]
 fn a_sieve_of_many_stages_finds_the_primes() {
-    let count = scaled(40, 150);
-    let (a, mut b, driver) = ends(2);
-    let mut drivers = vec![driver];
-    let generator = thread::spawn(move || {
-        // Ends when the first stage is closed.
-        for n in 2.. {
-            if a.send(number(n)).wait().is_err() {
-                break;
-            }
-        }
-    });
-    let mut stages = vec![generator];
-    let mut primes = Vec::new();
-    for _ in 0..count {
-        let prime = take(&mut b).unwrap();
-        primes.push(prime);
-        let (next_a, next_b, next_driver) = ends(2);
-        let mut from = std::mem::replace(&mut b, next_b);
-        drivers.push(next_driver);
-        stages.push(thread::spawn(move || {
-            while let Some(n) = take(&mut from) {
-                if n % prime != 0 && next_a.send(number(n)).wait().is_err() {
+    bounded(|| {
+        let count = scaled(40, 150);
+        let (a, mut b, driver) = ends(2);
+        let mut drivers = vec![driver];
+        let generator = thread::spawn(move || {
+            // Ends when the first stage is closed.
+            for n in 2.. {
+                if a.send(number(n)).wait().is_err() {
                     break;
                 }
             }
-        }));
-    }
-    for driver in &drivers {
-        driver.close().wait();
-    }
-    stages.into_iter().for_each(|stage| stage.join().unwrap());
-    let is_prime = |n: &usize| (2..*n).all(|d| n % d != 0);
-    assert_eq!(
-        primes,
-        (2..).filter(is_prime).take(count).collect::<Vec<_>>()
-    );
+        });
+        let mut stages = vec![generator];
+        let mut primes = Vec::new();
+        for _ in 0..count {
+            let prime = take(&mut b).unwrap();
+            primes.push(prime);
+            let (next_a, next_b, next_driver) = ends(2);
+            let mut from = std::mem::replace(&mut b, next_b);
+            drivers.push(next_driver);
+            stages.push(thread::spawn(move || {
+                while let Some(n) = take(&mut from) {
+                    if n % prime != 0 && next_a.send(number(n)).wait().is_err() {
+                        break;
+                    }
+                }
+            }));
+        }
+        for driver in &drivers {
+            driver.close().wait();
+        }
+        stages.into_iter().for_each(|stage| stage.join().unwrap());
+        let is_prime = |n: &usize| (2..*n).all(|d| n % d != 0);
+        assert_eq!(
+            primes,
+            (2..).filter(is_prime).take(count).collect::<Vec<_>>()
+        );
+    });
 }
 
 #[test]
@@ -111,76 +113,81 @@ fn a_long_chain_of_relays() {
 
 #[test]
 fn many_into_one_and_one_into_many() {
-    const LANES: usize = 4;
-    let count = scaled(2_000, 50_000);
-    let (into_one, mut collected, sink) = ends(3);
-    let sums: Vec<_> = (0..LANES).map(|_| AtomicUsize::new(0)).collect();
-    thread::scope(|scope| {
-        let (spread, _keep, source) = ends(3);
-        let workers: Vec<_> = sums
-            .iter()
-            .map(|sum| {
-                let (mut from, to) = (Consumer::new(&source), into_one.clone());
-                scope.spawn(move || {
-                    while let Some(n) = take(&mut from) {
-                        sum.fetch_add(1, Ordering::SeqCst);
-                        to.send(number(n)).wait().unwrap();
-                    }
+    bounded(|| {
+        const LANES: usize = 4;
+        let count = scaled(2_000, 50_000);
+        let (into_one, mut collected, sink) = ends(3);
+        let sums: Vec<_> = (0..LANES).map(|_| AtomicUsize::new(0)).collect();
+        thread::scope(|scope| {
+            let (spread, _keep, source) = ends(3);
+            let workers: Vec<_> = sums
+                .iter()
+                .map(|sum| {
+                    let (mut from, to) = (Consumer::new(&source), into_one.clone());
+                    scope.spawn(move || {
+                        while let Some(n) = take(&mut from) {
+                            sum.fetch_add(1, Ordering::SeqCst);
+                            to.send(number(n)).wait().unwrap();
+                        }
+                    })
                 })
-            })
-            .collect();
-        let sink = &sink;
-        scope.spawn(move || {
-            for n in 0..count {
-                spread.send(number(n)).wait().unwrap();
+                .collect();
+            let sink = &sink;
+            scope.spawn(move || {
+                for n in 0..count {
+                    spread.send(number(n)).wait().unwrap();
+                }
+                source.close().wait();
+                workers
+                    .into_iter()
+                    .for_each(|worker| worker.join().unwrap());
+                sink.close().wait();
+            });
+            let mut seen = HashSet::new();
+            while let Some(n) = take(&mut collected) {
+                assert!(seen.insert(n), "{n} came twice");
             }
-            source.close().wait();
-            workers
-                .into_iter()
-                .for_each(|worker| worker.join().unwrap());
-            sink.close().wait();
+            assert_eq!(seen.len(), count);
         });
-        let mut seen = HashSet::new();
-        while let Some(n) = take(&mut collected) {
-            assert!(seen.insert(n), "{n} came twice");
-        }
-        assert_eq!(seen.len(), count);
+        assert_eq!(
+            sums.iter()
+                .map(|sum| sum.load(Ordering::SeqCst))
+                .sum::<usize>(),
+            count
+        );
     });
-    assert_eq!(
-        sums.iter()
-            .map(|sum| sum.load(Ordering::SeqCst))
-            .sum::<usize>(),
-        count
-    );
 }
 
 #[test]
 fn the_loser_of_a_race_loses_nothing() {
-    let count = scaled(2_000, 50_000);
-    let (a1, mut b1, first) = ends(2);
-    let (a2, mut b2, second) = ends(2);
-    let mut seen = HashSet::new();
-    thread::scope(|scope| {
-        scope.spawn(move || (0..count).for_each(|n| a1.send(number(2 * n)).wait().unwrap()));
-        scope.spawn(move || (0..count).for_each(|n| a2.send(number(2 * n + 1)).wait().unwrap()));
-        block_on(async {
-            while seen.len() < 2 * count {
-                // The future that loses is dropped, with or without its wake-up.
-                let delivery = match seen.len() % 2 {
-                    0 => or(b1.receive(), b2.receive()).await,
-                    _ => or(b2.receive(), b1.receive()).await,
-                };
-                let delivery = delivery.unwrap();
-                assert_eq!(delivery.attempt(), 1);
-                assert!(seen.insert(*delivery.body()));
-                delivery.ack().await.unwrap();
-            }
+    bounded(|| {
+        let count = scaled(2_000, 50_000);
+        let (a1, mut b1, first) = ends(2);
+        let (a2, mut b2, second) = ends(2);
+        let mut seen = HashSet::new();
+        thread::scope(|scope| {
+            scope.spawn(move || (0..count).for_each(|n| a1.send(number(2 * n)).wait().unwrap()));
+            scope
+                .spawn(move || (0..count).for_each(|n| a2.send(number(2 * n + 1)).wait().unwrap()));
+            block_on(async {
+                while seen.len() < 2 * count {
+                    // The future that loses is dropped, with or without its wake-up.
+                    let delivery = match seen.len() % 2 {
+                        0 => or(b1.receive(), b2.receive()).await,
+                        _ => or(b2.receive(), b1.receive()).await,
+                    };
+                    let delivery = delivery.unwrap();
+                    assert_eq!(delivery.attempt(), 1);
+                    assert!(seen.insert(*delivery.body()));
+                    delivery.ack().await.unwrap();
+                }
+            });
         });
+        for driver in [first, second] {
+            let now = stats(&driver);
+            assert_eq!((now.queued, now.returned, now.waiting_consumers), (0, 0, 0));
+        }
     });
-    for driver in [first, second] {
-        let now = stats(&driver);
-        assert_eq!((now.queued, now.returned, now.waiting_consumers), (0, 0, 0));
-    }
 }
 
 #[test]
@@ -215,57 +222,61 @@ fn a_send_that_loses_a_race_was_not_sent() {
 
 #[test]
 fn what_was_sent_before_the_close_is_seen_before_the_end() {
-    for _ in 0..scaled(2_000, 50_000) {
-        let (a, mut b, driver) = ends(1);
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                a.send(number(1)).wait().unwrap();
-                driver.close().wait();
+    bounded(|| {
+        for _ in 0..scaled(2_000, 50_000) {
+            let (a, mut b, driver) = ends(1);
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    a.send(number(1)).wait().unwrap();
+                    driver.close().wait();
+                });
+                let found = loop {
+                    match b.try_receive().wait() {
+                        Ok(delivery) => break delivery.into_event().wait().unwrap().into_body(),
+                        Err(TryReceiveError::Empty) => thread::yield_now(),
+                        Err(other) => panic!("the end came before the number: {other}"),
+                    }
+                };
+                assert_eq!(found, 1);
+                assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
             });
-            let found = loop {
-                match b.try_receive().wait() {
-                    Ok(delivery) => break delivery.into_event().wait().unwrap().into_body(),
-                    Err(TryReceiveError::Empty) => thread::yield_now(),
-                    Err(other) => panic!("the end came before the number: {other}"),
-                }
-            };
-            assert_eq!(found, 1);
-            assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
-        });
-    }
+        }
+    });
 }
 
 #[test]
 fn services_that_ask_each_other() {
-    // Each answers by asking the next one: requests nest as deep as there are services.
-    const DEPTH: usize = 20;
-    let drivers: Vec<_> = (0..DEPTH).map(|_| Numbers::memory(4)).collect();
-    thread::scope(|scope| {
-        for depth in 0..DEPTH {
-            let mut b = Consumer::new(&drivers[depth]);
-            let next = drivers.get(depth + 1).map(Producer::new);
-            scope.spawn(move || {
-                block_on(async {
-                    while let Ok(delivery) = b.receive().await {
-                        let work = delivery.reply_with(async |event| match &next {
-                            Some(next) => {
-                                Ok(next.request(number(event.body() + 1), FAR).await? + 1)
-                            }
-                            None => Ok(*event.body()),
-                        });
-                        work.await.unwrap();
-                    }
+    bounded(|| {
+        // Each answers by asking the next one: requests nest as deep as there are services.
+        const DEPTH: usize = 20;
+        let drivers: Vec<_> = (0..DEPTH).map(|_| Numbers::memory(4)).collect();
+        thread::scope(|scope| {
+            for depth in 0..DEPTH {
+                let mut b = Consumer::new(&drivers[depth]);
+                let next = drivers.get(depth + 1).map(Producer::new);
+                scope.spawn(move || {
+                    block_on(async {
+                        while let Ok(delivery) = b.receive().await {
+                            let work = delivery.reply_with(async |event| match &next {
+                                Some(next) => {
+                                    Ok(next.request(number(event.body() + 1), FAR).await? + 1)
+                                }
+                                None => Ok(*event.body()),
+                            });
+                            work.await.unwrap();
+                        }
+                    });
                 });
-            });
-        }
-        let a = Producer::new(&drivers[0]);
-        for n in 0..scaled(100, 5_000) {
-            assert_eq!(
-                a.request(number(n), FAR).wait().unwrap(),
-                n + 2 * (DEPTH - 1)
-            );
-        }
-        drivers.iter().for_each(|driver| driver.close().wait());
+            }
+            let a = Producer::new(&drivers[0]);
+            for n in 0..scaled(100, 5_000) {
+                assert_eq!(
+                    a.request(number(n), FAR).wait().unwrap(),
+                    n + 2 * (DEPTH - 1)
+                );
+            }
+            drivers.iter().for_each(|driver| driver.close().wait());
+        });
     });
 }
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use bookdrop::{Answer, Driver, Event, Failure, Producer, RequestErrorKind};
 
 use support::{
-    FAR, Living, WATCHDOG, eventually, is_empty, library, next, next_name, pass, poll, scaled,
-    send_all, stats,
+    FAR, Living, WATCHDOG, bounded, eventually, is_empty, library, next, next_name, pass, poll,
+    scaled, send_all, stats,
 };
 
 /// The caller's context was ignored: a call that was cancelled went on waiting.
@@ -37,92 +37,98 @@ fn a_cancelled_call_ends_and_leaves_nothing() {
 /// A timer that fired after the work had begun was swallowed: two hours could become for ever.
 #[test]
 fn a_deadline_that_passes_during_the_work_still_ends_the_wait() {
-    let (driver, a, mut b) = library(10);
-    let release = AtomicBool::new(false);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let work = next(&mut b).reply_with(async |_| {
-                eventually("the release", || release.load(Ordering::SeqCst));
-                Ok("too late".into())
+    bounded(|| {
+        let (driver, a, mut b) = library(10);
+        let release = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let work = next(&mut b).reply_with(async |_| {
+                    eventually("the release", || release.load(Ordering::SeqCst));
+                    Ok("too late".into())
+                });
+                assert_eq!(work.wait().unwrap(), Answer::NotWanted);
             });
-            assert_eq!(work.wait().unwrap(), Answer::NotWanted);
+            let (start, limit) = (Instant::now(), Duration::from_millis(500));
+            let mut request = a.request(Event::new("S"), limit);
+            let outcome = request
+                .wait_for(WATCHDOG)
+                .expect("the deadline ends it, not the work");
+            assert!(start.elapsed() >= limit);
+            assert_eq!(outcome.unwrap_err().kind(), &RequestErrorKind::Deadline);
+            release.store(true, Ordering::SeqCst);
         });
-        let (start, limit) = (Instant::now(), Duration::from_millis(500));
-        let mut request = a.request(Event::new("S"), limit);
-        let outcome = request
-            .wait_for(WATCHDOG)
-            .expect("the deadline ends it, not the work");
-        assert!(start.elapsed() >= limit);
-        assert_eq!(outcome.unwrap_err().kind(), &RequestErrorKind::Deadline);
-        release.store(true, Ordering::SeqCst);
+        assert_eq!(stats(&driver).replies_refused, 1);
     });
-    assert_eq!(stats(&driver).replies_refused, 1);
 }
 
 /// A panic in the work left the requester waiting for ever.
 #[test]
 fn a_panic_in_the_work_leaves_nobody_waiting() {
-    // Tried again by the same rules as any failure, and answered in the end.
-    let driver: Driver = Driver::builder(10).max_attempts(2).build();
-    let (a, mut b) = (Producer::new(&driver), bookdrop::Consumer::new(&driver));
-    let mut request = a.request(Event::new("S"), FAR);
-    assert!(poll(&mut request).is_pending());
-    for _ in 0..2 {
-        let work = next(&mut b).reply_with(async |_| panic!("in the work"));
-        assert!(catch_unwind(AssertUnwindSafe(|| work.wait())).is_err());
-    }
-    let error = request.wait_for(WATCHDOG).expect("it is told").unwrap_err();
-    let RequestErrorKind::Failed(failure) = error.kind() else {
-        panic!("{error}")
-    };
-    assert_eq!(failure.code(), Some("bookdrop.max_attempts"));
-    // And a consumer's thread that dies altogether.
-    let mut request = a.request(Event::new("S"), FAR);
-    assert!(poll(&mut request).is_pending());
-    let dies = thread::spawn(move || {
-        let _delivery = next(&mut b);
-        panic!("the whole thread");
+    bounded(|| {
+        // Tried again by the same rules as any failure, and answered in the end.
+        let driver: Driver = Driver::builder(10).max_attempts(2).build();
+        let (a, mut b) = (Producer::new(&driver), bookdrop::Consumer::new(&driver));
+        let mut request = a.request(Event::new("S"), FAR);
+        assert!(poll(&mut request).is_pending());
+        for _ in 0..2 {
+            let work = next(&mut b).reply_with(async |_| panic!("in the work"));
+            assert!(catch_unwind(AssertUnwindSafe(|| work.wait())).is_err());
+        }
+        let error = request.wait_for(WATCHDOG).expect("it is told").unwrap_err();
+        let RequestErrorKind::Failed(failure) = error.kind() else {
+            panic!("{error}")
+        };
+        assert_eq!(failure.code(), Some("bookdrop.max_attempts"));
+        // And a consumer's thread that dies altogether.
+        let mut request = a.request(Event::new("S"), FAR);
+        assert!(poll(&mut request).is_pending());
+        let dies = thread::spawn(move || {
+            let _delivery = next(&mut b);
+            panic!("the whole thread");
+        });
+        assert!(dies.join().is_err());
+        let error = request.wait_for(WATCHDOG).expect("it is told").unwrap_err();
+        assert_eq!(error.kind(), &RequestErrorKind::NoConsumer);
     });
-    assert!(dies.join().is_err());
-    let error = request.wait_for(WATCHDOG).expect("it is told").unwrap_err();
-    assert_eq!(error.kind(), &RequestErrorKind::NoConsumer);
 }
 
 /// A request with a limit of two seconds now and then timed out within microseconds, by a timer left over.
 #[test]
 fn no_request_ends_before_its_deadline() {
-    let (driver, a, mut b) = library(100);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            while let Ok(book) = b.receive().wait() {
-                match book.name() {
-                    // Never answered: it takes its deadline.
-                    "silent" => drop(book.into_parts().wait().map(std::mem::forget)),
-                    _ => assert!(book.reply("done".into()).wait().is_ok()),
-                }
-            }
-        });
-        let threads: Vec<_> = (0..4)
-            .map(|thread| {
-                let a = &a;
-                scope.spawn(move || {
-                    for n in 0..scaled(500, 20_000) {
-                        // A deadline that is reached, then one that is not: no alarm may ring for the wrong one.
-                        let limit = Duration::from_millis(1 + (n as u64 + thread) % 3);
-                        let start = Instant::now();
-                        let error = a.request(Event::new("silent"), limit).wait().unwrap_err();
-                        assert_eq!(error.kind(), &RequestErrorKind::Deadline);
-                        assert!(start.elapsed() >= limit, "after {:?}", start.elapsed());
-                        let reply = a.request(Event::new("quick"), 2 * WATCHDOG).wait();
-                        assert_eq!(reply.expect("there is time"), "done");
+    bounded(|| {
+        let (driver, a, mut b) = library(100);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while let Ok(book) = b.receive().wait() {
+                    match book.name() {
+                        // Never answered: it takes its deadline.
+                        "silent" => drop(book.into_parts().wait().map(std::mem::forget)),
+                        _ => assert!(book.reply("done".into()).wait().is_ok()),
                     }
+                }
+            });
+            let threads: Vec<_> = (0..4)
+                .map(|thread| {
+                    let a = &a;
+                    scope.spawn(move || {
+                        for n in 0..scaled(500, 20_000) {
+                            // A deadline that is reached, then one that is not: no alarm may ring for the wrong one.
+                            let limit = Duration::from_millis(1 + (n as u64 + thread) % 3);
+                            let start = Instant::now();
+                            let error = a.request(Event::new("silent"), limit).wait().unwrap_err();
+                            assert_eq!(error.kind(), &RequestErrorKind::Deadline);
+                            assert!(start.elapsed() >= limit, "after {:?}", start.elapsed());
+                            let reply = a.request(Event::new("quick"), 2 * WATCHDOG).wait();
+                            assert_eq!(reply.expect("there is time"), "done");
+                        }
+                    })
                 })
-            })
-            .collect();
-        threads
-            .into_iter()
-            .for_each(|thread| thread.join().unwrap());
-        driver.close().wait();
+                .collect();
+            threads
+                .into_iter()
+                .for_each(|thread| thread.join().unwrap());
+            driver.close().wait();
+        });
     });
 }
 
@@ -209,65 +215,69 @@ fn a_new_event_shows_nothing_of_a_former_one() {
 /// An event pool that ran dry blocked the making of events for ever.
 #[test]
 fn making_events_never_waits() {
-    let events: Vec<_> = (0..scaled(50_000, 1_000_000))
-        .map(|n| Event::new("S").with_value("n", n))
-        .collect();
-    let threads: Vec<_> = (0..4)
-        .map(|_| {
-            thread::spawn(|| {
-                (0..10_000)
-                    .map(|_| Event::new("S"))
-                    .collect::<Vec<_>>()
-                    .len()
+    bounded(|| {
+        let events: Vec<_> = (0..scaled(50_000, 1_000_000))
+            .map(|n| Event::new("S").with_value("n", n))
+            .collect();
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                thread::spawn(|| {
+                    (0..10_000)
+                        .map(|_| Event::new("S"))
+                        .collect::<Vec<_>>()
+                        .len()
+                })
             })
-        })
-        .collect();
-    for thread in threads {
-        assert_eq!(thread.join().unwrap(), 10_000);
-    }
-    assert!(
-        events
-            .iter()
-            .enumerate()
-            .all(|(n, event)| event.value("n") == Some(&n.into()))
-    );
+            .collect();
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), 10_000);
+        }
+        assert!(
+            events
+                .iter()
+                .enumerate()
+                .all(|(n, event)| event.value("n") == Some(&n.into()))
+        );
+    });
 }
 
 /// The pool's limit was overshot under a race.
 #[test]
 fn a_bound_is_never_overshot() {
-    const CAPACITY: usize = 3;
-    let driver = Driver::<support::Counted>::memory(CAPACITY);
-    let living = Living::default();
-    let (refused, over) = (AtomicUsize::new(0), AtomicBool::new(false));
-    thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                let a = Producer::new(&driver);
-                while !over.load(Ordering::SeqCst) {
-                    let event = Event::new("S").with_body(living.body());
-                    if a.try_send(event).wait().is_err() {
-                        refused.fetch_add(1, Ordering::SeqCst);
+    bounded(|| {
+        const CAPACITY: usize = 3;
+        let driver = Driver::<support::Counted>::memory(CAPACITY);
+        let living = Living::default();
+        let (refused, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let a = Producer::new(&driver);
+                    while !over.load(Ordering::SeqCst) {
+                        let event = Event::new("S").with_body(living.body());
+                        if a.try_send(event).wait().is_err() {
+                            refused.fetch_add(1, Ordering::SeqCst);
+                        }
                     }
-                }
-            });
-        }
-        let mut b = bookdrop::Consumer::new(&driver);
-        let mut received = 0;
-        while received < scaled(3_000, 500_000) {
-            let now = stats(&driver);
-            assert!(now.queued <= CAPACITY, "{} of {CAPACITY}", now.queued);
-            if let Ok(book) = b.try_receive().wait() {
-                book.ack().wait().unwrap();
-                received += 1;
+                });
             }
-        }
-        eventually("it is full, too", || refused.load(Ordering::SeqCst) > 0);
-        over.store(true, Ordering::SeqCst);
+            let mut b = bookdrop::Consumer::new(&driver);
+            let mut received = 0;
+            while received < scaled(3_000, 500_000) {
+                let now = stats(&driver);
+                assert!(now.queued <= CAPACITY, "{} of {CAPACITY}", now.queued);
+                if let Ok(book) = b.try_receive().wait() {
+                    book.ack().wait().unwrap();
+                    received += 1;
+                }
+            }
+            eventually("it is full, too", || refused.load(Ordering::SeqCst) > 0);
+            over.store(true, Ordering::SeqCst);
+        });
+        assert_eq!(stats(&driver).queued, living.count());
+        drop(driver);
+        assert_eq!(living.count(), 0);
     });
-    assert_eq!(stats(&driver).queued, living.count());
-    drop(driver);
-    assert_eq!(living.count(), 0);
 }
 
 /// A consumer that answered a requester who never waited was blocked for ever.

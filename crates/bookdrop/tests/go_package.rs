@@ -9,131 +9,138 @@ use std::time::Duration;
 
 use bookdrop::{Consumer, Driver, Event, Producer};
 
-use support::{WATCHDOG, eventually, scaled, stats};
+use support::{WATCHDOG, bounded, eventually, scaled, stats};
 
 #[test]
 fn thirty_thousand_one_way_events() {
-    let count = scaled(30_000, 1_000_000);
-    let library: Driver = Driver::memory(100);
-    let received = AtomicUsize::new(0);
-    thread::scope(|scope| {
-        let (mut b, received) = (Consumer::new(&library), &received);
-        scope.spawn(move || {
-            while let Ok(book) = b.receive().wait() {
-                assert_eq!(book.header("title"), Some("hello world"));
-                received.fetch_add(1, Ordering::SeqCst);
-                book.ack().wait().unwrap();
+    bounded(|| {
+        let count = scaled(30_000, 1_000_000);
+        let library: Driver = Driver::memory(100);
+        let received = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            let (mut b, received) = (Consumer::new(&library), &received);
+            scope.spawn(move || {
+                while let Ok(book) = b.receive().wait() {
+                    assert_eq!(book.header("title"), Some("hello world"));
+                    received.fetch_add(1, Ordering::SeqCst);
+                    book.ack().wait().unwrap();
+                }
+            });
+            let a = Producer::new(&library);
+            for _ in 0..count {
+                a.send(Event::new("S").with_header("title", "hello world"))
+                    .wait()
+                    .unwrap();
             }
+            library.close().wait();
         });
-        let a = Producer::new(&library);
-        for _ in 0..count {
-            a.send(Event::new("S").with_header("title", "hello world"))
-                .wait()
-                .unwrap();
-        }
-        library.close().wait();
+        assert_eq!(received.into_inner(), count);
+        assert_eq!(stats(&library).acked, count as u64);
     });
-    assert_eq!(received.into_inner(), count);
-    assert_eq!(stats(&library).acked, count as u64);
 }
 
 #[test]
 fn ten_thousand_two_way_events() {
-    let count = scaled(10_000, 300_000);
-    let library = Driver::<usize, String>::memory(100);
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            let mut b = Consumer::new(&library);
-            scope.spawn(move || {
-                while let Ok(book) = b.receive().wait() {
-                    let answer =
-                        book.reply_with(async |book| Ok(format!("state of {}", book.body())));
-                    answer.wait().unwrap();
-                }
-            });
-        }
-        let requesters: Vec<_> = (0..4)
-            .map(|thread| {
-                let a = Producer::new(&library);
+    bounded(|| {
+        let count = scaled(10_000, 300_000);
+        let library = Driver::<usize, String>::memory(100);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                let mut b = Consumer::new(&library);
                 scope.spawn(move || {
-                    for n in (thread..count).step_by(4) {
-                        let state = a.request(Event::new("S").with_body(n), 2 * WATCHDOG).wait();
-                        assert_eq!(state.unwrap(), format!("state of {n}"));
+                    while let Ok(book) = b.receive().wait() {
+                        let answer =
+                            book.reply_with(async |book| Ok(format!("state of {}", book.body())));
+                        answer.wait().unwrap();
                     }
+                });
+            }
+            let requesters: Vec<_> = (0..4)
+                .map(|thread| {
+                    let a = Producer::new(&library);
+                    scope.spawn(move || {
+                        for n in (thread..count).step_by(4) {
+                            let state =
+                                a.request(Event::new("S").with_body(n), 2 * WATCHDOG).wait();
+                            assert_eq!(state.unwrap(), format!("state of {n}"));
+                        }
+                    })
                 })
-            })
-            .collect();
-        requesters
-            .into_iter()
-            .for_each(|requester| requester.join().unwrap());
-        library.close().wait();
+                .collect();
+            requesters
+                .into_iter()
+                .for_each(|requester| requester.join().unwrap());
+            library.close().wait();
+        });
+        let now = stats(&library);
+        assert_eq!(
+            (now.answered as usize, now.given_up, now.in_hand),
+            (count, 0, 0)
+        );
     });
-    let now = stats(&library);
-    assert_eq!(
-        (now.answered as usize, now.given_up, now.in_hand),
-        (count, 0, 0)
-    );
 }
 
 #[test]
 fn five_slow_handlers_beside_ten_thousand_quick_events() {
-    // The quick ones have half a second each, and the slow ones take as long as the quick ones take all together. So the
-    // limit is reached if, and only if, a quick one has to stand behind a slow one.
-    const LIMIT: Duration = Duration::from_millis(500);
-    const SLOW: usize = 5;
-    let count = scaled(10_000, 100_000);
-    let library = Driver::<usize, usize>::memory(100);
-    let a = Producer::new(&library);
-    let slow_over = Arc::new(AtomicUsize::new(0));
-    let quick_done = Arc::new(AtomicUsize::new(0));
+    bounded(|| {
+        // The quick ones have half a second each, and the slow ones take as long as the quick ones take all together. So the
+        // limit is reached if, and only if, a quick one has to stand behind a slow one.
+        const LIMIT: Duration = Duration::from_millis(500);
+        const SLOW: usize = 5;
+        let count = scaled(10_000, 100_000);
+        let library = Driver::<usize, usize>::memory(100);
+        let a = Producer::new(&library);
+        let slow_over = Arc::new(AtomicUsize::new(0));
+        let quick_done = Arc::new(AtomicUsize::new(0));
 
-    thread::scope(|scope| {
-        // As many hands as there are slow ones, and one more.
-        for _ in 0..=SLOW {
-            let mut b = Consumer::new(&library);
-            let (slow_over, quick_done) = (slow_over.clone(), quick_done.clone());
-            scope.spawn(move || {
-                while let Ok(book) = b.receive().wait() {
-                    if book.name() == "slow" {
-                        eventually("the quick ones", || {
-                            quick_done.load(Ordering::SeqCst) == count
-                        });
-                        slow_over.fetch_add(1, Ordering::SeqCst);
-                    }
-                    let n = *book.body();
-                    book.reply(n).wait().unwrap();
-                }
-            });
-        }
-        let slow: Vec<_> = (0..SLOW)
-            .map(|n| {
-                let a = &a;
+        thread::scope(|scope| {
+            // As many hands as there are slow ones, and one more.
+            for _ in 0..=SLOW {
+                let mut b = Consumer::new(&library);
+                let (slow_over, quick_done) = (slow_over.clone(), quick_done.clone());
                 scope.spawn(move || {
-                    a.request(Event::new("slow").with_body(n), 2 * WATCHDOG)
-                        .wait()
+                    while let Ok(book) = b.receive().wait() {
+                        if book.name() == "slow" {
+                            eventually("the quick ones", || {
+                                quick_done.load(Ordering::SeqCst) == count
+                            });
+                            slow_over.fetch_add(1, Ordering::SeqCst);
+                        }
+                        let n = *book.body();
+                        book.reply(n).wait().unwrap();
+                    }
+                });
+            }
+            let slow: Vec<_> = (0..SLOW)
+                .map(|n| {
+                    let a = &a;
+                    scope.spawn(move || {
+                        a.request(Event::new("slow").with_body(n), 2 * WATCHDOG)
+                            .wait()
+                    })
                 })
-            })
-            .collect();
-        eventually("all slow ones are in hand", || {
-            stats(&library).in_hand == SLOW
+                .collect();
+            eventually("all slow ones are in hand", || {
+                stats(&library).in_hand == SLOW
+            });
+            for n in 0..count {
+                let answer = a.request(Event::new("quick").with_body(n), LIMIT).wait();
+                assert_eq!(answer.expect("half a second is enough"), n);
+                assert_eq!(
+                    slow_over.load(Ordering::SeqCst),
+                    0,
+                    "the slow ones are still at it"
+                );
+                quick_done.fetch_add(1, Ordering::SeqCst);
+            }
+            for (n, slow) in slow.into_iter().enumerate() {
+                assert_eq!(slow.join().unwrap().unwrap(), n);
+            }
+            library.close().wait();
         });
-        for n in 0..count {
-            let answer = a.request(Event::new("quick").with_body(n), LIMIT).wait();
-            assert_eq!(answer.expect("half a second is enough"), n);
-            assert_eq!(
-                slow_over.load(Ordering::SeqCst),
-                0,
-                "the slow ones are still at it"
-            );
-            quick_done.fetch_add(1, Ordering::SeqCst);
-        }
-        for (n, slow) in slow.into_iter().enumerate() {
-            assert_eq!(slow.join().unwrap().unwrap(), n);
-        }
-        library.close().wait();
+        assert_eq!(slow_over.load(Ordering::SeqCst), SLOW);
+        assert_eq!(stats(&library).answered as usize, count + SLOW);
     });
-    assert_eq!(slow_over.load(Ordering::SeqCst), SLOW);
-    assert_eq!(stats(&library).answered as usize, count + SLOW);
 }
 
 /// Work that leaves more work, as the closure it is.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bookdrop::{Consumer, Driver, Event, Producer, ReceiveError, RequestErrorKind, SendErrorKind};
 
 use support::{
-    FAR, WATCHDOG, Wakes, eventually, is_empty, library, next, next_name, poll, poll_with,
+    FAR, WATCHDOG, Wakes, bounded, eventually, is_empty, library, next, next_name, poll, poll_with,
     send_all, stats,
 };
 
@@ -419,54 +419,56 @@ fn a_request_that_is_given_up_frees_its_key() {
 
 #[test]
 fn keys_keep_their_order_under_load() {
-    const KEYS: usize = 5;
-    let count = support::scaled(2_000, 100_000);
-    let driver = Driver::<usize>::builder(50)
-        .retry_backoff(Duration::ZERO, Duration::ZERO)
-        .build();
-    let last: Vec<_> = (0..KEYS).map(|_| std::sync::Mutex::new(0)).collect();
-    std::thread::scope(|scope| {
-        for worker in 0..4 {
-            let mut b = Consumer::new(&driver);
-            let last = &last;
-            scope.spawn(move || {
-                let mut round = worker;
-                while let Ok(delivery) = b.receive().wait() {
-                    round += 1;
-                    let key: usize = delivery.key().unwrap().parse().unwrap();
-                    let mut last = last[key].try_lock().expect("one of a key at a time");
-                    assert_eq!(*delivery.body(), *last + 1);
-                    // One in seven fails for the first time, in one way or another.
-                    match round % 7 == 0 && delivery.attempt() == 1 {
-                        true if round % 2 == 0 => {
-                            drop(last);
-                            drop(delivery);
-                        }
-                        true => {
-                            drop(last);
-                            delivery.nack().wait().unwrap();
-                        }
-                        false => {
-                            *last += 1;
-                            drop(last);
-                            delivery.ack().wait().unwrap();
+    bounded(|| {
+        const KEYS: usize = 5;
+        let count = support::scaled(2_000, 100_000);
+        let driver = Driver::<usize>::builder(50)
+            .retry_backoff(Duration::ZERO, Duration::ZERO)
+            .build();
+        let last: Vec<_> = (0..KEYS).map(|_| std::sync::Mutex::new(0)).collect();
+        std::thread::scope(|scope| {
+            for worker in 0..4 {
+                let mut b = Consumer::new(&driver);
+                let last = &last;
+                scope.spawn(move || {
+                    let mut round = worker;
+                    while let Ok(delivery) = b.receive().wait() {
+                        round += 1;
+                        let key: usize = delivery.key().unwrap().parse().unwrap();
+                        let mut last = last[key].try_lock().expect("one of a key at a time");
+                        assert_eq!(*delivery.body(), *last + 1);
+                        // One in seven fails for the first time, in one way or another.
+                        match round % 7 == 0 && delivery.attempt() == 1 {
+                            true if round % 2 == 0 => {
+                                drop(last);
+                                drop(delivery);
+                            }
+                            true => {
+                                drop(last);
+                                delivery.nack().wait().unwrap();
+                            }
+                            false => {
+                                *last += 1;
+                                drop(last);
+                                delivery.ack().wait().unwrap();
+                            }
                         }
                     }
-                }
-            });
-        }
-        let a = Producer::new(&driver);
-        for n in 0..count {
-            let event = Event::new("n").with_key((n % KEYS).to_string());
-            a.send(event.with_body(n / KEYS + 1)).wait().unwrap();
-        }
-        eventually("all are done", || stats(&driver).acked == count as u64);
-        driver.close().wait();
+                });
+            }
+            let a = Producer::new(&driver);
+            for n in 0..count {
+                let event = Event::new("n").with_key((n % KEYS).to_string());
+                a.send(event.with_body(n / KEYS + 1)).wait().unwrap();
+            }
+            eventually("all are done", || stats(&driver).acked == count as u64);
+            driver.close().wait();
+        });
+        assert!(
+            last.into_iter()
+                .all(|last| last.into_inner().unwrap() == count / KEYS)
+        );
     });
-    assert!(
-        last.into_iter()
-            .all(|last| last.into_inner().unwrap() == count / KEYS)
-    );
 }
 
 // ---- priorities ----

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
@@ -23,6 +24,23 @@ pub(crate) fn scaled(usual: usize, long: usize) -> usize {
     match std::env::var_os("BOOKDROP_LONG").is_some_and(|value| value == "1") {
         true => long,
         false => usual,
+    }
+}
+
+/// Runs the body of a test that starts threads, and fails if it does not end: a thread that waits for another one, which
+/// has failed, would wait for ever.
+pub(crate) fn bounded(body: impl FnOnce() + Send + 'static) {
+    let (running, ended) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let _running = running;
+        body();
+    });
+    let limit = WATCHDOG * scaled(4, 40) as u32;
+    if let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(limit) {
+        panic!("the test does not end; see above for a thread that failed");
+    }
+    if let Err(panic) = thread.join() {
+        std::panic::resume_unwind(panic);
     }
 }
 
