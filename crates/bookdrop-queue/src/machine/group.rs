@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::item::DeadReason;
-use crate::slab::List;
+use crate::slab::{List, Ticket};
 
 /// The most urgent priority; zero is the default.
 pub const MAX_PRIORITY: u8 = 9;
@@ -26,6 +26,8 @@ pub(super) struct Group<I> {
     /// it then holds nothing but requests that wait for a consumer.
     pub(super) subscribed: bool,
     pub(super) ready: Ready,
+    /// The one that came back last, wherever it is now.
+    pub(super) returned: Option<Ticket>,
     /// The keys that somebody works on (or that are about to be tried again), and the items that wait for them.
     pub(super) keys: HashMap<Box<str>, List>,
     /// Ready, and waiting for their key.
@@ -43,6 +45,7 @@ impl<I> Group<I> {
             name: name.into(),
             subscribed,
             ready: Ready::default(),
+            returned: None,
             keys: HashMap::new(),
             queued: 0,
             delayed: 0,

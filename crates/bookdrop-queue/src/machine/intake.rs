@@ -7,10 +7,11 @@ use crate::item::{Cause, Item, Standing};
 use crate::slab::{List, Slab, Ticket};
 
 use super::agenda::Entry;
+use super::group::Group;
 use super::{GroupId, Hand, Machine, Node, Place};
 
 impl<I: Item> Machine<I> {
-    /// Whether the group has room for one more, with so many held ahead by its consumers.
+    /// Whether the group has room for one more.
     pub(crate) fn has_room(&self, id: GroupId, delayed: bool) -> bool {
         self.group(id).is_none_or(|group| match delayed {
             true => group.delayed < self.limits.max_delayed,
@@ -80,7 +81,7 @@ impl<I: Item> Machine<I> {
         }
     }
 
-    /// Puts a node into its level: at the end, or where its age says, counted from the front.
+    /// Puts a node into its level: at the end, or where its age says.
     pub(super) fn make_ready(&mut self, ticket: Ticket, at_the_end: bool) {
         let Machine {
             nodes,
@@ -98,11 +99,24 @@ impl<I: Item> Machine<I> {
         };
         group.fresh += 1;
         *has_fresh = true;
-        group.ready.at(priority, |list| match at_the_end {
+        let Group {
+            ready, returned, ..
+        } = group;
+        ready.at(priority, |list| match at_the_end {
             true => nodes.push_back(list, ticket),
             false => {
-                let behind = first_younger(nodes, list, order);
+                // What one hand lets go of comes back in order, each behind the former one: no need to pass them all.
+                let former = returned.filter(|former| {
+                    nodes.get(*former).is_some_and(|node| {
+                        matches!(node.place, Place::Ready)
+                            && node.item.priority() == priority
+                            && node.hand.order < order
+                    })
+                });
+                let from = former.or_else(|| nodes.first(list));
+                let behind = first_younger(nodes, from, order);
                 nodes.insert_before(list, behind, ticket);
+                *returned = Some(ticket);
             }
         });
     }
@@ -126,11 +140,14 @@ impl<I: Item> Machine<I> {
         let Some(group) = self.group(id) else {
             return false;
         };
-        let firsts = group
+        let ready: usize = group.ready.levels().map(List::len).sum();
+        // Most keys have nobody waiting behind them.
+        let behind_keys = (group.queued > ready).then(|| group.keys.values());
+        let lists = group
             .ready
             .levels()
-            .chain(group.keys.values())
-            .filter_map(|l| self.nodes.first(l));
+            .chain(behind_keys.into_iter().flatten());
+        let firsts = lists.filter_map(|list| self.nodes.first(list));
         let order = |ticket: &Ticket| self.nodes.get(*ticket).map(|node| node.hand.order);
         let Some(oldest) = firsts.min_by_key(order) else {
             return false;
@@ -192,9 +209,9 @@ impl<I: Item> Machine<I> {
     }
 }
 
-/// The first node of a list that was sent after `order`.
-fn first_younger<I>(nodes: &Slab<Node<I>>, list: &List, order: u64) -> Option<Ticket> {
-    let mut at = nodes.first(list);
+/// The first node, from this one on, that was sent after `order`.
+fn first_younger<I>(nodes: &Slab<Node<I>>, from: Option<Ticket>, order: u64) -> Option<Ticket> {
+    let mut at = from;
     while let Some(ticket) = at {
         if nodes
             .get(ticket)
