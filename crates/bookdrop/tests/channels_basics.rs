@@ -11,7 +11,9 @@ use bookdrop::{
 };
 use futures_lite::future::block_on;
 
-use support::{bounded, eventually, is_empty, library, next, next_name, poll, send_all, stats};
+use support::{
+    bounded, end_of, eventually, is_empty, library, next, next_name, poll, send_all, stats,
+};
 
 #[test]
 fn what_goes_in_comes_out() {
@@ -277,7 +279,7 @@ fn a_batch_given_up_gives_back_the_rest() {
     for n in 0..3 {
         assert_eq!(next_name(&mut b), n.to_string());
     }
-    assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
+    assert_eq!(end_of(&mut b), ReceiveError::Closed);
 }
 
 #[test]
@@ -335,7 +337,7 @@ fn used_while_the_thread_ends() {
             fn drop(&mut self) {
                 let (a, mut b) = self.0.take().unwrap();
                 a.send(Event::new("S")).wait().unwrap();
-                b.receive().wait().unwrap().ack().wait().unwrap();
+                next(&mut b).ack().wait().unwrap();
                 assert!(b.receive().wait_for(Duration::from_millis(1)).is_err());
             }
         }

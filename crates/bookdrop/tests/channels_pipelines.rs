@@ -13,7 +13,9 @@ use bookdrop::{
 };
 use futures_lite::future::{block_on, or, zip};
 
-use support::{FAR, Wakes, bounded, eventually, library, next, poll, poll_with, scaled, stats};
+use support::{
+    FAR, Wakes, bounded, end_of, eventually, library, next, poll, poll_with, scaled, stats,
+};
 
 type Numbers = Driver<usize, usize>;
 
@@ -56,7 +58,7 @@ fn a_sieve_of_many_stages_finds_the_primes() {
             drivers.push(next_driver);
             stages.push(thread::spawn(move || {
                 while let Some(n) = take(&mut from) {
-                    if n % prime != 0 && next_a.send(number(n)).wait().is_err() {
+                    if !n.is_multiple_of(prime) && next_a.send(number(n)).wait().is_err() {
                         break;
                     }
                 }
@@ -66,7 +68,7 @@ fn a_sieve_of_many_stages_finds_the_primes() {
             driver.close().wait();
         }
         stages.into_iter().for_each(|stage| stage.join().unwrap());
-        let is_prime = |n: &usize| (2..*n).all(|d| n % d != 0);
+        let is_prime = |n: &usize| (2..*n).all(|d| !n.is_multiple_of(d));
         assert_eq!(
             primes,
             (2..).filter(is_prime).take(count).collect::<Vec<_>>()
@@ -238,7 +240,7 @@ fn what_was_sent_before_the_close_is_seen_before_the_end() {
                     }
                 };
                 assert_eq!(found, 1);
-                assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
+                assert_eq!(end_of(&mut b), ReceiveError::Closed);
             });
         }
     });

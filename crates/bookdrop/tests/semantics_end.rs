@@ -12,7 +12,8 @@ use bookdrop::{
 use futures_lite::{StreamExt, future::block_on};
 
 use support::{
-    FAR, WATCHDOG, Wakes, eventually, library, next, next_name, poll, poll_with, send_all, stats,
+    FAR, WATCHDOG, Wakes, end_of, eventually, library, next, next_name, poll, poll_with, send_all,
+    stats,
 };
 
 #[test]
@@ -25,16 +26,13 @@ fn consumers_get_what_is_queued_and_then_the_end() {
         assert_eq!(next_name(&mut b), name);
     }
     for _ in 0..2 {
-        assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
+        assert_eq!(end_of(&mut b), ReceiveError::Closed);
         assert_eq!(b.try_receive().wait().unwrap_err(), TryReceiveError::Closed);
         assert!(b.receive_batch(3).wait().is_err());
         assert!(matches!(poll(&mut b.next()), Poll::Ready(None)));
     }
     // Also those who come only now.
-    assert_eq!(
-        Consumer::new(&driver).receive().wait().unwrap_err(),
-        ReceiveError::Closed
-    );
+    assert_eq!(end_of(&mut Consumer::new(&driver)), ReceiveError::Closed);
 }
 
 #[test]
@@ -129,7 +127,7 @@ fn what_is_not_due_stays_and_a_drain_gives_it_back() {
     let (driver, a, mut b) = library(10);
     a.send(Event::new("later").with_delay(FAR)).wait().unwrap();
     driver.close().wait();
-    assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
+    assert_eq!(end_of(&mut b), ReceiveError::Closed);
     assert_eq!(stats(&driver).delayed, 1);
     let report = driver.drain(Duration::ZERO).wait();
     assert_eq!(report.left[0].event.name(), "later");
@@ -182,7 +180,7 @@ fn what_is_in_hand_at_the_end_can_be_settled_in_every_way() {
     // What came back is queued, and is still handed out.
     assert_eq!(next_name(&mut b), "nack");
     assert_eq!(next_name(&mut b), "drop");
-    assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
+    assert_eq!(end_of(&mut b), ReceiveError::Closed);
     assert_eq!(stats(&driver).dead, 2);
 }
 
@@ -261,7 +259,7 @@ fn a_drain_hands_nothing_out_and_waits_for_what_is_in_hand() {
     assert!(poll_with(&mut drain, &wakes).is_pending());
     assert!(driver.is_closed());
     assert_eq!(
-        b.receive().wait().unwrap_err(),
+        end_of(&mut b),
         ReceiveError::Closed,
         "nothing is handed out"
     );
@@ -336,7 +334,7 @@ fn a_drain_that_is_dropped_leaves_everything_where_it_is() {
     assert!(poll(&mut drain).is_pending());
     drop(drain);
     assert!(driver.is_closed());
-    assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
+    assert_eq!(end_of(&mut b), ReceiveError::Closed);
     drop(one);
     assert_eq!(stats(&driver).queued, 2);
     assert_eq!(driver.drain(FAR).wait().left.len(), 2);
@@ -367,7 +365,7 @@ fn a_close_does_not_end_a_delay_early() {
         .wait()
         .unwrap();
     driver.close().wait();
-    assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
+    assert_eq!(end_of(&mut b), ReceiveError::Closed);
     // It falls due after the close all the same, and then it is queued.
     eventually("it is due", || stats(&driver).queued == 1);
     assert!(Instant::now() >= due);

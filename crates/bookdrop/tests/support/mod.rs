@@ -16,8 +16,8 @@ use bookdrop::{Consumer, Delivery, Driver, Event, Producer, Stats};
 /// After so long a thing that has to happen is taken not to happen.
 pub(crate) const WATCHDOG: Duration = Duration::from_secs(30);
 
-/// A limit that no test reaches.
-pub(crate) const FAR: Duration = Duration::from_secs(3600);
+/// A limit that no test reaches, unless it would never end.
+pub(crate) const FAR: Duration = Duration::from_secs(120);
 
 /// So many in the long form of the tests (`BOOKDROP_LONG=1`), else so few.
 pub(crate) fn scaled(usual: usize, long: usize) -> usize {
@@ -106,6 +106,15 @@ pub(crate) fn next<T: Send, R: Send>(consumer: &mut Consumer<T, R>) -> Delivery<
     received
         .expect("an event has to come")
         .expect("the driver is open")
+}
+
+/// What a consumer is told for whom nothing is left.
+#[track_caller]
+pub(crate) fn end_of<T: Send, R: Send>(consumer: &mut Consumer<T, R>) -> bookdrop::ReceiveError {
+    let received = consumer.receive().wait_for(WATCHDOG);
+    received
+        .expect("the end has to come")
+        .expect_err("nothing is left")
 }
 
 /// The name of the next event, which is acked.
