@@ -69,6 +69,22 @@ fn a_consumer_that_leaves_while_it_is_notified_passes_it_on() {
     });
 }
 
+/// Somebody else was quicker: the one that was woken in vain sleeps again, and is woken for the next.
+#[test]
+fn a_consumer_that_is_woken_in_vain_is_woken_again() {
+    model(|| {
+        let (queue, reader) = queue(1);
+        let consumer = spawn(&queue, move |queue| receive_and_ack(queue, reader).unwrap());
+        assert!(send(&queue, Note::new(1)).is_ok());
+        let mut all = rest(&queue, reader);
+        assert!(send(&queue, Note::new(2)).is_ok());
+        all.push(consumer.join().unwrap());
+        all.extend(rest(&queue, reader));
+        assert_eq!(sorted(all), [1, 2]);
+        nothing_is_left(&queue);
+    });
+}
+
 /// A stream keeps its place when its `next` is dropped, and nobody looks when it is woken.
 #[test]
 fn a_stream_that_nobody_polls_takes_no_wake_up_from_another() {

@@ -168,6 +168,21 @@ fn the_last_consumer_leaves_with_a_request_in_hand() {
     });
 }
 
+#[test]
+fn a_close_ends_a_request_that_nobody_took() {
+    model(|| {
+        let (queue, _) = queue(1);
+        let (note, requester) = Note::request(1);
+        let closer = spawn(&queue, |queue| queue.close());
+        match queue.send_request(note, None) {
+            Ok(()) => assert_eq!(requester.outcome(), Outcome::Failed(Cause::Closed, true)),
+            Err(refused) => assert_eq!(refused.why, Refusal::Closed),
+        }
+        closer.join().unwrap();
+        nothing_is_left(&queue);
+    });
+}
+
 /// A request that nobody works on ends with the queue; one that somebody works on is answered.
 #[test]
 fn a_close_against_a_request() {
