@@ -198,9 +198,8 @@ impl Run {
         };
         let mut hands = Vec::new();
         loop {
-            match self.receive(reader, at, random, &mut hands) {
-                Some(Err(Over)) => break,
-                Some(Ok(())) | None => {}
+            if self.receive(reader, at, random, &mut hands) == Some(Err(Over)) {
+                break;
             }
             if random.chance(3) {
                 // Goes and comes again; what it has in hand it keeps.

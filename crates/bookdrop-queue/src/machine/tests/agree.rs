@@ -175,7 +175,7 @@ impl History {
             if let Place::Delayed { due } = node.place {
                 expected.insert((due, order, Entry::Due, number));
             }
-            if let Some(at) = node.item.expires.filter(|_| !node.item.is_request) {
+            if let Some(at) = node.item.expires.filter(|_| node.item.is_watched) {
                 expected.insert((at, order, Entry::Expires, number));
             }
         }

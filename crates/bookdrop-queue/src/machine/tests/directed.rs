@@ -250,7 +250,7 @@ fn a_request_stands_in_no_agenda() {
     let mut bench = Bench::new(Limits::default());
     let deadline = bench.now + ms(50);
     bench.push_due(
-        bench.thing(1).as_request().expiring(deadline),
+        bench.thing(1).asking().expiring(deadline),
         Some(bench.now + ms(10)),
     );
     bench.now += ms(10);
@@ -266,7 +266,7 @@ fn a_request_stands_in_no_agenda() {
 fn a_request_that_would_be_tried_too_late_ends() {
     let mut bench = Bench::new(Limits::default());
     for (n, after, ends) in [(1, 49, false), (2, 50, true), (3, 51, true)] {
-        bench.push(bench.thing(n).as_request().expiring(bench.now + ms(50)));
+        bench.push(bench.thing(n).asking().expiring(bench.now + ms(50)));
         let taken = bench.take().unwrap();
         bench.failed(taken, Some(ms(after)));
         let log = std::mem::take(&mut *bench.log.borrow_mut());
@@ -281,7 +281,7 @@ fn a_request_that_would_be_tried_too_late_ends() {
 #[test]
 fn nobody_gets_a_request_after_its_deadline() {
     let mut bench = Bench::new(Limits::default());
-    bench.push(bench.thing(1).as_request().expiring(bench.now + ms(5)));
+    bench.push(bench.thing(1).asking().expiring(bench.now + ms(5)));
     bench.push(bench.thing(2));
     bench.now += ms(5);
     assert_eq!(bench.take_number(), Some(2));
@@ -299,7 +299,7 @@ fn nobody_gets_a_request_after_its_deadline() {
 fn what_fails_in_a_group_that_is_gone_is_no_dead_letter() {
     let mut bench = Bench::new(Limits::default());
     bench.push(bench.thing(1));
-    bench.push(bench.thing(2).as_request());
+    bench.push(bench.thing(2).asking());
     let taken = [bench.take().unwrap(), bench.take().unwrap()];
     change(|fx| bench.machine.remove_group(bench.group, fx));
     for taken in taken {

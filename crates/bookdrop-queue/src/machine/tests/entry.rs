@@ -23,6 +23,7 @@ pub(super) struct Entry {
     pub(super) priority: u8,
     pub(super) expires: Option<Instant>,
     pub(super) is_request: bool,
+    pub(super) is_watched: bool,
     pub(super) is_wanted: bool,
     pub(super) stands: Stands,
     pub(super) order: u64,

@@ -94,6 +94,7 @@ impl History {
             .flatten();
         thing.priority = random.below(style.priorities) as u8;
         thing.is_request = random.chance(style.requests);
+        thing.is_watched = !thing.is_request || random.chance(30);
         let limited = thing.is_request || style.expiry && random.chance(40);
         thing.expires = limited.then(|| self.now + ms(random.below(60)));
         let delayed = style.delays && random.chance(30);
@@ -113,6 +114,7 @@ impl History {
             priority: thing.priority.min(9),
             expires: thing.expires,
             is_request: thing.is_request,
+            is_watched: thing.is_watched,
             is_wanted: true,
             stands: Stands::Ready,
             order: 0,
@@ -174,14 +176,14 @@ impl History {
             .map(|e| e.number)
     }
 
-    fn from_hand(&mut self) -> Option<Taken<Thing>> {
+    fn one_in_hand(&mut self) -> Option<Taken<Thing>> {
         let all: Vec<_> = self.in_hand.keys().copied().collect();
         let number = *self.random.one_of(&all)?;
         self.in_hand.remove(&number)
     }
 
     fn done(&mut self) {
-        let Some(taken) = self.from_hand() else {
+        let Some(taken) = self.one_in_hand() else {
             return;
         };
         self.reference.done(taken.item.number);
@@ -189,7 +191,7 @@ impl History {
     }
 
     fn failed(&mut self) {
-        let Some(taken) = self.from_hand() else {
+        let Some(taken) = self.one_in_hand() else {
             return;
         };
         let number = taken.item.number;
@@ -216,7 +218,7 @@ impl History {
     }
 
     fn bury(&mut self) {
-        let Some(taken) = self.from_hand() else {
+        let Some(taken) = self.one_in_hand() else {
             return;
         };
         let reason = DeadReason::Rejected("no".into());

@@ -270,7 +270,7 @@ impl Reference {
             Stands::Delayed(due) => Some((due, e.order, false, e.number)),
             _ => None,
         });
-        let expire = inside().filter(|e| !e.is_request);
+        let expire = inside().filter(|e| e.is_watched);
         let expire = expire.filter_map(|e| Some((e.expires?, e.order, true, e.number)));
         due.chain(expire).min()
     }
@@ -284,9 +284,9 @@ impl Reference {
     }
 
     fn expire(&mut self, number: u32) {
-        match self.get(number).is_request {
-            true => self.counters.given_up += 1,
-            false => self.counters.expired += 1,
+        match self.get(number).is_watched {
+            true => self.counters.expired += 1,
+            false => self.counters.given_up += 1,
         }
         self.discard(number, Cause::Expired);
     }

@@ -19,6 +19,8 @@ pub(super) struct Thing {
     pub(super) priority: u8,
     pub(super) expires: Option<Instant>,
     pub(super) is_request: bool,
+    /// Whether the machine watches the clock for it.
+    pub(super) is_watched: bool,
     pub(super) wanted: Rc<Cell<bool>>,
     pub(super) standing: Rc<Cell<Standing>>,
     pub(super) log: Log,
@@ -32,6 +34,7 @@ impl Thing {
             priority: 0,
             expires: None,
             is_request: false,
+            is_watched: true,
             wanted: Rc::new(Cell::new(true)),
             standing: Rc::new(Cell::new(Standing::Elsewhere)),
             log: log.clone(),
@@ -53,8 +56,9 @@ impl Thing {
         self
     }
 
-    pub(super) fn as_request(mut self) -> Self {
+    pub(super) fn asking(mut self) -> Self {
         self.is_request = true;
+        self.is_watched = false;
         self
     }
 }
@@ -75,7 +79,7 @@ impl Item for Thing {
     }
 
     fn expires_by_itself(&self) -> bool {
-        !self.is_request()
+        self.is_watched
     }
 
     fn identity(&self) -> Option<&str> {
