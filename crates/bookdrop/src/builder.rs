@@ -23,6 +23,7 @@ use crate::memory::Memory;
 ///     .build();
 /// assert_eq!(library.capacity(), 100);
 /// ```
+#[must_use = "a builder makes nothing until `build` is called"]
 pub struct Builder<T = (), R = Value> {
     limits: Limits,
     on_full: OnFull,

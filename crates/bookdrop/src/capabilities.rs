@@ -9,6 +9,7 @@
 /// assert!(library.capabilities().priority);
 /// assert!(!library.capabilities().survives_restart);
 /// ```
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// Several groups, each of which gets every event.

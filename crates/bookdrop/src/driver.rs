@@ -356,7 +356,9 @@ impl<T, R> fmt::Debug for Driver<T, R> {
 /// # Ok::<(), bookdrop::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct DrainReport<T> {
+#[non_exhaustive]
+#[must_use = "it holds the events that were left"]
+pub struct DrainReport<T = ()> {
     /// What was still queued or delayed, oldest first.
     pub left: Vec<Left<T>>,
     /// How many events were still in hand when the grace time ended.
@@ -365,7 +367,8 @@ pub struct DrainReport<T> {
 
 /// An event that a [drain](Driver::drain) gives back.
 #[derive(Debug)]
-pub struct Left<T> {
+#[non_exhaustive]
+pub struct Left<T = ()> {
     /// The group it was for.
     pub group: String,
     /// How often it had been handed over.

@@ -82,6 +82,14 @@ mod seat;
 mod send;
 mod stats;
 
+/// The futures that the methods of producers and consumers return: to be awaited on any executor, or waited for on a plain
+/// thread. They stand apart so that `use bookdrop::*` does not hide the trait `Send`.
+pub mod operations {
+    pub use crate::receive::{Receive, ReceiveBatch, TryReceive};
+    pub use crate::request::Request;
+    pub use crate::send::{Send, SendBatch, TrySend};
+}
+
 pub use answer::Answer;
 pub use builder::Builder;
 pub use capabilities::Capabilities;
@@ -97,10 +105,7 @@ pub use event::{Event, InvalidEvent};
 pub use failure::Failure;
 pub use operation::Operation;
 pub use producer::Producer;
-pub use receive::{Receive, ReceiveBatch, TryReceive};
 pub use reply::Reply;
-pub use request::Request;
-pub use send::{Send, SendBatch, TrySend};
 pub use stats::Stats;
 
 pub use bookdrop_queue::{DeadReason, OnFull};

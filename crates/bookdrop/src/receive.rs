@@ -1,5 +1,6 @@
 //! Receives under way.
 
+use serde_json::Value;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -23,7 +24,7 @@ use crate::operation::waits_on_threads;
 /// assert_eq!(receive.wait_for(Duration::from_millis(1)).unwrap_err(), TimedOut);
 /// ```
 #[must_use = "a receive does nothing unless it is awaited or waited for"]
-pub struct Receive<'a, T, R> {
+pub struct Receive<'a, T = (), R = Value> {
     consumer: &'a mut Consumer<T, R>,
 }
 
@@ -71,7 +72,7 @@ impl<T, R> fmt::Debug for Receive<'_, T, R> {
 /// # });
 /// ```
 #[must_use = "a receive does nothing unless it is awaited or waited for"]
-pub struct TryReceive<'a, T, R> {
+pub struct TryReceive<'a, T = (), R = Value> {
     consumer: &'a mut Consumer<T, R>,
 }
 
@@ -111,7 +112,7 @@ impl<T, R> fmt::Debug for TryReceive<'_, T, R> {
 /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
 /// ```
 #[must_use = "a receive does nothing unless it is awaited or waited for"]
-pub struct ReceiveBatch<'a, T, R> {
+pub struct ReceiveBatch<'a, T = (), R = Value> {
     consumer: &'a mut Consumer<T, R>,
     max: usize,
 }

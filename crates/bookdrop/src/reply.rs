@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bookdrop_queue::Ticket;
+use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::failure::Failure;
@@ -37,7 +38,7 @@ use crate::operation::Operation;
 /// # });
 /// ```
 #[must_use = "a reply that is dropped fails the request"]
-pub struct Reply<R> {
+pub struct Reply<R = Value> {
     owed_to: Option<Box<dyn Answerable<R> + Send + Sync>>,
 }
 

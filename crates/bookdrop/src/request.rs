@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bookdrop_queue::{Refusal, clock};
+use serde_json::Value;
 
 use crate::deadline::Deadline;
 use crate::error::{RequestError, RequestErrorKind};
@@ -32,7 +33,7 @@ use crate::operation::waits_on_threads;
 /// # Ok::<(), bookdrop::Error>(())
 /// ```
 #[must_use = "a request does nothing unless it is awaited or waited for"]
-pub struct Request<'a, T, R> {
+pub struct Request<'a, T = (), R = Value> {
     memory: &'a Memory<T, R>,
     timeout: Duration,
     waits_for_consumer: bool,

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bookdrop_queue::{Refusal, Refused, Sending};
+use serde_json::Value;
 
 use crate::error::{SendBatchError, SendError, SendErrorKind};
 use crate::event::Event;
@@ -26,7 +27,7 @@ use crate::operation::waits_on_threads;
 /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
 /// ```
 #[must_use = "a send does nothing unless it is awaited or waited for"]
-pub struct Send<'a, T, R> {
+pub struct Send<'a, T = (), R = Value> {
     memory: &'a Memory<T, R>,
     stage: Stage<T, R>,
 }
@@ -142,7 +143,7 @@ impl<T, R> fmt::Debug for Send<'_, T, R> {
 /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
 /// ```
 #[must_use = "a send does nothing unless it is awaited or waited for"]
-pub struct TrySend<'a, T, R> {
+pub struct TrySend<'a, T = (), R = Value> {
     memory: &'a Memory<T, R>,
     event: Option<Event<T>>,
 }
@@ -196,7 +197,7 @@ impl<T, R> fmt::Debug for TrySend<'_, T, R> {
 /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
 /// ```
 #[must_use = "a send does nothing unless it is awaited or waited for"]
-pub struct SendBatch<'a, T, R> {
+pub struct SendBatch<'a, T = (), R = Value> {
     memory: &'a Memory<T, R>,
     first: Option<Send<'a, T, R>>,
     rest: VecDeque<Event<T>>,

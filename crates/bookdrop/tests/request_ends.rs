@@ -5,9 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bookdrop::{
-    Answer, Consumer, Driver, Event, Producer, Request, RequestError, RequestErrorKind, Value,
-};
+use bookdrop::operations::Request;
+use bookdrop::{Answer, Consumer, Driver, Event, Producer, RequestError, RequestErrorKind, Value};
 
 const LONG: Duration = Duration::from_secs(600);
 

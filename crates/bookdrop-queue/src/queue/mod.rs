@@ -29,6 +29,7 @@ pub use waiters::Waiting;
 pub const DEFAULT_GROUP: &str = "default";
 
 /// What a sender meets when the queue is full.
+#[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnFull {
     /// It waits for room.

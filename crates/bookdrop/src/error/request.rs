@@ -18,7 +18,7 @@ use super::{Error, ErrorKind, Handback, SendErrorKind};
 /// println!("{error}");
 /// let event = error.into_event().expect("nobody had it");
 /// ```
-pub struct RequestError<T>(Box<(RequestErrorKind, Option<Handback<Event<T>>>)>);
+pub struct RequestError<T = ()>(Box<(RequestErrorKind, Option<Handback<Event<T>>>)>);
 
 /// Why a request got no reply.
 ///

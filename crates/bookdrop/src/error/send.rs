@@ -16,7 +16,7 @@ use super::{Error, ErrorKind, Handback};
 /// println!("{error}");
 /// let event = error.into_event(); // nothing is lost
 /// ```
-pub struct SendError<T>(Box<(SendErrorKind, Handback<Event<T>>)>);
+pub struct SendError<T = ()>(Box<(SendErrorKind, Handback<Event<T>>)>);
 
 /// Why an event was not sent.
 ///
@@ -135,7 +135,7 @@ impl<T> From<SendError<T>> for Error {
 /// assert_eq!(error.sent(), 1);
 /// assert_eq!(error.into_rest().len(), 2);
 /// ```
-pub struct SendBatchError<T>(Box<(SendErrorKind, usize, Handback<Vec<Event<T>>>)>);
+pub struct SendBatchError<T = ()>(Box<(SendErrorKind, usize, Handback<Vec<Event<T>>>)>);
 
 impl<T> SendBatchError<T> {
     pub(crate) fn new(kind: SendErrorKind, sent: usize, rest: Vec<Event<T>>) -> Self {

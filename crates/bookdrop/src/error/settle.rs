@@ -1,5 +1,6 @@
 //! A delivery that cannot be settled like that.
 
+use serde_json::Value;
 use std::fmt;
 
 use crate::delivery::Delivery;
@@ -18,7 +19,7 @@ use super::{Error, ErrorKind, Handback};
 /// error.into_delivery().ack().wait()?;
 /// # Ok::<(), bookdrop::Error>(())
 /// ```
-pub struct SettleError<T, R>(Box<(SettleErrorKind, Handback<Delivery<T, R>>)>);
+pub struct SettleError<T = (), R = Value>(Box<(SettleErrorKind, Handback<Delivery<T, R>>)>);
 
 /// Why a delivery was not settled.
 ///

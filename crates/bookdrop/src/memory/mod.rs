@@ -3,6 +3,7 @@
 mod requester;
 mod stored;
 
+use std::panic::RefUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
@@ -21,6 +22,9 @@ pub(crate) struct Memory<T, R> {
     /// has to ask it of them.
     alarm: fn(&Arc<Requester<T, R>>) -> Weak<dyn Alarm>,
 }
+
+// No panic of foreign code leaves it half changed: such code runs when no lock is held, and is caught.
+impl<T, R> RefUnwindSafe for Memory<T, R> {}
 
 impl<T, R> Memory<T, R> {
     pub(crate) fn new(limits: Limits, on_full: OnFull) -> Arc<Self>
