@@ -12,14 +12,11 @@
 //! waits without one. A deadline has therefore either passed from the start or never comes, which
 //! keeps every run of a model the same.
 
-// Each module takes what it needs; which of these are in use differs between the two worlds.
-#![allow(unused_imports)]
-
 #[cfg(not(loom))]
 pub(crate) use std::{
     sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        Mutex,
+        atomic::{AtomicBool, Ordering},
     },
     thread, thread_local,
 };
@@ -27,14 +24,18 @@ pub(crate) use std::{
 #[cfg(loom)]
 pub(crate) use loom::{
     sync::{
-        Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering},
+        Mutex,
+        atomic::{AtomicBool, Ordering},
     },
     thread_local,
 };
-#[cfg(loom)]
+
 pub(crate) use std::sync::Arc;
 
+#[cfg(loom)]
+use loom::sync::MutexGuard;
+#[cfg(not(loom))]
+use std::sync::MutexGuard;
 use std::{sync::PoisonError, time::Duration};
 
 /// Locks, and takes no notice of poison.
@@ -59,7 +60,7 @@ pub(crate) fn park_timeout(_limit: Duration) {
     thread::park();
 }
 
-/// Loom's threads, with a park of our own.
+/// The thread of a model, with a park of our own.
 ///
 /// Loom's `unpark` wakes the thread from whatever it is blocked in, also from a lock or a `join`, and
 /// the unpark is then gone. This one is the token that the standard library describes.
@@ -68,7 +69,6 @@ pub(crate) mod thread {
     use std::sync::Arc;
 
     use loom::sync::{Condvar, Mutex};
-    pub(crate) use loom::thread::*;
 
     use super::lock;
 
