@@ -28,7 +28,7 @@ const HOUSE: &[(&str, Place)] = &[
     ("xtask", Place::Tool),
 ];
 
-/// The crate that depends on the standard library alone, and the only one with unsafe code.
+/// The crate that depends on the standard library alone.
 pub(crate) const QUEUE: &str = "bookdrop-queue";
 
 /// The crate whose tests lower floors may import: each proves itself by it.
