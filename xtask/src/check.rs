@@ -2,7 +2,7 @@
 
 use crate::steps::{Outcome, Steps, no_complaints};
 use crate::workspace::Workspace;
-use crate::{build_time, cargo, floors, licences, miri, msrv, size, unsafe_code, whys};
+use crate::{build_time, cargo, floors, licences, loom, miri, msrv, size, unsafe_code, whys};
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -30,7 +30,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     })?;
     steps.step("lints", || lints(w))?;
     steps.step("documentation", || documentation(w))?;
-    steps.step("loom models", || loom(w))?;
+    steps.step("loom models", || loom::run(w))?;
     optional(&mut steps, w, options)?;
     steps.finish();
     Ok(())
@@ -63,12 +63,7 @@ fn lints(workspace: &Workspace) -> Outcome {
     let mut command = cargo::cargo(&workspace.root);
     command.args(["clippy", "--workspace", "--all-targets", "--all-features"]);
     cargo::run(command.args(DENIED))?;
-    for product in workspace.products().filter(|package| package.has_features) {
-        let mut command = cargo::cargo(&workspace.root);
-        command.args(["clippy", "--package", &product.name]);
-        cargo::run(command.arg("--no-default-features").args(DENIED))?;
-    }
-    Ok(())
+    loom::lints(workspace, &DENIED)
 }
 
 fn documentation(workspace: &Workspace) -> Outcome {
@@ -79,26 +74,4 @@ fn documentation(workspace: &Workspace) -> Outcome {
         command.args(["--package", &product.name]);
     }
     cargo::run(&mut command)
-}
-
-/// Every interleaving of the queue's protocols. Optimised, since there are many.
-fn loom(workspace: &Workspace) -> Outcome {
-    let models = || {
-        let mut command = cargo::cargo(&workspace.root);
-        command.env("RUSTFLAGS", "--cfg loom");
-        command.env_remove("CARGO_ENCODED_RUSTFLAGS");
-        command.args(["test", "--release", "--package", floors::QUEUE]);
-        command.args(["--test", "loom", "--test", "loom_timer", "--target-dir"]);
-        // Other flags would throw away the main build.
-        command.arg(workspace.target_directory.join("loom"));
-        command
-    };
-    cargo::run(&mut models())?;
-    // A file that compiles to nothing passes too, as it does without the cfg.
-    let listed = cargo::read(models().args(["--", "--list"]))?;
-    if listed.lines().any(|line| line.ends_with(": test")) {
-        Ok(())
-    } else {
-        Err("there is not one model".to_owned())
-    }
 }

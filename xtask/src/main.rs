@@ -5,6 +5,7 @@ mod cargo;
 mod check;
 mod floors;
 mod licences;
+mod loom;
 mod miri;
 mod msrv;
 mod size;

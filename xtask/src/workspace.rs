@@ -22,7 +22,6 @@ pub(crate) struct Package {
     pub(crate) manifest: PathBuf,
     pub(crate) is_member: bool,
     pub(crate) is_publishable: bool,
-    pub(crate) has_features: bool,
     pub(crate) dependencies: Vec<Dependency>,
     pub(crate) targets: Vec<Target>,
 }
@@ -102,7 +101,6 @@ impl Package {
             is_member: members.contains(json["id"].as_str()?),
             // Cargo says `null` for "to any registry" and an empty list for "never".
             is_publishable: json["publish"].as_array().is_none_or(|to| !to.is_empty()),
-            has_features: !json["features"].as_object()?.is_empty(),
             dependencies: json["dependencies"]
                 .as_array()?
                 .iter()
@@ -175,7 +173,6 @@ pub(crate) mod made_up {
             "rust_version": "1.88",
             "manifest_path": format!("/src/{name}/Cargo.toml"),
             "publish": null,
-            "features": {},
             "dependencies": dependencies,
             "targets": [{"name": name, "kind": ["lib"], "src_path": format!("/src/{name}/src/lib.rs")}],
         })
@@ -201,7 +198,7 @@ pub(crate) mod made_up {
 
         let queue = workspace.package("bookdrop-queue", "0.1.0");
         let queue = queue.expect("the package is there");
-        assert!(queue.is_publishable && !queue.has_features);
+        assert!(queue.is_publishable);
         assert!(queue.targets[0].is("lib"));
         let loom = &queue.dependencies[0];
         assert_eq!(
