@@ -1,6 +1,7 @@
 //! `cargo xtask check`: everything that can be said about the code without running it, and the loom models.
 
 use crate::steps::{Outcome, Steps, no_complaints};
+use crate::tools::{CLIPPY, RUSTFMT};
 use crate::workspace::Workspace;
 use crate::{build_time, cargo, floors, licences, loom, miri, msrv, size, unsafe_code, whys};
 
@@ -15,7 +16,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let mut steps = Steps::of("check");
     let workspace = Workspace::read()?;
     let w = &workspace;
-    steps.step("format", || format(w))?;
+    RUSTFMT.step(&mut steps, w, "format", || format(w))?;
     steps.step("floors", || no_complaints(floors::complaints(w)))?;
     steps.step("licences", || no_complaints(licences::complaints(w)))?;
     steps.step("reasons for dependencies", || {
@@ -28,7 +29,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     steps.step("Rust version of dependencies", || {
         no_complaints(msrv::complaints(w)?)
     })?;
-    steps.step("lints", || lints(w))?;
+    CLIPPY.step(&mut steps, w, "lints", || lints(w))?;
     steps.step("documentation", || documentation(w))?;
     steps.step("loom models", || loom::run(w))?;
     optional(&mut steps, w, options)?;

@@ -11,6 +11,7 @@ mod msrv;
 mod size;
 mod steps;
 mod test;
+mod tools;
 mod tree;
 mod unsafe_code;
 mod whys;

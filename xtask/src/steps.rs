@@ -39,9 +39,11 @@ impl Steps {
         }
     }
 
-    /// Notes what this run does not cover, and why.
+    /// Says what this run does not cover, and why: now, and at the end again.
     pub(crate) fn leave_out(&mut self, what: impl Into<String>) {
-        self.left_out.push(what.into());
+        let what = what.into();
+        println!("== left out: {what}");
+        self.left_out.push(what);
     }
 
     /// Says that every step passed, and what was not among them.
