@@ -1,4 +1,4 @@
-//! Starts cargo, in sight of whoever runs the command.
+//! Starts cargo and rustup, in sight of whoever runs the command.
 
 use crate::steps::Outcome;
 use std::path::Path;
@@ -12,13 +12,25 @@ pub(crate) fn cargo(root: &Path) -> Command {
     command
 }
 
-/// The cargo of a nightly toolchain: only rustup's own `cargo`, found on the path, knows `+nightly`.
-pub(crate) fn nightly_cargo(root: &Path) -> Command {
-    let mut command = Command::new("cargo");
+/// The cargo of another toolchain: only rustup's own `cargo`, found on the path, knows `+nightly` and the like.
+pub(crate) fn cargo_of(toolchain: &str, root: &Path) -> Command {
+    let mut command = by_rustup("cargo", root);
+    command.arg(format!("+{toolchain}"));
+    command
+}
+
+/// Lists the toolchains of rustup, one in a line.
+pub(crate) fn toolchains(root: &Path) -> Command {
+    let mut command = by_rustup("rustup", root);
+    command.args(["toolchain", "list"]);
+    command
+}
+
+fn by_rustup(program: &str, root: &Path) -> Command {
+    let mut command = Command::new(program);
     command.current_dir(root).stdin(Stdio::null());
     // Looking for a tool must not download one.
     command.env("RUSTUP_AUTO_INSTALL", "0");
-    command.arg("+nightly");
     command
 }
 
@@ -58,7 +70,8 @@ fn line(command: &Command) -> String {
             words.push(format!("{}={value}", name.to_string_lossy()));
         }
     }
-    words.push("cargo".to_owned());
+    let program = Path::new(command.get_program()).file_stem();
+    words.push(quoted(&program.unwrap_or_default().to_string_lossy()));
     for argument in command.get_args() {
         words.push(quoted(&argument.to_string_lossy()));
     }
@@ -87,5 +100,6 @@ mod tests {
             line(&command),
             "RUSTFLAGS='--cfg loom' cargo test -p bookdrop-queue"
         );
+        assert!(line(&toolchains(Path::new("."))).ends_with(" rustup toolchain list"));
     }
 }

@@ -3,7 +3,9 @@
 use crate::steps::{Outcome, Steps, no_complaints};
 use crate::tools::{CLIPPY, RUSTFMT};
 use crate::workspace::Workspace;
-use crate::{build_time, cargo, floors, licences, loom, miri, msrv, size, unsafe_code, whys};
+use crate::{
+    build_time, cargo, floors, licences, loom, miri, msrv, oldest_rust, size, unsafe_code, whys,
+};
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
@@ -30,6 +32,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
         no_complaints(msrv::complaints(w)?)
     })?;
     CLIPPY.step(&mut steps, w, "lints", || lints(w))?;
+    oldest_rust::steps(&mut steps, w)?;
     steps.step("documentation", || documentation(w))?;
     steps.step("loom models", || loom::run(w))?;
     optional(&mut steps, w, options)?;

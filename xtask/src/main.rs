@@ -8,6 +8,7 @@ mod licences;
 mod loom;
 mod miri;
 mod msrv;
+mod oldest_rust;
 mod size;
 mod steps;
 mod test;

@@ -7,13 +7,13 @@ use crate::workspace::Workspace;
 
 /// Whether a nightly toolchain with miri is installed.
 pub(crate) fn is_installed(workspace: &Workspace) -> bool {
-    let mut command = cargo::nightly_cargo(&workspace.root);
+    let mut command = cargo::cargo_of("nightly", &workspace.root);
     command.args(["miri", "--version"]);
     cargo::read(&mut command).is_ok()
 }
 
 pub(crate) fn run(workspace: &Workspace) -> Outcome {
-    let mut command = cargo::nightly_cargo(&workspace.root);
+    let mut command = cargo::cargo_of("nightly", &workspace.root);
     command.args(["miri", "test", "--package", floors::QUEUE]);
     command.args(["--lib", "--tests", "--target-dir"]);
     // Another compiler: its output must not throw away the main build's.

@@ -1,6 +1,6 @@
 //! No crate that our users build asks for a newer Rust than we state.
 //!
-//! The other half, that our own code calls nothing newer, is clippy's `incompatible_msrv`.
+//! That our own code calls nothing newer is for clippy's `incompatible_msrv`, and for the compiler of that version itself.
 
 use crate::tree::{self, PLATFORMS, Query};
 use crate::workspace::{Package, Workspace};
