@@ -149,6 +149,10 @@ impl<T, R> Consumer<T, R> {
 
     /// Receives the next event, and waits while there is none.
     ///
+    /// After 128 events in a row that were ready at once it is pending once and wakes itself, so that the other tasks of
+    /// the executor run. So one poll of it alone, as `now_or_never` does, may find nothing although there is an event:
+    /// [`try_receive`](Consumer::try_receive) is the call for that.
+    ///
     /// # Errors
     /// [`Closed`](ReceiveError::Closed) when the driver was closed (or the group removed) and nothing is left. Nothing
     /// else ends a consumer.

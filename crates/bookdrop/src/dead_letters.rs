@@ -225,6 +225,9 @@ impl<T, R> DeadLetters<T, R> {
 
     /// Takes one out, with its body. `None` when it is not there.
     ///
+    /// It keeps an id that was [given](Event::with_id): sent again within the window, it is a duplicate, dropped with
+    /// `Ok`. Give it a new id by `with_id` before you send it again; [`replay`](DeadLetters::replay) does not compare ids.
+    ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
     /// # let library: Driver = Driver::memory(10);

@@ -340,7 +340,8 @@ impl<T, R> Delivery<T, R> {
         Operation::new(async move { self.answer(Outcome::Replied(reply)) })
     }
 
-    /// Answers a request with a failure; it is then done (see [`reject`](Delivery::reject) to bury it).
+    /// Answers a request with a failure, [`Failure::new`] or any error; it is then done (see
+    /// [`reject`](Delivery::reject) to bury it). A text alone is no failure: `fail(Failure::new("page 7 is torn"))`.
     ///
     /// # Errors
     /// `NotARequest` for a one-way event; the delivery is given back.
@@ -374,6 +375,10 @@ impl<T, R> Delivery<T, R> {
     ///
     /// The work is not begun at all when the requester gave up before ([`Answer::NotWanted`]). Neither that nor a failed
     /// work is an error, so a service loop with `?` ends only when the driver does.
+    ///
+    /// The future is [`Send`] only where `T` is [`Sync`], since it holds `&Event<T>` while the work goes on. With another
+    /// body, take the event by [`into_parts`](Delivery::into_parts) and send the reply when the work is done; the request
+    /// is settled by that, and fails when the work is dropped.
     ///
     /// # Errors
     /// `NotARequest` for a one-way event, before any work; the delivery is given back.
@@ -423,6 +428,9 @@ impl<T, R> Delivery<T, R> {
 
     /// The event is done, and yours, with its body. A request that is taken like this fails at its requester, as after
     /// [`ack`](Delivery::ack); take it by [`into_parts`](Delivery::into_parts).
+    ///
+    /// It keeps an id that was [given](Event::with_id): sent again within the window, it is a duplicate, dropped with
+    /// `Ok`. Give it a new id by `with_id` before you send it again.
     ///
     /// # Errors
     /// None in memory.

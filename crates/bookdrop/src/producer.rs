@@ -73,8 +73,9 @@ impl<T, R> Producer<T, R> {
     /// gives the event back.
     ///
     /// # Cancel safety
-    /// Dropped before it is ready, the event was not sent and is dropped too; [`Send::into_event`] gives it back instead.
-    /// Waiting senders are let in in the order in which they came.
+    /// Dropped before it is ready, the event is dropped too, unless it was sent already: a send that waits for room may be
+    /// let in before it is polled again, and then its event stays sent. [`Send::into_event`] says which, and gives an
+    /// event back that was not sent. Waiting senders are let in in the order in which they came.
     ///
     /// ```
     /// # use bookdrop::{Driver, Event, Producer};
@@ -129,7 +130,8 @@ impl<T, R> Producer<T, R> {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the first ones were sent and the rest is dropped; [`SendBatch::into_rest`] gives the
-    /// rest back instead.
+    /// rest back instead. The one that waits for room may be let in before it is polled again; then it belongs to
+    /// those that were sent.
     ///
     /// ```
     /// # use bookdrop::{Driver, Event, Producer};

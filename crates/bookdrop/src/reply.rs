@@ -101,7 +101,7 @@ impl<R> Reply<R> {
         Operation::new(async move { self.answer(Ok(reply)) })
     }
 
-    /// Answers with a failure.
+    /// Answers with a failure, [`Failure::new`] or any error.
     ///
     /// # Cancel safety
     /// Done at the first poll. Dropped before that, the reply was dropped unused.

@@ -16,8 +16,9 @@ use crate::operation::waits_on_threads;
 
 /// An event on its way into the queue; made by [`Producer::send`](crate::Producer::send).
 ///
-/// Dropped before it is ready, the event was not sent and is dropped too; [`into_event`](Send::into_event) gives it
-/// back instead.
+/// Dropped before it is ready, the event is dropped too, unless it was sent already: a send that waits for room may be let
+/// in before it is polled again, and then its event stays sent. [`into_event`](Send::into_event) says which, and gives
+/// an event back that was not sent.
 ///
 /// ```
 /// # use bookdrop::{Driver, Event, Producer};
@@ -51,7 +52,8 @@ impl<'a, T, R> Send<'a, T, R> {
         }
     }
 
-    /// Gives the send up and takes the event back; `None` if it was sent (or given back) already.
+    /// Gives the send up and takes the event back. `None` if it was sent (or given back) already, also where the send has
+    /// not been polled since.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -186,7 +188,8 @@ impl<T, R> fmt::Debug for TrySend<'_, T, R> {
 /// Events on their way into the queue; made by [`Producer::send_batch`](crate::Producer::send_batch).
 ///
 /// Dropped before it is ready, the first ones were sent and the rest is dropped; [`into_rest`](SendBatch::into_rest)
-/// gives the rest back instead.
+/// gives the rest back instead. The one that waits for room may be let in before it is polled again; then it belongs to
+/// those that were sent.
 ///
 /// ```
 /// # use bookdrop::{Driver, Event, Producer};

@@ -214,6 +214,10 @@ impl<T> Event<T> {
     /// minutes, see [`Builder::duplicate_window`](crate::Builder::duplicate_window)) it is one event. Requests are not
     /// compared.
     ///
+    /// This holds for an event, too, that was taken out by [`Delivery::into_event`](crate::Delivery::into_event) or
+    /// [`DeadLetters::take`](crate::DeadLetters::take) and is sent again with the same id: within the window it is dropped
+    /// with `Ok`. Give it a new id before. [`DeadLetters::replay`](crate::DeadLetters::replay) does not compare ids.
+    ///
     /// ```
     /// # use bookdrop::{Driver, Event, Producer};
     /// let orders: Driver = Driver::memory(10);
@@ -338,6 +342,9 @@ impl<T> Event<T> {
 
     /// With a time to live: when nobody received it so long after it was sent, it is dropped and counted. A request ends
     /// then as if its deadline had passed.
+    ///
+    /// It may be dropped on bookdrop's timer thread. A `Drop` of its body that blocks there delays all deadlines of the
+    /// process.
     ///
     /// ```
     /// # use std::time::Duration;
