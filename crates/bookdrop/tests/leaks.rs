@@ -10,9 +10,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bookdrop::{
-    Answer, Consumer, Delivery, Driver, Event, Producer, Request, RequestErrorKind, Stats,
-};
+use bookdrop::operations::Request;
+use bookdrop::{Answer, Consumer, Delivery, Driver, Event, Producer, RequestErrorKind, Stats};
 use futures_lite::StreamExt;
 
 use heap::CountedHeap;
