@@ -1,7 +1,6 @@
 //! What has to happen once the lock is free again.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::Waker;
 
 use crate::item::{Cause, Item};
@@ -63,58 +62,34 @@ impl<I: Item> Effects<I> {
         })
     }
 
-    /// Calls everything; see [`call_all`] on panics.
+    /// Calls everything, each by [`call`].
     pub(crate) fn run(self) {
-        let Some(others) = self.others else {
-            return match self.wake {
-                None => {}
-                wake => call_all(wake.into_iter().map(|waker| move || waker.wake())),
-            };
-        };
-        let mut calls = Calls::default();
-        self.wake
+        if let Some(waker) = self.wake {
+            call(|| waker.wake());
+        }
+        let Some(others) = self.others else { return };
+        others
+            .wake
             .into_iter()
-            .chain(others.wake)
-            .for_each(|waker| calls.make(|| waker.wake()));
+            .for_each(|waker| call(|| waker.wake()));
         for (requester, cause) in others.told {
-            calls.make(|| I::told(requester, cause));
+            call(|| I::told(requester, cause));
         }
         for (item, cause, deliveries) in others.discarded {
-            calls.make(|| item.discarded(cause, deliveries));
+            call(|| item.discarded(cause, deliveries));
         }
         others
             .drop_wakers
             .into_iter()
-            .for_each(|waker| calls.make(|| drop(waker)));
-        calls.end();
+            .for_each(|waker| call(|| drop(waker)));
     }
 }
 
-/// Makes every call. A panic in one does not keep the others from being made; the first one goes on to the caller,
-/// unless it is unwinding already.
-pub(crate) fn call_all(all: impl Iterator<Item = impl FnOnce()>) {
-    let mut calls = Calls::default();
-    all.for_each(|call| calls.make(call));
-    calls.end();
-}
-
-#[derive(Default)]
-struct Calls {
-    panic: Option<Box<dyn Any + Send>>,
-}
-
-impl Calls {
-    fn make(&mut self, call: impl FnOnce()) {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-            self.panic.get_or_insert(panic);
-        }
-    }
-
-    fn end(self) {
-        if let Some(panic) = self.panic
-            && !std::thread::panicking()
-        {
-            resume_unwind(panic);
-        }
+/// Calls foreign code on behalf of somebody else. Its panic ends here, reported by the panic hook: it is no fault of
+/// whoever happens to be calling, and what is left to do for others must be done.
+pub(crate) fn call(foreign: impl FnOnce()) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(foreign)) {
+        // Its own drop might panic.
+        std::mem::forget(panic);
     }
 }

@@ -44,6 +44,9 @@ pub trait Item: Sized {
     /// Parts the item from its requester, who is about to be told why by [`told`](Item::told).
     fn sever(&mut self) -> Option<Self::Requester>;
 
+    /// A dead letter is sent again: its time to live begins anew.
+    fn revive(&mut self, now: Instant);
+
     /// The queue lets go of the item, which was handed over so many times: it is dropped, or given back to its
     /// requester if nobody ever had it.
     fn discarded(self, cause: Cause, deliveries: u32);

@@ -2,7 +2,7 @@
 
 use std::task::{Context, Poll, Waker};
 
-use crate::effects::call_all;
+use crate::effects::call;
 use crate::slab::{Slab, Ticket};
 use crate::sync::{Mutex, lock};
 use crate::timer::Alarm;
@@ -40,16 +40,11 @@ pub struct ToWake {
 }
 
 impl ToWake {
-    /// Wakes them all; a panic in one of them is passed on when all were called.
+    /// Wakes them all. A panic in one of them ends there.
     pub fn wake(self) {
-        // Who only goes does so last: should its drop panic, the others were woken.
-        let _only_dropped = self.only_dropped;
-        call_all(
-            self.requester
-                .into_iter()
-                .chain(self.workers)
-                .map(|waker| move || waker.wake()),
-        );
+        call(|| drop(self.only_dropped));
+        let all = self.requester.into_iter().chain(self.workers);
+        all.for_each(|waker| call(|| waker.wake()));
     }
 }
 

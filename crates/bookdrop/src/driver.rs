@@ -297,15 +297,15 @@ impl<T, R> Driver<T, R> {
             )
             .await;
             drop(hands);
-            let left = memory.queue.take_left().into_iter();
-            let left = left.map(|(group, attempts, stored)| Left {
+            let (left, unfinished) = memory.queue.take_left();
+            let left = left.into_iter().map(|(group, attempts, stored)| Left {
                 group,
                 attempts,
                 event: stored.event,
             });
             DrainReport {
                 left: left.collect(),
-                unfinished: memory.queue.in_hand(),
+                unfinished,
             }
         })
     }

@@ -87,19 +87,18 @@ impl<T, R> Future for Send<'_, T, R> {
     type Output = Result<(), SendError<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut sending = match std::mem::replace(&mut self.stage, Stage::Ended) {
-            Stage::New(event) => match begin(event) {
-                Ok(sending) => sending,
-                Err(error) => return Poll::Ready(Err(error)),
-            },
-            Stage::UnderWay(sending) => sending,
-            Stage::Ended => panic!("`Send` was polled after it had ended"),
-        };
-        let poll = self.memory.queue.poll_send(&mut sending, cx);
-        if poll.is_pending() {
-            self.stage = Stage::UnderWay(sending);
+        let this = &mut *self;
+        if let Stage::New(_) = this.stage
+            && let Stage::New(event) = std::mem::replace(&mut this.stage, Stage::Ended)
+        {
+            this.stage = Stage::UnderWay(begin(event)?);
         }
-        poll.map(|result| result.map_err(refused))
+        let Stage::UnderWay(sending) = &mut this.stage else {
+            panic!("`Send` was polled after it had ended");
+        };
+        let result = ready!(this.memory.queue.poll_send(sending, cx));
+        this.stage = Stage::Ended;
+        Poll::Ready(result.map_err(refused))
     }
 }
 

@@ -46,6 +46,7 @@ impl<I: Item> Machine<I> {
                 deliveries: 0,
                 failures: 0,
                 leads: false,
+                backs_off: false,
             },
             due,
             true,
@@ -58,6 +59,7 @@ impl<I: Item> Machine<I> {
         let place = due.map_or(Place::Ready, |due| Place::Delayed { due });
         let ticket = self.nodes.insert(Node { item, hand, place });
         if is_request && let Some(node) = self.nodes.get(ticket) {
+            self.requests += 1;
             node.item.placed(Standing::Queued(ticket));
         }
         if let Some(at) = expires {
@@ -168,6 +170,20 @@ impl<I: Item> Machine<I> {
             match entry {
                 Entry::Expires => self.expire(ticket, fx),
                 Entry::Due => self.fall_due(ticket),
+            }
+        }
+    }
+
+    /// Makes ready at once what failed and waits as long as the queue found right.
+    pub(crate) fn waive_backoff(&mut self) {
+        let waits = |node: &Node<I>| match node.place {
+            Place::Delayed { due } if node.hand.backs_off => Some((due, node.hand.order)),
+            _ => None,
+        };
+        for ticket in self.tickets_where(|node| waits(node).is_some()) {
+            if let Some((due, order)) = self.nodes.get(ticket).and_then(waits) {
+                self.agenda.strike(due, order, Entry::Due);
+                self.fall_due(ticket);
             }
         }
     }

@@ -35,6 +35,7 @@ impl<I: Item> Machine<I> {
             nodes,
             groups,
             agenda,
+            requests,
             ..
         } = self;
         let node = nodes.get(ticket)?;
@@ -63,7 +64,9 @@ impl<I: Item> Machine<I> {
                 group.delayed -= 1;
             }
         }
-        nodes.remove(ticket)
+        let node = nodes.remove(ticket)?;
+        *requests -= usize::from(node.item.is_request());
+        Some(node)
     }
 
     /// Every item of a group that stands in the queue, oldest first.
@@ -71,13 +74,26 @@ impl<I: Item> Machine<I> {
         self.tickets_where(|node| node.hand.group == id)
     }
 
-    fn tickets_where(&self, wanted: impl Fn(&Node<I>) -> bool) -> Vec<Ticket> {
+    pub(super) fn tickets_where(&self, wanted: impl Fn(&Node<I>) -> bool) -> Vec<Ticket> {
         let found = self.nodes.iter().filter(|(_, node)| wanted(node));
         let mut found: Vec<_> = found
             .map(|(ticket, node)| (node.hand.order, ticket))
             .collect();
         found.sort_unstable_by_key(|(order, _)| *order);
         found.into_iter().map(|(_, ticket)| ticket).collect()
+    }
+
+    /// Lets go of every queued request that `goes` says.
+    pub(crate) fn discard_requests(
+        &mut self,
+        cause: Cause,
+        goes: impl Fn(&I) -> bool,
+        fx: &mut Effects<I>,
+    ) {
+        // The search goes through everything that is queued.
+        if self.requests > 0 {
+            self.discard_where(cause, |item| item.is_request() && goes(item), fx);
+        }
     }
 
     /// Lets go of every queued item that `goes` says.

@@ -35,6 +35,8 @@ pub(crate) use moment::Moment;
 pub(crate) struct Machine<I> {
     limits: Limits,
     nodes: Slab<Node<I>>,
+    /// How many of them are requests.
+    requests: usize,
     groups: Vec<(u32, Option<Group<I>>)>,
     agenda: Agenda,
     identities: Identities,
@@ -87,6 +89,8 @@ pub(crate) struct Hand {
     failures: u32,
     /// Whether the others of its key wait for this one.
     leads: bool,
+    /// Whether it waits as long as the queue, and not its consumer, found right.
+    backs_off: bool,
 }
 
 impl<I: Item> Machine<I> {
@@ -95,6 +99,7 @@ impl<I: Item> Machine<I> {
             identities: Identities::new(limits.duplicate_window, limits.max_remembered_ids),
             limits,
             nodes: Slab::new(),
+            requests: 0,
             groups: Vec::new(),
             agenda: Agenda::default(),
             next_order: 0,

@@ -43,6 +43,7 @@ impl<I: Item> Machine<I> {
         if taken.hand.deliveries >= self.limits.max_deliveries {
             return self.bury(taken, DeadReason::MaxDeliveries, fx);
         }
+        taken.hand.backs_off = after.is_none();
         let random = self.next_random();
         let wait = after
             .or_else(|| self.limits.backoff.wait(failures, random))

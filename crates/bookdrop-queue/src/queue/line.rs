@@ -19,6 +19,16 @@ pub(crate) struct Offer<I> {
     pub(crate) due: Option<Instant>,
 }
 
+impl<I> Offer<I> {
+    pub(super) fn new(item: I, due: Option<Instant>) -> Self {
+        Offer {
+            item,
+            copies: Vec::new(),
+            due,
+        }
+    }
+}
+
 impl<I: Item> Offer<I> {
     pub(super) fn lane(&self) -> Lane {
         match (self.due.is_some(), self.item.is_request()) {

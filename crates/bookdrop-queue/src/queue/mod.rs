@@ -187,15 +187,19 @@ impl<I: Item> Queue<I> {
     }
 
     /// Puts a dead letter back at the end of its queue, as if it had just been sent; this never waits for room. False
-    /// when there is no such dead letter.
+    /// when there is no such dead letter, or the queue was closed.
     pub fn replay(&self, group: &str, dead: u64) -> bool {
         self.change(|state, fx| {
+            if state.phase != Phase::Open {
+                return false;
+            }
             let Some(id) = state.machine.group_named(group) else {
                 return false;
             };
-            let Some(found) = state.machine.take_dead(id, dead) else {
+            let Some(mut found) = state.machine.take_dead(id, dead) else {
                 return false;
             };
+            found.item.revive(crate::clock::now());
             state.machine.push(id, found.item, None, fx);
             true
         })
@@ -277,19 +281,16 @@ impl<I: Item> Queue<I> {
         });
     }
 
-    /// What is in hand.
-    pub fn in_hand(&self) -> usize {
-        lock(&self.state).machine.in_hand()
-    }
-
-    /// Takes out what stands in the queue, oldest first: the group's name, the hand-overs so far, the item.
-    pub fn take_left(&self) -> Vec<(String, u32, I)> {
+    /// Takes out what stands in the queue, oldest first (the group's name, the hand-overs so far, the item), and says how
+    /// much is in hand at that moment.
+    pub fn take_left(&self) -> (Vec<(String, u32, I)>, usize) {
         self.change(|state, _| {
             let left = state.machine.take_all();
             let name = |id| state.machine.group_name(id).unwrap_or_default().to_owned();
-            left.into_iter()
-                .map(|(id, deliveries, item)| (name(id), deliveries, item))
-                .collect()
+            let left = left
+                .into_iter()
+                .map(|(id, deliveries, item)| (name(id), deliveries, item));
+            (left.collect(), state.machine.in_hand())
         })
     }
 

@@ -72,11 +72,11 @@ impl<I: Item> Queue<I> {
 
     /// Hands over what is there, without waiting: `None` when there is nothing now.
     pub fn try_receive(&self, reader: Reader) -> Result<Option<Taken<I>>, Over> {
-        let mut found = InHand(self, reader, None);
-        let mut into = |taken| found.2 = Some(taken);
+        let mut found = None;
+        let mut into = |taken| found = Some(taken);
         match self.look(reader, 1, &mut None, Sleeper::Nobody, &mut into) {
             Look::Over(Err(over)) => Err(over),
-            _ => Ok(found.2.take()),
+            _ => Ok(found),
         }
     }
 
@@ -133,18 +133,6 @@ impl<I: Item> Queue<I> {
                 Sleeper::Known(_) | Sleeper::Nobody => Look::Nothing,
             }
         })
-    }
-}
-
-/// What was taken in a look whose effects are still to come: if one of them panics, it goes back.
-struct InHand<'a, I: Item>(&'a Queue<I>, Reader, Option<Taken<I>>);
-
-impl<I: Item> Drop for InHand<'_, I> {
-    fn drop(&mut self) {
-        // With automatic ack it was settled by the hand-over.
-        if let Some(taken) = self.2.take().filter(|_| !self.1.auto_ack) {
-            self.0.failed(taken, None);
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Sending: into the queue, or into the line before it.
 
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use crate::effects::Effects;
@@ -24,11 +24,7 @@ enum Stage<I> {
 impl<I> Sending<I> {
     /// An item that is to be handed over at once, or when it is due.
     pub fn new(item: I, due: Option<Instant>) -> Self {
-        Sending(Stage::New(Offer {
-            item,
-            copies: Vec::new(),
-            due,
-        }))
+        Sending(Stage::New(Offer::new(item, due)))
     }
 }
 
@@ -38,6 +34,16 @@ pub struct Refused<I> {
     pub item: I,
     /// Why it was refused.
     pub why: Refusal,
+}
+
+impl<I> Refused<I> {
+    /// Drops the copies, which it therefore does where no lock is held.
+    fn new(offer: Offer<I>, why: Refusal) -> Self {
+        Refused {
+            item: offer.item,
+            why,
+        }
+    }
 }
 
 /// Why an item was not taken in.
@@ -63,49 +69,54 @@ impl<I: Item> Queue<I> {
         sending: &mut Sending<I>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Refused<I>>> {
-        match std::mem::replace(&mut sending.0, Stage::Ended) {
-            Stage::New(offer) => match self.enter(offer, Some(cx)) {
-                Ok(None) => Poll::Ready(Ok(())),
-                Ok(Some(ticket)) => {
-                    sending.0 = Stage::InLine(ticket);
-                    Poll::Pending
-                }
-                Err(refused) => Poll::Ready(Err(refused)),
-            },
-            Stage::InLine(ticket) => self.look_in_line(ticket, cx).map_pending(sending, ticket),
-            Stage::Ended => panic!("a send was polled after it had ended"),
+        if let Stage::InLine(ticket) = sending.0 {
+            return self.look_in_line(ticket, cx).end(sending);
+        }
+        let Stage::New(offer) = std::mem::replace(&mut sending.0, Stage::Ended) else {
+            panic!("a send was polled after it had ended");
+        };
+        let offer = match self.offer_once(offer) {
+            Ok(()) => return Poll::Ready(Ok(())),
+            Err((offer, Refusal::Full)) if self.on_full == OnFull::Wait => offer,
+            Err((offer, why)) => return Poll::Ready(Err(self.refuse(offer, why))),
+        };
+        // Cloning the waker is foreign code: should it panic, the item is still here.
+        sending.0 = Stage::New(offer);
+        let waker = cx.waker().clone();
+        let Stage::New(offer) = std::mem::replace(&mut sending.0, Stage::Ended) else {
+            unreachable!("it was put there just now");
+        };
+        match self.enter_line(offer, Some(waker)) {
+            Ok(ticket) => {
+                sending.0 = Stage::InLine(ticket);
+                Poll::Pending
+            }
+            Err(refused) => Poll::Ready(Err(refused)),
         }
     }
 
     /// Takes the item in, or refuses it at once; a full queue with [`OnFull::DropOldest`] makes room.
     pub fn try_send(&self, item: I, due: Option<Instant>) -> Result<(), Refused<I>> {
-        self.offer(Offer {
-            item,
-            copies: Vec::new(),
-            due,
-        })
-        .map_err(|(offer, why)| {
-            if why == Refusal::Full {
-                lock(&self.state).machine.counters.rejected_when_full += 1;
-            }
-            Refused {
-                item: offer.item,
-                why,
-            }
-        })
+        self.offer_once(Offer::new(item, due))
+            .map_err(|(offer, why)| self.refuse(offer, why))
     }
 
     /// Takes a request in, or lets it stand in line; its requester waits for the answer, not for this.
     pub fn send_request(&self, item: I, due: Option<Instant>) -> Result<(), Refused<I>> {
-        self.enter(
-            Offer {
-                item,
-                copies: Vec::new(),
-                due,
-            },
-            None,
-        )
-        .map(drop)
+        match self.offer_once(Offer::new(item, due)) {
+            Ok(()) => Ok(()),
+            Err((offer, Refusal::Full)) if self.on_full == OnFull::Wait => {
+                self.enter_line(offer, None).map(drop)
+            }
+            Err((offer, why)) => Err(self.refuse(offer, why)),
+        }
+    }
+
+    fn refuse(&self, offer: Offer<I>, why: Refusal) -> Refused<I> {
+        if why == Refusal::Full {
+            lock(&self.state).machine.counters.rejected_when_full += 1;
+        }
+        Refused::new(offer, why)
     }
 
     /// Gives up a send that is not ready. Returns the item if it was not taken in.
@@ -120,40 +131,13 @@ impl<I: Item> Queue<I> {
         }
     }
 
-    /// Takes an offer in, or puts it in line, with the waker of `cx` if there is one.
-    fn enter(
-        &self,
-        offer: Offer<I>,
-        cx: Option<&mut Context<'_>>,
-    ) -> Result<Option<Ticket>, Refused<I>> {
-        let (offer, why) = match self.offer(offer) {
-            Ok(()) => return Ok(None),
-            Err(refused) => refused,
-        };
-        if why != Refusal::Full {
-            return Err(Refused {
-                item: offer.item,
-                why,
-            });
-        }
-        if self.on_full != OnFull::Wait {
-            lock(&self.state).machine.counters.rejected_when_full += 1;
-            return Err(Refused {
-                item: offer.item,
-                why,
-            });
-        }
-        let waker = cx.map(|cx| cx.waker().clone());
-        let entered = self.change(|state, fx| state.enter_line(offer, waker, fx));
-        // A refused offer's copies are dropped here, after the lock.
-        entered.map(Some).map_err(|(offer, why)| Refused {
-            item: offer.item,
-            why,
-        })
+    fn enter_line(&self, offer: Offer<I>, waker: Option<Waker>) -> Result<Ticket, Refused<I>> {
+        self.change(|state, fx| state.enter_line(offer, waker, fx))
+            .map_err(|(offer, why)| Refused::new(offer, why))
     }
 
-    /// Offers until there are enough copies: their making runs code of the user, so it happens without the lock.
-    fn offer(&self, mut offer: Offer<I>) -> Result<(), (Offer<I>, Refusal)> {
+    /// Offers, with as many copies as there are further groups: their making runs code of the user, so it happens without the lock.
+    fn offer_once(&self, mut offer: Offer<I>) -> Result<(), (Offer<I>, Refusal)> {
         loop {
             let result = self.change(|state, fx| state.offer(offer, self.on_full, fx));
             let (back, obstacle) = match result {
@@ -202,17 +186,14 @@ impl<I: Item> Queue<I> {
 }
 
 impl<I> Progress<I> {
-    fn map_pending(self, sending: &mut Sending<I>, ticket: Ticket) -> Poll<Result<(), Refused<I>>> {
-        match self {
-            Progress::LetIn => Poll::Ready(Ok(())),
-            Progress::Refused(offer) => Poll::Ready(Err(Refused {
-                item: offer.item,
-                why: Refusal::Closed,
-            })),
-            Progress::Waits => {
-                sending.0 = Stage::InLine(ticket);
-                Poll::Pending
-            }
-        }
+    /// Ends the send, unless it waits on.
+    fn end(self, sending: &mut Sending<I>) -> Poll<Result<(), Refused<I>>> {
+        let result = match self {
+            Progress::Waits => return Poll::Pending,
+            Progress::LetIn => Ok(()),
+            Progress::Refused(offer) => Err(Refused::new(offer, Refusal::Closed)),
+        };
+        sending.0 = Stage::Ended;
+        Poll::Ready(result)
     }
 }

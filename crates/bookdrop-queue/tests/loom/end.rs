@@ -91,8 +91,8 @@ fn a_drain_waits_for_what_is_in_hand() {
             queue.begin_drain();
             let mut waiting = None;
             wait(poll_fn(|cx| queue.poll_empty_handed(&mut waiting, cx)));
-            assert_eq!((waiting, queue.in_hand()), (None, 0));
-            let left = queue.take_left().len();
+            assert_eq!((waiting, queue.counts().1.in_hand), (None, 0));
+            let left = queue.take_left().0.len();
             let worked = worker.join().unwrap().is_some();
             assert_eq!(left, usize::from(fails || !worked));
             nothing_is_left(&queue);

@@ -122,7 +122,7 @@ fn a_drain_that_changes_its_waker_against_the_last_settlement() {
         }
         queue.stop_waiting_empty_handed(&mut waiting);
         worker.join().unwrap();
-        assert_eq!(queue.take_left().len(), 1);
+        assert_eq!(queue.take_left().0.len(), 1);
         nothing_is_left(&queue);
     });
 }

@@ -166,6 +166,8 @@ impl Item for Note {
         self.requester.take()
     }
 
+    fn revive(&mut self, _: Instant) {}
+
     fn discarded(self, cause: Cause, deliveries: u32) {
         if let Some(requester) = self.requester {
             requester.end(Outcome::Failed(cause, deliveries == 0));
@@ -190,7 +192,7 @@ impl Nosy {
 
     fn look(&self) {
         if let Some(queue) = self.0.upgrade() {
-            queue.in_hand();
+            queue.counts();
         }
     }
 

@@ -176,6 +176,8 @@ impl Item for Event {
         Some(requester)
     }
 
+    fn revive(&mut self, _: Instant) {}
+
     fn discarded(mut self, cause: Cause, deliveries: u32) {
         if deliveries == 0 && self.is_request() {
             self.ledger.was_never_handed_over(self.number);

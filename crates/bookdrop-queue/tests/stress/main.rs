@@ -160,7 +160,7 @@ fn finish(run: Arc<Run>) -> ledger::Total {
     wait(std::future::poll_fn(|cx| {
         queue.poll_empty_handed(&mut None, cx)
     }));
-    for (group, _, event) in queue.take_left() {
+    for (group, _, event) in queue.take_left().0 {
         ledger.end(event.number, End::Left(group));
     }
     for group in ["default", "audit"] {

@@ -8,6 +8,7 @@ mod settle;
 
 use std::fmt;
 
+use crate::failure::Failure;
 pub(crate) use handback::Handback;
 pub use receive::{InvalidGroup, ReceiveError, TryReceiveError};
 pub use request::{RequestError, RequestErrorKind};
@@ -39,6 +40,7 @@ struct Inner {
     kind: ErrorKind,
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    failure: Option<Failure>,
 }
 
 /// What kind of thing went wrong.
@@ -84,6 +86,7 @@ impl Error {
             kind,
             message: message.to_string(),
             source: None,
+            failure: None,
         }))
     }
 
@@ -93,6 +96,29 @@ impl Error {
     ) -> Self {
         self.0.source = Some(Box::new(source));
         self
+    }
+
+    pub(crate) fn with_failure(mut self, failure: Failure) -> Self {
+        self.0.failure = Some(failure);
+        self
+    }
+
+    /// What the consumer said, where the work on a request failed.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bookdrop::{Consumer, Driver, Event, Failure, Producer};
+    /// # use futures_lite::future::{block_on, zip};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// # let (asked, _) = block_on(zip(a.request(Event::new("S"), Duration::from_secs(2)), async {
+    /// #     b.receive().await.unwrap().fail(Failure::new("page 7 is torn").with_code("torn")).await.unwrap()
+    /// # }));
+    /// let error: bookdrop::Error = asked.unwrap_err().into();
+    /// assert_eq!(error.failure().and_then(|failure| failure.code()), Some("torn"));
+    /// ```
+    pub fn failure(&self) -> Option<&Failure> {
+        self.0.failure.as_ref()
     }
 
     /// What kind of thing went wrong.

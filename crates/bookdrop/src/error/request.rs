@@ -5,6 +5,7 @@ use std::fmt;
 use crate::event::{Event, InvalidEvent};
 use crate::failure::Failure;
 
+use super::send::FULL;
 use super::{Error, ErrorKind, Handback, SendErrorKind};
 
 /// A request got no reply. It holds the event where no consumer ever had it.
@@ -77,7 +78,7 @@ impl fmt::Display for RequestErrorKind {
                 "there is no consumer of the default group; start one, or use `wait_for_consumer`",
             ),
             Self::Closed => f.write_str("the driver was closed"),
-            Self::Full => f.write_str("the queue is full"),
+            Self::Full => f.write_str(FULL),
             Self::Invalid(invalid) => invalid.fmt(f),
         }
     }
@@ -134,18 +135,17 @@ impl<T> std::error::Error for RequestError<T> {}
 impl<T> From<RequestError<T>> for Error {
     fn from(error: RequestError<T>) -> Self {
         let message = error.to_string();
-        let (kind, invalid) = match error.0.0 {
-            RequestErrorKind::Failed(_) => (ErrorKind::Failed, None),
-            RequestErrorKind::Deadline => (ErrorKind::Deadline, None),
-            RequestErrorKind::NoConsumer => (ErrorKind::NoConsumer, None),
-            RequestErrorKind::Closed => (ErrorKind::Closed, None),
-            RequestErrorKind::Full => (ErrorKind::Full, None),
-            RequestErrorKind::Invalid(invalid) => (ErrorKind::Invalid, Some(invalid)),
-        };
-        let error = Error::new(kind, message);
-        match invalid {
-            Some(invalid) => error.with_source(invalid),
-            None => error,
+        match error.0.0 {
+            RequestErrorKind::Failed(failure) => {
+                Error::new(ErrorKind::Failed, message).with_failure(failure)
+            }
+            RequestErrorKind::Invalid(invalid) => {
+                Error::new(ErrorKind::Invalid, message).with_source(invalid)
+            }
+            RequestErrorKind::Deadline => Error::new(ErrorKind::Deadline, message),
+            RequestErrorKind::NoConsumer => Error::new(ErrorKind::NoConsumer, message),
+            RequestErrorKind::Closed => Error::new(ErrorKind::Closed, message),
+            RequestErrorKind::Full => Error::new(ErrorKind::Full, message),
         }
     }
 }

@@ -6,6 +6,9 @@ use crate::event::{Event, InvalidEvent};
 
 use super::{Error, ErrorKind, Handback};
 
+pub(super) const FULL: &str = "the queue is full; try again later, or build the driver with more \
+                               capacity or with `OnFull::Wait` and use `send`";
+
 /// The event was not sent; here it is.
 ///
 /// ```
@@ -59,9 +62,7 @@ impl SendErrorKind {
 impl fmt::Display for SendErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            SendErrorKind::Full => {
-                f.write_str("the queue is full; wait with `send`, or try again later")
-            }
+            SendErrorKind::Full => f.write_str(FULL),
             SendErrorKind::Closed => f.write_str("the driver was closed"),
             SendErrorKind::Invalid(invalid) => invalid.fmt(f),
         }

@@ -125,8 +125,12 @@ impl<T, R> Item for Stored<T, R> {
 
     fn sever(&mut self) -> Option<Self::Requester> {
         self.is_request = false;
-        self.expires_at = None;
         self.requester.take()
+    }
+
+    fn revive(&mut self, now: Instant) {
+        self.expires_at = self.event.time_to_live().map(|ttl| clock::after(now, ttl));
+        self.expires_by_itself = true;
     }
 
     fn discarded(self, cause: Cause, deliveries: u32) {

@@ -107,6 +107,8 @@ impl Item for Thing {
         std::mem::take(&mut self.is_request).then(|| (self.number, self.log.clone()))
     }
 
+    fn revive(&mut self, _: Instant) {}
+
     fn discarded(self, cause: Cause, deliveries: u32) {
         self.log
             .borrow_mut()

@@ -63,9 +63,9 @@ impl<I: Item> State<I> {
         if self.consumers(self.default_group) > 0 {
             return;
         }
-        let goes = |item: &I| item.is_request() && !item.waits_for_consumer();
+        let goes = |item: &I| !item.waits_for_consumer();
         self.line.discard_requests(Cause::NoConsumer, goes, fx);
-        self.machine.discard_where(Cause::NoConsumer, goes, fx);
+        self.machine.discard_requests(Cause::NoConsumer, goes, fx);
     }
 
     pub(in crate::queue) fn remove_group(&mut self, id: GroupId, fx: &mut Effects<I>) {

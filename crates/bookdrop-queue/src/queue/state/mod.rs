@@ -97,7 +97,9 @@ impl<I: Item> State<I> {
             return fx.discard(taken.item, Cause::Closed, deliveries);
         }
         let is_request = taken.item.is_request();
-        self.machine.failed(taken, after, now, fx);
+        // After a close nothing waits for the queue's own sake, so that everything comes to its end soon.
+        let waived = (self.phase != Phase::Open).then_some(Duration::ZERO);
+        self.machine.failed(taken, after.or(waived), now, fx);
         if is_request {
             // The last consumer may have left while it was in hand.
             self.end_unanswerable(fx);
@@ -128,9 +130,9 @@ impl<I: Item> State<I> {
             return;
         }
         self.phase = phase;
+        self.machine.waive_backoff();
         self.line.refuse_all(fx);
-        self.machine
-            .discard_where(Cause::Closed, |item| item.is_request(), fx);
+        self.machine.discard_requests(Cause::Closed, |_| true, fx);
         self.seats
             .iter_mut()
             .for_each(|seats| seats.waiters.notify_all(fx));
