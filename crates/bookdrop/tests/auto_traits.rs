@@ -106,12 +106,12 @@ fn futures_of_consumers<T: Send, R: Send>(b: &mut Consumer<T, R>) {
 }
 
 /// They keep the driver's queue themselves, so that they can outlive every handle.
-fn futures_of_drivers<T: Send + 'static, R: Send + 'static>(driver: &Driver<T, R>) {
+fn futures_of_drivers<T: Send + 'static, R: Send + 'static>(driver: &Driver<T, R>, group: &str) {
     values!(
         driver.stats(),
-        driver.group_stats(&String::new()),
+        driver.group_stats(group),
         driver.groups(),
-        driver.remove_group(&String::new()),
+        driver.remove_group(group),
         driver.purge(),
         driver.close(),
         driver.drain(Duration::ZERO);
