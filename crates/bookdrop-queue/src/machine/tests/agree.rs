@@ -79,6 +79,12 @@ impl History {
             "the slab holds what stands in the machine"
         );
         assert_eq!(self.machine.nodes.iter().count(), inside);
+        let requests = self
+            .machine
+            .nodes
+            .iter()
+            .filter(|(_, node)| node.item.is_request);
+        assert_eq!(self.machine.requests, requests.count(), "requests");
         for (ticket, node) in self.machine.nodes.iter() {
             let (hand, expected) = (&node.hand, self.reference.get(node.item.number));
             assert_eq!(

@@ -30,6 +30,7 @@ pub(super) struct Entry {
     pub(super) deliveries: u32,
     pub(super) failures: u32,
     pub(super) leads: bool,
+    pub(super) backs_off: bool,
     pub(super) dead_id: u64,
 }
 

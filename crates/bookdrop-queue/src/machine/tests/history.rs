@@ -68,7 +68,11 @@ impl History {
             78..=82 => self.remove(),
             83..=85 => self.unwanted(),
             86..=91 => self.pass_time(),
-            92 => self.discard_where(),
+            92 if self.random.chance(80) => self.discard_where(),
+            92 => {
+                self.reference.waive_backoff();
+                self.machine.waive_backoff();
+            }
             93..=94 => self.displace(),
             95..=96 => self.replay(),
             _ if self.style.groups => self.change_groups(),
@@ -121,6 +125,7 @@ impl History {
             deliveries: 0,
             failures: 0,
             leads: false,
+            backs_off: false,
             dead_id: 0,
         };
         self.reference.push(group, entry, due);

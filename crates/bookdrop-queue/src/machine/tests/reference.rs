@@ -82,7 +82,8 @@ impl Reference {
     pub(super) fn push(&mut self, group: GroupNumber, mut entry: Entry, due: Option<Instant>) {
         let number = entry.number;
         entry.group = group;
-        (entry.deliveries, entry.failures, entry.leads) = (0, 0, false);
+        (entry.deliveries, entry.failures) = (0, 0);
+        (entry.leads, entry.backs_off) = (false, false);
         if !self.exists(group) {
             self.discarded.push((number, Cause::GroupRemoved, Some(0)));
             return;
@@ -188,6 +189,7 @@ impl Reference {
             self.bury(number, DeadReason::MaxDeliveries);
             return None;
         }
+        self.get_mut(number).backs_off = after.is_none();
         let least = after.unwrap_or(match entry.failures {
             0 | 1 => Duration::ZERO,
             n => (self.limits.backoff.first * (1 << (n - 2))).min(self.limits.backoff.max),
@@ -256,6 +258,13 @@ impl Reference {
                 true => self.expire(number),
                 false => self.fall_due(number),
             }
+        }
+    }
+
+    pub(super) fn waive_backoff(&mut self) {
+        let waits = |e: &Entry| e.backs_off && matches!(e.stands, Stands::Delayed(_));
+        for number in self.inside_by_age(waits) {
+            self.make_ready(number);
         }
     }
 
