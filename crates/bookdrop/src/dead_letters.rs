@@ -150,9 +150,9 @@ impl<T, R> DeadLetters<T, R> {
         Operation::new(async move { memory.queue.dead(&group, DeadLetter::of) })
     }
 
-    /// Puts one back at the end of its queue, as if it had just been sent: its attempts count from one again, and it never
-    /// waits for room. A request comes back as a one-way event, since its requester was told long ago. False when it is
-    /// not there.
+    /// Puts one back at the end of its queue, as if it had just been sent: its attempts count from one again, its time to
+    /// live begins anew, and it never waits for room. A request comes back as a one-way event, since its requester was told
+    /// long ago. False when it is not there, or when the driver was closed: then it stays a dead letter.
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};

@@ -237,7 +237,10 @@ impl<T, R> Driver<T, R> {
     /// their event back, and so have requests that no consumer has taken. Consumers get what is queued, then `Closed`.
     /// What is in hand can still be settled and answered.
     ///
-    /// Events that are not due yet stay where they are; [`drain`](Driver::drain) gives them back.
+    /// The driver's own back-off is waived from then on: what waits it out comes back now, and what fails later comes back
+    /// at once, so that every event that consumers go on to ask for ends: acked, dead or expired. Events with a delay, or given
+    /// back by [`retry_after`](crate::Delivery::retry_after), that are not due yet stay where they are;
+    /// [`drain`](Driver::drain) gives them back.
     ///
     /// Closing again does nothing. It never waits for anybody. Dropped before it is first polled, the operation has done
     /// nothing.
