@@ -45,7 +45,11 @@ async fn by_tasks(executor: &Executor<'_>) -> Result<(), bookdrop::Error> {
         let mut b = b.clone();
         async move {
             let book = b.receive().await?;
-            say!('B', "picks up {:?}", book.header("title"));
+            say!(
+                'B',
+                "picks up {}",
+                book.header("title").unwrap_or("a book without a title")
+            );
             book.ack().await?;
             Ok::<(), bookdrop::Error>(())
         }
@@ -126,7 +130,11 @@ fn by_threads() -> Result<(), bookdrop::Error> {
         }
     });
     let book = b.receive().wait()?;
-    say!('B', "picks up {:?}", book.header("title"));
+    say!(
+        'B',
+        "picks up {}",
+        book.header("title").unwrap_or("a book without a title")
+    );
     book.ack().wait()?;
     putting.join().expect("A does not panic")?;
 

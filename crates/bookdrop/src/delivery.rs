@@ -374,7 +374,8 @@ impl<T, R> Delivery<T, R> {
     /// Does the work that a request asks for, and answers with what it returns: a reply, or a failure.
     ///
     /// The work is not begun at all when the requester gave up before ([`Answer::NotWanted`]). Neither that nor a failed
-    /// work is an error, so a service loop with `?` ends only when the driver does.
+    /// work is an error, so a loop of `reply_with` and `?` serves until the driver ends. Where one-way events may come too,
+    /// ask [`is_request`](Delivery::is_request) first.
     ///
     /// The future is [`Send`] only where `T` is [`Sync`], since it holds `&Event<T>` while the work goes on. With another
     /// body, take the event by [`into_parts`](Delivery::into_parts) and send the reply when the work is done; the request

@@ -47,7 +47,9 @@ impl<T: Send + 'static, R: Send + 'static> Driver<T, R> {
     /// A driver within this process, with room for so many queued events in each group; other bounds are at their
     /// [defaults](Builder). A capacity of 0 means 1.
     ///
-    /// Events are moved, never serialized, so `T` and `R` may be anything that can be sent to another thread.
+    /// Events are moved, never serialized, so `T` and `R` may be anything that can be sent to another thread. The compiler
+    /// has to be told them: `let library: Driver = Driver::memory(100)` for events without a body and JSON-like replies,
+    /// `Driver::<Book, Condition>::memory(100)` for types of yours.
     ///
     /// ```
     /// use bookdrop::Driver;

@@ -8,8 +8,9 @@ use serde_json::Value;
 /// What a requester is told when the work on its request failed: a message for people, and, where programs are to tell
 /// failures apart, a code and details.
 ///
-/// Any error turns into a failure by `?` or `From`; its message and those of its sources are kept. A `Failure` is data
-/// that travels, not itself an [`Error`]: who receives one finds it in
+/// What implements [`Error`] turns into a failure by `?` or `From`; its message and those of its sources are kept. For
+/// anything else (a text, a `Box<dyn Error>`, an `anyhow::Error`) there is `Failure::new(error.to_string())`. A `Failure`
+/// is data that travels, not itself an [`Error`]: who receives one finds it in
 /// [`RequestErrorKind::Failed`](crate::RequestErrorKind::Failed). An error that your program must match on exactly belongs
 /// into the reply's type: `Driver<Book, Result<Condition, Torn>>`.
 ///

@@ -45,7 +45,7 @@ impl fmt::Display for SettleErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             SettleErrorKind::NotARequest => {
-                "nobody waits for an answer to a one-way event; settle it with `ack`, `nack` or `reject`"
+                "nobody waits for an answer to a one-way event; settle it with `ack`, `into_event`, `nack` or `reject`"
             }
             SettleErrorKind::AutoAcked => {
                 "with automatic ack the event was settled at hand-over and cannot go back"

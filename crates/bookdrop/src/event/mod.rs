@@ -18,6 +18,8 @@ pub use validate::InvalidEvent;
 /// The body is moved from the producer to the consumer and, in process, never serialized: it may hold a file, a channel
 /// or a closure. Where no body is needed, leave it out: `Event` is `Event<()>`.
 ///
+/// A large body (some kilobytes) belongs into a `Box`: it is moved several times on its way.
+///
 /// Building never fails. What is wrong with an event (see [`limits`](crate::limits)) is said when it is sent, by an error
 /// that gives the event back.
 ///
@@ -253,7 +255,7 @@ impl<T> Event<T> {
     }
 
     /// With a key: events of one key are handled one at a time, in the order in which they were sent; different keys
-    /// run at once.
+    /// run at once. A key is a `&'static str` or a `String` of its own: `with_key(format!("book {number}"))`.
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
