@@ -1,10 +1,11 @@
-//! `cargo xtask check`: everything that can be said about the code without running it, and the loom models.
+//! `cargo xtask check`: everything that can be said about the code without running it, the loom models and shuttle.
 
 use crate::steps::{Outcome, Steps, no_complaints};
 use crate::tools::{CLIPPY, RUSTFMT};
 use crate::workspace::Workspace;
 use crate::{
-    build_time, cargo, floors, licences, loom, miri, msrv, oldest_rust, size, unsafe_code, whys,
+    build_time, cargo, floors, licences, loom, miri, msrv, oldest_rust, shuttle, size, unsafe_code,
+    whys,
 };
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     oldest_rust::steps(&mut steps, w)?;
     steps.step("documentation", || documentation(w))?;
     steps.step("loom models", || loom::run(w))?;
+    steps.step("shuttle", || shuttle::run(w))?;
     optional(&mut steps, w, options)?;
     steps.finish();
     Ok(())
@@ -67,7 +69,8 @@ fn lints(workspace: &Workspace) -> Outcome {
     let mut command = cargo::cargo(&workspace.root);
     command.args(["clippy", "--workspace", "--all-targets", "--all-features"]);
     cargo::run(command.args(DENIED))?;
-    loom::lints(workspace, &DENIED)
+    loom::lints(workspace, &DENIED)?;
+    shuttle::lints(workspace, &DENIED)
 }
 
 fn documentation(workspace: &Workspace) -> Outcome {

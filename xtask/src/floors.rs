@@ -85,9 +85,12 @@ fn complaint(workspace: &Workspace, of: &Package, on: &Dependency) -> Option<Str
     }
 }
 
-/// The queue brings in loom, and only under its own cfg: nobody who uses the library builds it.
+/// The queue brings in loom and shuttle, each only under its own cfg: nobody who uses the library builds them.
 fn is_model_checker(dependency: &Dependency) -> bool {
-    dependency.name == "loom" && dependency.platform.as_deref() == Some("cfg(loom)")
+    matches!(
+        (dependency.name.as_str(), dependency.platform.as_deref()),
+        ("loom", Some("cfg(loom)")) | ("shuttle", Some("cfg(shuttle)"))
+    )
 }
 
 fn is_ours(workspace: &Workspace, name: &str) -> bool {
@@ -167,12 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn the_queue_depends_on_nothing_but_loom_under_its_cfg() {
+    fn the_queue_depends_on_nothing_but_model_checkers_under_their_cfgs() {
         let queue = |dependency| told("bookdrop-queue", &[dependency]).len();
         assert_eq!(queue(("crossbeam-utils", None, None)), 1);
         assert_eq!(queue(("cc", BUILD, None)), 1);
         assert_eq!(queue(("loom", None, None)), 1);
         assert_eq!(queue(("loom", None, Some("cfg(loom)"))), 0);
+        assert_eq!(queue(("shuttle", None, Some("cfg(shuttle)"))), 0);
+        assert_eq!(queue(("shuttle", None, Some("cfg(loom)"))), 1);
         assert_eq!(queue(("libc", None, Some("cfg(unix)"))), 1);
         assert_eq!(queue(("futures", DEV, None)), 0);
     }

@@ -48,7 +48,7 @@ fn with_cfg(workspace: &Workspace, command: &str) -> Command {
 }
 
 /// Reads what `--list` of a test file prints.
-fn lists_a_model(listed: &str) -> bool {
+pub(crate) fn lists_a_model(listed: &str) -> bool {
     listed.lines().any(|line| line.ends_with(": test"))
 }
 

@@ -9,6 +9,7 @@ mod loom;
 mod miri;
 mod msrv;
 mod oldest_rust;
+mod shuttle;
 mod size;
 mod steps;
 mod test;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask check [--build-time] [--miri]
-    formatting, lints, documentation, dependencies, layering and the loom models
+    formatting, lints, documentation, dependencies, layering, the loom models and shuttle
     --build-time   also measure a clean release build
     --miri         also run the queue's tests under miri, where a nightly toolchain has it
 cargo xtask test [--long]

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 const FAR: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// The present moment of the monotonic clock.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 #[must_use]
 pub fn now() -> Instant {
     Instant::now()
@@ -18,7 +18,7 @@ pub fn now() -> Instant {
 ///
 /// A model is run thousands of times and has to do the same in each run, which it could not if it
 /// saw the real time.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 #[must_use]
 pub fn now() -> Instant {
     static STILL: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
@@ -48,7 +48,7 @@ pub fn after(now: Instant, d: Duration) -> Instant {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
 

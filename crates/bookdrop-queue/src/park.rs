@@ -24,11 +24,11 @@ use crate::{
 ///
 /// A busy answerer answers within that time, and parking and being unparked cost about as much. More
 /// than that would take the processor from the very thread that is to answer.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 const SPIN: std::time::Duration = std::time::Duration::from_micros(5);
 
 /// Pauses of the processor between two looks at the clock while spinning.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 const PAUSES: u32 = 8;
 
 /// Runs the future to its end on this thread, which is parked while there is nothing to do.
@@ -232,7 +232,7 @@ impl Drop for Entered {
 }
 
 /// Looks for a wake-up for the time of [`SPIN`], or to `until` if that comes first.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 fn spin(signal: &Signal, until: Option<Instant>) -> bool {
     let end = clock::after(clock::now(), SPIN);
     let end = until.map_or(end, |until| until.min(end));
@@ -251,10 +251,10 @@ fn spin(signal: &Signal, until: Option<Instant>) -> bool {
 }
 
 /// A model that spins explores nothing new.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 fn spin(_signal: &Signal, _until: Option<Instant>) -> bool {
     false
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

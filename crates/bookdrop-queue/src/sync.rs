@@ -1,9 +1,10 @@
-//! The switch between the standard library and loom.
+//! The switch between the standard library, loom and shuttle.
 //!
-//! Every lock, atomic and thread of this crate comes from here, so that `--cfg loom` puts the models
-//! in `tests/` in charge of all of them and nothing can slip past the checker.
+//! Every lock, atomic and thread of this crate comes from here, so that `--cfg loom` or
+//! `--cfg shuttle` puts the models in `tests/` in charge of all of them and nothing can slip past
+//! the checker.
 //!
-//! [`Arc`] is the standard one in both worlds. `Waker::from(Arc<W>)` and `Weak<dyn Alarm>` need it
+//! [`Arc`] is the standard one in every world. `Waker::from(Arc<W>)` and `Weak<dyn Alarm>` need it
 //! (loom's has neither), and what loom's would add is a look for leaks and for a wrong order in
 //! the count itself: this crate has no unsafe code and counts nothing by hand, so there is no count
 //! of ours to get wrong.
@@ -12,7 +13,7 @@
 //! waits without one. A deadline has therefore either passed from the start or never comes, which
 //! keeps every run of a model the same.
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::{
     sync::{
         Mutex,
@@ -23,6 +24,7 @@ pub(crate) use std::{
 
 #[cfg(loom)]
 pub(crate) use loom::{
+    lazy_static,
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -30,11 +32,23 @@ pub(crate) use loom::{
     thread_local,
 };
 
+#[cfg(shuttle)]
+pub(crate) use shuttle::{
+    lazy_static,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread, thread_local,
+};
+
 pub(crate) use std::sync::Arc;
 
 #[cfg(loom)]
 use loom::sync::MutexGuard;
-#[cfg(not(loom))]
+#[cfg(shuttle)]
+use shuttle::sync::MutexGuard;
+#[cfg(not(any(loom, shuttle)))]
 use std::sync::MutexGuard;
 use std::{sync::PoisonError, time::Duration};
 
@@ -49,13 +63,13 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Parks the thread until it is unparked or `limit` has gone by, or for no reason at all.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) fn park_timeout(limit: Duration) {
     thread::park_timeout(limit);
 }
 
 /// Parks the thread until it is unparked: time does not pass in a model.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub(crate) fn park_timeout(_limit: Duration) {
     thread::park();
 }

@@ -1,6 +1,6 @@
 //! Foreign code that panics when the queue calls it for somebody: the panic ends there, and all else goes on.
 
-#![cfg(not(loom))]
+#![cfg(not(any(loom, shuttle)))]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

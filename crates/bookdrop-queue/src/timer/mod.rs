@@ -88,17 +88,17 @@ struct State {
 impl Timer {
     /// The timer of this process.
     ///
-    /// In a loom model it has no thread: what is armed stays armed, and the model itself plays
+    /// In a model it has no thread: what is armed stays armed, and the model itself plays
     /// the moment at which a deadline falls.
     pub fn global() -> &'static Self {
-        #[cfg(not(loom))]
+        #[cfg(not(any(loom, shuttle)))]
         {
             static GLOBAL: std::sync::LazyLock<Timer> = std::sync::LazyLock::new(Timer::new);
             &GLOBAL
         }
-        #[cfg(loom)]
+        #[cfg(any(loom, shuttle))]
         {
-            loom::lazy_static! { static ref GLOBAL: Timer = Timer::new(); }
+            crate::sync::lazy_static! { static ref GLOBAL: Timer = Timer::new(); }
             &GLOBAL
         }
     }
@@ -153,7 +153,7 @@ impl Timer {
     }
 
     /// Starts the thread, or notes that it has to be tried again.
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     fn start(&'static self) {
         let builder = thread::Builder::new().name("bookdrop-timer".into());
         if builder.spawn(|| self.serve(|| true)).is_err() {
@@ -162,7 +162,7 @@ impl Timer {
     }
 
     /// A model runs [`serve`](Self::serve) in a thread of its own, which can end.
-    #[cfg(loom)]
+    #[cfg(any(loom, shuttle))]
     fn start(&'static self) {}
 
     /// The thread: rings what is due and sleeps, for as long as `go_on` says so after each turn.
@@ -289,7 +289,7 @@ impl fmt::Debug for Timer {
 }
 
 /// For the models in `tests/loom_timer.rs`.
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 impl Timer {
     /// A timer of the model's own.
     pub fn for_model() -> &'static Self {
@@ -302,5 +302,5 @@ impl Timer {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

@@ -91,7 +91,7 @@ impl<A> Wheel<A> {
     }
 
     /// The number of entries that memory is held for.
-    #[cfg(all(test, not(loom)))]
+    #[cfg(all(test, not(any(loom, shuttle))))]
     pub(super) fn entries(&self) -> usize {
         self.entries.len()
     }
@@ -290,5 +290,5 @@ impl<A> Wheel<A> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, shuttle))))]
 mod tests;

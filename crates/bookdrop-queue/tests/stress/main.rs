@@ -3,7 +3,7 @@
 //! `BOOKDROP_LONG=1` goes on for minutes. `BOOKDROP_SEED=n` begins with another seed; threads being what they are, the
 //! same seed makes the same choices and not the same run.
 
-#![cfg(not(loom))]
+#![cfg(not(any(loom, shuttle)))]
 
 mod event;
 mod ledger;
