@@ -1,8 +1,8 @@
 //! Random schedules of scenarios that are too large for loom: everybody does everything at once to one small queue, and
 //! every event is accounted for. A lost wake-up is a deadlock here, since nothing ever times out.
 //!
-//! `BOOKDROP_LONG=1` runs fifty times as many. A failure prints its schedule for `shuttle::replay`; one at random prints
-//! a seed too, with which `SHUTTLE_RANDOM_SEED` finds it again.
+//! `BOOKDROP_LONG=1` runs fifty times as many. A failure prints its schedule for `shuttle::replay`; one at random
+//! prints a seed too, with which `SHUTTLE_RANDOM_SEED` finds it again.
 
 #![cfg(shuttle)]
 
@@ -36,12 +36,18 @@ const DEPTH: usize = 3;
 /// Two groups with two consumers each, two senders, one who asks, and the one who closes.
 #[test]
 fn every_event_ends_exactly_once_at_random() {
-    check(RandomScheduler::new(iterations()));
+    check(RandomScheduler::new(iterations()), play);
 }
 
 #[test]
 fn every_event_ends_exactly_once_by_priority() {
-    check(PctScheduler::new(DEPTH, iterations()));
+    check(PctScheduler::new(DEPTH, iterations()), play);
+}
+
+/// Three who ask, and two consumers who go while requests stand there: each has to end without a close.
+#[test]
+fn requests_end_when_the_last_consumer_leaves() {
+    check(RandomScheduler::new(iterations()), play_leaving);
 }
 
 fn iterations() -> usize {
@@ -49,7 +55,9 @@ fn iterations() -> usize {
     ITERATIONS * if long { 50 } else { 1 }
 }
 
-fn check(scheduler: impl Scheduler + 'static) {
+type Play = fn(&Arc<Run>, &mut Random);
+
+fn check(scheduler: impl Scheduler + 'static, play: Play) {
     let mut config = shuttle::Config::new();
     // A panic prints its backtrace on the stack of the thread it is in.
     config.stack_size = 0x4_0000;
@@ -58,13 +66,13 @@ fn check(scheduler: impl Scheduler + 'static) {
     let total = Arc::new(Mutex::new(Total::default()));
     let sum = total.clone();
     shuttle::Runner::new(scheduler, config).run(move || {
-        let round = round();
+        let round = round(play);
         sum.lock().unwrap().add(&round);
     });
     println!("{:?}", total.lock().unwrap());
 }
 
-fn round() -> Total {
+fn round(play: Play) -> Total {
     // Drawn from shuttle, so that a schedule that is replayed makes the same choices.
     let seed = shuttle::rand::thread_rng().next_u64();
     let mut random = Random(seed);
@@ -105,7 +113,7 @@ fn play(run: &Arc<Run>, random: &mut Random) {
         // From here on a consumer may be the last one to leave.
         run.queue.leave(group);
     }
-    let mut senders = vec![start(run, random, |run, random| run.ask(3, random))];
+    let mut senders = vec![start(run, random, |run, random| run.ask(3, 50, random))];
     for sender in 1..=2 {
         senders.push(start(run, random, move |run, random| {
             run.send(sender, random)
@@ -117,6 +125,28 @@ fn play(run: &Arc<Run>, random: &mut Random) {
     join(senders);
     end(run, random);
     join(consumers);
+}
+
+/// Nobody closes before all have their outcomes.
+fn play_leaving(run: &Arc<Run>, random: &mut Random) {
+    let [default, _] = run.groups;
+    let mut threads = Vec::new();
+    for _ in 0..2 {
+        run.queue.join_again(default);
+        threads.push(start(run, random, |run, random| {
+            run.consume(0, false, random)
+        }));
+    }
+    run.groups
+        .into_iter()
+        .for_each(|group| run.queue.leave(group));
+    for sender in 3..=5 {
+        threads.push(start(run, random, move |run, random| {
+            run.ask(sender, 0, random)
+        }));
+    }
+    join(threads);
+    run.queue.close();
 }
 
 fn end(run: &Run, random: &mut Random) {

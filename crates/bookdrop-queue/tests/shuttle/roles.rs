@@ -130,20 +130,21 @@ impl Run {
 
     // ---- asking ----
 
-    pub(crate) fn ask(&self, sender: u64, random: &mut Random) {
+    /// So many percent of the requests wait for a consumer to come.
+    pub(crate) fn ask(&self, sender: u64, wait: u64, random: &mut Random) {
         for step in 1..=STEPS {
-            if self.ask_once(sender * 100 + step, random) {
+            if self.ask_once(sender * 100 + step, wait, random) {
                 return;
             }
         }
     }
 
-    fn ask_once(&self, number: u64, random: &mut Random) -> bool {
+    fn ask_once(&self, number: u64, wait_percent: u64, random: &mut Random) -> bool {
         let mut event = Event::new(number, &self.ledger);
         event.key = random.chance(30).then(|| "shared".to_owned());
         // It never comes: the clock stands still.
         let deadline = clock::after(clock::now(), Duration::from_secs(60));
-        let requester = event.make_request(deadline, random.chance(50));
+        let requester = event.make_request(deadline, random.chance(wait_percent));
         if let Err(refused) = self.queue.send_request(event, None) {
             self.ledger.accepted(number, 0);
             return refused.why == Refusal::Closed;
