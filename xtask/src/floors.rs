@@ -25,6 +25,7 @@ const HOUSE: &[(&str, Place)] = &[
     ("bookdrop-board", Place::Floor(3)),
     ("bookdrop-cli", Place::Floor(4)),
     ("bookdrop-bench", Place::Tool),
+    ("bookdrop-guard", Place::Tool),
     ("xtask", Place::Tool),
 ];
 
