@@ -1,11 +1,12 @@
-//! `cargo xtask check`: everything that can be said about the code without running it, the loom models and shuttle.
+//! `cargo xtask check`: everything that can be said about the code without running it, what the hot paths cost, the loom
+//! models and shuttle.
 
 use crate::steps::{Outcome, Steps, no_complaints};
 use crate::tools::{CLIPPY, RUSTFMT};
 use crate::workspace::Workspace;
 use crate::{
-    build_time, cargo, floors, licences, loom, miri, msrv, oldest_rust, shuttle, size, unsafe_code,
-    whys,
+    build_time, cargo, floors, guard, licences, loom, miri, msrv, oldest_rust, shuttle, size,
+    unsafe_code, whys,
 };
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     CLIPPY.step(&mut steps, w, "lints", || lints(w))?;
     oldest_rust::steps(&mut steps, w)?;
     steps.step("documentation", || documentation(w))?;
+    guard::steps(&mut steps, w)?;
     steps.step("loom models", || loom::run(w))?;
     steps.step("shuttle", || shuttle::run(w))?;
     optional(&mut steps, w, options)?;

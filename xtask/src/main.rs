@@ -1,9 +1,10 @@
-//! The checks and tests of this repository: `cargo xtask check` and `cargo xtask test`.
+//! The checks and tests of this repository: `cargo xtask check`, `cargo xtask test` and `cargo xtask guard`.
 
 mod build_time;
 mod cargo;
 mod check;
 mod floors;
+mod guard;
 mod licences;
 mod loom;
 mod miri;
@@ -23,12 +24,15 @@ use std::process::ExitCode;
 
 const HELP: &str = "\
 cargo xtask check [--build-time] [--miri]
-    formatting, lints, documentation, dependencies, layering, the loom models and shuttle
+    formatting, lints, documentation, dependencies, layering, the hot paths, the loom models and shuttle
     --build-time   also measure a clean release build
     --miri         also run the queue's tests under miri, where a nightly toolchain has it
 cargo xtask test [--long]
     unit, integration, conformance and documentation tests, and every example
-    --long         also the long stress runs";
+    --long         also the long stress runs
+cargo xtask guard [--update]
+    what the hot paths cost in allocations and instructions, as `check` looks at it too
+    --update       record what they cost now";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,6 +40,7 @@ enum Asked {
     Help,
     Check(check::Options),
     Test(test::Options),
+    Guard(guard::Options),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +52,7 @@ fn main() -> ExitCode {
         }
         Ok(Asked::Check(options)) => check::run(&options),
         Ok(Asked::Test(options)) => test::run(&options),
+        Ok(Asked::Guard(options)) => guard::run(&options),
         Err(error) => Err(format!("{error}\n\n{HELP}")),
     };
     match outcome {
@@ -85,6 +91,16 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
             }
             Ok(Asked::Test(options))
         }
+        "guard" => {
+            let mut options = guard::Options::default();
+            for flag in flags {
+                match flag.as_str() {
+                    "--update" => options.update = true,
+                    other => return Err(format!("`guard` does not know `{other}`")),
+                }
+            }
+            Ok(Asked::Guard(options))
+        }
         "help" | "--help" | "-h" => Ok(Asked::Help),
         other => Err(format!("there is no command `{other}`")),
     }
@@ -111,7 +127,12 @@ mod tests {
             parse("test --long"),
             Ok(Asked::Test(test::Options { long: true }))
         );
+        assert_eq!(
+            parse("guard --update"),
+            Ok(Asked::Guard(guard::Options { update: true }))
+        );
         assert!(parse("check --long").is_err());
+        assert!(parse("check --update").is_err());
         assert!(parse("test --miri").is_err());
     }
 

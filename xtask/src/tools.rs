@@ -1,24 +1,40 @@
-//! The tools that not every toolchain has: rustup's minimal profile comes without them.
+//! The tools that not every machine has: rustup's minimal profile comes without some, and no profile brings valgrind.
 
 use crate::cargo;
 use crate::steps::{Outcome, Steps};
 use crate::workspace::Workspace;
+use std::process::Command;
 
-/// A tool that cargo runs as a command of its own.
+/// A tool that steps need.
 pub(crate) struct Tool {
-    command: &'static str,
-    /// What rustup calls it.
-    component: &'static str,
+    name: &'static str,
+    run_by: RunBy,
+    install: &'static str,
+}
+
+enum RunBy {
+    /// It is a command of cargo's, of this name.
+    Cargo(&'static str),
+    /// It is a program on the path.
+    Itself,
 }
 
 pub(crate) const RUSTFMT: Tool = Tool {
-    command: "fmt",
-    component: "rustfmt",
+    name: "rustfmt",
+    run_by: RunBy::Cargo("fmt"),
+    install: "rustup component add rustfmt",
 };
 
 pub(crate) const CLIPPY: Tool = Tool {
-    command: "clippy",
-    component: "clippy",
+    name: "clippy",
+    run_by: RunBy::Cargo("clippy"),
+    install: "rustup component add clippy",
+};
+
+pub(crate) const VALGRIND: Tool = Tool {
+    name: "valgrind",
+    run_by: RunBy::Itself,
+    install: "apt-get install valgrind",
 };
 
 impl Tool {
@@ -38,21 +54,42 @@ impl Tool {
         Ok(())
     }
 
+    /// Fails for want of this tool, wherever it runs.
+    pub(crate) fn must_be_installed(&self, workspace: &Workspace, step: &str) -> Outcome {
+        if self.is_installed(workspace) {
+            Ok(())
+        } else {
+            Err(self.is_needed(step))
+        }
+    }
+
     fn is_installed(&self, workspace: &Workspace) -> bool {
-        let mut command = cargo::cargo(&workspace.root);
-        command.args([self.command, "--version"]);
-        cargo::read(&mut command).is_ok()
+        let mut command = match self.run_by {
+            RunBy::Cargo(name) => {
+                let mut command = cargo::cargo(&workspace.root);
+                command.arg(name);
+                command
+            }
+            RunBy::Itself => Command::new(self.name),
+        };
+        cargo::read(command.arg("--version")).is_ok()
     }
 
     /// What is left out and why, or why that may not be; `ci` is the variable that continuous integration sets.
     fn may_be_missing(&self, step: &str, ci: Option<&str>) -> Result<String, String> {
-        let tool = self.component;
-        let install = format!("`rustup component add {tool}` installs it");
         if ci == Some("true") {
-            Err(format!("`{step}` needs {tool}: {install}"))
+            Err(self.is_needed(step))
         } else {
-            Ok(format!("{step} (there is no {tool}: {install})"))
+            let Tool { name, install, .. } = self;
+            Ok(format!(
+                "{step} (there is no {name}: `{install}` installs it)"
+            ))
         }
+    }
+
+    fn is_needed(&self, step: &str) -> String {
+        let Tool { name, install, .. } = self;
+        format!("`{step}` needs {name}: `{install}` installs it")
     }
 }
 
@@ -70,5 +107,8 @@ mod tests {
         let error = CLIPPY.may_be_missing("lints", Some("true"));
         let error = error.expect_err("nothing is left out there");
         assert!(error.contains("`lints`") && error.contains("`rustup component add clippy`"));
+        let error = VALGRIND.may_be_missing("instructions", Some("true"));
+        let error = error.expect_err("nothing is left out there");
+        assert!(error.contains("`apt-get install valgrind`"));
     }
 }
