@@ -106,19 +106,24 @@ pub(crate) fn heap(path: &str, recorded: &Cost, counted: &Heap) -> Vec<String> {
 
 fn complaint(path: &str, what: &str, old: i128, new: i128, margin: &Margin) -> Option<String> {
     let Margin { percent, least } = *margin;
-    let allowed = (old.abs() * i128::from(percent) / 100).max(least.into());
+    let share = old.abs() * i128::from(percent) / 100;
+    let allowed = share.max(least.into());
     let change = new - old;
     if change.abs() <= allowed {
         return None;
     }
     let direction = if change > 0 { "more" } else { "fewer" };
-    let share = match old {
+    let of_old = match old {
         0 => String::new(),
         _ => format!(" ({:.1} %)", change.abs() as f64 * 100.0 / old.abs() as f64),
     };
+    let of_margin = match allowed == share {
+        true => format!(" ({percent} %)"),
+        false => String::new(),
+    };
     Some(format!(
-        "{path}: {new} {what}, {old} are recorded: {}{share} {direction}; \
-         the margin is {allowed} ({percent} %, at least {least})",
+        "{path}: {new} {what}, {old} are recorded: {}{of_old} {direction}; \
+         the margin is {allowed}{of_margin}",
         change.abs()
     ))
 }
@@ -164,8 +169,10 @@ mod tests {
     fn a_complaint_says_all_that_one_has_to_know() {
         let told = instructions("one-way", &cost(1_000, 0, 0, 0), &1_100);
         let expected = "one-way: 1100 instructions per event, 1000 are recorded: 100 (10.0 %) more; \
-                        the margin is 50 (5 %, at least 5)";
+                        the margin is 50 (5 %)";
         assert_eq!(told, [expected]);
+        let told = super::heap("one-way", &cost(0, 0, 0, 0), &cost(0, 200, 0, 0).heap);
+        assert!(told[0].ends_with("0 are recorded: 200 more; the margin is 100"));
     }
 
     #[test]
