@@ -10,7 +10,8 @@ struct Margin {
     least: u64,
 }
 
-/// The counts themselves vary by a tenth of a per cent at most; the rest is for changes that are not worth a word.
+/// The counts themselves vary by a fifth of a per cent at most, where a map has a random seed; the rest is for changes that
+/// are not worth a word.
 const INSTRUCTIONS: Margin = Margin {
     percent: 5,
     least: 5,
