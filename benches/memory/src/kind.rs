@@ -12,21 +12,25 @@ pub(crate) const TITLE: &str = "title";
 pub(crate) const MAX_NUMBER: u64 = 1 << 24;
 
 /// A place for a reply: the sending half of some one-shot channel.
-pub(crate) trait Slot: Send + Unpin + 'static {}
+pub(crate) trait Slot: Send + Sync + Unpin + 'static {}
 
-impl<S: Send + Unpin + 'static> Slot for S {}
+impl<S: Send + Sync + Unpin + 'static> Slot for S {}
 
 /// A kind of event.
-pub(crate) trait Kind: Send + Sync + 'static {
+pub(crate) trait Kind: Send + Sync + Unpin + 'static {
     /// A one-way event.
-    type Event: Send + Unpin + 'static;
+    type Event: Send + Sync + Unpin + 'static;
     /// An event with a place for the reply.
-    type Ask<S: Slot>: Send + Unpin + 'static;
+    type Ask<S: Slot>: Send + Sync + Unpin + 'static;
 
     /// Makes the one-way event with this number.
     fn event(number: u64) -> Self::Event;
     /// Reads all of the event and finds its number.
     fn read(event: &Self::Event) -> u64;
+    /// Makes a used event into the one with this number, in place.
+    fn refill(event: &mut Self::Event, number: u64);
+    /// Makes another of the same.
+    fn copy(event: &Self::Event) -> Self::Event;
     /// Makes the request with this number.
     fn ask<S: Slot>(number: u64, reply: S) -> Self::Ask<S>;
     /// Reads all of the request and finds its number.
@@ -120,11 +124,23 @@ impl Body {
 /// A short heap string with the number in its last four characters.
 #[inline]
 pub(crate) fn text(number: u64) -> String {
+    with_text(number, str::to_owned)
+}
+
+/// The same in a string that was used before.
+#[inline]
+fn refill(text: &mut String, number: u64) {
+    text.clear();
+    with_text(number, |new| text.push_str(new));
+}
+
+#[inline]
+fn with_text<R>(number: u64, then: impl FnOnce(&str) -> R) -> R {
     let mut bytes = *b"hello world ....";
     for (place, byte) in bytes[12..].iter_mut().enumerate() {
         *byte = b'0' + ((number >> (6 * place)) & 63) as u8;
     }
-    str::from_utf8(&bytes).expect("ASCII").to_owned()
+    then(str::from_utf8(&bytes).expect("ASCII"))
 }
 
 /// The number in a [`text`].
@@ -150,6 +166,21 @@ impl Kind for Ev {
     #[inline]
     fn read(event: &Headed) -> u64 {
         Self::read_ask(event)
+    }
+
+    #[inline]
+    fn refill(event: &mut Headed, number: u64) {
+        event.name = NAME;
+        refill(&mut event.title, number);
+    }
+
+    #[inline]
+    fn copy(event: &Headed) -> Headed {
+        Headed {
+            name: event.name,
+            title: event.title.clone(),
+            reply: None,
+        }
     }
 
     #[inline]
@@ -189,6 +220,21 @@ impl Kind for EvBody {
     #[inline]
     fn read(event: &Bodied) -> u64 {
         Self::read_ask(event)
+    }
+
+    #[inline]
+    fn refill(event: &mut Bodied, number: u64) {
+        event.name = NAME;
+        refill(&mut event.body.title, number);
+    }
+
+    #[inline]
+    fn copy(event: &Bodied) -> Bodied {
+        Bodied {
+            name: event.name,
+            body: event.body.clone(),
+            reply: None,
+        }
     }
 
     #[inline]
@@ -232,6 +278,22 @@ impl Kind for Plain {
     }
 
     #[inline]
+    fn refill(event: &mut Fixed, number: u64) {
+        event.name = NAME;
+        event.body = number;
+    }
+
+    #[inline]
+    fn copy(event: &Fixed) -> Fixed {
+        Fixed {
+            name: event.name,
+            title: event.title,
+            body: event.body,
+            reply: None,
+        }
+    }
+
+    #[inline]
     fn ask<S: Slot>(number: u64, reply: S) -> Fixed<S> {
         Fixed {
             name: NAME,
@@ -268,6 +330,16 @@ impl Kind for Bare {
     }
 
     #[inline]
+    fn refill(event: &mut u64, number: u64) {
+        *event = number;
+    }
+
+    #[inline]
+    fn copy(event: &u64) -> u64 {
+        *event
+    }
+
+    #[inline]
     fn ask<S: Slot>(number: u64, reply: S) -> (u64, S) {
         (number, reply)
     }
@@ -296,6 +368,19 @@ mod tests {
             assert_eq!(Plain::read(&Plain::event(n)), n);
             assert_eq!(Bare::read(&Bare::event(n)), n);
         }
+    }
+
+    #[test]
+    fn a_used_event_carries_its_new_number_and_a_copy_the_same() {
+        fn check<K: Kind>() {
+            let mut event = K::event(MAX_NUMBER - 1);
+            K::refill(&mut event, 7);
+            assert_eq!((K::read(&event), K::read(&K::copy(&event))), (7, 7));
+        }
+        check::<Ev>();
+        check::<EvBody>();
+        check::<Plain>();
+        check::<Bare>();
     }
 
     #[test]

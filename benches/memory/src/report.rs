@@ -30,6 +30,8 @@ struct Line {
     kind: &'static str,
     row: String,
     speed: f64,
+    /// Against the best crate + pool, where one took part.
+    to_pool: Option<f64>,
 }
 
 impl Report {
@@ -134,6 +136,8 @@ impl Report {
             "ns": spread(&result.wall()),
             "cpu_ns": (!self.options.busy).then(|| spread(&result.cpu())),
             "speed": result.speed.as_ref().map(spread),
+            "best_pool": result.best_pool,
+            "speed_to_pool": result.speed_to_pool.as_ref().map(spread),
             "allocations": heap.as_ref().map(|heap| heap.calls),
             "bytes": heap.as_ref().map(|heap| heap.bytes),
             "heap_growth": heap.as_ref().map(|heap| heap.grown),
@@ -152,6 +156,7 @@ impl Report {
                 kind: measured.row.kind.name(),
                 row: format!("{}{executor}", measured.row.name),
                 speed: speed.median,
+                to_pool: result.speed_to_pool.as_ref().map(|speed| speed.median),
             });
         }
     }
@@ -197,9 +202,26 @@ impl Report {
                 worst.speed,
                 worst.row
             );
+            to_pool(&rows);
         }
         println!();
     }
+}
+
+/// The same against the peers that recycle by hand.
+fn to_pool(rows: &[&Line]) {
+    let compared = rows.iter().filter_map(|line| Some((line.to_pool?, line)));
+    let compared: Vec<_> = compared.collect();
+    let Some((least, worst)) = compared.iter().min_by(|a, b| a.0.total_cmp(&b.0)) else {
+        return;
+    };
+    let speeds: Vec<f64> = compared.iter().map(|(speed, _)| *speed).collect();
+    println!(
+        "  {:.2}x the best crate + pool in the geometric mean of {} rows, least {least:.2}x ({})",
+        geometric_mean(&speeds),
+        speeds.len(),
+        worst.row
+    );
 }
 
 fn conditions(options: &Options) -> String {
@@ -230,10 +252,12 @@ fn verdict(result: &Measurement<'_>) -> String {
     } else {
         ""
     };
-    let role = if result.cell.role == Role::Control {
-        " (control)"
-    } else {
-        ""
+    let role = match (result.cell.role, &result.speed_to_pool) {
+        (Role::Control, _) => " (control)".to_owned(),
+        (Role::Pool, _) if result.best_pool => " (the best crate + pool)".to_owned(),
+        (Role::Pool, _) => " (crate + pool)".to_owned(),
+        (Role::Ours, Some(speed)) => format!(", {:.2}x the best crate + pool", speed.median),
+        _ => String::new(),
     };
     if result.best {
         "best peer".to_owned()

@@ -1,16 +1,29 @@
 //! Who takes part. A new peer is one file with an `enter` function, and one line in [`catalogue`].
 
 mod async_channel;
+mod between_tasks;
+mod between_threads;
 mod bookdrop;
+mod broadcast;
+mod crossbeam;
 mod crossfire;
+mod flume;
 mod kanal;
 mod per_group;
+mod pool;
+mod replies;
 mod std_mpsc;
+mod thingbuf;
+mod thingbuf_in_place;
 mod tokio;
 
 use std::marker::PhantomData;
 
-use crate::kind::{Bare, Ev, EvBody, Plain};
+use self::between_tasks::{Asking, AsyncChannel, OneWay};
+use self::between_threads::{BlockingChannel, ThreadAsking, ThreadOneWay};
+use self::per_group::PerGroup;
+use self::replies::{AsyncReply, BlockingReply};
+use crate::kind::{Bare, Ev, EvBody, Plain, Which};
 use crate::queue::{AsyncFan, AsyncQueue, AsyncService, BlockingQueue, BlockingService, Shape};
 use crate::workloads::{
     AnyAsyncFan, AnyAsyncQueue, AnyAsyncService, AnyBlockingQueue, AnyBlockingService,
@@ -25,6 +38,8 @@ pub(crate) enum Role {
     Peer,
     /// Does less or other work; shown beside, never the measure.
     Control,
+    /// A peer that recycles its events by hand: a control too, with a comparison of its own.
+    Pool,
 }
 
 impl Role {
@@ -34,6 +49,7 @@ impl Role {
             Self::Ours => "ours",
             Self::Peer => "peer",
             Self::Control => "control",
+            Self::Pool => "pool",
         }
     }
 }
@@ -44,8 +60,8 @@ pub(crate) struct Contender<Does: ?Sized> {
     pub name: &'static str,
     /// What it is to us.
     pub role: Role,
-    /// Whether it can serve so many producers and consumers.
-    pub fits: fn(&Shape) -> bool,
+    /// Whether it takes part with this kind of event and so many producers and consumers.
+    pub fits: fn(Which, Shape) -> bool,
     /// What it does.
     pub does: Box<Does>,
 }
@@ -65,6 +81,55 @@ pub(crate) struct Catalogue {
     pub blocking_services: Vec<Contender<dyn AnyBlockingService>>,
 }
 
+/// The peers that are channels like others.
+impl Catalogue {
+    /// The one-way rows between tasks.
+    fn one_way<C: AsyncChannel>(&mut self, name: &'static str, fits: fn(Which, Shape) -> bool) {
+        self.async_queues
+            .push(async_queue::<OneWay<C>>(name, Role::Peer, fits));
+    }
+
+    /// The fan-out rows, with a channel for each group.
+    fn per_group<C: AsyncChannel>(&mut self, name: &'static str) {
+        self.async_fans
+            .push(async_fan::<PerGroup<OneWay<C>>>(name, Role::Peer));
+    }
+
+    /// The request rows between tasks.
+    fn requests<C: AsyncChannel, R: AsyncReply>(
+        &mut self,
+        name: &'static str,
+        fits: fn(Which, Shape) -> bool,
+    ) {
+        self.async_services
+            .push(async_service::<Asking<C, R>>(name, Role::Peer, fits));
+    }
+
+    /// The one-way rows between threads.
+    fn thread_one_way<C: BlockingChannel>(
+        &mut self,
+        name: &'static str,
+        fits: fn(Which, Shape) -> bool,
+    ) {
+        self.blocking_queues
+            .push(blocking_queue::<ThreadOneWay<C>>(name, Role::Peer, fits));
+    }
+
+    /// The request rows between threads.
+    fn thread_requests<C: BlockingChannel, R: BlockingReply>(
+        &mut self,
+        name: &'static str,
+        fits: fn(Which, Shape) -> bool,
+    ) {
+        self.blocking_services
+            .push(blocking_service::<ThreadAsking<C, R>>(
+                name,
+                Role::Peer,
+                fits,
+            ));
+    }
+}
+
 /// Everyone who takes part, ourselves first.
 pub(crate) fn catalogue() -> Catalogue {
     let mut all = Catalogue::default();
@@ -73,17 +138,27 @@ pub(crate) fn catalogue() -> Catalogue {
     kanal::enter(&mut all);
     crossfire::enter(&mut all);
     async_channel::enter(&mut all);
+    flume::enter(&mut all);
+    thingbuf::enter(&mut all);
+    thingbuf_in_place::enter(&mut all);
+    broadcast::enter(&mut all);
+    crossbeam::enter(&mut all);
     std_mpsc::enter(&mut all);
     all
 }
 
 /// Fits any number of producers and consumers.
-pub(crate) fn any(_: &Shape) -> bool {
+pub(crate) fn any(_: Which, _: Shape) -> bool {
     true
 }
 
+/// Fits Ev only.
+pub(crate) fn ev(kind: Which, _: Shape) -> bool {
+    kind == Which::Ev
+}
+
 /// Fits any number of producers to one consumer.
-pub(crate) fn one_consumer(shape: &Shape) -> bool {
+pub(crate) fn one_consumer(_: Which, shape: Shape) -> bool {
     shape.consumers == 1
 }
 
@@ -91,7 +166,7 @@ pub(crate) fn one_consumer(shape: &Shape) -> bool {
 pub(crate) fn async_queue<Q>(
     name: &'static str,
     role: Role,
-    fits: fn(&Shape) -> bool,
+    fits: fn(Which, Shape) -> bool,
 ) -> Contender<dyn AnyAsyncQueue>
 where
     Q: AsyncQueue<Ev> + AsyncQueue<EvBody> + AsyncQueue<Plain> + AsyncQueue<Bare>,
@@ -121,7 +196,7 @@ where
 pub(crate) fn async_service<Q>(
     name: &'static str,
     role: Role,
-    fits: fn(&Shape) -> bool,
+    fits: fn(Which, Shape) -> bool,
 ) -> Contender<dyn AnyAsyncService>
 where
     Q: AsyncService<Ev> + AsyncService<EvBody> + AsyncService<Plain> + AsyncService<Bare>,
@@ -138,7 +213,7 @@ where
 pub(crate) fn blocking_queue<Q>(
     name: &'static str,
     role: Role,
-    fits: fn(&Shape) -> bool,
+    fits: fn(Which, Shape) -> bool,
 ) -> Contender<dyn AnyBlockingQueue>
 where
     Q: BlockingQueue<Ev> + BlockingQueue<EvBody> + BlockingQueue<Plain> + BlockingQueue<Bare>,
@@ -155,7 +230,7 @@ where
 pub(crate) fn blocking_service<Q>(
     name: &'static str,
     role: Role,
-    fits: fn(&Shape) -> bool,
+    fits: fn(Which, Shape) -> bool,
 ) -> Contender<dyn AnyBlockingService>
 where
     Q: BlockingService<Ev>

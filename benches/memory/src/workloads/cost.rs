@@ -34,7 +34,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
             consumers: 1,
             capacity: CAPACITY,
         };
-        let cells = cells(&all.async_queues, options, shape, |queue| {
+        let cells = cells(&all.async_queues, options, kind, shape, |queue| {
             move |runtime: Option<&Runtime>| {
                 queue.cost(runtime.expect("an async row"), kind, shape, events)
             }
@@ -55,7 +55,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
                 consumers: 1,
                 capacity: CAPACITY,
             };
-            let cells = cells(&all.async_services, options, shape, |service| {
+            let cells = cells(&all.async_services, options, kind, shape, |service| {
                 move |runtime: Option<&Runtime>| {
                     service.cost(runtime.expect("an async row"), kind, shape, events)
                 }

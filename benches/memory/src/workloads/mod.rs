@@ -95,6 +95,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options) -> Vec<Row<'a>> {
 fn cells<'a, Does: ?Sized, Run>(
     contenders: &'a [Contender<Does>],
     options: &Options,
+    kind: Which,
     shape: Shape,
     run: impl Fn(&'a Does) -> Run,
 ) -> Vec<Cell<'a>>
@@ -103,7 +104,7 @@ where
 {
     let fitting = contenders
         .iter()
-        .filter(|contender| (contender.fits)(&shape) && options.admits(contender.name));
+        .filter(|contender| (contender.fits)(kind, shape) && options.admits(contender.name));
     fitting
         .map(|contender| Cell {
             contender: contender.name,

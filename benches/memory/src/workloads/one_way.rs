@@ -35,7 +35,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
                     consumers,
                     capacity,
                 };
-                let cells = cells(&all.async_queues, options, shape, |queue| {
+                let cells = cells(&all.async_queues, options, kind, shape, |queue| {
                     move |runtime: Option<&Runtime>| {
                         queue.one_way(runtime.expect("an async row"), kind, shape, events)
                     }

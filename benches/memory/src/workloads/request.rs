@@ -30,7 +30,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
                     consumers: 1,
                     capacity: CAPACITY,
                 };
-                let cells = cells(&all.async_services, options, shape, |service| {
+                let cells = cells(&all.async_services, options, kind, shape, |service| {
                     move |runtime: Option<&Runtime>| {
                         service.request(runtime.expect("an async row"), kind, shape, events)
                     }

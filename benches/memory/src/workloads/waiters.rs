@@ -31,7 +31,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
             capacity: CAPACITY,
         };
         let kind = Which::Ev;
-        let cells = cells(&all.async_services, options, shape, |service| {
+        let cells = cells(&all.async_services, options, kind, shape, |service| {
             move |runtime: Option<&Runtime>| {
                 service.beside_waiters(runtime.expect("an async row"), waiters, events)
             }
