@@ -6,13 +6,13 @@ use std::io::Write;
 use serde_json::json;
 
 use crate::alloc;
-use crate::clock::Round;
+use crate::clock::{Figure, Round};
 use crate::contenders::Role;
 use crate::options::Options;
 use crate::pin;
 use crate::rounds::{Measured, Measurement, TIE};
 use crate::stats::{Spread, geometric_mean};
-use crate::workloads::COST;
+use crate::workloads::Row;
 
 /// Prints what was measured, group by group.
 pub(crate) struct Report {
@@ -71,10 +71,13 @@ impl Report {
             .executor
             .map_or("threads", |executor| executor.name());
         println!(
-            "\n{}, {}, {executor}, {} a round",
+            "\n{}, {}, {executor}{}",
             measured.row.name,
             measured.row.kind.name(),
-            measured.row.events
+            match measured.row.events {
+                0 => String::new(),
+                events => format!(", {events} a round"),
+            }
         );
         for result in &measured.results {
             println!("{}", self.line(result));
@@ -102,6 +105,12 @@ impl Report {
             line += &format!(
                 "\n{:29}{:.4} allocations, {:.1} bytes per event; the heap grew by {} bytes",
                 "", heap.calls, heap.bytes, heap.grown
+            );
+        }
+        for (figure, spread) in figures(result) {
+            line += &format!(
+                "\n{:29}{:.3} ({:.3}..{:.3}) {}",
+                "", spread.median, spread.min, spread.max, figure.unit
             );
         }
         line
@@ -141,6 +150,9 @@ impl Report {
             "allocations": heap.as_ref().map(|heap| heap.calls),
             "bytes": heap.as_ref().map(|heap| heap.bytes),
             "heap_growth": heap.as_ref().map(|heap| heap.grown),
+            "figures": figures(result)
+                .map(|(figure, all)| (figure.name.to_owned(), spread(&all)))
+                .collect::<serde_json::Map<_, _>>(),
         })
         .to_string()
     }
@@ -162,7 +174,7 @@ impl Report {
     }
 
     fn end_group(&mut self) {
-        if self.group != COST {
+        if Row::is_about_time(self.group) {
             self.summary();
         }
         self.ours.clear();
@@ -296,6 +308,15 @@ fn heap(result: &Measurement<'_>) -> Option<HeapPerEvent> {
         calls,
         bytes,
         grown,
+    })
+}
+
+/// What was measured besides the time, over all rounds.
+fn figures<'a>(result: &'a Measurement<'_>) -> impl Iterator<Item = (Figure, Spread)> + 'a {
+    let first = result.rounds[0].figures.iter().enumerate();
+    first.map(|(index, figure)| {
+        let all = result.rounds.iter().map(|round| round.figures[index].value);
+        (*figure, Spread::of(all))
     })
 }
 

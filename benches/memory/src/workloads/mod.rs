@@ -1,7 +1,9 @@
 //! The workloads, as rows of cells that can be run in any order.
 
 mod backlog;
+mod cooperation;
 mod cost;
+mod fairness;
 mod fan_out;
 mod one_way;
 mod one_way_threads;
@@ -9,13 +11,14 @@ mod request;
 mod request_threads;
 mod waiters;
 
-pub(crate) use cost::GROUP as COST;
-
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use self::cooperation::{GROUP as COOPERATION, Other};
+use self::cost::GROUP as COST;
+use self::fairness::GROUP as FAIRNESS;
 use crate::clock::Round;
 use crate::contenders::{Catalogue, Contender, Role};
 use crate::kind::{Bare, Ev, EvBody, Plain, Which};
@@ -36,7 +39,7 @@ pub(crate) struct Row<'a> {
     pub kind: Which,
     /// The executor that all cells of the row share.
     pub executor: Option<Executor>,
-    /// Events in one round.
+    /// Events in one round; 0 where time ends it.
     pub events: u64,
     /// Who does it.
     pub cells: Vec<Cell<'a>>,
@@ -53,13 +56,19 @@ pub(crate) struct Cell<'a> {
 }
 
 impl Row<'_> {
-    /// How many rounds are run when so many are asked for: costs differ little from round to round.
+    /// How many rounds are run when so many are asked for: costs differ little from round to round, and a round of
+    /// fairness takes a second.
     pub(crate) fn rounds(&self, asked: usize) -> usize {
-        if self.group == COST {
+        if [COST, FAIRNESS].contains(&self.group) {
             asked.min(3)
         } else {
             asked
         }
+    }
+
+    /// Whether its subject is a time: only then a mean of the speeds says something.
+    pub(crate) fn is_about_time(group: &str) -> bool {
+        ![COST, FAIRNESS, COOPERATION].contains(&group)
     }
 
     /// The name that filters are matched against.
@@ -87,6 +96,8 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options) -> Vec<Row<'a>> {
     backlog::rows(all, options, &mut rows);
     waiters::rows(all, options, &mut rows);
     cost::rows(all, options, &mut rows);
+    fairness::rows(all, options, &mut rows);
+    cooperation::rows(all, options, &mut rows);
     rows.retain(|row| !row.cells.is_empty() && options.wants(&row.path()));
     rows
 }
@@ -124,6 +135,10 @@ pub(crate) trait AnyAsyncQueue {
     fn fill_and_drain(&self, runtime: &Runtime, length: usize) -> Round;
     /// What the steady state asks of the allocator.
     fn cost(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round;
+    /// How Ev is shared out among equals for so long.
+    fn fairness(&self, runtime: &Runtime, shape: Shape, time: Duration) -> Round;
+    /// How often another task has its turn while a full queue of Ev is drained.
+    fn cooperation(&self, runtime: &Runtime, other: Other, events: u64) -> Round;
 }
 
 /// Calls a generic function for the kind that is known as data only.
@@ -156,6 +171,14 @@ where
 
     fn cost(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round {
         for_kind!(kind, cost::one_way(Q)(runtime, shape, events))
+    }
+
+    fn fairness(&self, runtime: &Runtime, shape: Shape, time: Duration) -> Round {
+        fairness::tasks::<Ev, Q>(runtime, shape, time)
+    }
+
+    fn cooperation(&self, runtime: &Runtime, other: Other, events: u64) -> Round {
+        cooperation::run::<Ev, Q>(runtime, other, events)
     }
 }
 
@@ -219,6 +242,8 @@ where
 pub(crate) trait AnyBlockingQueue {
     /// All producers to all consumers.
     fn one_way(&self, kind: Which, shape: Shape, events: u64) -> Round;
+    /// How Ev is shared out among equals for so long.
+    fn fairness(&self, shape: Shape, time: Duration) -> Round;
 }
 
 impl<Q> AnyBlockingQueue for PhantomData<Q>
@@ -227,6 +252,10 @@ where
 {
     fn one_way(&self, kind: Which, shape: Shape, events: u64) -> Round {
         for_kind!(kind, one_way_threads::run(Q)(shape, events))
+    }
+
+    fn fairness(&self, shape: Shape, time: Duration) -> Round {
+        fairness::threads::<Ev, Q>(shape, time)
     }
 }
 
