@@ -1,5 +1,7 @@
 //! Who takes part. A new peer is one file with an `enter` function, and one line in [`catalogue`].
 
+#[cfg(feature = "frameworks")]
+mod actix;
 mod async_channel;
 mod between_tasks;
 mod between_threads;
@@ -8,10 +10,16 @@ mod broadcast;
 mod crossbeam;
 mod crossfire;
 mod flume;
+#[cfg(feature = "frameworks")]
+mod kameo;
 mod kanal;
 mod per_group;
 mod pool;
+#[cfg(feature = "frameworks")]
+mod ractor;
 mod replies;
+#[cfg(feature = "frameworks")]
+mod ruststream;
 mod std_mpsc;
 mod thingbuf;
 mod thingbuf_in_place;
@@ -26,7 +34,8 @@ use self::replies::{AsyncReply, BlockingReply};
 use crate::kind::{Bare, Ev, EvBody, Plain, Which};
 use crate::queue::{AsyncFan, AsyncQueue, AsyncService, BlockingQueue, BlockingService, Shape};
 use crate::workloads::{
-    AnyAsyncFan, AnyAsyncQueue, AnyAsyncService, AnyBlockingQueue, AnyBlockingService,
+    AnyAnswering, AnyAsyncFan, AnyAsyncQueue, AnyAsyncService, AnyBlockingQueue,
+    AnyBlockingService, AnyHandling,
 };
 
 /// What a contender is to us.
@@ -75,6 +84,10 @@ pub(crate) struct Catalogue {
     pub(crate) async_fans: Vec<Contender<dyn AnyAsyncFan>>,
     /// Requests between tasks.
     pub(crate) async_services: Vec<Contender<dyn AnyAsyncService>>,
+    /// One way between tasks, to a handler that is called.
+    pub(crate) async_handlings: Vec<Contender<dyn AnyHandling>>,
+    /// Requests between tasks, to a handler that is called.
+    pub(crate) async_answerings: Vec<Contender<dyn AnyAnswering>>,
     /// One way between threads.
     pub blocking_queues: Vec<Contender<dyn AnyBlockingQueue>>,
     /// Requests between threads.
@@ -144,7 +157,17 @@ pub(crate) fn catalogue() -> Catalogue {
     broadcast::enter(&mut all);
     crossbeam::enter(&mut all);
     std_mpsc::enter(&mut all);
+    #[cfg(feature = "frameworks")]
+    frameworks(&mut all);
     all
+}
+
+#[cfg(feature = "frameworks")]
+fn frameworks(all: &mut Catalogue) {
+    kameo::enter(all);
+    ractor::enter(all);
+    actix::enter(all);
+    ruststream::enter(all);
 }
 
 /// Fits any number of producers and consumers.
@@ -200,6 +223,42 @@ pub(crate) fn async_service<Q>(
 ) -> Contender<dyn AnyAsyncService>
 where
     Q: AsyncService<Ev> + AsyncService<EvBody> + AsyncService<Plain> + AsyncService<Bare>,
+{
+    Contender {
+        name,
+        role,
+        fits,
+        does: Box::new(PhantomData::<Q>),
+    }
+}
+
+/// `Q` in the one-way rows between tasks, as a handler.
+#[cfg(feature = "frameworks")]
+pub(crate) fn handling<Q>(
+    name: &'static str,
+    role: Role,
+    fits: fn(Which, Shape) -> bool,
+) -> Contender<dyn AnyHandling>
+where
+    PhantomData<Q>: AnyHandling + 'static,
+{
+    Contender {
+        name,
+        role,
+        fits,
+        does: Box::new(PhantomData::<Q>),
+    }
+}
+
+/// `Q` in the request rows between tasks, as a handler.
+#[cfg(feature = "frameworks")]
+pub(crate) fn answering<Q>(
+    name: &'static str,
+    role: Role,
+    fits: fn(Which, Shape) -> bool,
+) -> Contender<dyn AnyAnswering>
+where
+    PhantomData<Q>: AnyAnswering + 'static,
 {
     Contender {
         name,

@@ -1,15 +1,30 @@
 //! The workloads, as rows of cells that can be run in any order.
 
+/// Calls a generic function for the kind that is known as data only.
+macro_rules! for_kind {
+    ($kind:expr, $($module:ident)::+ ($queue:ident) ($($argument:expr),*)) => {
+        match $kind {
+            Which::Ev => $($module)::+::<Ev, $queue>($($argument),*),
+            Which::EvBody => $($module)::+::<EvBody, $queue>($($argument),*),
+            Which::Plain => $($module)::+::<Plain, $queue>($($argument),*),
+            Which::Bare => $($module)::+::<Bare, $queue>($($argument),*),
+        }
+    };
+}
+
 mod backlog;
 mod cooperation;
 mod cost;
 mod fairness;
 mod fan_out;
+mod handlers;
 mod one_way;
 mod one_way_threads;
 mod request;
 mod request_threads;
 mod waiters;
+
+pub(crate) use handlers::{AnyAnswering, AnyHandling};
 
 use std::marker::PhantomData;
 use std::time::Duration;
@@ -139,18 +154,6 @@ pub(crate) trait AnyAsyncQueue {
     fn fairness(&self, runtime: &Runtime, shape: Shape, time: Duration) -> Round;
     /// How often another task has its turn while a full queue of Ev is drained.
     fn cooperation(&self, runtime: &Runtime, other: Other, events: u64) -> Round;
-}
-
-/// Calls a generic function for the kind that is known as data only.
-macro_rules! for_kind {
-    ($kind:expr, $($module:ident)::+ ($queue:ident) ($($argument:expr),*)) => {
-        match $kind {
-            Which::Ev => $($module)::+::<Ev, $queue>($($argument),*),
-            Which::EvBody => $($module)::+::<EvBody, $queue>($($argument),*),
-            Which::Plain => $($module)::+::<Plain, $queue>($($argument),*),
-            Which::Bare => $($module)::+::<Bare, $queue>($($argument),*),
-        }
-    };
 }
 
 impl<Q> AnyAsyncQueue for PhantomData<Q>
