@@ -9,6 +9,7 @@ mod bookdrop;
 mod broadcast;
 mod crossbeam;
 mod crossfire;
+mod entries;
 mod flume;
 #[cfg(feature = "frameworks")]
 mod kameo;
@@ -25,14 +26,11 @@ mod thingbuf;
 mod thingbuf_in_place;
 mod tokio;
 
-use std::marker::PhantomData;
-
-use self::between_tasks::{Asking, AsyncChannel, OneWay};
-use self::between_threads::{BlockingChannel, ThreadAsking, ThreadOneWay};
-use self::per_group::PerGroup;
-use self::replies::{AsyncReply, BlockingReply};
-use crate::kind::{Bare, Ev, EvBody, Plain, Which};
-use crate::queue::{AsyncFan, AsyncQueue, AsyncService, BlockingQueue, BlockingService, Shape};
+#[cfg(feature = "frameworks")]
+use self::entries::{answering, handling};
+use self::entries::{async_fan, async_queue, async_service, blocking_queue, blocking_service};
+use crate::kind::Which;
+use crate::queue::Shape;
 use crate::workloads::{
     AnyAnswering, AnyAsyncFan, AnyAsyncQueue, AnyAsyncService, AnyBlockingQueue,
     AnyBlockingService, AnyHandling,
@@ -94,55 +92,6 @@ pub(crate) struct Catalogue {
     pub blocking_services: Vec<Contender<dyn AnyBlockingService>>,
 }
 
-/// The peers that are channels like others.
-impl Catalogue {
-    /// The one-way rows between tasks.
-    fn one_way<C: AsyncChannel>(&mut self, name: &'static str, fits: fn(Which, Shape) -> bool) {
-        self.async_queues
-            .push(async_queue::<OneWay<C>>(name, Role::Peer, fits));
-    }
-
-    /// The fan-out rows, with a channel for each group.
-    fn per_group<C: AsyncChannel>(&mut self, name: &'static str) {
-        self.async_fans
-            .push(async_fan::<PerGroup<OneWay<C>>>(name, Role::Peer));
-    }
-
-    /// The request rows between tasks.
-    fn requests<C: AsyncChannel, R: AsyncReply>(
-        &mut self,
-        name: &'static str,
-        fits: fn(Which, Shape) -> bool,
-    ) {
-        self.async_services
-            .push(async_service::<Asking<C, R>>(name, Role::Peer, fits));
-    }
-
-    /// The one-way rows between threads.
-    fn thread_one_way<C: BlockingChannel>(
-        &mut self,
-        name: &'static str,
-        fits: fn(Which, Shape) -> bool,
-    ) {
-        self.blocking_queues
-            .push(blocking_queue::<ThreadOneWay<C>>(name, Role::Peer, fits));
-    }
-
-    /// The request rows between threads.
-    fn thread_requests<C: BlockingChannel, R: BlockingReply>(
-        &mut self,
-        name: &'static str,
-        fits: fn(Which, Shape) -> bool,
-    ) {
-        self.blocking_services
-            .push(blocking_service::<ThreadAsking<C, R>>(
-                name,
-                Role::Peer,
-                fits,
-            ));
-    }
-}
-
 /// Everyone who takes part, ourselves first.
 pub(crate) fn catalogue() -> Catalogue {
     let mut all = Catalogue::default();
@@ -183,124 +132,4 @@ pub(crate) fn ev(kind: Which, _: Shape) -> bool {
 /// Fits any number of producers to one consumer.
 pub(crate) fn one_consumer(_: Which, shape: Shape) -> bool {
     shape.consumers == 1
-}
-
-/// `Q` in the one-way rows between tasks.
-pub(crate) fn async_queue<Q>(
-    name: &'static str,
-    role: Role,
-    fits: fn(Which, Shape) -> bool,
-) -> Contender<dyn AnyAsyncQueue>
-where
-    Q: AsyncQueue<Ev> + AsyncQueue<EvBody> + AsyncQueue<Plain> + AsyncQueue<Bare>,
-{
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
-}
-
-/// `Q` in the fan-out rows.
-pub(crate) fn async_fan<Q>(name: &'static str, role: Role) -> Contender<dyn AnyAsyncFan>
-where
-    Q: AsyncFan<Ev> + AsyncFan<EvBody> + AsyncFan<Plain> + AsyncFan<Bare>,
-{
-    Contender {
-        name,
-        role,
-        fits: any,
-        does: Box::new(PhantomData::<Q>),
-    }
-}
-
-/// `Q` in the request rows between tasks.
-pub(crate) fn async_service<Q>(
-    name: &'static str,
-    role: Role,
-    fits: fn(Which, Shape) -> bool,
-) -> Contender<dyn AnyAsyncService>
-where
-    Q: AsyncService<Ev> + AsyncService<EvBody> + AsyncService<Plain> + AsyncService<Bare>,
-{
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
-}
-
-/// `Q` in the one-way rows between tasks, as a handler.
-#[cfg(feature = "frameworks")]
-pub(crate) fn handling<Q>(
-    name: &'static str,
-    role: Role,
-    fits: fn(Which, Shape) -> bool,
-) -> Contender<dyn AnyHandling>
-where
-    PhantomData<Q>: AnyHandling + 'static,
-{
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
-}
-
-/// `Q` in the request rows between tasks, as a handler.
-#[cfg(feature = "frameworks")]
-pub(crate) fn answering<Q>(
-    name: &'static str,
-    role: Role,
-    fits: fn(Which, Shape) -> bool,
-) -> Contender<dyn AnyAnswering>
-where
-    PhantomData<Q>: AnyAnswering + 'static,
-{
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
-}
-
-/// `Q` in the one-way rows between threads.
-pub(crate) fn blocking_queue<Q>(
-    name: &'static str,
-    role: Role,
-    fits: fn(Which, Shape) -> bool,
-) -> Contender<dyn AnyBlockingQueue>
-where
-    Q: BlockingQueue<Ev> + BlockingQueue<EvBody> + BlockingQueue<Plain> + BlockingQueue<Bare>,
-{
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
-}
-
-/// `Q` in the request rows between threads.
-pub(crate) fn blocking_service<Q>(
-    name: &'static str,
-    role: Role,
-    fits: fn(Which, Shape) -> bool,
-) -> Contender<dyn AnyBlockingService>
-where
-    Q: BlockingService<Ev>
-        + BlockingService<EvBody>
-        + BlockingService<Plain>
-        + BlockingService<Bare>,
-{
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
 }
