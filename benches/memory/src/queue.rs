@@ -144,6 +144,17 @@ pub(crate) trait AsyncHandler: Send + 'static {
     fn handled(&mut self) -> impl Future<Output = Tally> + Send;
 }
 
+/// A handler of requests that can hold answers back.
+pub(crate) trait AsyncHolding<K>: AsyncHandled<K, Tx: AsyncClient> {
+    /// Makes the request with this number, and waits at most so long for the answer that is held back meanwhile.
+    fn wait(tx: &mut Self::Tx, number: u64, deadline: Duration)
+    -> impl Future<Output = u64> + Send;
+    /// How many answers are held back.
+    fn held(handler: &mut Self::Handler) -> impl Future<Output = usize> + Send;
+    /// Gives the answers that are held back.
+    fn release(handler: &mut Self::Handler) -> impl Future<Output = ()> + Send;
+}
+
 /// One-way events between threads.
 pub(crate) trait BlockingQueue<K>: 'static {
     /// A producer.

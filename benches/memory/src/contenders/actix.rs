@@ -8,12 +8,15 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix::{Actor, Addr, Context, Handler, Message, MessageResult, System};
+use actix::{Actor, Addr, Context, Handler, Message, MessageResult, ResponseFuture, System};
+use tokio::sync::oneshot;
 
 use super::{Catalogue, Role, answering, handling, one_consumer};
 use crate::kind::Kind;
 use crate::pin;
-use crate::queue::{AsyncClient, AsyncHandled, AsyncHandler, AsyncTx, Shape, answer_to};
+use crate::queue::{
+    AsyncClient, AsyncHandled, AsyncHandler, AsyncHolding, AsyncTx, Shape, answer_to,
+};
 use crate::tally::Tally;
 
 /// Enters it where it fits.
@@ -43,6 +46,7 @@ struct Ask;
 struct Counter<K> {
     capacity: usize,
     tally: Tally,
+    held: Vec<(u64, oneshot::Sender<u64>)>,
     kind: PhantomData<K>,
 }
 
@@ -50,8 +54,14 @@ struct Counter<K> {
 struct Sent<K: Kind>(K::Event);
 /// A request.
 struct Asked<K: Kind>(K::Event);
+/// A request whose answer is held back.
+struct Kept<K: Kind>(K::Event);
 /// What was handled?
 struct Handled;
+/// How many answers are held back?
+struct Held;
+/// Answers those.
+struct Release;
 
 impl<K: Kind> Message for Sent<K> {
     type Result = ();
@@ -59,6 +69,18 @@ impl<K: Kind> Message for Sent<K> {
 
 impl<K: Kind> Message for Asked<K> {
     type Result = u64;
+}
+
+impl<K: Kind> Message for Kept<K> {
+    type Result = u64;
+}
+
+impl Message for Held {
+    type Result = usize;
+}
+
+impl Message for Release {
+    type Result = ();
 }
 
 impl Message for Handled {
@@ -93,6 +115,34 @@ impl<K: Kind> Handler<Asked<K>> for Counter<K> {
     }
 }
 
+impl<K: Kind> Handler<Kept<K>> for Counter<K> {
+    type Result = ResponseFuture<u64>;
+
+    fn handle(&mut self, Kept(event): Kept<K>, _: &mut Context<Self>) -> ResponseFuture<u64> {
+        let (reply, answer) = oneshot::channel();
+        self.held.push((K::read(&event), reply));
+        Box::pin(async move { answer.await.expect("answered") })
+    }
+}
+
+impl<K: Kind> Handler<Held> for Counter<K> {
+    type Result = usize;
+
+    fn handle(&mut self, _: Held, _: &mut Context<Self>) -> usize {
+        self.held.len()
+    }
+}
+
+impl<K: Kind> Handler<Release> for Counter<K> {
+    type Result = ();
+
+    fn handle(&mut self, _: Release, _: &mut Context<Self>) {
+        for (number, reply) in self.held.drain(..) {
+            reply.send(answer_to(number)).expect("awaited");
+        }
+    }
+}
+
 impl<K: Kind> Handler<Handled> for Counter<K> {
     type Result = MessageResult<Handled>;
 
@@ -122,6 +172,7 @@ impl<K: Kind> Home<K> {
                 let counter = Counter {
                     capacity,
                     tally: Tally::default(),
+                    held: Vec::new(),
                     kind: PhantomData,
                 };
                 counter.start()
@@ -177,6 +228,21 @@ impl<K: Kind> AsyncClient for Tx<K, Ask> {
     async fn request(&mut self, number: u64, deadline: Duration) -> u64 {
         let ask = self.0.send(Asked(K::event(number))).timeout(deadline);
         ask.await.expect("answered in time")
+    }
+}
+
+impl<K: Kind> AsyncHolding<K> for Actix<Ask> {
+    async fn wait(tx: &mut Tx<K, Ask>, number: u64, deadline: Duration) -> u64 {
+        let ask = tx.0.send(Kept(K::event(number))).timeout(deadline);
+        ask.await.expect("answered in time")
+    }
+
+    async fn held(home: &mut Home<K>) -> usize {
+        home.actor.send(Held).await.expect("open")
+    }
+
+    async fn release(home: &mut Home<K>) {
+        home.actor.send(Release).await.expect("open");
     }
 }
 

@@ -8,10 +8,13 @@ use kameo::actor::{ActorRef, Spawn};
 use kameo::error::Infallible;
 use kameo::mailbox;
 use kameo::message::{Context, Message};
+use kameo::reply::{DelegatedReply, ReplySender};
 
 use super::{Catalogue, Role, answering, handling, one_consumer};
 use crate::kind::Kind;
-use crate::queue::{AsyncClient, AsyncHandled, AsyncHandler, AsyncTx, Shape, answer_to};
+use crate::queue::{
+    AsyncClient, AsyncHandled, AsyncHandler, AsyncHolding, AsyncTx, Shape, answer_to,
+};
 use crate::tally::Tally;
 
 /// Enters it where it fits.
@@ -32,6 +35,7 @@ struct Ask;
 /// The actor.
 struct Actor<K> {
     tally: Tally,
+    held: Vec<(u64, ReplySender<u64>)>,
     kind: PhantomData<K>,
 }
 
@@ -39,8 +43,14 @@ struct Actor<K> {
 struct Told<K: Kind>(K::Event);
 /// A request.
 struct Asked<K: Kind>(K::Event);
+/// A request whose answer is held back.
+struct Kept<K: Kind>(K::Event);
 /// What was handled?
 struct Handled;
+/// How many answers are held back?
+struct Held;
+/// Answers those.
+struct Release;
 
 /// Sends to the actor.
 struct Tx<K: Kind, Does>(ActorRef<Actor<K>>, PhantomData<Does>);
@@ -72,6 +82,39 @@ impl<K: Kind> Message<Asked<K>> for Actor<K> {
     }
 }
 
+impl<K: Kind> Message<Kept<K>> for Actor<K> {
+    type Reply = DelegatedReply<u64>;
+
+    async fn handle(
+        &mut self,
+        Kept(event): Kept<K>,
+        context: &mut Context<Self, Self::Reply>,
+    ) -> Self::Reply {
+        let (delegated, reply) = context.reply_sender();
+        let reply = reply.expect("a request");
+        self.held.push((K::read(&event), reply));
+        delegated
+    }
+}
+
+impl<K: Kind> Message<Held> for Actor<K> {
+    type Reply = usize;
+
+    async fn handle(&mut self, _: Held, _: &mut Context<Self, usize>) -> usize {
+        self.held.len()
+    }
+}
+
+impl<K: Kind> Message<Release> for Actor<K> {
+    type Reply = ();
+
+    async fn handle(&mut self, _: Release, _: &mut Context<Self, ()>) {
+        for (number, reply) in self.held.drain(..) {
+            reply.send(answer_to(number));
+        }
+    }
+}
+
 impl<K: Kind> Message<Handled> for Actor<K> {
     type Reply = Result<Tally, Infallible>;
 
@@ -87,6 +130,7 @@ impl<K: Kind, Does: Send + 'static> AsyncHandled<K> for Kameo<Does> {
     async fn open(shape: Shape) -> (Vec<Tx<K, Does>>, ActorRef<Actor<K>>) {
         let actor = Actor {
             tally: Tally::default(),
+            held: Vec::new(),
             kind: PhantomData,
         };
         let actor = Actor::spawn_with_mailbox(actor, mailbox::bounded(shape.capacity));
@@ -108,6 +152,21 @@ impl<K: Kind> AsyncClient for Tx<K, Ask> {
     async fn request(&mut self, number: u64, deadline: Duration) -> u64 {
         let ask = self.0.ask(Asked(K::event(number))).reply_timeout(deadline);
         ask.send().await.expect("answered in time")
+    }
+}
+
+impl<K: Kind> AsyncHolding<K> for Kameo<Ask> {
+    async fn wait(tx: &mut Tx<K, Ask>, number: u64, deadline: Duration) -> u64 {
+        let ask = tx.0.ask(Kept(K::event(number))).reply_timeout(deadline);
+        ask.send().await.expect("answered in time")
+    }
+
+    async fn held(actor: &mut ActorRef<Actor<K>>) -> usize {
+        actor.ask(Held).send().await.expect("open")
+    }
+
+    async fn release(actor: &mut ActorRef<Actor<K>>) {
+        actor.ask(Release).send().await.expect("open");
     }
 }
 

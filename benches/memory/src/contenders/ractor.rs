@@ -8,7 +8,9 @@ use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 
 use super::{Catalogue, Role, answering, handling, one_consumer};
 use crate::kind::Kind;
-use crate::queue::{AsyncClient, AsyncHandled, AsyncHandler, AsyncTx, Shape, answer_to};
+use crate::queue::{
+    AsyncClient, AsyncHandled, AsyncHandler, AsyncHolding, AsyncTx, Shape, answer_to,
+};
 use crate::tally::Tally;
 
 /// Enters it where it fits.
@@ -41,8 +43,21 @@ enum Message<K: Kind> {
     Event(K::Event),
     /// A request.
     Ask(K::Event, RpcReplyPort<u64>),
+    /// A request whose answer is held back.
+    Keep(K::Event, RpcReplyPort<u64>),
     /// What was handled?
     Handled(RpcReplyPort<Tally>),
+    /// How many answers are held back?
+    Held(RpcReplyPort<usize>),
+    /// Answers those.
+    Release,
+}
+
+/// What the actor keeps in mind.
+#[derive(Default)]
+struct State {
+    tally: Tally,
+    held: Vec<(u64, RpcReplyPort<u64>)>,
 }
 
 /// Sends to the actor.
@@ -53,28 +68,38 @@ struct Handler<K: Kind>(ActorRef<Message<K>>);
 
 impl<K: Kind> Actor for Counter<K> {
     type Msg = Message<K>;
-    type State = Tally;
+    type State = State;
     type Arguments = ();
 
-    async fn pre_start(&self, _: ActorRef<Message<K>>, _: ()) -> Result<Tally, ActorProcessingErr> {
-        Ok(Tally::default())
+    async fn pre_start(&self, _: ActorRef<Message<K>>, _: ()) -> Result<State, ActorProcessingErr> {
+        Ok(State::default())
     }
 
     async fn handle(
         &self,
         _: ActorRef<Message<K>>,
         message: Message<K>,
-        tally: &mut Tally,
+        state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            Message::Event(event) => tally.add(K::read(&event)),
+            Message::Event(event) => state.tally.add(K::read(&event)),
             Message::Ask(event, reply) => {
                 let number = K::read(&event);
-                tally.add(number);
+                state.tally.add(number);
                 assert!(reply.send(answer_to(number)).is_ok(), "awaited");
             }
             Message::Handled(reply) => {
-                assert!(reply.send(std::mem::take(tally)).is_ok(), "awaited");
+                let tally = std::mem::take(&mut state.tally);
+                assert!(reply.send(tally).is_ok(), "awaited");
+            }
+            Message::Keep(event, reply) => state.held.push((K::read(&event), reply)),
+            Message::Held(reply) => {
+                assert!(reply.send(state.held.len()).is_ok(), "awaited");
+            }
+            Message::Release => {
+                for (number, reply) in state.held.drain(..) {
+                    assert!(reply.send(answer_to(number)).is_ok(), "awaited");
+                }
             }
         }
         Ok(())
@@ -107,6 +132,23 @@ impl<K: Kind> AsyncClient for Tx<K, Call> {
         let ask = |reply| Message::Ask(K::event(number), reply);
         let answer = self.0.call(ask, Some(deadline)).await;
         answer.expect("open").expect("in time")
+    }
+}
+
+impl<K: Kind> AsyncHolding<K> for Ractor<Call> {
+    async fn wait(tx: &mut Tx<K, Call>, number: u64, deadline: Duration) -> u64 {
+        let keep = |reply| Message::Keep(K::event(number), reply);
+        let answer = tx.0.call(keep, Some(deadline)).await;
+        answer.expect("open").expect("in time")
+    }
+
+    async fn held(handler: &mut Handler<K>) -> usize {
+        let held = handler.0.call(Message::Held, None).await;
+        held.expect("open").expect("answered")
+    }
+
+    async fn release(handler: &mut Handler<K>) {
+        assert!(handler.0.cast(Message::Release).is_ok(), "open");
     }
 }
 

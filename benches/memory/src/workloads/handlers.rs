@@ -4,13 +4,13 @@ use std::marker::PhantomData;
 
 use tokio::runtime::Runtime;
 
-use super::DEADLINE;
 use super::cost::{produce_some, steady_state};
 use super::one_way::{finish, produce, shares};
 use super::request::ask;
+use super::{DEADLINE, waiters};
 use crate::clock::{Clock, Round};
 use crate::kind::{Bare, Ev, EvBody, Plain, Which};
-use crate::queue::{AsyncClient, AsyncHandled, AsyncHandler, AsyncTx, Shape};
+use crate::queue::{AsyncClient, AsyncHandled, AsyncHandler, AsyncHolding, AsyncTx, Shape};
 use crate::tally::Tally;
 
 /// What can be done with a handler of one-way events, whosever it is.
@@ -25,6 +25,8 @@ pub(crate) trait AnyHandling {
 pub(crate) trait AnyAnswering {
     /// All requesters to the handler.
     fn request(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round;
+    /// One requester of Ev while so many others wait for their answers.
+    fn beside_waiters(&self, runtime: &Runtime, waiters: usize, events: u64) -> Round;
     /// What the steady state asks of the allocator.
     fn cost(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round;
 }
@@ -52,10 +54,14 @@ where
 
 impl<Q> AnyAnswering for PhantomData<Q>
 where
-    Q: Answering<Ev> + Answering<EvBody> + Answering<Plain> + Answering<Bare>,
+    Q: AsyncHolding<Ev> + Answering<Ev> + Answering<EvBody> + Answering<Plain> + Answering<Bare>,
 {
     fn request(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round {
         for_kind!(kind, request(Q)(runtime, shape, events))
+    }
+
+    fn beside_waiters(&self, runtime: &Runtime, waiters: usize, events: u64) -> Round {
+        waiters::run_handler::<Ev, Q>(runtime, waiters, events)
     }
 
     fn cost(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round {
