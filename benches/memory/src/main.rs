@@ -11,6 +11,7 @@ mod busy;
 mod clock;
 mod contenders;
 mod kind;
+mod machine;
 mod options;
 mod pin;
 mod queue;

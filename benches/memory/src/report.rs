@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::alloc;
 use crate::clock::{Figure, Round};
 use crate::contenders::Role;
+use crate::machine;
 use crate::options::Options;
 use crate::pin;
 use crate::rounds::{Measured, Measurement, TIE};
@@ -140,9 +141,11 @@ impl Report {
             "quick": self.options.quick,
             "allocator": alloc::NAME,
             "cores": pin::cores().len(),
+            "processor": machine::processor(),
             "events": measured.row.events,
             "rounds": result.rounds.len(),
             "ns": spread(&result.wall()),
+            "ns_of_each_round": result.rounds.iter().map(|each| round(each.wall_per_event())).collect::<Vec<_>>(),
             "cpu_ns": (!self.options.busy).then(|| spread(&result.cpu())),
             "speed": result.speed.as_ref().map(spread),
             "best_pool": result.best_pool,
