@@ -7,7 +7,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use crate::alloc::Heap;
 
 /// What one round of one contender took.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Round {
     /// Events (or requests) moved.
     pub events: u64,
@@ -17,6 +17,19 @@ pub(crate) struct Round {
     pub cpu: Duration,
     /// What the allocator was asked for, in the rows that count it, for so many events.
     pub heap: Option<Heap>,
+    /// What else was measured, in the rows whose subject is not a time.
+    pub figures: Vec<Figure>,
+}
+
+/// Something that is not a time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Figure {
+    /// The name in machine-readable lines.
+    pub name: &'static str,
+    /// What there are so many of, in words.
+    pub unit: &'static str,
+    /// How many.
+    pub value: f64,
 }
 
 impl Round {
@@ -54,6 +67,7 @@ impl Clock {
             wall,
             cpu: cpu_time().saturating_sub(self.cpu),
             heap: None,
+            figures: Vec::new(),
         }
     }
 }

@@ -11,8 +11,10 @@ mod busy;
 mod clock;
 mod contenders;
 mod kind;
+mod machine;
 mod options;
 mod pin;
+mod publish;
 mod queue;
 mod report;
 mod rounds;
@@ -29,6 +31,10 @@ use crate::watchdog::Watchdog;
 
 fn main() {
     let options = Options::from_command_line();
+    if publish::is_asked(&options) {
+        publish::run(&options);
+        return;
+    }
     let watchdog = Watchdog::start();
     if options.pinned {
         pin::switch_on();

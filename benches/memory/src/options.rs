@@ -16,6 +16,8 @@ cargo run --release -p bookdrop-bench -- [options] [filter]...
   --busy                  with two busy-looping threads beside
   --quick                 a smoke run: 3 rounds, few events; its figures mean nothing
   --json <file>           write the machine-readable lines there, not below the tables
+  --publish <directory>   measure twice, not pinned and pinned, and write the pages and plots of both there
+  --render <directory>    write the pages and plots anew from what --publish saved there; measures nothing
   --list                  print the names of the rows and end
   --help                  print this and end
 
@@ -38,6 +40,10 @@ pub(crate) struct Options {
     pub list: bool,
     /// Where the machine-readable lines go.
     pub json: Option<PathBuf>,
+    /// Where the pages of two runs go.
+    pub publish: Option<PathBuf>,
+    /// Where the pages of saved runs go.
+    pub render: Option<PathBuf>,
     /// All of these are in the name of a row that is run.
     pub only: Vec<String>,
     /// One of these is in the name of a contender that takes part.
@@ -54,6 +60,8 @@ impl Default for Options {
             quick: false,
             list: false,
             json: None,
+            publish: None,
+            render: None,
             only: Vec::new(),
             with: Vec::new(),
         }
@@ -90,6 +98,8 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--list" => options.list = true,
                 "--json" => options.json = Some(value()?.into()),
+                "--publish" => options.publish = Some(value()?.into()),
+                "--render" => options.render = Some(value()?.into()),
                 "--only" => options.only.push(value()?.to_lowercase()),
                 "--with" => options.with.push(value()?.to_lowercase()),
                 flag if flag.starts_with('-') => return Err(format!("unknown option {flag}")),
@@ -98,6 +108,10 @@ impl Options {
         }
         options.rounds = rounds.unwrap_or(if options.quick { 3 } else { 9 });
         options.scale = scale.unwrap_or(if options.quick { 0.05 } else { 1.0 });
+        let publishes = options.publish.is_some() || options.render.is_some();
+        if publishes && (options.pinned || options.json.is_some() || options.list) {
+            return Err("--publish and --render choose --pinned and --json themselves".to_owned());
+        }
         Ok(Some(options))
     }
 

@@ -6,6 +6,8 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use crate::tally::Tally;
+
 /// How many ends, and how much room between them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Shape {
@@ -124,6 +126,33 @@ pub(crate) trait AsyncServer: Send + 'static {
     fn take(&mut self) -> impl Future<Output = Option<(u64, Self::Held)>> + Send;
     /// Answers it.
     fn answer(&mut self, held: Self::Held, answer: u64) -> impl Future<Output = ()> + Send;
+}
+
+/// Events between tasks for a handler that the peer itself calls: the actors of a framework.
+pub(crate) trait AsyncHandled<K>: 'static {
+    /// A producer, or a requester.
+    type Tx: Send + 'static;
+    /// Who started the handler, and ends it when dropped.
+    type Handler: AsyncHandler;
+    /// Starts the handler.
+    fn open(shape: Shape) -> impl Future<Output = (Vec<Self::Tx>, Self::Handler)> + Send;
+}
+
+/// A handler that counts what it is given.
+pub(crate) trait AsyncHandler: Send + 'static {
+    /// Waits until everything that was sent before is handled, and says what that was since this was last asked.
+    fn handled(&mut self) -> impl Future<Output = Tally> + Send;
+}
+
+/// A handler of requests that can hold answers back.
+pub(crate) trait AsyncHolding<K>: AsyncHandled<K, Tx: AsyncClient> {
+    /// Makes the request with this number, and waits at most so long for the answer that is held back meanwhile.
+    fn wait(tx: &mut Self::Tx, number: u64, deadline: Duration)
+    -> impl Future<Output = u64> + Send;
+    /// How many answers are held back.
+    fn held(handler: &mut Self::Handler) -> impl Future<Output = usize> + Send;
+    /// Gives the answers that are held back.
+    fn release(handler: &mut Self::Handler) -> impl Future<Output = ()> + Send;
 }
 
 /// One-way events between threads.

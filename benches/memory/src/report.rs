@@ -6,13 +6,14 @@ use std::io::Write;
 use serde_json::json;
 
 use crate::alloc;
-use crate::clock::Round;
+use crate::clock::{Figure, Round};
 use crate::contenders::Role;
+use crate::machine;
 use crate::options::Options;
 use crate::pin;
 use crate::rounds::{Measured, Measurement, TIE};
 use crate::stats::{Spread, geometric_mean};
-use crate::workloads::COST;
+use crate::workloads::Row;
 
 /// Prints what was measured, group by group.
 pub(crate) struct Report {
@@ -30,6 +31,8 @@ struct Line {
     kind: &'static str,
     row: String,
     speed: f64,
+    /// Against the best crate + pool, where one took part.
+    to_pool: Option<f64>,
 }
 
 impl Report {
@@ -69,10 +72,13 @@ impl Report {
             .executor
             .map_or("threads", |executor| executor.name());
         println!(
-            "\n{}, {}, {executor}, {} a round",
+            "\n{}, {}, {executor}{}",
             measured.row.name,
             measured.row.kind.name(),
-            measured.row.events
+            match measured.row.events {
+                0 => String::new(),
+                events => format!(", {events} a round"),
+            }
         );
         for result in &measured.results {
             println!("{}", self.line(result));
@@ -102,6 +108,12 @@ impl Report {
                 "", heap.calls, heap.bytes, heap.grown
             );
         }
+        for (figure, spread) in figures(result) {
+            line += &format!(
+                "\n{:29}{:.3} ({:.3}..{:.3}) {}",
+                "", spread.median, spread.min, spread.max, figure.unit
+            );
+        }
         line
     }
 
@@ -129,14 +141,21 @@ impl Report {
             "quick": self.options.quick,
             "allocator": alloc::NAME,
             "cores": pin::cores().len(),
+            "processor": machine::processor(),
             "events": measured.row.events,
             "rounds": result.rounds.len(),
             "ns": spread(&result.wall()),
+            "ns_of_each_round": result.rounds.iter().map(|each| round(each.wall_per_event())).collect::<Vec<_>>(),
             "cpu_ns": (!self.options.busy).then(|| spread(&result.cpu())),
             "speed": result.speed.as_ref().map(spread),
+            "best_pool": result.best_pool,
+            "speed_to_pool": result.speed_to_pool.as_ref().map(spread),
             "allocations": heap.as_ref().map(|heap| heap.calls),
             "bytes": heap.as_ref().map(|heap| heap.bytes),
             "heap_growth": heap.as_ref().map(|heap| heap.grown),
+            "figures": figures(result)
+                .map(|(figure, all)| (figure.name.to_owned(), spread(&all)))
+                .collect::<serde_json::Map<_, _>>(),
         })
         .to_string()
     }
@@ -152,12 +171,13 @@ impl Report {
                 kind: measured.row.kind.name(),
                 row: format!("{}{executor}", measured.row.name),
                 speed: speed.median,
+                to_pool: result.speed_to_pool.as_ref().map(|speed| speed.median),
             });
         }
     }
 
     fn end_group(&mut self) {
-        if self.group != COST {
+        if Row::is_about_time(self.group) {
             self.summary();
         }
         self.ours.clear();
@@ -197,9 +217,26 @@ impl Report {
                 worst.speed,
                 worst.row
             );
+            to_pool(&rows);
         }
         println!();
     }
+}
+
+/// The same against the peers that recycle by hand.
+fn to_pool(rows: &[&Line]) {
+    let compared = rows.iter().filter_map(|line| Some((line.to_pool?, line)));
+    let compared: Vec<_> = compared.collect();
+    let Some((least, worst)) = compared.iter().min_by(|a, b| a.0.total_cmp(&b.0)) else {
+        return;
+    };
+    let speeds: Vec<f64> = compared.iter().map(|(speed, _)| *speed).collect();
+    println!(
+        "  {:.2}x the best crate + pool in the geometric mean of {} rows, least {least:.2}x ({})",
+        geometric_mean(&speeds),
+        speeds.len(),
+        worst.row
+    );
 }
 
 fn conditions(options: &Options) -> String {
@@ -230,10 +267,12 @@ fn verdict(result: &Measurement<'_>) -> String {
     } else {
         ""
     };
-    let role = if result.cell.role == Role::Control {
-        " (control)"
-    } else {
-        ""
+    let role = match (result.cell.role, &result.speed_to_pool) {
+        (Role::Control, _) => " (control)".to_owned(),
+        (Role::Pool, _) if result.best_pool => " (the best crate + pool)".to_owned(),
+        (Role::Pool, _) => " (crate + pool)".to_owned(),
+        (Role::Ours, Some(speed)) => format!(", {:.2}x the best crate + pool", speed.median),
+        _ => String::new(),
     };
     if result.best {
         "best peer".to_owned()
@@ -272,6 +311,15 @@ fn heap(result: &Measurement<'_>) -> Option<HeapPerEvent> {
         calls,
         bytes,
         grown,
+    })
+}
+
+/// What was measured besides the time, over all rounds.
+fn figures<'a>(result: &'a Measurement<'_>) -> impl Iterator<Item = (Figure, Spread)> + 'a {
+    let first = result.rounds[0].figures.iter().enumerate();
+    first.map(|(index, figure)| {
+        let all = result.rounds.iter().map(|round| round.figures[index].value);
+        (*figure, Spread::of(all))
     })
 }
 

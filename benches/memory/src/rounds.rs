@@ -29,6 +29,10 @@ pub(crate) struct Measurement<'a> {
     pub speed: Option<Spread>,
     /// Whether it is the best peer.
     pub best: bool,
+    /// The same against the best peer that recycles by hand.
+    pub speed_to_pool: Option<Spread>,
+    /// Whether it is the best of those.
+    pub best_pool: bool,
 }
 
 impl Measurement<'_> {
@@ -74,6 +78,8 @@ pub(crate) fn measure<'a>(row: &'a Row<'a>, rounds: usize, watchdog: &Watchdog) 
             rounds,
             speed: None,
             best: false,
+            speed_to_pool: None,
+            best_pool: false,
         });
     let mut measured = Measured {
         row,
@@ -91,29 +97,31 @@ fn progress(line: &str) {
     }
 }
 
-/// Finds the best peer, and everyone's speed against it in the same rounds.
+/// Finds the best peer of either sort, and everyone's speed against it in the same rounds.
 fn compare(results: &mut [Measurement<'_>]) {
-    let peers = (0..results.len()).filter(|&index| results[index].cell.role == Role::Peer);
-    let Some(best) = peers.min_by(|&a, &b| {
-        results[a]
-            .wall()
-            .median
-            .total_cmp(&results[b].wall().median)
-    }) else {
-        return;
-    };
-    results[best].best = true;
-    let measure: Vec<f64> = results[best]
-        .rounds
-        .iter()
-        .map(Round::wall_per_event)
-        .collect();
-    for result in results {
-        let speeds = result
-            .rounds
-            .iter()
-            .zip(&measure)
-            .map(|(round, peer)| peer / round.wall_per_event());
-        result.speed = Some(Spread::of(speeds));
+    if let Some((best, speeds)) = against_best(results, Role::Peer) {
+        results[best].best = true;
+        for (result, speed) in results.iter_mut().zip(speeds) {
+            result.speed = Some(speed);
+        }
     }
+    if let Some((best, speeds)) = against_best(results, Role::Pool) {
+        results[best].best_pool = true;
+        for (result, speed) in results.iter_mut().zip(speeds) {
+            result.speed_to_pool = Some(speed);
+        }
+    }
+}
+
+/// Which one in this role has the least median, and how many times as fast as it everyone is.
+fn against_best(results: &[Measurement<'_>], role: Role) -> Option<(usize, Vec<Spread>)> {
+    let peers = (0..results.len()).filter(|&index| results[index].cell.role == role);
+    let median = |index: usize| results[index].wall().median;
+    let best = peers.min_by(|&a, &b| median(a).total_cmp(&median(b)))?;
+    let measure = &results[best].rounds;
+    let speeds = results.iter().map(|result| {
+        let rounds = result.rounds.iter().zip(measure);
+        Spread::of(rounds.map(|(round, peer)| peer.wall_per_event() / round.wall_per_event()))
+    });
+    Some((best, speeds.collect()))
 }

@@ -4,21 +4,16 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use crossfire::oneshot::{TxOneshot, oneshot as own_oneshot};
+use crossfire::oneshot::{RxOneshot, TxOneshot, oneshot};
 use crossfire::{AsyncRxTrait, AsyncTxTrait, BlockingRxTrait, BlockingTxTrait, mpmc, mpsc, spsc};
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 
-use super::per_group::PerGroup;
-use super::{
-    Catalogue, Role, async_fan, async_queue, async_service, blocking_queue, blocking_service,
-};
-use crate::kind::{Kind, Slot};
-use crate::queue::{
-    AsyncClient, AsyncEnds, AsyncQueue, AsyncRx, AsyncServer, AsyncService, AsyncTx,
-    BlockingClient, BlockingEnds, BlockingQueue, BlockingRx, BlockingServer, BlockingService,
-    BlockingTx, Shape, answer_to,
-};
+use super::between_tasks::AsyncChannel;
+use super::between_threads::BlockingChannel;
+use super::pool::Pool;
+use super::replies::{BlockingReply, Reply, TokioOneshot};
+use super::{Catalogue, ev};
+use crate::kind::{Slot, Which};
+use crate::queue::Shape;
 
 /// Enters each flavour where it fits best, and does what its docs ask of programs on virtual machines.
 pub(crate) fn enter(all: &mut Catalogue) {
@@ -26,41 +21,41 @@ pub(crate) fn enter(all: &mut Catalogue) {
     enter_flavour::<Spsc>(all, one_to_one);
     enter_flavour::<Mpsc>(all, many_to_one);
     enter_flavour::<Mpmc>(all, many_to_many);
-    all.async_fans.push(async_fan::<PerGroup<Crossfire<Spsc>>>(
-        "crossfire per group",
-        Role::Peer,
-    ));
+    all.per_group::<Crossfire<Spsc>>("crossfire per group");
+    enter_pooled::<Spsc, Spsc>(all, |kind, shape| {
+        ev(kind, shape) && one_to_one(kind, shape)
+    });
+    enter_pooled::<Mpsc, Mpmc>(all, |kind, shape| {
+        ev(kind, shape) && many_to_one(kind, shape)
+    });
+    enter_pooled::<Mpmc, Mpmc>(all, |kind, shape| {
+        ev(kind, shape) && many_to_many(kind, shape)
+    });
 }
 
-fn enter_flavour<F: Flavour>(all: &mut Catalogue, fits: fn(&Shape) -> bool) {
-    all.async_queues
-        .push(async_queue::<Crossfire<F>>("crossfire", Role::Peer, fits));
-    all.async_services.push(async_service::<Crossfire<F>>(
-        "crossfire + oneshot",
-        Role::Peer,
-        fits,
-    ));
-    all.blocking_queues.push(blocking_queue::<Crossfire<F>>(
-        "crossfire",
-        Role::Peer,
-        fits,
-    ));
-    all.blocking_services.push(blocking_service::<Crossfire<F>>(
-        "crossfire + its oneshot",
-        Role::Peer,
-        fits,
-    ));
+fn enter_flavour<F: Flavour>(all: &mut Catalogue, fits: fn(Which, Shape) -> bool) {
+    all.one_way::<Crossfire<F>>("crossfire", fits);
+    all.requests::<Crossfire<F>, TokioOneshot>("crossfire + oneshot", fits);
+    all.thread_one_way::<Crossfire<F>>("crossfire", fits);
+    all.thread_requests::<Crossfire<F>, OwnOneshot>("crossfire + its oneshot", fits);
 }
 
-fn one_to_one(shape: &Shape) -> bool {
+/// The way back is of a flavour of its own.
+fn enter_pooled<F: Flavour, Back: Flavour>(all: &mut Catalogue, fits: fn(Which, Shape) -> bool) {
+    const NAME: &str = "crossfire + pool";
+    all.pooled::<Crossfire<F>, Crossfire<Back>>(NAME, fits);
+    all.thread_pooled::<Crossfire<F>, Crossfire<Back>>(NAME, fits);
+}
+
+fn one_to_one(_: Which, shape: Shape) -> bool {
     shape.producers == 1 && shape.consumers == 1
 }
 
-fn many_to_one(shape: &Shape) -> bool {
+fn many_to_one(_: Which, shape: Shape) -> bool {
     shape.producers > 1 && shape.consumers == 1
 }
 
-fn many_to_many(shape: &Shape) -> bool {
+fn many_to_many(_: Which, shape: Shape) -> bool {
     shape.consumers > 1
 }
 
@@ -132,137 +127,93 @@ impl Flavour for Mpmc {
 
 struct Crossfire<F>(PhantomData<F>);
 
-/// An end of a channel that carries the events of `K`.
-struct Of<K, End>(End, PhantomData<K>);
+impl<F: Flavour> AsyncChannel for Crossfire<F> {
+    type Tx<T: Slot> = F::AsyncTx<T>;
+    type Rx<T: Slot> = F::AsyncRx<T>;
 
-fn wrapped<K, End>(ends: Vec<End>) -> Vec<Of<K, End>> {
-    ends.into_iter().map(|end| Of(end, PhantomData)).collect()
-}
-
-/// The same, for requests.
-struct Ask<K, End>(End, PhantomData<K>);
-
-fn asking<K, End>(ends: Vec<End>) -> Vec<Ask<K, End>> {
-    ends.into_iter().map(|end| Ask(end, PhantomData)).collect()
-}
-
-type Reply = oneshot::Sender<u64>;
-type OwnReply = TxOneshot<u64>;
-
-impl<K: Kind, F: Flavour> AsyncQueue<K> for Crossfire<F> {
-    type Tx = Of<K, F::AsyncTx<K::Event>>;
-    type Rx = Of<K, F::AsyncRx<K::Event>>;
-
-    fn open(shape: Shape) -> AsyncEnds<Self::Tx, Self::Rx> {
-        let (producers, consumers) = F::tasks(shape);
-        AsyncEnds::of_tasks(wrapped(producers), wrapped(consumers))
-    }
-}
-
-impl<K: Kind, End: AsyncTxTrait<K::Event> + Send + 'static> AsyncTx for Of<K, End> {
-    #[inline]
-    async fn send(&mut self, number: u64) {
-        assert!(self.0.send(K::event(number)).await.is_ok(), "open");
-    }
-}
-
-impl<K: Kind, End: AsyncRxTrait<K::Event> + Send + 'static> AsyncRx for Of<K, End> {
-    #[inline]
-    async fn receive(&mut self) -> Option<u64> {
-        self.0.recv().await.ok().map(|event| K::read(&event))
-    }
-}
-
-impl<K: Kind, F: Flavour> AsyncService<K> for Crossfire<F> {
-    type Client = Ask<K, F::AsyncTx<K::Ask<Reply>>>;
-    type Server = Ask<K, F::AsyncRx<K::Ask<Reply>>>;
-
-    fn open(shape: Shape) -> AsyncEnds<Self::Client, Self::Server> {
-        let (clients, servers) = F::tasks(shape);
-        AsyncEnds::of_tasks(asking(clients), asking(servers))
-    }
-}
-
-impl<K: Kind, End: AsyncTxTrait<K::Ask<Reply>> + Send + 'static> AsyncClient for Ask<K, End> {
-    #[inline]
-    async fn request(&mut self, number: u64, deadline: Duration) -> u64 {
-        let end = &mut self.0;
-        let ask = async move {
-            let (reply, answer) = oneshot::channel();
-            assert!(end.send(K::ask(number, reply)).await.is_ok(), "open");
-            answer.await.expect("answered")
-        };
-        timeout(deadline, ask).await.expect("in time")
-    }
-}
-
-impl<K: Kind, End: AsyncRxTrait<K::Ask<Reply>> + Send + 'static> AsyncServer for Ask<K, End> {
-    type Held = K::Ask<Reply>;
-
-    #[inline]
-    async fn take(&mut self) -> Option<(u64, Self::Held)> {
-        self.0.recv().await.ok().map(|ask| (K::read_ask(&ask), ask))
+    fn open<T: Slot>(shape: Shape) -> (Vec<Self::Tx<T>>, Vec<Self::Rx<T>>) {
+        F::tasks(shape)
     }
 
     #[inline]
-    async fn answer(&mut self, held: Self::Held, answer: u64) {
-        K::reply_of(held).send(answer).expect("awaited");
+    async fn send<T: Slot>(tx: &mut Self::Tx<T>, make: impl FnOnce() -> T + Send) {
+        assert!(tx.send(make()).await.is_ok(), "open");
     }
-}
 
-impl<K: Kind, F: Flavour> BlockingQueue<K> for Crossfire<F> {
-    type Tx = Of<K, F::Tx<K::Event>>;
-    type Rx = Of<K, F::Rx<K::Event>>;
-
-    fn open(shape: Shape) -> BlockingEnds<Self::Tx, Self::Rx> {
-        let (producers, consumers) = F::threads(shape);
-        BlockingEnds::of_threads(wrapped(producers), wrapped(consumers))
-    }
-}
-
-impl<K: Kind, End: BlockingTxTrait<K::Event> + Send + 'static> BlockingTx for Of<K, End> {
     #[inline]
-    fn send(&mut self, number: u64) {
-        assert!(self.0.send(K::event(number)).is_ok(), "open");
+    async fn receive<T: Slot, R: Send>(
+        rx: &mut Self::Rx<T>,
+        read: impl FnOnce(T) -> R + Send,
+    ) -> Option<R> {
+        rx.recv().await.ok().map(read)
     }
 }
 
-impl<K: Kind, End: BlockingRxTrait<K::Event> + Send + 'static> BlockingRx for Of<K, End> {
+impl<F: Flavour> BlockingChannel for Crossfire<F> {
+    type Tx<T: Slot> = F::Tx<T>;
+    type Rx<T: Slot> = F::Rx<T>;
+
+    fn open<T: Slot>(shape: Shape) -> (Vec<Self::Tx<T>>, Vec<Self::Rx<T>>) {
+        F::threads(shape)
+    }
+
     #[inline]
-    fn receive(&mut self) -> Option<u64> {
-        self.0.recv().ok().map(|event| K::read(&event))
+    fn send<T: Slot>(tx: &mut Self::Tx<T>, event: T) {
+        assert!(tx.send(event).is_ok(), "open");
     }
-}
 
-impl<K: Kind, F: Flavour> BlockingService<K> for Crossfire<F> {
-    type Client = Ask<K, F::Tx<K::Ask<OwnReply>>>;
-    type Server = Ask<K, F::Rx<K::Ask<OwnReply>>>;
-
-    fn open(shape: Shape) -> BlockingEnds<Self::Client, Self::Server> {
-        let (clients, servers) = F::threads(shape);
-        BlockingEnds::of_threads(asking(clients), asking(servers))
-    }
-}
-
-impl<K: Kind, End: BlockingTxTrait<K::Ask<OwnReply>> + Send + 'static> BlockingClient
-    for Ask<K, End>
-{
     #[inline]
-    fn request(&mut self, number: u64, deadline: Duration) -> u64 {
-        let (reply, answer) = own_oneshot();
-        assert!(self.0.send(K::ask(number, reply)).is_ok(), "open");
-        answer.recv_timeout(deadline).expect("in time")
+    fn receive<T: Slot>(rx: &mut Self::Rx<T>) -> Option<T> {
+        rx.recv().ok()
     }
 }
 
-impl<K: Kind, End: BlockingRxTrait<K::Ask<OwnReply>> + Send + 'static> BlockingServer
-    for Ask<K, End>
-{
+impl<F: Flavour> Pool for Crossfire<F> {
+    type Take<T: Slot> = F::Rx<T>;
+    type Give<T: Slot> = F::Tx<T>;
+
+    fn open<T: Slot>(shape: Shape, room: usize) -> (Vec<Self::Take<T>>, Vec<Self::Give<T>>) {
+        let (gives, takes) = F::threads(Shape {
+            producers: shape.consumers,
+            consumers: shape.producers,
+            capacity: room,
+        });
+        (takes, gives)
+    }
+
     #[inline]
-    fn serve(&mut self) -> bool {
-        let Ok(ask) = self.0.recv() else { return false };
-        let answer = answer_to(K::read_ask(&ask));
-        K::reply_of(ask).send(answer);
-        true
+    fn take<T: Slot>(end: &mut Self::Take<T>) -> Option<T> {
+        end.try_recv().ok()
+    }
+
+    #[inline]
+    fn give<T: Slot>(end: &mut Self::Give<T>, event: T) {
+        // An error is a pool whose producers are done.
+        let _ = end.try_send(event);
+    }
+}
+
+/// Crossfire's own one-shot channel.
+struct OwnOneshot;
+
+impl Reply for OwnOneshot {
+    type Tx = TxOneshot<u64>;
+    type Rx = RxOneshot<u64>;
+
+    #[inline]
+    fn open() -> (Self::Tx, Self::Rx) {
+        oneshot()
+    }
+
+    #[inline]
+    fn send(tx: Self::Tx, answer: u64) {
+        tx.send(answer);
+    }
+}
+
+impl BlockingReply for OwnOneshot {
+    #[inline]
+    fn wait_at_most(rx: Self::Rx, deadline: Duration) -> u64 {
+        rx.recv_timeout(deadline).expect("in time")
     }
 }

@@ -1,175 +1,116 @@
-//! `kanal`. Requests carry tokio's oneshot between tasks; between threads, where that knows no deadline, a `kanal`
-//! channel of one place.
+//! `kanal`. Requests carry tokio's oneshot between tasks, or the `oneshot` crate; between threads a `kanal` channel of
+//! one place, or that crate again.
 
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-use tokio::time::timeout;
-
-use super::per_group::PerGroup;
-use super::{
-    Catalogue, Role, any, async_fan, async_queue, async_service, blocking_queue, blocking_service,
-};
-use crate::kind::Kind;
-use crate::queue::{
-    AsyncClient, AsyncEnds, AsyncQueue, AsyncRx, AsyncServer, AsyncService, AsyncTx,
-    BlockingClient, BlockingEnds, BlockingQueue, BlockingRx, BlockingServer, BlockingService,
-    BlockingTx, Shape, answer_to,
-};
+use super::between_tasks::AsyncChannel;
+use super::between_threads::BlockingChannel;
+use super::pool::Pool;
+use super::replies::{BlockingReply, OneshotCrate, Reply, ThreadOneshotCrate, TokioOneshot};
+use super::{Catalogue, any, ev};
+use crate::kind::Slot;
+use crate::queue::Shape;
 
 /// Enters it everywhere.
 pub(crate) fn enter(all: &mut Catalogue) {
-    all.async_queues
-        .push(async_queue::<Kanal>("kanal", Role::Peer, any));
-    all.async_fans
-        .push(async_fan::<PerGroup<Kanal>>("kanal per group", Role::Peer));
-    all.async_services
-        .push(async_service::<Kanal>("kanal + oneshot", Role::Peer, any));
-    all.blocking_queues
-        .push(blocking_queue::<Kanal>("kanal", Role::Peer, any));
-    all.blocking_services.push(blocking_service::<Kanal>(
-        "kanal + kanal(1)",
-        Role::Peer,
-        any,
-    ));
+    all.one_way::<Kanal>("kanal", any);
+    all.per_group::<Kanal>("kanal per group");
+    all.requests::<Kanal, TokioOneshot>("kanal + oneshot", any);
+    all.requests::<Kanal, OneshotCrate>("kanal + oneshot crate", any);
+    all.pooled::<Kanal, Kanal>("kanal + pool", ev);
+    all.thread_one_way::<Kanal>("kanal", any);
+    all.thread_pooled::<Kanal, Kanal>("kanal + pool", ev);
+    all.thread_requests::<Kanal, KanalOne>("kanal + kanal(1)", any);
+    all.thread_requests::<Kanal, ThreadOneshotCrate>("kanal + oneshot crate", any);
 }
 
 struct Kanal;
 
-struct Tx<K: Kind>(kanal::AsyncSender<K::Event>);
-struct Rx<K: Kind>(kanal::AsyncReceiver<K::Event>);
-struct Client<K: Kind>(kanal::AsyncSender<K::Ask<oneshot::Sender<u64>>>);
-struct Server<K: Kind>(kanal::AsyncReceiver<K::Ask<oneshot::Sender<u64>>>);
-struct ThreadTx<K: Kind>(kanal::Sender<K::Event>);
-struct ThreadRx<K: Kind>(kanal::Receiver<K::Event>);
-struct ThreadClient<K: Kind>(kanal::Sender<K::Ask<kanal::Sender<u64>>>);
-struct ThreadServer<K: Kind>(kanal::Receiver<K::Ask<kanal::Sender<u64>>>);
+impl AsyncChannel for Kanal {
+    type Tx<T: Slot> = kanal::AsyncSender<T>;
+    type Rx<T: Slot> = kanal::AsyncReceiver<T>;
 
-fn wrapped<E: Clone, End>(end: E, count: usize, wrap: fn(E) -> End) -> Vec<End> {
-    vec![end; count].into_iter().map(wrap).collect()
-}
-
-impl<K: Kind> AsyncQueue<K> for Kanal {
-    type Tx = Tx<K>;
-    type Rx = Rx<K>;
-
-    fn open(shape: Shape) -> AsyncEnds<Tx<K>, Rx<K>> {
+    fn open<T: Slot>(shape: Shape) -> (Vec<Self::Tx<T>>, Vec<Self::Rx<T>>) {
         let (tx, rx) = kanal::bounded_async(shape.capacity);
-        AsyncEnds::of_tasks(
-            wrapped(tx, shape.producers, Tx),
-            wrapped(rx, shape.consumers, Rx),
-        )
-    }
-}
-
-impl<K: Kind> AsyncTx for Tx<K> {
-    #[inline]
-    async fn send(&mut self, number: u64) {
-        assert!(self.0.send(K::event(number)).await.is_ok(), "open");
-    }
-}
-
-impl<K: Kind> AsyncRx for Rx<K> {
-    #[inline]
-    async fn receive(&mut self) -> Option<u64> {
-        self.0.recv().await.ok().map(|event| K::read(&event))
-    }
-}
-
-impl<K: Kind> AsyncService<K> for Kanal {
-    type Client = Client<K>;
-    type Server = Server<K>;
-
-    fn open(shape: Shape) -> AsyncEnds<Client<K>, Server<K>> {
-        let (tx, rx) = kanal::bounded_async(shape.capacity);
-        AsyncEnds::of_tasks(
-            wrapped(tx, shape.producers, Client),
-            wrapped(rx, shape.consumers, Server),
-        )
-    }
-}
-
-impl<K: Kind> AsyncClient for Client<K> {
-    #[inline]
-    async fn request(&mut self, number: u64, deadline: Duration) -> u64 {
-        let ask = async {
-            let (reply, answer) = oneshot::channel();
-            assert!(self.0.send(K::ask(number, reply)).await.is_ok(), "open");
-            answer.await.expect("answered")
-        };
-        timeout(deadline, ask).await.expect("in time")
-    }
-}
-
-impl<K: Kind> AsyncServer for Server<K> {
-    type Held = K::Ask<oneshot::Sender<u64>>;
-
-    #[inline]
-    async fn take(&mut self) -> Option<(u64, Self::Held)> {
-        self.0.recv().await.ok().map(|ask| (K::read_ask(&ask), ask))
+        (vec![tx; shape.producers], vec![rx; shape.consumers])
     }
 
     #[inline]
-    async fn answer(&mut self, held: Self::Held, answer: u64) {
-        K::reply_of(held).send(answer).expect("awaited");
+    async fn send<T: Slot>(tx: &mut Self::Tx<T>, make: impl FnOnce() -> T + Send) {
+        assert!(tx.send(make()).await.is_ok(), "open");
+    }
+
+    #[inline]
+    async fn receive<T: Slot, R: Send>(
+        rx: &mut Self::Rx<T>,
+        read: impl FnOnce(T) -> R + Send,
+    ) -> Option<R> {
+        rx.recv().await.ok().map(read)
     }
 }
 
-impl<K: Kind> BlockingQueue<K> for Kanal {
-    type Tx = ThreadTx<K>;
-    type Rx = ThreadRx<K>;
+impl BlockingChannel for Kanal {
+    type Tx<T: Slot> = kanal::Sender<T>;
+    type Rx<T: Slot> = kanal::Receiver<T>;
 
-    fn open(shape: Shape) -> BlockingEnds<ThreadTx<K>, ThreadRx<K>> {
+    fn open<T: Slot>(shape: Shape) -> (Vec<Self::Tx<T>>, Vec<Self::Rx<T>>) {
         let (tx, rx) = kanal::bounded(shape.capacity);
-        BlockingEnds::of_threads(
-            wrapped(tx, shape.producers, ThreadTx),
-            wrapped(rx, shape.consumers, ThreadRx),
-        )
+        (vec![tx; shape.producers], vec![rx; shape.consumers])
     }
-}
 
-impl<K: Kind> BlockingTx for ThreadTx<K> {
     #[inline]
-    fn send(&mut self, number: u64) {
-        assert!(self.0.send(K::event(number)).is_ok(), "open");
+    fn send<T: Slot>(tx: &mut Self::Tx<T>, event: T) {
+        assert!(tx.send(event).is_ok(), "open");
     }
-}
 
-impl<K: Kind> BlockingRx for ThreadRx<K> {
     #[inline]
-    fn receive(&mut self) -> Option<u64> {
-        self.0.recv().ok().map(|event| K::read(&event))
+    fn receive<T: Slot>(rx: &mut Self::Rx<T>) -> Option<T> {
+        rx.recv().ok()
     }
 }
 
-impl<K: Kind> BlockingService<K> for Kanal {
-    type Client = ThreadClient<K>;
-    type Server = ThreadServer<K>;
+impl Pool for Kanal {
+    type Take<T: Slot> = kanal::Receiver<T>;
+    type Give<T: Slot> = kanal::Sender<T>;
 
-    fn open(shape: Shape) -> BlockingEnds<ThreadClient<K>, ThreadServer<K>> {
-        let (tx, rx) = kanal::bounded(shape.capacity);
-        BlockingEnds::of_threads(
-            wrapped(tx, shape.producers, ThreadClient),
-            wrapped(rx, shape.consumers, ThreadServer),
-        )
+    fn open<T: Slot>(shape: Shape, room: usize) -> (Vec<Self::Take<T>>, Vec<Self::Give<T>>) {
+        let (give, take) = kanal::bounded(room);
+        (vec![take; shape.producers], vec![give; shape.consumers])
     }
-}
 
-impl<K: Kind> BlockingClient for ThreadClient<K> {
     #[inline]
-    fn request(&mut self, number: u64, deadline: Duration) -> u64 {
-        let (reply, answer) = kanal::bounded(1);
-        assert!(self.0.send(K::ask(number, reply)).is_ok(), "open");
-        answer.recv_timeout(deadline).expect("in time")
+    fn take<T: Slot>(end: &mut Self::Take<T>) -> Option<T> {
+        end.try_recv().ok().flatten()
+    }
+
+    #[inline]
+    fn give<T: Slot>(end: &mut Self::Give<T>, event: T) {
+        // An error is a pool whose producers are done.
+        let _ = end.try_send(event);
     }
 }
 
-impl<K: Kind> BlockingServer for ThreadServer<K> {
+/// One place.
+struct KanalOne;
+
+impl Reply for KanalOne {
+    type Tx = kanal::Sender<u64>;
+    type Rx = kanal::Receiver<u64>;
+
     #[inline]
-    fn serve(&mut self) -> bool {
-        let Ok(ask) = self.0.recv() else { return false };
-        let answer = answer_to(K::read_ask(&ask));
-        K::reply_of(ask).send(answer).expect("awaited");
-        true
+    fn open() -> (Self::Tx, Self::Rx) {
+        kanal::bounded(1)
+    }
+
+    #[inline]
+    fn send(tx: Self::Tx, answer: u64) {
+        tx.send(answer).expect("awaited");
+    }
+}
+
+impl BlockingReply for KanalOne {
+    #[inline]
+    fn wait_at_most(rx: Self::Rx, deadline: Duration) -> u64 {
+        rx.recv_timeout(deadline).expect("in time")
     }
 }

@@ -1,19 +1,39 @@
 //! Who takes part. A new peer is one file with an `enter` function, and one line in [`catalogue`].
 
+#[cfg(feature = "frameworks")]
+mod actix;
 mod async_channel;
+mod between_tasks;
+mod between_threads;
 mod bookdrop;
+mod broadcast;
+mod crossbeam;
 mod crossfire;
+mod entries;
+mod flume;
+#[cfg(feature = "frameworks")]
+mod kameo;
 mod kanal;
 mod per_group;
+mod pool;
+#[cfg(feature = "frameworks")]
+mod ractor;
+mod replies;
+#[cfg(feature = "frameworks")]
+mod ruststream;
 mod std_mpsc;
+mod thingbuf;
+mod thingbuf_in_place;
 mod tokio;
 
-use std::marker::PhantomData;
-
-use crate::kind::{Bare, Ev, EvBody, Plain};
-use crate::queue::{AsyncFan, AsyncQueue, AsyncService, BlockingQueue, BlockingService, Shape};
+#[cfg(feature = "frameworks")]
+use self::entries::{answering, handling};
+use self::entries::{async_fan, async_queue, async_service, blocking_queue, blocking_service};
+use crate::kind::Which;
+use crate::queue::Shape;
 use crate::workloads::{
-    AnyAsyncFan, AnyAsyncQueue, AnyAsyncService, AnyBlockingQueue, AnyBlockingService,
+    AnyAnswering, AnyAsyncFan, AnyAsyncQueue, AnyAsyncService, AnyBlockingQueue,
+    AnyBlockingService, AnyHandling,
 };
 
 /// What a contender is to us.
@@ -25,6 +45,8 @@ pub(crate) enum Role {
     Peer,
     /// Does less or other work; shown beside, never the measure.
     Control,
+    /// A peer that recycles its events by hand: a control too, with a comparison of its own.
+    Pool,
 }
 
 impl Role {
@@ -34,6 +56,7 @@ impl Role {
             Self::Ours => "ours",
             Self::Peer => "peer",
             Self::Control => "control",
+            Self::Pool => "pool",
         }
     }
 }
@@ -44,8 +67,8 @@ pub(crate) struct Contender<Does: ?Sized> {
     pub name: &'static str,
     /// What it is to us.
     pub role: Role,
-    /// Whether it can serve so many producers and consumers.
-    pub fits: fn(&Shape) -> bool,
+    /// Whether it takes part with this kind of event and so many producers and consumers.
+    pub fits: fn(Which, Shape) -> bool,
     /// What it does.
     pub does: Box<Does>,
 }
@@ -59,6 +82,10 @@ pub(crate) struct Catalogue {
     pub(crate) async_fans: Vec<Contender<dyn AnyAsyncFan>>,
     /// Requests between tasks.
     pub(crate) async_services: Vec<Contender<dyn AnyAsyncService>>,
+    /// One way between tasks, to a handler that is called.
+    pub(crate) async_handlings: Vec<Contender<dyn AnyHandling>>,
+    /// Requests between tasks, to a handler that is called.
+    pub(crate) async_answerings: Vec<Contender<dyn AnyAnswering>>,
     /// One way between threads.
     pub blocking_queues: Vec<Contender<dyn AnyBlockingQueue>>,
     /// Requests between threads.
@@ -73,100 +100,36 @@ pub(crate) fn catalogue() -> Catalogue {
     kanal::enter(&mut all);
     crossfire::enter(&mut all);
     async_channel::enter(&mut all);
+    flume::enter(&mut all);
+    thingbuf::enter(&mut all);
+    thingbuf_in_place::enter(&mut all);
+    broadcast::enter(&mut all);
+    crossbeam::enter(&mut all);
     std_mpsc::enter(&mut all);
+    #[cfg(feature = "frameworks")]
+    frameworks(&mut all);
     all
 }
 
+#[cfg(feature = "frameworks")]
+fn frameworks(all: &mut Catalogue) {
+    kameo::enter(all);
+    ractor::enter(all);
+    actix::enter(all);
+    ruststream::enter(all);
+}
+
 /// Fits any number of producers and consumers.
-pub(crate) fn any(_: &Shape) -> bool {
+pub(crate) fn any(_: Which, _: Shape) -> bool {
     true
 }
 
+/// Fits Ev only.
+pub(crate) fn ev(kind: Which, _: Shape) -> bool {
+    kind == Which::Ev
+}
+
 /// Fits any number of producers to one consumer.
-pub(crate) fn one_consumer(shape: &Shape) -> bool {
+pub(crate) fn one_consumer(_: Which, shape: Shape) -> bool {
     shape.consumers == 1
-}
-
-/// `Q` in the one-way rows between tasks.
-pub(crate) fn async_queue<Q>(
-    name: &'static str,
-    role: Role,
-    fits: fn(&Shape) -> bool,
-) -> Contender<dyn AnyAsyncQueue>
-where
-    Q: AsyncQueue<Ev> + AsyncQueue<EvBody> + AsyncQueue<Plain> + AsyncQueue<Bare>,
-{
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
-}
-
-/// `Q` in the fan-out rows.
-pub(crate) fn async_fan<Q>(name: &'static str, role: Role) -> Contender<dyn AnyAsyncFan>
-where
-    Q: AsyncFan<Ev> + AsyncFan<EvBody> + AsyncFan<Plain> + AsyncFan<Bare>,
-{
-    Contender {
-        name,
-        role,
-        fits: any,
-        does: Box::new(PhantomData::<Q>),
-    }
-}
-
-/// `Q` in the request rows between tasks.
-pub(crate) fn async_service<Q>(
-    name: &'static str,
-    role: Role,
-    fits: fn(&Shape) -> bool,
-) -> Contender<dyn AnyAsyncService>
-where
-    Q: AsyncService<Ev> + AsyncService<EvBody> + AsyncService<Plain> + AsyncService<Bare>,
-{
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
-}
-
-/// `Q` in the one-way rows between threads.
-pub(crate) fn blocking_queue<Q>(
-    name: &'static str,
-    role: Role,
-    fits: fn(&Shape) -> bool,
-) -> Contender<dyn AnyBlockingQueue>
-where
-    Q: BlockingQueue<Ev> + BlockingQueue<EvBody> + BlockingQueue<Plain> + BlockingQueue<Bare>,
-{
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
-}
-
-/// `Q` in the request rows between threads.
-pub(crate) fn blocking_service<Q>(
-    name: &'static str,
-    role: Role,
-    fits: fn(&Shape) -> bool,
-) -> Contender<dyn AnyBlockingService>
-where
-    Q: BlockingService<Ev>
-        + BlockingService<EvBody>
-        + BlockingService<Plain>
-        + BlockingService<Bare>,
-{
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
 }

@@ -28,7 +28,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
             capacity: length + 1,
         };
         let kind = Which::Ev;
-        let cells = cells(&all.async_queues, options, shape, |queue| {
+        let cells = cells(&all.async_queues, options, kind, shape, |queue| {
             move |runtime: Option<&Runtime>| {
                 queue.standing(runtime.expect("an async row"), length, events)
             }
@@ -51,7 +51,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
             capacity: length,
         };
         let kind = Which::Ev;
-        let cells = cells(&all.async_queues, options, shape, |queue| {
+        let cells = cells(&all.async_queues, options, kind, shape, |queue| {
             move |runtime: Option<&Runtime>| {
                 queue.fill_and_drain(runtime.expect("an async row"), length)
             }

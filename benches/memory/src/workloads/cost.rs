@@ -34,18 +34,29 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
             consumers: 1,
             capacity: CAPACITY,
         };
-        let cells = cells(&all.async_queues, options, shape, |queue| {
+        let mut cells_of_row = cells(&all.async_queues, options, kind, shape, |queue| {
             move |runtime: Option<&Runtime>| {
                 queue.cost(runtime.expect("an async row"), kind, shape, events)
             }
         });
+        cells_of_row.extend(cells(
+            &all.async_handlings,
+            options,
+            kind,
+            shape,
+            |handler| {
+                move |runtime: Option<&Runtime>| {
+                    handler.cost(runtime.expect("an async row"), kind, shape, events)
+                }
+            },
+        ));
         rows.push(Row {
             group: GROUP,
             name: format!("one way {}", shape.name()),
             kind,
             executor,
             events,
-            cells,
+            cells: cells_of_row,
         });
     }
     for kind in [Which::Ev, Which::Plain, Which::Bare] {
@@ -55,18 +66,29 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
                 consumers: 1,
                 capacity: CAPACITY,
             };
-            let cells = cells(&all.async_services, options, shape, |service| {
+            let mut cells_of_row = cells(&all.async_services, options, kind, shape, |service| {
                 move |runtime: Option<&Runtime>| {
                     service.cost(runtime.expect("an async row"), kind, shape, events)
                 }
             });
+            cells_of_row.extend(cells(
+                &all.async_answerings,
+                options,
+                kind,
+                shape,
+                |handler| {
+                    move |runtime: Option<&Runtime>| {
+                        handler.cost(runtime.expect("an async row"), kind, shape, events)
+                    }
+                },
+            ));
             rows.push(Row {
                 group: GROUP,
                 name: format!("{producers} requesters"),
                 kind,
                 executor,
                 events,
-                cells,
+                cells: cells_of_row,
             });
         }
     }
@@ -86,7 +108,7 @@ pub(crate) fn one_way<K: 'static, Q: AsyncQueue<K>>(
 }
 
 /// Warms up, measures, counts.
-async fn steady_state<Ends>(
+pub(crate) async fn steady_state<Ends>(
     ends: Ends,
     events: u64,
     work: impl AsyncFn(Ends, u64) -> Ends,
@@ -123,7 +145,7 @@ async fn stream<Tx: AsyncTx, Rx: AsyncRx>((tx, rx): (Tx, Rx), events: u64) -> (T
     (tx, rx)
 }
 
-async fn produce_some<Tx: AsyncTx>(mut tx: Tx, share: Range<u64>) -> Tx {
+pub(crate) async fn produce_some<Tx: AsyncTx>(mut tx: Tx, share: Range<u64>) -> Tx {
     for number in share {
         tx.send(number).await;
     }

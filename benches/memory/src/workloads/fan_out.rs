@@ -25,7 +25,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
                 consumers: 1,
                 capacity: CAPACITY,
             };
-            let cells = cells(&all.async_fans, options, shape, |fan| {
+            let cells = cells(&all.async_fans, options, kind, shape, |fan| {
                 move |runtime: Option<&Runtime>| {
                     fan.fan_out(
                         runtime.expect("an async row"),

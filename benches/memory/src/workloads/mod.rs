@@ -1,21 +1,39 @@
 //! The workloads, as rows of cells that can be run in any order.
 
+/// Calls a generic function for the kind that is known as data only.
+macro_rules! for_kind {
+    ($kind:expr, $($module:ident)::+ ($queue:ident) ($($argument:expr),*)) => {
+        match $kind {
+            Which::Ev => $($module)::+::<Ev, $queue>($($argument),*),
+            Which::EvBody => $($module)::+::<EvBody, $queue>($($argument),*),
+            Which::Plain => $($module)::+::<Plain, $queue>($($argument),*),
+            Which::Bare => $($module)::+::<Bare, $queue>($($argument),*),
+        }
+    };
+}
+
 mod backlog;
+mod cooperation;
 mod cost;
+mod fairness;
 mod fan_out;
+mod handlers;
 mod one_way;
 mod one_way_threads;
 mod request;
 mod request_threads;
 mod waiters;
 
-pub(crate) use cost::GROUP as COST;
+pub(crate) use handlers::{AnyAnswering, AnyHandling};
 
 use std::marker::PhantomData;
 use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
+use self::cooperation::{GROUP as COOPERATION, Other};
+use self::cost::GROUP as COST;
+use self::fairness::GROUP as FAIRNESS;
 use crate::clock::Round;
 use crate::contenders::{Catalogue, Contender, Role};
 use crate::kind::{Bare, Ev, EvBody, Plain, Which};
@@ -36,7 +54,7 @@ pub(crate) struct Row<'a> {
     pub kind: Which,
     /// The executor that all cells of the row share.
     pub executor: Option<Executor>,
-    /// Events in one round.
+    /// Events in one round; 0 where time ends it.
     pub events: u64,
     /// Who does it.
     pub cells: Vec<Cell<'a>>,
@@ -53,13 +71,19 @@ pub(crate) struct Cell<'a> {
 }
 
 impl Row<'_> {
-    /// How many rounds are run when so many are asked for: costs differ little from round to round.
+    /// How many rounds are run when so many are asked for: costs differ little from round to round, and a round of
+    /// fairness takes a second.
     pub(crate) fn rounds(&self, asked: usize) -> usize {
-        if self.group == COST {
+        if [COST, FAIRNESS].contains(&self.group) {
             asked.min(3)
         } else {
             asked
         }
+    }
+
+    /// Whether its subject is a time: only then a mean of the speeds says something.
+    pub(crate) fn is_about_time(group: &str) -> bool {
+        ![COST, FAIRNESS, COOPERATION].contains(&group)
     }
 
     /// The name that filters are matched against.
@@ -87,6 +111,8 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options) -> Vec<Row<'a>> {
     backlog::rows(all, options, &mut rows);
     waiters::rows(all, options, &mut rows);
     cost::rows(all, options, &mut rows);
+    fairness::rows(all, options, &mut rows);
+    cooperation::rows(all, options, &mut rows);
     rows.retain(|row| !row.cells.is_empty() && options.wants(&row.path()));
     rows
 }
@@ -95,6 +121,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options) -> Vec<Row<'a>> {
 fn cells<'a, Does: ?Sized, Run>(
     contenders: &'a [Contender<Does>],
     options: &Options,
+    kind: Which,
     shape: Shape,
     run: impl Fn(&'a Does) -> Run,
 ) -> Vec<Cell<'a>>
@@ -103,7 +130,7 @@ where
 {
     let fitting = contenders
         .iter()
-        .filter(|contender| (contender.fits)(&shape) && options.admits(contender.name));
+        .filter(|contender| (contender.fits)(kind, shape) && options.admits(contender.name));
     fitting
         .map(|contender| Cell {
             contender: contender.name,
@@ -123,18 +150,10 @@ pub(crate) trait AnyAsyncQueue {
     fn fill_and_drain(&self, runtime: &Runtime, length: usize) -> Round;
     /// What the steady state asks of the allocator.
     fn cost(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round;
-}
-
-/// Calls a generic function for the kind that is known as data only.
-macro_rules! for_kind {
-    ($kind:expr, $($module:ident)::+ ($queue:ident) ($($argument:expr),*)) => {
-        match $kind {
-            Which::Ev => $($module)::+::<Ev, $queue>($($argument),*),
-            Which::EvBody => $($module)::+::<EvBody, $queue>($($argument),*),
-            Which::Plain => $($module)::+::<Plain, $queue>($($argument),*),
-            Which::Bare => $($module)::+::<Bare, $queue>($($argument),*),
-        }
-    };
+    /// How Ev is shared out among equals for so long.
+    fn fairness(&self, runtime: &Runtime, shape: Shape, time: Duration) -> Round;
+    /// How often another task has its turn while a full queue of Ev is drained.
+    fn cooperation(&self, runtime: &Runtime, other: Other, events: u64) -> Round;
 }
 
 impl<Q> AnyAsyncQueue for PhantomData<Q>
@@ -155,6 +174,14 @@ where
 
     fn cost(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round {
         for_kind!(kind, cost::one_way(Q)(runtime, shape, events))
+    }
+
+    fn fairness(&self, runtime: &Runtime, shape: Shape, time: Duration) -> Round {
+        fairness::tasks::<Ev, Q>(runtime, shape, time)
+    }
+
+    fn cooperation(&self, runtime: &Runtime, other: Other, events: u64) -> Round {
+        cooperation::run::<Ev, Q>(runtime, other, events)
     }
 }
 
@@ -218,6 +245,8 @@ where
 pub(crate) trait AnyBlockingQueue {
     /// All producers to all consumers.
     fn one_way(&self, kind: Which, shape: Shape, events: u64) -> Round;
+    /// How Ev is shared out among equals for so long.
+    fn fairness(&self, shape: Shape, time: Duration) -> Round;
 }
 
 impl<Q> AnyBlockingQueue for PhantomData<Q>
@@ -226,6 +255,10 @@ where
 {
     fn one_way(&self, kind: Which, shape: Shape, events: u64) -> Round {
         for_kind!(kind, one_way_threads::run(Q)(shape, events))
+    }
+
+    fn fairness(&self, shape: Shape, time: Duration) -> Round {
+        fairness::threads::<Ev, Q>(shape, time)
     }
 }
 

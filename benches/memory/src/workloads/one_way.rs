@@ -35,18 +35,29 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
                     consumers,
                     capacity,
                 };
-                let cells = cells(&all.async_queues, options, shape, |queue| {
+                let mut cells_of_row = cells(&all.async_queues, options, kind, shape, |queue| {
                     move |runtime: Option<&Runtime>| {
                         queue.one_way(runtime.expect("an async row"), kind, shape, events)
                     }
                 });
+                cells_of_row.extend(cells(
+                    &all.async_handlings,
+                    options,
+                    kind,
+                    shape,
+                    |handler| {
+                        move |runtime: Option<&Runtime>| {
+                            handler.one_way(runtime.expect("an async row"), kind, shape, events)
+                        }
+                    },
+                ));
                 rows.push(Row {
                     group: GROUP,
                     name: shape.name(),
                     kind,
                     executor: Some(executor),
                     events,
-                    cells,
+                    cells: cells_of_row,
                 });
             }
         }

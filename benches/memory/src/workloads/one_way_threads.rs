@@ -30,7 +30,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
                     consumers,
                     capacity,
                 };
-                let cells = cells(&all.blocking_queues, options, shape, |queue| {
+                let cells = cells(&all.blocking_queues, options, kind, shape, |queue| {
                     move |_: Option<&Runtime>| queue.one_way(kind, shape, events)
                 });
                 rows.push(Row {

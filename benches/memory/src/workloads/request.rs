@@ -30,11 +30,23 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
                     consumers: 1,
                     capacity: CAPACITY,
                 };
-                let cells = cells(&all.async_services, options, shape, |service| {
-                    move |runtime: Option<&Runtime>| {
-                        service.request(runtime.expect("an async row"), kind, shape, events)
-                    }
-                });
+                let mut cells_of_row =
+                    cells(&all.async_services, options, kind, shape, |service| {
+                        move |runtime: Option<&Runtime>| {
+                            service.request(runtime.expect("an async row"), kind, shape, events)
+                        }
+                    });
+                cells_of_row.extend(cells(
+                    &all.async_answerings,
+                    options,
+                    kind,
+                    shape,
+                    |handler| {
+                        move |runtime: Option<&Runtime>| {
+                            handler.request(runtime.expect("an async row"), kind, shape, events)
+                        }
+                    },
+                ));
                 let name = format!("{producers} requesters");
                 rows.push(Row {
                     group: GROUP,
@@ -42,7 +54,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
                     kind,
                     executor: Some(executor),
                     events,
-                    cells,
+                    cells: cells_of_row,
                 });
             }
         }

@@ -27,7 +27,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
                 consumers: 1,
                 capacity: CAPACITY,
             };
-            let cells = cells(&all.blocking_services, options, shape, |service| {
+            let cells = cells(&all.blocking_services, options, kind, shape, |service| {
                 move |_: Option<&Runtime>| service.request(kind, shape, events)
             });
             let name = format!("{producers} requesters");

@@ -12,7 +12,7 @@ use crate::clock::{Clock, Round};
 use crate::contenders::Catalogue;
 use crate::kind::Which;
 use crate::options::Options;
-use crate::queue::{AsyncServer, AsyncService, Shape, answer_to};
+use crate::queue::{AsyncHandler, AsyncHolding, AsyncServer, AsyncService, Shape, answer_to};
 use crate::runtime::Executor;
 
 const GROUP: &str = "growth with waiters";
@@ -31,11 +31,22 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
             capacity: CAPACITY,
         };
         let kind = Which::Ev;
-        let cells = cells(&all.async_services, options, shape, |service| {
+        let mut cells_of_row = cells(&all.async_services, options, kind, shape, |service| {
             move |runtime: Option<&Runtime>| {
                 service.beside_waiters(runtime.expect("an async row"), waiters, events)
             }
         });
+        cells_of_row.extend(cells(
+            &all.async_answerings,
+            options,
+            kind,
+            shape,
+            |handler| {
+                move |runtime: Option<&Runtime>| {
+                    handler.beside_waiters(runtime.expect("an async row"), waiters, events)
+                }
+            },
+        ));
         let name = format!("{waiters} waiting");
         rows.push(Row {
             group: GROUP,
@@ -43,7 +54,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
             kind,
             executor: Some(Executor::CurrentThread),
             events,
-            cells,
+            cells: cells_of_row,
         });
     }
 }
@@ -87,4 +98,49 @@ pub(crate) fn run<K: 'static, Q: AsyncService<K>>(
         finish(waiting).await;
         round
     })
+}
+
+/// The same beside a handler that the peer itself calls.
+pub(crate) fn run_handler<K: 'static, Q: AsyncHolding<K>>(
+    runtime: &Runtime,
+    waiters: usize,
+    events: u64,
+) -> Round {
+    runtime.block_on(async {
+        let (mut clients, mut handler) = Q::open(Shape {
+            producers: waiters + 1,
+            consumers: 1,
+            capacity: CAPACITY,
+        })
+        .await;
+        let client = clients.remove(0);
+        let waiting = clients.into_iter().zip(0..);
+        let waiting: Vec<_> = waiting
+            .map(|(client, number)| tokio::spawn(wait::<K, Q>(client, number)))
+            .collect();
+        while Q::held(&mut handler).await < waiters {
+            tokio::task::yield_now().await;
+        }
+
+        let clock = Clock::start();
+        tokio::spawn(ask(client, 0..events, DEADLINE))
+            .await
+            .expect("a requester that ends");
+        let round = clock.stop(events);
+
+        handler.handled().await.check(events);
+        Q::release(&mut handler).await;
+        finish(waiting).await;
+        round
+    })
+}
+
+/// Waits for an answer that is held back, and checks it.
+async fn wait<K: 'static, Q: AsyncHolding<K>>(mut client: Q::Tx, number: u64) {
+    let answer = Q::wait(&mut client, number, LONG).await;
+    assert_eq!(
+        answer,
+        answer_to(number),
+        "the answer belongs to the request"
+    );
 }

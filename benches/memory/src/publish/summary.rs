@@ -1,0 +1,107 @@
+//! The first page: how it was measured, what the goals are, and our speed in each group.
+
+use super::goals;
+use super::markdown::{capital, table};
+use super::pages::GENERATED;
+use super::record::Record;
+use super::saved::{Run, Saved, Subject, slug};
+use crate::stats::geometric_mean;
+
+/// The page.
+pub(crate) fn page(saved: &Saved) -> String {
+    let mut page = format!("{GENERATED}\n\n# Measured on {}\n\n", saved.allocator);
+    page += &conditions(saved);
+    page += "\n## Goals\n\n";
+    page += &goals_table(saved);
+    page += "\n## By group\n";
+    for group in saved.groups() {
+        page += &format!(
+            "\n### {}\n\n[Tables and plots]({}.md)\n",
+            capital(group),
+            slug(group)
+        );
+        if saved.subject(group) == Subject::Time {
+            page += "\n";
+            page += &speeds(saved, group);
+        }
+    }
+    page
+}
+
+/// How it was run, and a warning where the figures mean nothing.
+pub(crate) fn conditions(saved: &Saved) -> String {
+    let head = ["run", "processor", "cores", "rounds"].map(str::to_owned);
+    let rows: Vec<Vec<String>> = saved.runs.iter().map(condition).collect();
+    let mut text = table(&head, 2, &rows);
+    if saved.records().any(|record| record.quick) {
+        text.insert_str(0, "**A smoke run: its figures mean nothing.**\n\n");
+    }
+    text
+}
+
+fn condition(run: &Run) -> Vec<String> {
+    let first = run.records.first();
+    let processor = first.and_then(|record| record.processor.clone());
+    let rounds = run.records.iter().map(|record| record.rounds).max();
+    vec![
+        run.condition.name().to_owned(),
+        processor.unwrap_or_default(),
+        first.map_or(0, |record| record.cores).to_string(),
+        rounds.unwrap_or(0).to_string(),
+    ]
+}
+
+fn goals_table(saved: &Saved) -> String {
+    let mut head = ["rows", "figure", "goal"].map(str::to_owned).to_vec();
+    let reached = saved.runs.iter();
+    head.extend(reached.map(|run| format!("reached, {}", run.condition.name())));
+    let rows: Vec<Vec<String>> = goals::all()
+        .iter()
+        .map(|goal| {
+            let mut row = vec![goal.name(), goal.figure.name(), goal.bound.name()];
+            let runs = saved.runs.iter();
+            row.extend(runs.map(|run| goal.reached(run.condition, &run.records)));
+            row
+        })
+        .collect();
+    table(&head, head.len(), &rows)
+}
+
+/// Our speed against the best peer over all rows of a group, for each kind of event.
+fn speeds(saved: &Saved, group: &str) -> String {
+    let mut head = vec!["ours".to_owned(), "event".to_owned()];
+    for run in &saved.runs {
+        let name = run.condition.name();
+        head.extend([format!("{name}: geometric mean"), "least row".to_owned()]);
+    }
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for kind in saved.kinds(group) {
+        for ours in [goals::DEFAULT, goals::AUTO_ACK] {
+            let mut row = vec![ours.to_owned(), kind.to_owned()];
+            for run in &saved.runs {
+                let lines = run.records.iter().filter(|record| {
+                    (record.group.as_str(), record.kind.as_str()) == (group, kind)
+                        && record.contender == ours
+                });
+                row.extend(mean_and_least(&lines.collect::<Vec<_>>()));
+            }
+            rows.push(row);
+        }
+    }
+    table(&head, 2, &rows)
+}
+
+fn mean_and_least(lines: &[&Record]) -> [String; 2] {
+    let speeds = lines
+        .iter()
+        .filter_map(|line| Some((line.speed?.median, line)));
+    let speeds: Vec<_> = speeds.collect();
+    let Some((least, line)) = speeds.iter().min_by(|a, b| a.0.total_cmp(&b.0)) else {
+        return ["-".to_owned(), "-".to_owned()];
+    };
+    let only: Vec<f64> = speeds.iter().map(|(speed, _)| *speed).collect();
+    [
+        format!("{:.2}x", geometric_mean(&only)),
+        format!("{least:.2}x ({})", line.label()),
+    ]
+}
