@@ -26,9 +26,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     steps.step("reasons for dependencies", || {
         no_complaints(whys::complaints(w)?)
     })?;
-    steps.step("no unsafe code", || {
-        no_complaints(unsafe_code::complaints(w)?)
-    })?;
+    steps.step("unsafe code", || no_complaints(unsafe_code::complaints(w)?))?;
     steps.step("size", || no_complaints(size::complaints(w)?))?;
     steps.step("Rust version of dependencies", || {
         no_complaints(msrv::complaints(w)?)

@@ -2,15 +2,26 @@
 
 use std::time::Instant;
 
+use crate::machine::{CallId, Hand, Spot};
 use crate::slab::Ticket;
 
 /// Something that can stand in a [`Queue`](crate::Queue): an event with what belongs to it.
 ///
-/// Every method but [`discarded`](Item::discarded) and [`told`](Item::told) is called under the queue's lock: it must
-/// be quick and must not call code of the user.
+/// Every method but [`discarded`](Item::discarded) and [`told`](Item::told) may be called under the queue's lock: it
+/// must be quick and must not call code of the user.
 pub trait Item: Sized {
-    /// The one who waits for an answer to this item.
-    type Requester;
+    /// What a request is answered with.
+    type Answer;
+
+    /// A place in the item for what the queue knows of it while it is handed over.
+    fn hand(&self) -> &Hand;
+
+    /// The same place, to be written to.
+    fn hand_mut(&mut self) -> &mut Hand;
+
+    /// Whether it has no key, no priority, no end of its life and no identity: then it takes the express lane. It must not
+    /// have a time at which it is to be handed over either.
+    fn is_plain(&self) -> bool;
 
     /// Items of one key are handed over one at a time, in order.
     fn key(&self) -> Option<&str>;
@@ -18,41 +29,32 @@ pub trait Item: Sized {
     /// From 0 (the default) to [`MAX_PRIORITY`](crate::MAX_PRIORITY), the most urgent.
     fn priority(&self) -> u8;
 
-    /// From this instant on the item is not handed over any more: the end of its time to live, or a request's deadline,
-    /// whichever comes first.
+    /// The end of its time to live: from this instant on it is not handed over any more. A request's deadline is its
+    /// call's affair.
     fn expires_at(&self) -> Option<Instant>;
-
-    /// Whether the queue has to watch the clock for [`expires_at`](Item::expires_at). It need not for a deadline, which
-    /// the requester watches.
-    fn expires_by_itself(&self) -> bool;
 
     /// Two items with the same identity within the window are one. Requests are never compared.
     fn identity(&self) -> Option<&str>;
 
-    /// Whether somebody waits for an answer, or did so when the item was sent.
-    fn is_request(&self) -> bool;
+    /// The call that it asks an answer for; `None` for a one-way item.
+    fn call(&self) -> Option<CallId>;
 
-    /// Whether a request waits for a consumer to come, rather than to fail when there is none.
-    fn waits_for_consumer(&self) -> bool;
+    /// It asks for the answer of this call, which nobody wants any more after the deadline.
+    fn ask_for(&mut self, call: CallId, deadline: Instant);
 
-    /// False once the requester gave up.
-    fn is_wanted(&self) -> bool;
-
-    /// Tells a request where it stands now, so that its requester can take it out again.
-    fn placed(&self, at: Standing);
-
-    /// Parts the item from its requester, who is about to be told why by [`told`](Item::told).
-    fn sever(&mut self) -> Option<Self::Requester>;
+    /// Parts the item from its call, which ends for a reason that [`told`](Item::told) is about to hear. From now on it is
+    /// a one-way item.
+    fn sever(&mut self) -> Option<CallId>;
 
     /// A dead letter is sent again: its time to live begins anew.
     fn revive(&mut self, now: Instant);
 
-    /// The queue lets go of the item, which was handed over so many times: it is dropped, or given back to its
-    /// requester if nobody ever had it.
-    fn discarded(self, cause: Cause, deliveries: u32);
+    /// The queue lets go of the item, which was handed over so many times. A request leaves its requester an answer, once
+    /// and first of all: with the item itself, if nobody ever had it. Then whatever is left of it is dropped.
+    fn discarded(self, cause: Cause, deliveries: u32, answer: impl FnOnce(Self::Answer));
 
-    /// The item stays (as a dead letter), but its requester will get no answer.
-    fn told(requester: Self::Requester, cause: Cause);
+    /// The item stays (as a dead letter), but its requester gets this in place of an answer.
+    fn told(cause: Cause) -> Self::Answer;
 }
 
 /// Where a request stands.
@@ -61,7 +63,9 @@ pub enum Standing {
     /// Before the queue, waiting for room.
     InLine(Ticket),
     /// In the queue.
-    Queued(Ticket),
+    Queued(Spot),
+    /// On its way out: the queue has let go of it, and its requester is about to be told.
+    Leaving,
     /// Nowhere: it is in a consumer's hand, or gone.
     Elsewhere,
 }

@@ -1,30 +1,43 @@
-//! The in-process machinery of [bookdrop](https://docs.rs/bookdrop): a bounded queue of events, a reply slot, a deadline
+//! The in-process machinery of [bookdrop](https://docs.rs/bookdrop): a bounded queue of events, replies, a deadline
 //! timer and the waiting of threads. Programs use `bookdrop`; this crate is for its drivers.
 //!
-//! - [`Queue`]: bounded, with groups, keys, priority, delays, attempts and dead letters.
-//! - [`ReplySlot`]: one answer from the one who works to the one who waits.
+//! - [`Queue`]: bounded, with groups, keys, priority, delays, attempts, dead letters, requests and their answers.
+//! - [`Lender`] and [`Loan`]: what a consumer shares with its deliveries.
 //! - [`timer`]: the one thread that knows when a deadline has come.
 //! - [`park`]: ends a future on a plain thread.
 //!
-//! It depends on nothing but the standard library, and has no unsafe code.
+//! It depends on nothing but the standard library. Its unsafe code lies in three files: `lock.rs`, `loan.rs` and `recycled.rs`.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 
 pub mod clock;
 mod effects;
 mod item;
+#[allow(unsafe_code)] // A value that many threads read, and the last one frees.
+mod loan;
+#[cfg_attr(any(loom, shuttle), allow(dead_code))]
+#[allow(unsafe_code)] // The value inside the lock.
+mod lock;
 mod machine;
 pub mod park;
 mod queue;
-mod reply;
+#[allow(unsafe_code)] // Taking the box out of what is dropped.
+mod recycled;
 mod slab;
 mod stats;
 mod sync;
 pub mod timer;
 
+#[cfg(loom)]
+pub use lock::LockForModel;
+
 pub use item::{Cause, DeadReason, Item, Standing};
-pub use machine::{Backoff, Dead, GroupId, Limits, MAX_PRIORITY, Taken};
-pub use queue::{DEFAULT_GROUP, OnFull, Over, Queue, Reader, Refusal, Refused, Sending, Waiting};
-pub use reply::{ReplySlot, ToWake};
+pub use loan::{Lender, Lending, Loan};
+pub use machine::{Backoff, CallId, Dead, GroupId, Hand, Limits, MAX_PRIORITY, Spot, Taken};
+pub use queue::{
+    Asking, DEFAULT_GROUP, Hold, NotExpress, OnFull, Over, Queue, Reader, Refusal, Refused, Seat,
+    Waited, Waiting, Working,
+};
+pub use recycled::{Recycle, Recycled};
 pub use slab::Ticket;
 pub use stats::{Counters, Depths};

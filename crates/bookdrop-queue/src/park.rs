@@ -72,7 +72,7 @@ pub fn wait_until<F: Future + ?Sized>(mut f: Pin<&mut F>, until: Instant) -> Opt
 /// For a future that has a deadline, called in its `poll` with the waker it was given. True means
 /// that the wait's park ends at `at` by itself and no alarm is needed. False, in a runtime, on another
 /// thread or below a combinator that passes a waker of its own, means that nothing was noted
-/// and the future has to arm the timer.
+/// and somebody else has to wake the future.
 ///
 /// The note holds up to the next poll of the whole wait, which need not be due to this future; so
 /// it is to be renewed in every `poll` that ends pending. That suffices because a future that passes

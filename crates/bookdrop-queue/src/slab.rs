@@ -1,6 +1,8 @@
 //! Nodes in one vector, linked into lists by index: any node leaves any list in constant time, and a node that is
 //! taken out leaves its place to the next one.
 
+use std::num::NonZeroU64;
+
 /// The index that stands for "none".
 const NONE: u32 = u32::MAX;
 
@@ -9,7 +11,14 @@ const NONE: u32 = u32::MAX;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
     index: u32,
-    serial: u64,
+    serial: NonZeroU64,
+}
+
+impl Ticket {
+    /// The place that the node has, and others had or will have.
+    pub(crate) fn place(self) -> u32 {
+        self.index
+    }
 }
 
 /// All nodes of one kind.
@@ -17,13 +26,15 @@ pub struct Ticket {
 pub(crate) struct Slab<N> {
     places: Vec<Place<N>>,
     first_free: u32,
-    serial: u64,
+    /// The next one; counted up for ever.
+    serial: NonZeroU64,
     len: usize,
 }
 
 #[derive(Debug)]
 struct Place<N> {
-    serial: u64,
+    /// `None` while the place is free.
+    serial: Option<NonZeroU64>,
     before: u32,
     after: u32,
     node: Option<N>,
@@ -64,7 +75,7 @@ impl<N> Slab<N> {
         Slab {
             places: Vec::new(),
             first_free: NONE,
-            serial: 0,
+            serial: NonZeroU64::MIN,
             len: 0,
         }
     }
@@ -78,14 +89,14 @@ impl<N> Slab<N> {
     /// # Panics
     /// With more than `u32::MAX - 1` nodes at once, which no bound of ours allows.
     pub(crate) fn insert(&mut self, node: N) -> Ticket {
-        self.serial += 1;
-        self.len += 1;
         let serial = self.serial;
+        self.serial = serial.saturating_add(1);
+        self.len += 1;
         if self.first_free == NONE {
             let index = u32::try_from(self.places.len()).ok().filter(|i| *i != NONE);
             let index = index.expect("a slab holds fewer than 2^32 - 1 nodes");
             self.places.push(Place {
-                serial,
+                serial: Some(serial),
                 before: NONE,
                 after: NONE,
                 node: Some(node),
@@ -96,7 +107,7 @@ impl<N> Slab<N> {
         let place = &mut self.places[index as usize];
         self.first_free = place.after;
         *place = Place {
-            serial,
+            serial: Some(serial),
             before: NONE,
             after: NONE,
             node: Some(node),
@@ -109,13 +120,13 @@ impl<N> Slab<N> {
         let place = self
             .places
             .get_mut(ticket.index as usize)
-            .filter(|p| p.serial == ticket.serial)?;
+            .filter(|p| p.serial == Some(ticket.serial))?;
         let node = place.node.take()?;
         debug_assert!(
             place.before == NONE && place.after == NONE,
             "a linked node was removed"
         );
-        place.serial = 0;
+        place.serial = None;
         place.after = self.first_free;
         self.first_free = ticket.index;
         self.len -= 1;
@@ -125,7 +136,7 @@ impl<N> Slab<N> {
     pub(crate) fn get(&self, ticket: Ticket) -> Option<&N> {
         self.places
             .get(ticket.index as usize)
-            .filter(|p| p.serial == ticket.serial)?
+            .filter(|p| p.serial == Some(ticket.serial))?
             .node
             .as_ref()
     }
@@ -133,29 +144,36 @@ impl<N> Slab<N> {
     pub(crate) fn get_mut(&mut self, ticket: Ticket) -> Option<&mut N> {
         self.places
             .get_mut(ticket.index as usize)
-            .filter(|p| p.serial == ticket.serial)?
+            .filter(|p| p.serial == Some(ticket.serial))?
             .node
             .as_mut()
+    }
+
+    /// Every node, to be changed, in no particular order.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (Ticket, &mut N)> {
+        self.places
+            .iter_mut()
+            .enumerate()
+            .filter_map(|(index, place)| {
+                let index = index as u32;
+                let ticket = Ticket {
+                    index,
+                    serial: place.serial?,
+                };
+                place.node.as_mut().map(|node| (ticket, node))
+            })
     }
 
     /// Every node, in no particular order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (Ticket, &N)> {
         self.places.iter().enumerate().filter_map(|(index, place)| {
+            let index = index as u32;
             let ticket = Ticket {
-                index: index as u32,
-                serial: place.serial,
+                index,
+                serial: place.serial?,
             };
             place.node.as_ref().map(|node| (ticket, node))
         })
-    }
-
-    /// Takes every node out. None of them stands in a list.
-    pub(crate) fn take_all(&mut self) -> Vec<N> {
-        (self.first_free, self.len) = (NONE, 0);
-        std::mem::take(&mut self.places)
-            .into_iter()
-            .filter_map(|place| place.node)
-            .collect()
     }
 
     pub(crate) fn first(&self, list: &List) -> Option<Ticket> {
@@ -167,17 +185,15 @@ impl<N> Slab<N> {
         self.ticket_at(
             self.places
                 .get(ticket.index as usize)
-                .filter(|p| p.serial == ticket.serial)?
+                .filter(|p| p.serial == Some(ticket.serial))?
                 .after,
         )
     }
 
-    fn ticket_at(&self, index: u32) -> Option<Ticket> {
-        let place = self.places.get(index as usize)?;
-        Some(Ticket {
-            index,
-            serial: place.serial,
-        })
+    /// Names the node that has this place now.
+    pub(crate) fn ticket_at(&self, index: u32) -> Option<Ticket> {
+        let serial = self.places.get(index as usize)?.serial?;
+        Some(Ticket { index, serial })
     }
 
     pub(crate) fn push_back(&mut self, list: &mut List, ticket: Ticket) {

@@ -6,8 +6,8 @@
 //!
 //! [`Arc`] is the standard one in every world. `Waker::from(Arc<W>)` and `Weak<dyn Alarm>` need it
 //! (loom's has neither), and what loom's would add is a look for leaks and for a wrong order in
-//! the count itself: this crate has no unsafe code and counts nothing by hand, so there is no count
-//! of ours to get wrong.
+//! the count itself. The one count that is ours, that of loans (`loan.rs`), is made of atomics from
+//! here and has models of its own.
 //!
 //! Time does not pass in a model: [`crate::clock::now`] stands still there, and a park with a limit
 //! waits without one. A deadline has therefore either passed from the start or never comes, which
@@ -15,29 +15,30 @@
 
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::{
+    hint,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering, fence},
     },
     thread, thread_local,
 };
 
 #[cfg(loom)]
 pub(crate) use loom::{
-    lazy_static,
+    hint, lazy_static,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering, fence},
     },
     thread_local,
 };
 
 #[cfg(shuttle)]
 pub(crate) use shuttle::{
-    lazy_static,
+    hint, lazy_static,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering, fence},
     },
     thread, thread_local,
 };
@@ -62,6 +63,34 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) use crate::lock::{Guard, Lock};
+
+#[cfg(loom)]
+pub(crate) use loom::sync::MutexGuard as Guard;
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::MutexGuard as Guard;
+
+/// In a model the state's lock is one that the checker knows: our own has a model to itself.
+#[cfg(any(loom, shuttle))]
+pub(crate) struct Lock<T>(Mutex<T>);
+
+#[cfg(any(loom, shuttle))]
+impl<T> Lock<T> {
+    pub(crate) fn new(value: T) -> Self {
+        Lock(Mutex::new(value))
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, T> {
+        lock(&self.0)
+    }
+
+    /// In a model somebody else always had it, so that what follows from that is looked at, too.
+    pub(crate) fn lock_noting(&self) -> (MutexGuard<'_, T>, bool) {
+        (self.lock(), true)
+    }
+}
+
 /// Parks the thread until it is unparked or `limit` has gone by, or for no reason at all.
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) fn park_timeout(limit: Duration) {
@@ -83,6 +112,7 @@ pub(crate) mod thread {
     use std::sync::Arc;
 
     use loom::sync::{Condvar, Mutex};
+    pub(crate) use loom::thread::yield_now;
 
     use super::lock;
 

@@ -7,17 +7,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Instant;
 
-use bookdrop_queue::{Cause, Item, Limits, OnFull, Queue, Reader, Sending, Standing};
+use bookdrop_queue::{
+    Asking, CallId, Cause, Hand, Item, Limits, OnFull, Queue, Reader, Seat, Waited,
+};
 
 /// A number, and the count of those that were let go of; an odd one panics when it is.
 struct Bomb {
     number: u32,
-    expires_at: Option<Instant>,
+    hand: Hand,
+    call: Option<CallId>,
     discarded: Arc<AtomicUsize>,
 }
 
 impl Item for Bomb {
-    type Requester = ();
+    type Answer = u32;
+
+    fn hand(&self) -> &Hand {
+        &self.hand
+    }
+
+    fn hand_mut(&mut self) -> &mut Hand {
+        &mut self.hand
+    }
+
+    fn is_plain(&self) -> bool {
+        true
+    }
 
     fn key(&self) -> Option<&str> {
         None
@@ -28,44 +43,36 @@ impl Item for Bomb {
     }
 
     fn expires_at(&self) -> Option<Instant> {
-        self.expires_at
-    }
-
-    fn expires_by_itself(&self) -> bool {
-        // So that it is only found to have expired when somebody comes for it.
-        false
+        None
     }
 
     fn identity(&self) -> Option<&str> {
         None
     }
 
-    fn is_request(&self) -> bool {
-        false
+    fn call(&self) -> Option<CallId> {
+        self.call
     }
 
-    fn waits_for_consumer(&self) -> bool {
-        false
+    fn ask_for(&mut self, call: CallId, _: Instant) {
+        self.call = Some(call);
     }
 
-    fn is_wanted(&self) -> bool {
-        true
+    fn sever(&mut self) -> Option<CallId> {
+        self.call.take()
     }
 
-    fn placed(&self, _: Standing) {}
+    fn revive(&mut self, _: Instant) {}
 
-    fn sever(&mut self) -> Option<()> {
-        None
-    }
-
-    fn revive(&mut self, _: std::time::Instant) {}
-
-    fn discarded(self, _: Cause, _: u32) {
+    fn discarded(self, _: Cause, _: u32, answer: impl FnOnce(u32)) {
         self.discarded.fetch_add(1, Ordering::Relaxed);
+        answer(self.number);
         assert!(self.number.is_multiple_of(2), "an odd one");
     }
 
-    fn told((): (), _: Cause) {}
+    fn told(_: Cause) -> u32 {
+        0
+    }
 }
 
 struct Loud;
@@ -86,6 +93,8 @@ impl Wake for Counting {
 
 struct Bench {
     queue: Arc<Queue<Bomb>>,
+    /// Of a consumer that is there all the time.
+    _seat: Seat,
     reader: Reader,
     discarded: Arc<AtomicUsize>,
 }
@@ -97,29 +106,38 @@ impl Bench {
             ..Limits::default()
         };
         let queue = Queue::new(limits, on_full, 1);
-        let group = queue.join_default();
-        let reader = Reader {
-            group,
-            auto_ack: false,
-        };
-        let discarded = Arc::default();
+        let seat = queue.join_default();
         Bench {
             queue,
-            reader,
-            discarded,
+            reader: seat.reader(),
+            _seat: seat,
+            discarded: Arc::default(),
         }
     }
 
     fn bomb(&self, number: u32) -> Bomb {
         Bomb {
             number,
-            expires_at: None,
+            hand: Hand::default(),
+            call: None,
             discarded: self.discarded.clone(),
         }
     }
 
     fn send(&self, number: u32) {
         assert!(self.queue.try_send(self.bomb(number), None).is_ok());
+    }
+
+    /// A request with a waker that panics.
+    fn ask(&self, number: u32, deadline: Instant) -> CallId {
+        let asking = Asking {
+            deadline,
+            waits_for_consumer: false,
+            waker: Waker::from(Arc::new(Loud)),
+            wakes_at_deadline: false,
+        };
+        let call = self.queue.send_request(self.bomb(number), None, asking);
+        call.ok().expect("there is room")
     }
 
     fn wait(&self, waker: &Waker) {
@@ -133,7 +151,7 @@ impl Bench {
     fn rest(&self) -> Vec<u32> {
         let next = || self.queue.try_receive(self.reader).ok().flatten();
         std::iter::from_fn(next)
-            .map(|taken| self.queue.ack(taken).number)
+            .map(|taken| self.queue.ack(self.reader, taken).number)
             .collect()
     }
 }
@@ -162,24 +180,36 @@ fn every_waker_is_called_though_one_panics() {
 fn an_item_is_sent_though_the_waker_of_its_consumer_panics() {
     let bench = Bench::new(8, OnFull::Wait);
     bench.wait(&Waker::from(Arc::new(Loud)));
-    let mut sending = Sending::new(bench.bomb(2), None);
-    let cx = &mut Context::from_waker(Waker::noop());
-    assert!(matches!(
-        bench.queue.poll_send(&mut sending, cx),
-        Poll::Ready(Ok(()))
-    ));
+    assert!(bench.queue.send_express(bench.bomb(2)).is_ok());
     assert_eq!(bench.rest(), [2]);
+    bench.wait(&Waker::from(Arc::new(Loud)));
+    let sent = bench.queue.send(bench.bomb(4), None, Waker::noop().clone());
+    assert!(matches!(sent, Ok(None)));
+    assert_eq!(bench.rest(), [4]);
 }
 
 #[test]
-fn an_item_is_taken_though_one_that_has_expired_panics() {
+fn an_item_is_taken_though_one_that_nobody_waits_for_panics() {
     let bench = Bench::new(8, OnFull::Wait);
-    let mut expired = bench.bomb(1);
-    expired.expires_at = Some(Instant::now());
-    assert!(bench.queue.try_send(expired, None).is_ok());
+    bench.ask(1, Instant::now());
     bench.send(2);
     let taken = bench.queue.try_receive(bench.reader).ok().flatten();
     assert_eq!(taken.map(|taken| taken.item.number), Some(2));
+    assert_eq!(bench.discarded.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn every_requester_is_told_though_one_of_the_items_panics() {
+    let bench = Bench::new(8, OnFull::Wait);
+    let late = Instant::now() + std::time::Duration::from_secs(60);
+    let calls = [2, 3, 4].map(|n| bench.ask(n, late));
+    bench.queue.close();
+    let cx = &mut Context::from_waker(Waker::noop());
+    let answers = calls.map(|call| match bench.queue.poll_answer(call, cx) {
+        Poll::Ready(Waited::Answered(number)) => Some(number),
+        _ => None,
+    });
+    assert_eq!(answers, [Some(2), Some(3), Some(4)]);
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bookdrop_queue::{DEFAULT_GROUP, GroupId, Reader, Taken, Waiting};
+use bookdrop_queue::{DEFAULT_GROUP, Hold, Lender, Lending, NotExpress, Reader, Taken, Waiting};
 use futures_core::Stream;
 use serde_json::Value;
 
-use crate::delivery::Delivery;
+use crate::delivery::{Delivery, Of};
 use crate::driver::Driver;
 use crate::error::{InvalidGroup, ReceiveError};
 use crate::memory::{Memory, Stored, copy};
@@ -24,7 +24,7 @@ const READY_IN_A_ROW: u8 = 128;
 /// It counts as a consumer from when it is made until it is dropped. Clones of a consumer compete: each event goes to one
 /// of them. Dropping consumers closes nothing; their group stays (see [`Driver::remove_group`]).
 ///
-/// A consumer is also a [`Stream`] of deliveries, which ends when the driver is closed and nothing is left.
+/// A consumer is also a [`Stream`] of deliveries, each an `Ok`, which ends when the driver is closed and nothing is left.
 ///
 /// ```
 /// use bookdrop::{Consumer, Driver, Event, Producer};
@@ -40,8 +40,9 @@ const READY_IN_A_ROW: u8 = 128;
 /// ```
 #[doc(alias = "NewConsumer")]
 pub struct Consumer<T = (), R = Value> {
-    seat: Arc<Seat<T, R>>,
-    auto_ack: bool,
+    seat: Lender<Seat<T, R>>,
+    reader: Reader,
+    hold: Hold<Stored<T, R>>,
     waiting: Waiting,
     ready_in_a_row: u8,
 }
@@ -59,8 +60,8 @@ impl<T, R> Consumer<T, R> {
     /// ```
     #[doc(alias = "NewConsumer")]
     pub fn new(driver: &Driver<T, R>) -> Self {
-        let group = driver.memory.queue.join_default();
-        Consumer::seated(driver.memory.clone(), group, DEFAULT_GROUP.into())
+        let seat = driver.memory.queue.join_default();
+        Consumer::seated(driver.memory.clone(), seat, None)
     }
 
     /// A consumer of a named group. Each group gets every event, hence `T: Clone`.
@@ -96,19 +97,25 @@ impl<T, R> Consumer<T, R> {
         T: Clone,
     {
         InvalidGroup::check(group)?;
-        let id = driver.memory.queue.join(group, copy);
-        Ok(Consumer::seated(driver.memory.clone(), id, group.into()))
+        let seat = driver.memory.queue.join(group, copy);
+        let memory = driver.memory.clone();
+        Ok(Consumer::seated(memory, seat, named(group)))
     }
 
-    fn seated(memory: Arc<Memory<T, R>>, group: GroupId, group_name: Arc<str>) -> Self {
-        let seat = Arc::new(Seat {
-            memory,
-            group,
-            group_name,
-        });
+    fn seated(
+        memory: Arc<Memory<T, R>>,
+        seat: bookdrop_queue::Seat,
+        group_name: Option<Arc<str>>,
+    ) -> Self {
+        let reader = seat.reader();
         Consumer {
-            seat,
-            auto_ack: false,
+            seat: seat.lender(Seat {
+                memory,
+                reader,
+                group_name,
+            }),
+            reader,
+            hold: Hold::new(),
             waiting: None,
             ready_in_a_row: 0,
         }
@@ -131,9 +138,12 @@ impl<T, R> Consumer<T, R> {
     /// assert_eq!(book.nack().wait().unwrap_err().kind(), SettleErrorKind::AutoAcked);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn auto_ack(mut self) -> Self {
-        self.auto_ack = true;
-        self
+    pub fn auto_ack(self) -> Self {
+        // On another seat: the returns of deliveries that are settled by the hand-over and of those that are acked later
+        // are not counted together.
+        let mut consumer = self.clone();
+        consumer.reader.auto_ack = true;
+        consumer
     }
 
     /// The name of its group.
@@ -144,7 +154,7 @@ impl<T, R> Consumer<T, R> {
     /// assert_eq!(Consumer::new(&library).group(), "default");
     /// ```
     pub fn group(&self) -> &str {
-        &self.seat.group_name
+        self.seat.group()
     }
 
     /// Receives the next event, and waits while there is none.
@@ -171,6 +181,7 @@ impl<T, R> Consumer<T, R> {
     /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
     /// ```
     #[doc(alias = "Receive")]
+    #[inline]
     pub fn receive(&mut self) -> Receive<'_, T, R> {
         Receive::new(self)
     }
@@ -214,27 +225,47 @@ impl<T, R> Consumer<T, R> {
         ReceiveBatch::new(self, max)
     }
 
-    fn reader(&self) -> Reader {
-        Reader {
-            group: self.seat.group,
-            auto_ack: self.auto_ack,
+    /// The next event, if there is one and it is as simple as it usually is.
+    #[inline(always)]
+    pub(crate) fn receive_express(&mut self) -> Result<Delivery<T, R>, NotExpress> {
+        if self.waiting.is_some() || self.ready_in_a_row == READY_IN_A_ROW {
+            return Err(NotExpress::Unknown);
         }
+        let reader = self.reader;
+        let (seat, mut lending) = self.seat.split();
+        let taken = seat.memory.queue.receive_express(reader, &mut self.hold)?;
+        self.ready_in_a_row += 1;
+        let of = match reader.auto_ack {
+            false => Of::Seat(lending.lend()),
+            true => Of::Nobody(seat.group_name.clone()),
+        };
+        Ok(Delivery::new(taken, of))
     }
 
+    /// Receives in whatever way; `known` is what was found out about it before.
     pub(crate) fn poll_receive(
         &mut self,
         max: usize,
         cx: &mut Context<'_>,
+        known: NotExpress,
         into: &mut impl FnMut(Delivery<T, R>),
     ) -> Poll<Result<(), ReceiveError>> {
         if self.lets_others_run(cx) {
             return Poll::Pending;
         }
-        let (seat, auto_ack, reader) = (&self.seat, self.auto_ack, self.reader());
+        let Consumer {
+            seat,
+            reader,
+            waiting,
+            ..
+        } = self;
+        let (seat, mut lending) = seat.split();
         let queue = &seat.memory.queue;
-        let mut hand_over =
-            |taken: Taken<Stored<T, R>>| into(Delivery::new(taken, seat.clone(), auto_ack));
-        let poll = queue.poll_receive(reader, max, &mut self.waiting, cx, &mut hand_over);
+        let mut hand_over = |taken| into(delivery(seat, &mut lending, *reader, taken));
+        let poll = match known {
+            NotExpress::Empty => queue.poll_sleep(*reader, max, waiting, cx, &mut hand_over),
+            NotExpress::Unknown => queue.poll_receive(*reader, max, waiting, cx, &mut hand_over),
+        };
         self.count_ready(poll.is_ready());
         poll.map_err(|_| ReceiveError::Closed)
     }
@@ -253,34 +284,52 @@ impl<T, R> Consumer<T, R> {
     }
 
     pub(crate) fn receive_now(&mut self) -> Result<Option<Delivery<T, R>>, ReceiveError> {
-        let taken = self
-            .seat
-            .memory
-            .queue
-            .try_receive(self.reader())
-            .map_err(|_| ReceiveError::Closed)?;
-        Ok(taken.map(|taken| Delivery::new(taken, self.seat.clone(), self.auto_ack)))
+        let (seat, mut lending) = self.seat.split();
+        let taken = seat.memory.queue.try_receive(self.reader);
+        let taken = taken.map_err(|_| ReceiveError::Closed)?;
+        Ok(taken.map(|taken| delivery(seat, &mut lending, self.reader, taken)))
     }
 
+    #[inline]
     pub(crate) fn stop_waiting(&mut self) {
-        self.seat
-            .memory
-            .queue
-            .stop_receiving(self.seat.group, &mut self.waiting);
+        if self.waiting.is_some() {
+            let group = self.reader.group;
+            let queue = &self.seat.memory.queue;
+            queue.stop_receiving(group, &mut self.waiting);
+        }
     }
+}
+
+/// What was handed over, as the consumer with this seat gives it out.
+#[inline]
+fn delivery<T, R>(
+    seat: &Seat<T, R>,
+    lending: &mut Lending<'_, Seat<T, R>>,
+    reader: Reader,
+    taken: Taken<Stored<T, R>>,
+) -> Delivery<T, R> {
+    let of = match (reader.auto_ack, taken.item.ask()) {
+        (false, _) => Of::Seat(lending.lend()),
+        (true, Some(_)) => Of::AutoAcked(lending.lend()),
+        (true, None) => Of::Nobody(seat.group_name.clone()),
+    };
+    Delivery::new(taken, of)
+}
+
+/// The name that a seat keeps of its group.
+fn named(group: &str) -> Option<Arc<str>> {
+    (group != DEFAULT_GROUP).then(|| group.into())
 }
 
 /// One more consumer of the same group: they compete.
 impl<T, R> Clone for Consumer<T, R> {
     fn clone(&self) -> Self {
         let Seat {
-            memory,
-            group,
-            group_name,
+            memory, group_name, ..
         } = &*self.seat;
-        memory.queue.join_again(*group);
-        let mut clone = Consumer::seated(memory.clone(), *group, group_name.clone());
-        clone.auto_ack = self.auto_ack;
+        let seat = memory.queue.join_again(self.reader.group);
+        let mut clone = Consumer::seated(memory.clone(), seat, group_name.clone());
+        clone.reader.auto_ack = self.reader.auto_ack;
         clone
     }
 }
@@ -288,7 +337,7 @@ impl<T, R> Clone for Consumer<T, R> {
 impl<T, R> Drop for Consumer<T, R> {
     fn drop(&mut self) {
         self.stop_waiting();
-        self.seat.memory.queue.leave(self.seat.group);
+        self.seat.memory.queue.leave(self.reader);
     }
 }
 
@@ -317,14 +366,16 @@ impl<T, R> Stream for Consumer<T, R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if let Ok(delivery) = this.receive_express() {
+            return Poll::Ready(Some(Ok(delivery)));
+        }
         if this.lets_others_run(cx) {
             return Poll::Pending;
         }
-        let (seat, auto_ack, reader) = (&this.seat, this.auto_ack, this.reader());
+        let reader = this.reader;
+        let (seat, mut lending) = this.seat.split();
         let mut found = None;
-        let mut hand_over = |taken: Taken<Stored<T, R>>| {
-            found = Some(Delivery::new(taken, seat.clone(), auto_ack));
-        };
+        let mut hand_over = |taken| found = Some(delivery(seat, &mut lending, reader, taken));
         let queue = &seat.memory.queue;
         let poll = queue.poll_next(reader, &mut this.waiting, cx, &mut hand_over);
         this.count_ready(poll.is_ready());
@@ -336,7 +387,7 @@ impl<T, R> fmt::Debug for Consumer<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Consumer")
             .field("group", &self.group())
-            .field("auto_ack", &self.auto_ack)
+            .field("auto_ack", &self.reader.auto_ack)
             .finish_non_exhaustive()
     }
 }

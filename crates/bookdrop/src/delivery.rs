@@ -3,20 +3,22 @@
 use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bookdrop_queue::{DeadReason, Queue, Taken};
+use bookdrop_queue::{DeadReason, Loan, Queue, Reader, Taken};
 use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::error::{Error, SettleError, SettleErrorKind};
-use crate::event::Event;
+use crate::event::{Ask, Event};
 use crate::failure::Failure;
-use crate::memory::{Outcome, Requester, Stored, unanswered};
+use crate::memory::{Memory, Outcome, Stored, unanswered};
 use crate::operation::Operation;
-use crate::reply::{Reply, Unwanted};
-use crate::seat::Seat;
+use crate::reply::{Reply, Unwanted, Watch, Watched};
+use crate::seat::{Seat, group, return_settled};
 
 /// One event in hand, to be settled exactly once.
 ///
@@ -48,20 +50,31 @@ use crate::seat::Seat;
 #[must_use = "a delivery that is dropped unsettled counts as failed and comes back"]
 pub struct Delivery<T = (), R = Value> {
     /// `None` once it is settled.
-    taken: Option<Taken<Stored<T, R>>>,
-    seat: Arc<Seat<T, R>>,
-    /// It was settled when it was handed over.
-    auto_acked: bool,
+    in_hand: Option<InHand<T, R>>,
+}
+
+struct InHand<T, R> {
+    taken: Taken<Stored<T, R>>,
+    of: Of<T, R>,
+}
+
+/// Whose delivery it is.
+pub(crate) enum Of<T, R> {
+    /// The consumer's with this seat.
+    Seat(Loan<Seat<T, R>>),
+    /// Also the consumer's with this seat; but it was settled when it was handed over.
+    AutoAcked(Loan<Seat<T, R>>),
+    /// Nobody's: it was settled when it was handed over, and nobody asks for an answer. What is known is the group's name.
+    Nobody(Option<Arc<str>>),
 }
 
 type Settled<T, R, V = ()> = Result<V, SettleError<T, R>>;
 
 impl<T, R> Delivery<T, R> {
-    pub(crate) fn new(taken: Taken<Stored<T, R>>, seat: Arc<Seat<T, R>>, auto_acked: bool) -> Self {
+    #[inline(always)]
+    pub(crate) fn new(taken: Taken<Stored<T, R>>, of: Of<T, R>) -> Self {
         Delivery {
-            taken: Some(taken),
-            seat,
-            auto_acked,
+            in_hand: Some(InHand { taken, of }),
         }
     }
 
@@ -77,7 +90,7 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn attempt(&self) -> u32 {
-        self.taken().attempt()
+        self.in_hand().taken.attempt()
     }
 
     /// The group it was handed over to.
@@ -91,7 +104,10 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn group(&self) -> &str {
-        &self.seat.group_name
+        match &self.in_hand().of {
+            Of::Seat(seat) | Of::AutoAcked(seat) => seat.group(),
+            Of::Nobody(name) => group(name),
+        }
     }
 
     /// Whether somebody asked for an answer.
@@ -105,7 +121,7 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn is_request(&self) -> bool {
-        self.requester().is_some()
+        self.ask().is_some()
     }
 
     /// The instant after which nobody wants the answer; `None` for a one-way event.
@@ -122,7 +138,7 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn deadline(&self) -> Option<Instant> {
-        self.requester().map(|requester| requester.deadline)
+        self.ask().map(|ask| ask.deadline)
     }
 
     /// Whether the requester gave up, or its deadline has passed: the work is for nobody now. Never for a one-way event.
@@ -143,8 +159,7 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn is_cancelled(&self) -> bool {
-        self.requester()
-            .is_some_and(|requester| requester.has_left())
+        self.watch().is_some_and(|watch| watch.is_unwanted())
     }
 
     /// Waits until the requester gives up; for ever with a one-way event.
@@ -169,9 +184,7 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
     /// ```
     pub fn cancelled(&self) -> Operation<impl Future<Output = ()>> {
-        Operation::new(Unwanted::new(
-            self.requester().map(|requester| &**requester),
-        ))
+        Operation::new(Unwanted::new(self.watch()))
     }
 
     /// Keeps the event in hand for longer. In one process there is no lease to run out: the delivery is the ownership, and
@@ -215,11 +228,12 @@ impl<T, R> Delivery<T, R> {
     /// assert_eq!(library.stats().wait().acked, 1);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
+    #[inline(always)]
     pub fn ack(self) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
-        Operation::new(async move {
-            drop(self.finish());
+        Operation::new(self.settle_by(|delivery| {
+            drop(delivery.finish());
             Ok(())
-        })
+        }))
     }
 
     /// The work failed: the event comes back, at once and in front the first time, later after the driver's back-off; or,
@@ -241,7 +255,9 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn nack(self) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
-        Operation::new(async move { self.give_back(|queue, taken| queue.failed(taken, None)) })
+        Operation::new(async move {
+            self.give_back(|queue, reader, taken| queue.failed(reader, taken, None))
+        })
     }
 
     /// The work failed: the event comes back after this time, in place of the driver's back-off.
@@ -268,9 +284,9 @@ impl<T, R> Delivery<T, R> {
         self,
         delay: Duration,
     ) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
-        Operation::new(
-            async move { self.give_back(|queue, taken| queue.failed(taken, Some(delay))) },
-        )
+        Operation::new(async move {
+            self.give_back(|queue, reader, taken| queue.failed(reader, taken, Some(delay)))
+        })
     }
 
     /// The event failed for good: it becomes a [dead letter](crate::DeadLetters) with this reason, and a requester is told
@@ -294,7 +310,8 @@ impl<T, R> Delivery<T, R> {
     pub fn reject(self, why: impl Into<String>) -> Operation<impl Future<Output = Settled<T, R>>> {
         let why = why.into();
         Operation::new(async move {
-            self.give_back(|queue, taken| queue.bury(taken, DeadReason::Rejected(why)))
+            let why = DeadReason::Rejected(why);
+            self.give_back(|queue, reader, taken| queue.bury(reader, taken, why))
         })
     }
 
@@ -482,93 +499,177 @@ impl<T, R> Delivery<T, R> {
         R: Send + 'static,
     {
         Operation::new(async move {
-            if !self.is_request() {
+            let Some((ask, memory)) = self.ask().zip(self.memory().cloned()) else {
                 return Err(SettleError::new(SettleErrorKind::NotARequest, self));
-            }
-            let memory = self.seat.memory.clone();
-            let (event, requester) = self.let_go().into_parts();
-            let requester = requester.expect("a request has a requester");
-            Ok((event, Reply::new(requester, memory)))
+            };
+            Ok((self.let_go().event, Reply::new(ask, memory)))
         })
     }
 
-    fn taken(&self) -> &Taken<Stored<T, R>> {
-        self.taken
-            .as_ref()
-            .expect("a delivery that was settled is gone")
-    }
-
-    fn requester(&self) -> Option<&Arc<Requester<T, R>>> {
-        self.taken().item.requester()
-    }
-
-    /// Settles as done, and parts with what was in hand.
-    fn let_go(mut self) -> Stored<T, R> {
-        let taken = self
-            .taken
-            .take()
-            .expect("a delivery that was settled is gone");
-        match self.auto_acked {
-            true => taken.item,
-            false => self.seat.memory.queue.ack(taken),
+    /// Settles at the first poll.
+    #[inline(always)]
+    fn settle_by<S, V>(self, settle: S) -> Settling<T, R, S>
+    where
+        S: FnOnce(Self) -> Settled<T, R, V>,
+    {
+        Settling {
+            delivery: Some(self),
+            settle: Some(settle),
         }
     }
 
+    #[inline]
+    fn in_hand(&self) -> &InHand<T, R> {
+        self.in_hand.as_ref().expect(SETTLED)
+    }
+
+    #[inline(always)]
+    fn take(mut self) -> InHand<T, R> {
+        self.in_hand.take().expect(SETTLED)
+    }
+
+    fn ask(&self) -> Option<Ask> {
+        self.in_hand().taken.item.ask()
+    }
+
+    fn memory(&self) -> Option<&Arc<Memory<T, R>>> {
+        match &self.in_hand().of {
+            Of::Seat(seat) | Of::AutoAcked(seat) => Some(&seat.memory),
+            Of::Nobody(_) => None,
+        }
+    }
+
+    fn watch(&self) -> Option<Watch<&Memory<T, R>>> {
+        let (ask, memory) = self.ask().zip(self.memory())?;
+        let memory = &**memory;
+        Some(Watch { ask, memory })
+    }
+
+    /// Settles as done, and parts with what was in hand.
+    #[inline(always)]
+    fn let_go(self) -> Stored<T, R> {
+        let InHand { taken, of } = self.take();
+        let Of::Seat(seat) = of else {
+            return taken.item;
+        };
+        let seat = match taken.leads_nobody() {
+            true => match seat.give_back() {
+                Ok(()) => return taken.item,
+                Err(seat) => seat,
+            },
+            false => seat,
+        };
+        let stored = seat.memory.queue.ack(seat.reader, taken);
+        return_settled(seat);
+        stored
+    }
+
     /// Settles as done; a requester is told that there is no answer.
+    #[inline(always)]
     fn finish(self) -> Event<T> {
-        let (event, requester) = self.let_go().into_parts();
-        if let Some(requester) = requester {
-            requester.end(unanswered());
+        let Some(ask) = self.ask() else {
+            return self.let_go().event;
+        };
+        let memory = self.memory().cloned();
+        let event = self.let_go().event;
+        if let Some(memory) = memory {
+            memory.queue.end_call(ask.call, unanswered());
         }
         event
     }
 
     /// Gives what is in hand back to the queue, unless it left the queue with the hand-over.
     fn give_back(
-        mut self,
-        settle: impl FnOnce(&Queue<Stored<T, R>>, Taken<Stored<T, R>>),
+        self,
+        settle: impl FnOnce(&Queue<Stored<T, R>>, Reader, Taken<Stored<T, R>>),
     ) -> Settled<T, R> {
-        if self.auto_acked {
+        if !matches!(self.in_hand().of, Of::Seat(_)) {
             return Err(SettleError::new(SettleErrorKind::AutoAcked, self));
         }
-        if let Some(taken) = self.taken.take() {
-            settle(&self.seat.memory.queue, taken);
+        let InHand { taken, of } = self.take();
+        if let Of::Seat(seat) = of {
+            settle(&seat.memory.queue, seat.reader, taken);
+            return_settled(seat);
         }
         Ok(())
     }
 
-    fn answer(mut self, outcome: Outcome<T, R>) -> Settled<T, R, Answer> {
-        let Some(requester) = self.requester().cloned() else {
+    #[inline]
+    fn answer(self, outcome: Outcome<T, R>) -> Settled<T, R, Answer> {
+        let Some(ask) = self.ask() else {
             return Err(SettleError::new(SettleErrorKind::NotARequest, self));
         };
-        let taken = self
-            .taken
-            .take()
-            .expect("a delivery that was settled is gone");
-        let settled = (!self.auto_acked).then_some(taken);
-        Ok(requester.answer(&self.seat.memory, settled, outcome))
+        let InHand { taken, of } = self.take();
+        let refused = match of {
+            Of::Seat(seat) => {
+                let answered = seat.memory.queue.answer(seat.reader, taken, outcome);
+                return_settled(seat);
+                answered.1.is_err()
+            }
+            Of::AutoAcked(seat) => seat.memory.queue.answer_later(ask.call, outcome).is_err(),
+            Of::Nobody(_) => unreachable!("a request is lent the seat"),
+        };
+        Ok(match refused {
+            true => Answer::NotWanted,
+            false => Answer::Sent,
+        })
     }
 }
+
+/// A delivery that is about to be settled: dropped before it is polled, it is unsettled.
+struct Settling<T, R, S> {
+    delivery: Option<Delivery<T, R>>,
+    settle: Option<S>,
+}
+
+// Nothing in it is pinned.
+impl<T, R, S> Unpin for Settling<T, R, S> {}
+
+impl<T, R, V, S: FnOnce(Delivery<T, R>) -> Settled<T, R, V>> Future for Settling<T, R, S> {
+    type Output = Settled<T, R, V>;
+
+    #[inline(always)]
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        let both = self.delivery.take().zip(self.settle.take());
+        let (delivery, settle) = both.expect("a settlement was polled after it had ended");
+        Poll::Ready(settle(delivery))
+    }
+}
+
+const SETTLED: &str = "a delivery that was settled is gone";
 
 impl<T, R> Deref for Delivery<T, R> {
     type Target = Event<T>;
 
+    #[inline]
     fn deref(&self) -> &Event<T> {
-        &self.taken().item.event
+        &self.in_hand().taken.item.event
     }
 }
 
 /// Unsettled: it failed, and comes back.
 impl<T, R> Drop for Delivery<T, R> {
+    #[inline]
     fn drop(&mut self) {
-        let Some(taken) = self.taken.take() else {
-            return;
-        };
-        if !self.auto_acked {
-            return self.seat.memory.queue.failed(taken, None);
+        if let Some(in_hand) = self.in_hand.take() {
+            in_hand.fail();
         }
-        if let (_, Some(requester)) = taken.item.into_parts() {
-            requester.end(unanswered());
+    }
+}
+
+impl<T, R> InHand<T, R> {
+    fn fail(self) {
+        match self.of {
+            Of::Seat(seat) => {
+                seat.memory.queue.failed(seat.reader, self.taken, None);
+                return_settled(seat);
+            }
+            Of::AutoAcked(seat) => {
+                if let Some(ask) = self.taken.item.ask() {
+                    seat.memory.queue.end_call(ask.call, unanswered());
+                }
+            }
+            Of::Nobody(_) => {}
         }
     }
 }

@@ -125,7 +125,7 @@ impl<T, R> Driver<T, R> {
             let (counters, depths) = memory.queue.counts();
             Stats {
                 waiting_senders: memory.queue.waiting_senders(),
-                waiting_requests: memory.waiting_requests(),
+                waiting_requests: memory.queue.waiting_requests(),
                 ..Stats::new(counters, depths)
             }
         })
@@ -195,8 +195,9 @@ impl<T, R> Driver<T, R> {
     }
 
     /// Drops everything that is queued or delayed, in all groups, and says how much that was. Requesters are told that
-    /// their request failed (`bookdrop.purged`), and have their event back. What is in hand, dead letters and senders that wait for room stay.
-    /// Dropped before it is first polled, the operation has done nothing.
+    /// their request failed (`bookdrop.purged`), and have their event back. What is in hand, dead letters and senders that wait for
+    /// room stay. Ids that were [given](crate::Event::with_id) stay remembered: sent again within the window, an event with such
+    /// an id is a duplicate, dropped with `Ok`. Dropped before it is first polled, the operation has done nothing.
     ///
     /// ```
     /// # use bookdrop::{Driver, Event, Producer};

@@ -55,8 +55,8 @@
 //! # Guarantees
 //!
 //! At least once by default: a delivery that is dropped unsettled comes back. First in, first out; with keys in order per
-//! key. A request has one deadline and at most one reply, and work is never begun for those who have given up. Nothing is
-//! unbounded.
+//! key. A request has one deadline and at most one reply, and work is never begun for those who have given up. Every queue
+//! and every buffer has a named bound.
 
 #![forbid(unsafe_code)]
 

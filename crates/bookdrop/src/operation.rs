@@ -31,6 +31,7 @@ pin_project! {
 }
 
 impl<F: Future> Operation<F> {
+    #[inline]
     pub(crate) fn new(future: F) -> Self {
         Operation { future }
     }
@@ -90,6 +91,7 @@ impl<F: Future> Operation<F> {
 impl<F: Future> Future for Operation<F> {
     type Output = F::Output;
 
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         self.project().future.poll(cx)
     }

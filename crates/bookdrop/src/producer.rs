@@ -97,6 +97,7 @@ impl<T, R> Producer<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     #[doc(alias = "Call")]
+    #[inline]
     pub fn send(&self, event: Event<T>) -> Send<'_, T, R> {
         Send::new(&self.memory, event)
     }
@@ -176,6 +177,7 @@ impl<T, R> Producer<T, R> {
     /// ```
     #[doc(alias = "InitWaitEvent")]
     #[doc(alias = "StartWaitEvent")]
+    #[inline]
     pub fn request(&self, event: Event<T>, timeout: Duration) -> Request<'_, T, R> {
         Request::new(&self.memory, event, timeout)
     }

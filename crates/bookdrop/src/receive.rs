@@ -1,5 +1,6 @@
 //! Receives under way.
 
+use bookdrop_queue::NotExpress;
 use serde_json::Value;
 use std::fmt;
 use std::future::Future;
@@ -31,6 +32,7 @@ pub struct Receive<'a, T = (), R = Value> {
 waits_on_threads!(Receive);
 
 impl<'a, T, R> Receive<'a, T, R> {
+    #[inline]
     pub(crate) fn new(consumer: &'a mut Consumer<T, R>) -> Self {
         Receive { consumer }
     }
@@ -39,16 +41,32 @@ impl<'a, T, R> Receive<'a, T, R> {
 impl<T, R> Future for Receive<'_, T, R> {
     type Output = Result<Delivery<T, R>, ReceiveError>;
 
+    // Where it is used: a delivery that is handed back through memory costs more than the rest of a receive.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.consumer.receive_express() {
+            Ok(delivery) => Poll::Ready(Ok(delivery)),
+            Err(known) => self.poll_any(cx, known),
+        }
+    }
+}
+
+impl<T, R> Receive<'_, T, R> {
+    #[inline(never)]
+    fn poll_any(
+        &mut self,
+        cx: &mut Context<'_>,
+        known: NotExpress,
+    ) -> Poll<Result<Delivery<T, R>, ReceiveError>> {
         let mut found = None;
-        let poll = self
-            .consumer
-            .poll_receive(1, cx, &mut |delivery| found = Some(delivery));
+        let mut into = |delivery| found = Some(delivery);
+        let poll = self.consumer.poll_receive(1, cx, known, &mut into);
         poll.map(|result| result.and_then(|()| found.ok_or(ReceiveError::Closed)))
     }
 }
 
 impl<T, R> Drop for Receive<'_, T, R> {
+    #[inline]
     fn drop(&mut self) {
         self.consumer.stop_waiting();
     }
@@ -133,9 +151,10 @@ impl<T, R> Future for ReceiveBatch<'_, T, R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let (max, mut found) = (self.max, Vec::new());
+        let mut into = |delivery| found.push(delivery);
         let poll = self
             .consumer
-            .poll_receive(max, cx, &mut |delivery| found.push(delivery));
+            .poll_receive(max, cx, NotExpress::Unknown, &mut into);
         poll.map(|result| result.map(|()| found))
     }
 }

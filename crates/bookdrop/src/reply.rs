@@ -2,16 +2,18 @@
 
 use std::fmt;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bookdrop_queue::Ticket;
+use bookdrop_queue::{Working, clock};
 use serde_json::Value;
 
 use crate::answer::Answer;
+use crate::event::Ask;
 use crate::failure::Failure;
-use crate::memory::{Memory, Outcome, Requester, unanswered};
+use crate::memory::{Memory, Outcome, unanswered};
 use crate::operation::Operation;
 
 /// A reply that is owed to a requester; made by [`Delivery::into_parts`](crate::Delivery::into_parts).
@@ -49,34 +51,32 @@ trait Answerable<R> {
     fn watched(&self) -> &(dyn Watched + Sync);
 }
 
-struct Owed<T, R> {
-    requester: Arc<Requester<T, R>>,
-    memory: Arc<Memory<T, R>>,
-}
-
-impl<T: Send, R: Send> Answerable<R> for Owed<T, R> {
+impl<T: Send, R: Send> Answerable<R> for Watch<Arc<Memory<T, R>>> {
     fn answer(&self, answer: Result<R, Failure>) -> Answer {
         let outcome = answer.map_or_else(Outcome::failed, Outcome::Replied);
-        self.requester.answer(&self.memory, None, outcome)
+        match self.memory.queue.answer_later(self.ask.call, outcome) {
+            Ok(()) => Answer::Sent,
+            Err(_) => Answer::NotWanted,
+        }
     }
 
     fn leave_unanswered(&self) {
-        self.requester.end(unanswered());
+        self.memory.queue.end_call(self.ask.call, unanswered());
     }
 
     fn watched(&self) -> &(dyn Watched + Sync) {
-        &*self.requester
+        self
     }
 }
 
 impl<R> Reply<R> {
-    pub(crate) fn new<T>(requester: Arc<Requester<T, R>>, memory: Arc<Memory<T, R>>) -> Self
+    pub(crate) fn new<T>(ask: Ask, memory: Arc<Memory<T, R>>) -> Self
     where
         T: Send + 'static,
         R: Send + 'static,
     {
         Reply {
-            owed_to: Some(Box::new(Owed { requester, memory })),
+            owed_to: Some(Box::new(Watch { ask, memory })),
         }
     }
 
@@ -193,54 +193,78 @@ impl<R> fmt::Debug for Reply<R> {
 /// What can be asked whether its answer is still wanted.
 pub(crate) trait Watched {
     fn is_unwanted(&self) -> bool;
-    fn poll_unwanted(&self, watching: &mut Option<Ticket>, cx: &mut Context<'_>) -> Poll<()>;
-    fn stop_watching(&self, watching: &mut Option<Ticket>);
+    fn poll_unwanted(&self, working: &mut Working, cx: &mut Context<'_>) -> Poll<()>;
+    fn stop_working(&self, working: &mut Working);
 }
 
-impl<T, R> Watched for Requester<T, R> {
+/// A requester, seen by one who works for it.
+pub(crate) struct Watch<M> {
+    pub(crate) ask: Ask,
+    pub(crate) memory: M,
+}
+
+impl<T, R, M: Deref<Target = Memory<T, R>>> Watched for Watch<M> {
     fn is_unwanted(&self) -> bool {
-        self.has_left()
+        clock::now() >= self.ask.deadline || !self.memory.queue.is_awaited(self.ask.call)
     }
 
-    fn poll_unwanted(&self, watching: &mut Option<Ticket>, cx: &mut Context<'_>) -> Poll<()> {
-        self.slot.poll_unwanted(watching, cx)
+    fn poll_unwanted(&self, working: &mut Working, cx: &mut Context<'_>) -> Poll<()> {
+        self.memory.queue.poll_unwanted(self.ask.call, working, cx)
     }
 
-    fn stop_watching(&self, watching: &mut Option<Ticket>) {
-        self.slot.stop_watching(watching);
+    fn stop_working(&self, working: &mut Working) {
+        self.memory.queue.stop_working(self.ask.call, working);
+    }
+}
+
+impl<W: Watched + ?Sized> Watched for &W {
+    fn is_unwanted(&self) -> bool {
+        (**self).is_unwanted()
+    }
+
+    fn poll_unwanted(&self, working: &mut Working, cx: &mut Context<'_>) -> Poll<()> {
+        (**self).poll_unwanted(working, cx)
+    }
+
+    fn stop_working(&self, working: &mut Working) {
+        (**self).stop_working(working);
     }
 }
 
 /// Waits until an answer is unwanted; for ever where nobody asked for one.
-pub(crate) struct Unwanted<'a, W: Watched + ?Sized> {
-    watched: Option<&'a W>,
-    watching: Option<Ticket>,
+pub(crate) struct Unwanted<W: Watched> {
+    watched: Option<W>,
+    working: Working,
 }
 
-impl<'a, W: Watched + ?Sized> Unwanted<'a, W> {
-    pub(crate) fn new(watched: Option<&'a W>) -> Self {
+impl<W: Watched> Unwanted<W> {
+    pub(crate) fn new(watched: Option<W>) -> Self {
         Unwanted {
             watched,
-            watching: None,
+            working: None,
         }
     }
 }
 
-impl<W: Watched + ?Sized> Future for Unwanted<'_, W> {
+// Nothing in it is pinned.
+impl<W: Watched> Unpin for Unwanted<W> {}
+
+impl<W: Watched> Future for Unwanted<W> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.watched.map_or(Poll::Pending, |watched| {
-            watched.poll_unwanted(&mut this.watching, cx)
+        let watched = this.watched.as_ref();
+        watched.map_or(Poll::Pending, |watched| {
+            watched.poll_unwanted(&mut this.working, cx)
         })
     }
 }
 
-impl<W: Watched + ?Sized> Drop for Unwanted<'_, W> {
+impl<W: Watched> Drop for Unwanted<W> {
     fn drop(&mut self) {
-        if let Some(watched) = self.watched {
-            watched.stop_watching(&mut self.watching);
+        if let Some(watched) = &self.watched {
+            watched.stop_working(&mut self.working);
         }
     }
 }

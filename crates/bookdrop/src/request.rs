@@ -3,17 +3,15 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bookdrop_queue::{Refusal, clock};
+use bookdrop_queue::{Asking, CallId, Refusal, Waited, clock, park};
 use serde_json::Value;
 
-use crate::deadline::Deadline;
 use crate::error::{RequestError, RequestErrorKind};
 use crate::event::Event;
-use crate::memory::{Memory, Outcome, Requester, Stored};
+use crate::memory::{Memory, Outcome, Stored};
 use crate::operation::waits_on_threads;
 
 /// A request and the wait for its reply; made by [`Producer::request`](crate::Producer::request).
@@ -37,13 +35,21 @@ pub struct Request<'a, T = (), R = Value> {
     memory: &'a Memory<T, R>,
     timeout: Duration,
     waits_for_consumer: bool,
-    stage: Stage<T, R>,
+    stage: Stage<T>,
 }
 
-enum Stage<T, R> {
+enum Stage<T> {
     New(Event<T>),
-    Waiting(Arc<Requester<T, R>>, Deadline),
+    Waiting(Waiting),
     Ended,
+}
+
+/// It was sent.
+struct Waiting {
+    call: CallId,
+    deadline: Instant,
+    /// Whether the thread that waits looks at the clock by itself, so that nobody has to wake it at the deadline.
+    by_the_clock: bool,
 }
 
 // Nothing in it is pinned: the event is moved into the queue.
@@ -84,108 +90,117 @@ impl<'a, T, R> Request<'a, T, R> {
 
 impl<T, R> Request<'_, T, R> {
     /// Sends the request; the deadline begins to run.
-    fn begin(&mut self, event: Event<T>) -> Result<(), RequestError<T>> {
+    fn begin(&mut self, cx: &Context<'_>) -> Result<(), RequestError<T>> {
+        // Foreign code: should it panic, the event is still here.
+        let waker = cx.waker().clone();
+        let Stage::New(event) = std::mem::replace(&mut self.stage, Stage::Ended) else {
+            panic!("`Request` was polled after it had ended");
+        };
         if let Err(invalid) = event.validate() {
-            return Err(RequestError::new(
-                RequestErrorKind::Invalid(invalid),
-                Some(event),
-            ));
+            let kind = RequestErrorKind::Invalid(invalid);
+            return Err(RequestError::new(kind, Some(event)));
         }
         if self.timeout.is_zero() {
             return Err(RequestError::new(RequestErrorKind::Deadline, Some(event)));
         }
         let now = clock::now();
         let deadline = clock::after(now, self.timeout);
-        let requester = Requester::new(deadline, self.waits_for_consumer);
-        let (stored, due) = Stored::request(event, requester.clone(), now);
-        // First, so that a panic in somebody's waker leaves a request that its drop gives up.
-        self.stage = Stage::Waiting(requester, Deadline::new(deadline));
-        self.memory.begin_request();
-        if let Err(refused) = self.memory.queue.send_request(stored, due) {
-            self.memory.end_request();
-            self.stage = Stage::Ended;
-            let kind = match refused.why {
-                Refusal::Full => RequestErrorKind::Full,
-                Refusal::Closed => RequestErrorKind::Closed,
-                Refusal::NoConsumer => RequestErrorKind::NoConsumer,
-            };
-            return Err(RequestError::new(kind, Some(refused.item.event)));
+        let by_the_clock = park::park_limit(&waker, deadline);
+        let (stored, due) = Stored::request(event, now, deadline);
+        let asking = Asking {
+            deadline,
+            waits_for_consumer: self.waits_for_consumer,
+            waker,
+            wakes_at_deadline: !by_the_clock,
+        };
+        match self.memory.queue.send_request(stored, due, asking) {
+            Ok(call) => {
+                self.stage = Stage::Waiting(Waiting {
+                    call,
+                    deadline,
+                    by_the_clock,
+                });
+                Ok(())
+            }
+            Err(refused) => {
+                let kind = match refused.why {
+                    Refusal::Full => RequestErrorKind::Full,
+                    Refusal::Closed => RequestErrorKind::Closed,
+                    Refusal::NoConsumer => RequestErrorKind::NoConsumer,
+                };
+                Err(RequestError::new(kind, Some(refused.item.event)))
+            }
         }
-        Ok(())
     }
 
     /// Wants no answer any more. Returns what there is: the outcome, if one came in the meantime, or the event, if no
     /// consumer ever had it.
+    #[cold]
     fn give_up(&mut self) -> (Option<Outcome<T, R>>, Option<Event<T>>) {
-        let requester = match std::mem::replace(&mut self.stage, Stage::Ended) {
-            Stage::Waiting(requester, _) => requester,
-            Stage::New(event) => return (None, Some(event)),
-            Stage::Ended => return (None, None),
-        };
-        self.memory.end_request();
-        let (mut outcome, mut to_wake) = (None, None);
-        let queued = self
-            .memory
-            .queue
-            .give_up(|| match requester.slot.give_up() {
-                Err(there) => {
-                    outcome = Some(there);
-                    None
-                }
-                Ok(workers) => {
-                    to_wake = Some(workers);
-                    Some(requester.standing())
-                }
-            });
-        if let Some(to_wake) = to_wake {
-            to_wake.wake();
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::Waiting(waiting) => {
+                let (outcome, queued) = self.memory.queue.give_up(waiting.call);
+                let unread = queued.filter(|(_, deliveries)| *deliveries == 0);
+                (outcome, unread.map(|(stored, _)| stored.event))
+            }
+            Stage::New(event) => (None, Some(event)),
+            Stage::Ended => (None, None),
         }
-        let event = queued
-            .filter(|(_, deliveries)| *deliveries == 0)
-            .map(|(stored, _)| stored.event);
-        (outcome, event)
     }
 }
 
 impl<T, R> Future for Request<'_, T, R> {
     type Output = Result<R, RequestError<T>>;
 
+    #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if matches!(this.stage, Stage::New(_))
-            && let Stage::New(event) = std::mem::replace(&mut this.stage, Stage::Ended)
-        {
-            this.begin(event)?;
-        }
-        let Stage::Waiting(requester, deadline) = &mut this.stage else {
-            panic!("`Request` was polled after it had ended");
+        let Stage::Waiting(waiting) = &mut this.stage else {
+            return match this.begin(cx) {
+                Ok(()) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error)),
+            };
         };
-        if let Poll::Ready(outcome) = requester.slot.poll(cx) {
-            this.memory.end_request();
-            this.stage = Stage::Ended;
-            return Poll::Ready(result(outcome));
+        match this.memory.queue.poll_answer(waiting.call, cx) {
+            Poll::Ready(Waited::Answered(outcome)) => {
+                this.stage = Stage::Ended;
+                Poll::Ready(result(outcome))
+            }
+            Poll::Ready(Waited::Overdue) => Poll::Ready(match this.give_up() {
+                (Some(outcome), _) => result(outcome),
+                (None, event) => Err(RequestError::new(RequestErrorKind::Deadline, event)),
+            }),
+            Poll::Pending => {
+                waiting.see_to_the_deadline(cx, this.memory);
+                Poll::Pending
+            }
         }
-        let memory = this.memory;
-        if !deadline.has_passed(cx, || memory.alarm(requester)) {
-            return Poll::Pending;
+    }
+}
+
+impl Waiting {
+    /// It was looked at and has no answer: somebody has to wake it at the deadline, unless that is arranged already.
+    fn see_to_the_deadline<T, R>(&mut self, cx: &Context<'_>, memory: &Memory<T, R>) {
+        if self.by_the_clock && !park::park_limit(cx.waker(), self.deadline) {
+            memory.queue.wake_at_deadline(self.call);
+            self.by_the_clock = false;
         }
-        Poll::Ready(match this.give_up() {
-            (Some(outcome), _) => result(outcome),
-            (None, event) => Err(RequestError::new(RequestErrorKind::Deadline, event)),
-        })
     }
 }
 
 impl<T, R> Drop for Request<'_, T, R> {
+    #[inline]
     fn drop(&mut self) {
-        drop(self.give_up());
+        if !matches!(self.stage, Stage::Ended) {
+            drop(self.give_up());
+        }
     }
 }
 
 fn result<T, R>(outcome: Outcome<T, R>) -> Result<R, RequestError<T>> {
     match outcome {
         Outcome::Replied(reply) => Ok(reply),
-        Outcome::Ended(kind, event) => Err(RequestError::new(kind, event)),
+        Outcome::Ended(error) => Err(error),
     }
 }
 

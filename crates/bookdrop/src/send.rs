@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bookdrop_queue::{Refusal, Refused, Sending};
+use bookdrop_queue::{Refusal, Refused, Ticket};
 use serde_json::Value;
 
 use crate::error::{SendBatchError, SendError, SendErrorKind};
@@ -30,12 +30,12 @@ use crate::operation::waits_on_threads;
 #[must_use = "a send does nothing unless it is awaited or waited for"]
 pub struct Send<'a, T = (), R = Value> {
     memory: &'a Memory<T, R>,
-    stage: Stage<T, R>,
+    stage: Stage<T>,
 }
 
-enum Stage<T, R> {
+enum Stage<T> {
     New(Event<T>),
-    UnderWay(Sending<Stored<T, R>>),
+    InLine(Ticket),
     Ended,
 }
 
@@ -45,6 +45,7 @@ impl<T, R> Unpin for Send<'_, T, R> {}
 waits_on_threads!(Send);
 
 impl<'a, T, R> Send<'a, T, R> {
+    #[inline]
     pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>) -> Self {
         Send {
             memory,
@@ -75,9 +76,7 @@ impl<'a, T, R> Send<'a, T, R> {
     fn give_up(&mut self) -> Option<Event<T>> {
         match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::New(event) => Some(event),
-            Stage::UnderWay(mut sending) => {
-                Some(self.memory.queue.cancel_send(&mut sending)?.event)
-            }
+            Stage::InLine(ticket) => Some(self.memory.queue.leave_line(ticket)?.event),
             Stage::Ended => None,
         }
     }
@@ -86,34 +85,66 @@ impl<'a, T, R> Send<'a, T, R> {
 impl<T, R> Future for Send<'_, T, R> {
     type Output = Result<(), SendError<T>>;
 
+    // Where it is used: see `Receive`.
+    #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Stage::New(_) = this.stage
+        if let Stage::New(event) = &this.stage
+            && event.is_plain()
+            && event.validate().is_ok()
             && let Stage::New(event) = std::mem::replace(&mut this.stage, Stage::Ended)
         {
-            this.stage = Stage::UnderWay(begin(event)?);
+            match this.memory.queue.send_express(Stored::plain(event)) {
+                Ok(()) => return Poll::Ready(Ok(())),
+                Err(stored) => this.stage = Stage::New(stored.event),
+            }
         }
-        let Stage::UnderWay(sending) = &mut this.stage else {
-            panic!("`Send` was polled after it had ended");
+        this.poll_any(cx)
+    }
+}
+
+impl<T, R> Send<'_, T, R> {
+    /// Sends what has more to it, or has to wait.
+    #[inline(never)]
+    fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
+        let queue = &self.memory.queue;
+        let result = match &self.stage {
+            Stage::New(_) => {
+                // Foreign code: should it panic, the event is still here.
+                let waker = cx.waker().clone();
+                let Stage::New(event) = std::mem::replace(&mut self.stage, Stage::Ended) else {
+                    unreachable!("it was looked at just now");
+                };
+                if let Err(invalid) = event.validate() {
+                    let kind = SendErrorKind::Invalid(invalid);
+                    return Poll::Ready(Err(SendError::new(kind, event)));
+                }
+                let (stored, due) = Stored::one_way(event);
+                match queue.send(stored, due, waker) {
+                    Ok(None) => Ok(()),
+                    Ok(Some(ticket)) => {
+                        self.stage = Stage::InLine(ticket);
+                        return Poll::Pending;
+                    }
+                    Err(refused) => Err(refused),
+                }
+            }
+            Stage::InLine(ticket) => {
+                let result = ready!(queue.poll_line(*ticket, cx));
+                self.stage = Stage::Ended;
+                result
+            }
+            Stage::Ended => panic!("`Send` was polled after it had ended"),
         };
-        let result = ready!(this.memory.queue.poll_send(sending, cx));
-        this.stage = Stage::Ended;
         Poll::Ready(result.map_err(refused))
     }
 }
 
 impl<T, R> Drop for Send<'_, T, R> {
+    #[inline]
     fn drop(&mut self) {
-        drop(self.give_up());
-    }
-}
-
-fn begin<T, R>(event: Event<T>) -> Result<Sending<Stored<T, R>>, SendError<T>> {
-    match event.validate() {
-        Err(invalid) => Err(SendError::new(SendErrorKind::Invalid(invalid), event)),
-        Ok(()) => {
-            let (stored, due) = Stored::one_way(event);
-            Ok(Sending::new(stored, due))
+        if !matches!(self.stage, Stage::Ended) {
+            drop(self.give_up());
         }
     }
 }
@@ -173,8 +204,15 @@ impl<T, R> Future for TrySend<'_, T, R> {
         if let Err(invalid) = event.validate() {
             return Poll::Ready(Err(SendError::new(SendErrorKind::Invalid(invalid), event)));
         }
-        let (stored, due) = Stored::one_way(event);
-        Poll::Ready(self.memory.queue.try_send(stored, due).map_err(refused))
+        let queue = &self.memory.queue;
+        let result = match queue.send_express(Stored::plain(event)) {
+            Ok(()) => Ok(()),
+            Err(stored) => {
+                let (stored, due) = Stored::one_way(stored.event);
+                queue.try_send(stored, due)
+            }
+        };
+        Poll::Ready(result.map_err(refused))
     }
 }
 

@@ -24,7 +24,8 @@ use bookdrop_queue::{Counters, Depths};
 pub struct Stats {
     /// Events that can be handed over, or wait for another one of their key.
     pub queued: usize,
-    /// Of these, events that a consumer holds ahead of being asked for. In memory there are none.
+    /// Of these, events that a consumer holds ahead of being asked for. In memory they come back when somebody looks, so
+    /// there are none.
     pub held: usize,
     /// Events sent with a delay, and events that failed and wait to be tried again.
     pub delayed: usize,

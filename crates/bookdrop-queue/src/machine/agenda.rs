@@ -19,6 +19,7 @@ pub(super) struct Agenda {
 }
 
 impl Agenda {
+    #[inline]
     pub(super) fn next(&self) -> Option<Instant> {
         self.entries.first_key_value().map(|((at, ..), _)| *at)
     }

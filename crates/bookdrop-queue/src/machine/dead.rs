@@ -10,19 +10,20 @@ impl<I: Item> Machine<I> {
     /// Makes a dead letter of an item in hand; its requester is told.
     pub(crate) fn bury(&mut self, mut taken: Taken<I>, reason: DeadReason, fx: &mut Effects<I>) {
         self.done(&taken);
-        if let Some(requester) = taken.item.sever() {
-            fx.tell(requester, Cause::Buried(reason.clone()));
+        let hand = *taken.hand();
+        if let Some(call) = taken.item.sever() {
+            fx.tell(call, Cause::Buried(reason.clone()));
         }
         self.next_dead += 1;
         let dead = Dead {
             item: taken.item,
             id: self.next_dead,
-            deliveries: taken.hand.deliveries,
+            deliveries: hand.deliveries,
             reason,
             at: clock::wall(),
         };
         let max_dead = self.limits.max_dead;
-        let Some(group) = self.group_mut(taken.hand.group) else {
+        let Some(group) = self.group_mut(hand.group) else {
             return fx.discard(dead.item, Cause::GroupRemoved, dead.deliveries);
         };
         group.dead.push_back(dead);

@@ -4,8 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crate::item::DeadReason;
+use crate::item::{DeadReason, Item};
 use crate::slab::{List, Ticket};
+
+use super::lane::Lane;
 
 /// The most urgent priority; zero is the default.
 pub const MAX_PRIORITY: u8 = 9;
@@ -13,7 +15,7 @@ pub const MAX_PRIORITY: u8 = 9;
 const LEVELS: usize = MAX_PRIORITY as usize + 1;
 
 /// Names a group for as long as it exists.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct GroupId {
     pub(crate) index: u32,
     pub(super) generation: u32,
@@ -25,6 +27,10 @@ pub(super) struct Group<I> {
     /// Whether it gets what is sent. The default group does not before its first consumer, when others came first:
     /// it then holds nothing but requests that wait for a consumer.
     pub(super) subscribed: bool,
+    /// Items that need nothing but their turn. They have the lowest priority.
+    pub(super) lane: Lane<I>,
+    /// How many items were in the lane when it was lent out.
+    pub(super) lane_lent: usize,
     pub(super) ready: Ready,
     /// The one that came back last, wherever it is now.
     pub(super) returned: Option<Ticket>,
@@ -39,11 +45,13 @@ pub(super) struct Group<I> {
     pub(super) dead: VecDeque<Dead<I>>,
 }
 
-impl<I> Group<I> {
+impl<I: Item> Group<I> {
     pub(super) fn new(name: &str, subscribed: bool) -> Self {
         Group {
             name: name.into(),
             subscribed,
+            lane: Lane::new(),
+            lane_lent: 0,
             ready: Ready::default(),
             returned: None,
             keys: HashMap::new(),
@@ -80,10 +88,15 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// The most urgent level that is not empty.
-    pub(super) fn most_urgent(&self) -> Option<&List> {
+    /// The most urgent level that is not empty, with its priority.
+    pub(super) fn most_urgent(&self) -> Option<(u8, &List)> {
         let level = self.filled.checked_ilog2()?;
-        Some(&self.levels[level as usize])
+        Some((level as u8, &self.levels[level as usize]))
+    }
+
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.filled == 0
     }
 
     pub(super) fn levels(&self) -> impl Iterator<Item = &List> {

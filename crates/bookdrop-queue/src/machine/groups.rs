@@ -4,7 +4,7 @@ use crate::effects::Effects;
 use crate::item::{Cause, Item};
 
 use super::group::Group;
-use super::{GroupId, Hand, Machine, Place};
+use super::{GroupId, Hand, Machine, Place, Spot};
 
 impl<I: Item> Machine<I> {
     pub(crate) fn add_group(&mut self, name: &str, subscribed: bool) -> GroupId {
@@ -55,16 +55,13 @@ impl<I: Item> Machine<I> {
 
     /// Lets go of a group and of all that stands in it. What is in hand is let go of when it is settled.
     pub(crate) fn remove_group(&mut self, id: GroupId, fx: &mut Effects<I>) {
-        for ticket in self.tickets(id) {
-            let cause = match self
-                .nodes
-                .get(ticket)
-                .is_some_and(|node| node.item.is_request())
-            {
+        for spot in self.spots(|of, _| of == id) {
+            let is_request = self.item(spot).is_some_and(|item| item.call().is_some());
+            let cause = match is_request {
                 true => Cause::NoConsumer,
                 false => Cause::GroupRemoved,
             };
-            self.discard(ticket, cause, fx);
+            self.discard(spot, cause, fx);
         }
         let Some(group) = self.group_mut(id) else {
             return;
@@ -75,17 +72,20 @@ impl<I: Item> Machine<I> {
         self.groups[id.index as usize].1 = None;
     }
 
-    /// Moves every one-way item from one group to another: the first group gets what was sent before it.
+    /// Moves every one-way item from one group to a new one: the first group gets what was sent before it.
     pub(crate) fn move_one_way(&mut self, from: GroupId, to: GroupId) {
-        for ticket in self.tickets(from) {
-            // Oldest first, so that each goes to the end.
-            if self
-                .nodes
-                .get(ticket)
-                .is_none_or(|node| node.item.is_request())
-            {
-                continue;
-            }
+        // Oldest first, so that each goes to the end.
+        for spot in self.spots(|of, item| of == from && item.call().is_none()) {
+            let ticket = match spot {
+                Spot::Node(ticket) => ticket,
+                Spot::Lane(..) => {
+                    if let Some((item, _)) = self.remove(spot) {
+                        self.put_in_lane(to, item.hand().order, item);
+                        self.note_fresh(to);
+                    }
+                    continue;
+                }
+            };
             let due = match self.nodes.get(ticket).map(|node| node.place) {
                 Some(Place::Delayed { due }) => Some(due),
                 _ => None,

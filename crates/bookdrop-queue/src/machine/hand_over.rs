@@ -1,16 +1,16 @@
 //! Items are handed over: the most urgent first, then the oldest, one of each key at a time.
 
 use crate::effects::Effects;
-use crate::item::{Item, Standing};
+use crate::item::{Cause, Item, Standing};
 use crate::slab::{List, Ticket};
 
-use super::{GroupId, Machine, Moment, Node, Place, Taken};
+use super::{GroupId, Hand, Machine, Moment, Node, Place, Spot, Taken};
 
 impl<I: Item> Machine<I> {
     /// Whether anything stands ready in this group.
     pub(crate) fn has_ready(&self, id: GroupId) -> bool {
         self.group(id)
-            .is_some_and(|group| group.ready.most_urgent().is_some())
+            .is_some_and(|group| group.lane.len() > 0 || !group.ready.is_empty())
     }
 
     /// Whether something is queued that may become ready when what is in hand is settled.
@@ -20,6 +20,7 @@ impl<I: Item> Machine<I> {
     }
 
     /// Hands over the next item: the most urgent, then the oldest, whose key is free and whose time has not passed.
+    #[inline]
     pub(crate) fn take(
         &mut self,
         id: GroupId,
@@ -30,25 +31,98 @@ impl<I: Item> Machine<I> {
             self.advance(now.get(), fx);
         }
         loop {
-            let list = self.group(id)?.ready.most_urgent()?;
-            let ticket = self.nodes.first(list)?;
-            let item = &self.nodes.get(ticket)?.item;
-            if item.expires_at().is_some_and(|at| at <= now.get()) {
-                self.expire(ticket, fx);
-                continue;
+            let taken = match self.turn(id)? {
+                Turn::Lane => self.take_plain(id, now, fx),
+                Turn::Node(ticket) => self.take_node(ticket, now, fx),
+            };
+            if taken.is_some() {
+                return taken;
             }
-            if item.key().is_some() && !self.lead_or_park(ticket) {
-                continue;
-            }
-            let Node { item, mut hand, .. } = self.take_out_leading(ticket)?;
-            hand.deliveries += 1;
-            self.counters.handed_over += 1;
-            self.group_mut(id)?.in_hand += 1;
-            if item.is_request() {
-                item.placed(Standing::Elsewhere);
-            }
-            return Some(Taken { item, hand });
         }
+    }
+
+    /// Whose turn it is.
+    #[inline]
+    fn turn(&self, id: GroupId) -> Option<Turn> {
+        let group = self.group(id)?;
+        let plain = group.lane.first();
+        if group.ready.is_empty() {
+            return plain.map(|_| Turn::Lane);
+        }
+        let (priority, list) = group.ready.most_urgent()?;
+        let ticket = self.nodes.first(list)?;
+        let order = self.nodes.get(ticket)?.hand.order;
+        match priority == 0 && plain.is_some_and(|plain| plain < order) {
+            true => Some(Turn::Lane),
+            false => Some(Turn::Node(ticket)),
+        }
+    }
+
+    /// Hands over the oldest of the express lane, unless it is a request whose deadline has passed.
+    #[inline]
+    fn take_plain(
+        &mut self,
+        id: GroupId,
+        now: &mut Moment,
+        fx: &mut Effects<I>,
+    ) -> Option<Taken<I>> {
+        let group = self.group_mut(id)?;
+        let item = group.lane.pop()?;
+        group.queued -= 1;
+        if let Some(call) = item.call() {
+            self.requests -= 1;
+            if self.is_overdue(&item, now) {
+                self.counters.given_up += 1;
+                self.let_go(item, Cause::Expired, 0, fx);
+                return None;
+            }
+            self.calls.place(call, Standing::Elsewhere);
+        }
+        let hand = item.hand().first(id);
+        self.hand_over(item, hand)
+    }
+
+    /// Hands over the item of this node, unless its key is not free or its time has passed.
+    fn take_node(
+        &mut self,
+        ticket: Ticket,
+        now: &mut Moment,
+        fx: &mut Effects<I>,
+    ) -> Option<Taken<I>> {
+        let item = &self.nodes.get(ticket)?.item;
+        let expired = item.expires_at().is_some_and(|at| at <= now.get());
+        if expired || self.is_overdue(item, now) {
+            match expired {
+                true => self.counters.expired += 1,
+                false => self.counters.given_up += 1,
+            }
+            self.discard(Spot::Node(ticket), Cause::Expired, fx);
+            return None;
+        }
+        if item.key().is_some() && !self.lead_or_park(ticket) {
+            return None;
+        }
+        let Node { item, mut hand, .. } = self.take_out_leading(ticket)?;
+        hand.deliveries += 1;
+        if let Some(call) = item.call() {
+            self.calls.place(call, Standing::Elsewhere);
+        }
+        self.hand_over(item, hand)
+    }
+
+    #[inline]
+    fn hand_over(&mut self, mut item: I, hand: Hand) -> Option<Taken<I>> {
+        self.counters.handed_over += 1;
+        self.group_mut(hand.group)?.in_hand += 1;
+        *item.hand_mut() = hand;
+        Some(Taken { item })
+    }
+
+    /// Whether it is a request whose deadline has come.
+    #[inline]
+    fn is_overdue(&self, item: &I, now: &mut Moment) -> bool {
+        let call = item.call().and_then(|call| self.calls.get(call));
+        call.is_some_and(|call| call.is_over(|| now.get()))
     }
 
     /// Lets the node take its key, or puts it behind the one that has it.
@@ -97,4 +171,9 @@ impl<I: Item> Machine<I> {
         }
         self.make_ready(next, false);
     }
+}
+
+enum Turn {
+    Lane,
+    Node(Ticket),
 }

@@ -8,10 +8,11 @@ use crate::slab::{List, Slab, Ticket};
 
 use super::agenda::Entry;
 use super::group::Group;
-use super::{GroupId, Hand, Machine, Node, Place};
+use super::{GroupId, Hand, Machine, Node, Place, Spot};
 
 impl<I: Item> Machine<I> {
     /// Whether the group has room for one more.
+    #[inline]
     pub(crate) fn has_room(&self, id: GroupId, delayed: bool) -> bool {
         self.group(id).is_none_or(|group| match delayed {
             true => group.delayed < self.limits.max_delayed,
@@ -36,6 +37,10 @@ impl<I: Item> Machine<I> {
         if self.group(id).is_none() {
             return fx.discard(item, Cause::GroupRemoved, 0);
         }
+        if due.is_none() && item.is_plain() {
+            self.push_plain(id, item);
+            return self.note_fresh(id);
+        }
         self.next_order += 1;
         let order = self.next_order;
         self.put_in(
@@ -46,6 +51,7 @@ impl<I: Item> Machine<I> {
                 deliveries: 0,
                 failures: 0,
                 leads: false,
+                was_held: false,
                 backs_off: false,
             },
             due,
@@ -53,14 +59,59 @@ impl<I: Item> Machine<I> {
         );
     }
 
+    /// Takes a plain item in: into the express lane of a group that exists. The caller wakes a consumer for it.
+    #[inline]
+    pub(crate) fn push_plain(&mut self, id: GroupId, item: I) {
+        self.next_order += 1;
+        self.put_in_lane(id, self.next_order, item);
+    }
+
+    #[inline]
+    pub(super) fn put_in_lane(&mut self, id: GroupId, order: u64, item: I) {
+        let call = item.call();
+        let Some(group) = self.group_mut(id) else {
+            return;
+        };
+        let position = group.lane.push(order, item);
+        group.queued += 1;
+        if let Some(call) = call {
+            self.requests += 1;
+            self.calls
+                .place(call, Standing::Queued(Spot::Lane(id, position)));
+            self.close_holes(id);
+        }
+    }
+
+    /// Requests that were given up leave holes in the lane.
+    #[inline]
+    fn close_holes(&mut self, id: GroupId) {
+        let Machine { groups, calls, .. } = self;
+        let Some(group) = &mut groups[id.index as usize].1 else {
+            return;
+        };
+        if group.lane.has_many_holes() {
+            group.lane.close_holes(|item, position| {
+                if let Some(call) = item.call() {
+                    calls.place(call, Standing::Queued(Spot::Lane(id, position)));
+                }
+            });
+        }
+    }
+
+    pub(super) fn note_fresh(&mut self, id: GroupId) {
+        if let Some(group) = self.group_mut(id) {
+            group.fresh += 1;
+            self.has_fresh = true;
+        }
+    }
+
     pub(super) fn put_in(&mut self, item: I, hand: Hand, due: Option<Instant>, at_the_end: bool) {
-        let is_request = item.is_request();
-        let expires = item.expires_at().filter(|_| item.expires_by_itself());
+        let (call, expires) = (item.call(), item.expires_at());
         let place = due.map_or(Place::Ready, |due| Place::Delayed { due });
         let ticket = self.nodes.insert(Node { item, hand, place });
-        if is_request && let Some(node) = self.nodes.get(ticket) {
+        if let Some(call) = call {
             self.requests += 1;
-            node.item.placed(Standing::Queued(ticket));
+            self.calls.place(call, Standing::Queued(Spot::Node(ticket)));
         }
         if let Some(at) = expires {
             self.agenda.note(at, hand.order, Entry::Expires, ticket);
@@ -123,12 +174,19 @@ impl<I: Item> Machine<I> {
         });
     }
 
-    /// Whether anything became ready, in any group, since the last call.
+    /// Whether anything may have become ready, in any group, since the last time it was taken notice of.
+    #[inline]
+    pub(crate) fn has_fresh(&self) -> bool {
+        self.has_fresh
+    }
+
+    /// As [`has_fresh`](Machine::has_fresh), and takes notice of it.
     pub(crate) fn take_has_fresh(&mut self) -> bool {
         std::mem::take(&mut self.has_fresh)
     }
 
     /// How many items became ready in the group at this index since the last call.
+    #[inline]
     pub(crate) fn take_fresh(&mut self, index: usize) -> usize {
         let group = self
             .groups
@@ -143,6 +201,7 @@ impl<I: Item> Machine<I> {
             return false;
         };
         let ready: usize = group.ready.levels().map(List::len).sum();
+        let ready = ready + group.lane.len();
         // Most keys have nobody waiting behind them.
         let behind_keys = (group.queued > ready).then(|| group.keys.values());
         let lists = group
@@ -150,8 +209,13 @@ impl<I: Item> Machine<I> {
             .levels()
             .chain(behind_keys.into_iter().flatten());
         let firsts = lists.filter_map(|list| self.nodes.first(list));
-        let order = |ticket: &Ticket| self.nodes.get(*ticket).map(|node| node.hand.order);
-        let Some(oldest) = firsts.min_by_key(order) else {
+        let firsts = firsts.filter_map(|ticket| {
+            let order = self.nodes.get(ticket)?.hand.order;
+            Some((order, Spot::Node(ticket)))
+        });
+        let lane = group.lane.iter().next();
+        let lane = lane.map(|(at, item)| (item.hand().order, Spot::Lane(id, at)));
+        let Some((_, oldest)) = firsts.chain(lane).min_by_key(|(order, _)| *order) else {
             return false;
         };
         self.counters.dropped_when_full += 1;
@@ -160,17 +224,27 @@ impl<I: Item> Machine<I> {
     }
 
     /// The next instant at which [`advance`](Machine::advance) has something to do.
+    #[inline]
     pub(crate) fn next_instant(&self) -> Option<Instant> {
-        self.agenda.next()
+        match (self.agenda.next(), self.calls.next_instant()) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
     }
 
-    /// Makes ready what is due by now, and lets go of what expired.
+    /// Makes ready what is due by now, lets go of what expired, and wakes requesters whose deadline has come.
     pub(crate) fn advance(&mut self, now: Instant, fx: &mut Effects<I>) {
         while let Some((entry, ticket)) = self.agenda.pop(now) {
             match entry {
-                Entry::Expires => self.expire(ticket, fx),
+                Entry::Expires => {
+                    self.counters.expired += 1;
+                    self.discard(Spot::Node(ticket), Cause::Expired, fx);
+                }
                 Entry::Due => self.fall_due(ticket),
             }
+        }
+        while let Some(requester) = self.calls.advance(now) {
+            requester.into_iter().for_each(|waker| fx.wake(waker));
         }
     }
 
@@ -180,7 +254,12 @@ impl<I: Item> Machine<I> {
             Place::Delayed { due } if node.hand.backs_off => Some((due, node.hand.order)),
             _ => None,
         };
-        for ticket in self.tickets_where(|node| waits(node).is_some()) {
+        let waiting: Vec<_> = self
+            .nodes
+            .iter()
+            .filter_map(|(ticket, node)| Some((waits(node)?.1, ticket)))
+            .collect();
+        for ticket in by_age(waiting) {
             if let Some((due, order)) = self.nodes.get(ticket).and_then(waits) {
                 self.agenda.strike(due, order, Entry::Due);
                 self.fall_due(ticket);
@@ -198,12 +277,7 @@ impl<I: Item> Machine<I> {
             self.next_order += 1;
             let (old, new) = (node.hand.order, self.next_order);
             node.hand.order = new;
-            // A request's deadline is its requester's affair and stands in no agenda.
-            if let Some(at) = node
-                .item
-                .expires_at()
-                .filter(|_| node.item.expires_by_itself())
-            {
+            if let Some(at) = node.item.expires_at() {
                 self.agenda.strike(at, old, Entry::Expires);
                 self.agenda.note(at, new, Entry::Expires, ticket);
             }
@@ -214,15 +288,12 @@ impl<I: Item> Machine<I> {
         }
         self.make_ready(ticket, is_first);
     }
+}
 
-    pub(super) fn expire(&mut self, ticket: Ticket, fx: &mut Effects<I>) {
-        let node = self.nodes.get(ticket);
-        match node.is_some_and(|node| node.item.expires_by_itself()) {
-            true => self.counters.expired += 1,
-            false => self.counters.given_up += 1,
-        }
-        self.discard(ticket, Cause::Expired, fx);
-    }
+/// The oldest first.
+pub(super) fn by_age<S>(mut found: Vec<(u64, S)>) -> impl Iterator<Item = S> {
+    found.sort_unstable_by_key(|(order, _)| *order);
+    found.into_iter().map(|(_, spot)| spot)
 }
 
 /// The first node, from this one on, that was sent after `order`.

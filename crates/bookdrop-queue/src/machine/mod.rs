@@ -5,13 +5,16 @@
 //! change (items to let go of, requesters to tell) goes into [`Effects`](crate::effects::Effects).
 
 mod agenda;
+mod calls;
 mod dead;
 mod group;
 mod groups;
 mod hand_over;
 mod identities;
 mod intake;
+mod lane;
 mod leave;
+mod lend;
 mod limits;
 mod moment;
 mod settle;
@@ -20,11 +23,14 @@ mod tests;
 
 use std::time::Instant;
 
+pub use calls::CallId;
+pub(crate) use calls::{Call, Calls, ToWake};
 pub use group::{Dead, GroupId, MAX_PRIORITY};
+pub(crate) use lane::Lane;
 pub use limits::{Backoff, Limits};
 
 use crate::item::Item;
-use crate::slab::Slab;
+use crate::slab::{Slab, Ticket};
 use crate::stats::Counters;
 use agenda::Agenda;
 use group::Group;
@@ -32,10 +38,11 @@ use identities::Identities;
 pub(crate) use moment::Moment;
 
 /// Every item of one queue, in all its groups.
-pub(crate) struct Machine<I> {
+pub(crate) struct Machine<I: Item> {
     limits: Limits,
     nodes: Slab<Node<I>>,
-    /// How many of them are requests.
+    pub(crate) calls: Calls<I::Answer>,
+    /// How many items that stand in the queue are requests.
     requests: usize,
     groups: Vec<(u32, Option<Group<I>>)>,
     agenda: Agenda,
@@ -48,7 +55,16 @@ pub(crate) struct Machine<I> {
     pub(crate) counters: Counters,
 }
 
-/// An item that stands in the queue.
+/// Where an item stands in the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spot {
+    /// At a node.
+    Node(Ticket),
+    /// In the express lane of its group, at this position.
+    Lane(GroupId, u64),
+}
+
+/// An item that stands in the queue, and not in an express lane.
 struct Node<I> {
     item: I,
     hand: Hand,
@@ -69,28 +85,53 @@ enum Place {
 pub struct Taken<I> {
     /// The item itself.
     pub item: I,
-    pub(crate) hand: Hand,
 }
 
-impl<I> Taken<I> {
+impl<I: Item> Taken<I> {
+    #[inline]
+    pub(crate) fn hand(&self) -> &Hand {
+        self.item.hand()
+    }
+
     /// How often it was handed over, this time included.
     pub fn attempt(&self) -> u32 {
-        self.hand.deliveries
+        self.hand().deliveries
+    }
+
+    /// Whether nothing waits for it, so that nobody has to hear at once that it is done.
+    #[inline]
+    pub fn leads_nobody(&self) -> bool {
+        !self.hand().leads
     }
 }
 
 /// What the machine knows of an item beside the item.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Hand {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hand {
     pub(crate) group: GroupId,
     /// Its place among all items ever sent; one that comes back keeps it.
-    order: u64,
+    pub(crate) order: u64,
     deliveries: u32,
     failures: u32,
     /// Whether the others of its key wait for this one.
     leads: bool,
+    /// Whether a consumer held it ahead: nobody holds it a second time.
+    pub(crate) was_held: bool,
     /// Whether it waits as long as the queue, and not its consumer, found right.
     backs_off: bool,
+}
+
+impl Hand {
+    /// The hand of an item of this order that is handed over for the first time, to this group.
+    #[inline]
+    pub(crate) fn first(&self, group: GroupId) -> Self {
+        Hand {
+            group,
+            order: self.order,
+            deliveries: 1,
+            ..Hand::default()
+        }
+    }
 }
 
 impl<I: Item> Machine<I> {
@@ -99,6 +140,7 @@ impl<I: Item> Machine<I> {
             identities: Identities::new(limits.duplicate_window, limits.max_remembered_ids),
             limits,
             nodes: Slab::new(),
+            calls: Calls::new(),
             requests: 0,
             groups: Vec::new(),
             agenda: Agenda::default(),

@@ -5,17 +5,26 @@ use std::time::{Duration, Instant};
 use crate::effects::Effects;
 use crate::item::{Cause, DeadReason, Item};
 
-use super::{Machine, Taken};
+use super::{GroupId, Machine, Taken};
 
 impl<I: Item> Machine<I> {
+    /// Items of this group were done with that nobody waited for, and nobody told it then.
+    pub(crate) fn were_done(&mut self, id: GroupId, count: u64) {
+        self.counters.acked += count;
+        if let Some(group) = self.group_mut(id) {
+            group.in_hand -= count as usize;
+        }
+    }
+
     /// The item is done with: it leaves the queue for good.
+    #[inline]
     pub(crate) fn done(&mut self, taken: &Taken<I>) {
-        let Some(group) = self.group_mut(taken.hand.group) else {
+        let Some(group) = self.group_mut(taken.hand().group) else {
             return;
         };
         group.in_hand -= 1;
-        if taken.hand.leads {
-            self.release_key(taken.hand.group, &taken.item);
+        if taken.hand().leads {
+            self.release_key(taken.hand().group, &taken.item);
         }
     }
 
@@ -28,37 +37,42 @@ impl<I: Item> Machine<I> {
         now: Instant,
         fx: &mut Effects<I>,
     ) {
-        taken.hand.failures += 1;
-        let failures = taken.hand.failures;
-        if self.group(taken.hand.group).is_none() {
-            return fx.discard(taken.item, Cause::GroupRemoved, taken.hand.deliveries);
+        let hand = taken.item.hand_mut();
+        hand.failures += 1;
+        hand.backs_off = after.is_none();
+        let hand = *hand;
+        let failures = hand.failures;
+        if self.group(hand.group).is_none() {
+            return fx.discard(taken.item, Cause::GroupRemoved, hand.deliveries);
         }
-        if !taken.item.is_wanted() {
+        let call = taken.item.call();
+        if call.is_some_and(|call| !self.calls.is_awaited(call)) {
             self.done(&taken);
-            return fx.discard(taken.item, Cause::GivenUp, taken.hand.deliveries);
+            return fx.discard(taken.item, Cause::GivenUp, hand.deliveries);
         }
         if failures >= self.limits.max_attempts {
             return self.bury(taken, DeadReason::MaxAttempts, fx);
         }
-        if taken.hand.deliveries >= self.limits.max_deliveries {
+        if hand.deliveries >= self.limits.max_deliveries {
             return self.bury(taken, DeadReason::MaxDeliveries, fx);
         }
-        taken.hand.backs_off = after.is_none();
         let random = self.next_random();
         let wait = after
             .or_else(|| self.limits.backoff.wait(failures, random))
             .filter(|d| !d.is_zero());
         let due = wait.map(|wait| crate::clock::after(now, wait));
-        let deadline = taken.item.expires_at().filter(|_| taken.item.is_request());
-        if deadline.is_some_and(|deadline| due.unwrap_or(now) >= deadline) {
+        let deadline = call.and_then(|call| self.calls.get(call).map(|call| call.deadline));
+        let ends = [deadline, taken.item.expires_at().filter(|_| call.is_some())];
+        let mut ends = ends.into_iter().flatten();
+        if ends.any(|end| due.unwrap_or(now) >= end) {
             self.done(&taken);
-            return fx.discard(taken.item, Cause::RetryTooLate, taken.hand.deliveries);
+            return fx.discard(taken.item, Cause::RetryTooLate, hand.deliveries);
         }
         self.counters.returned += 1;
-        if let Some(group) = self.group_mut(taken.hand.group) {
+        if let Some(group) = self.group_mut(hand.group) {
             group.in_hand -= 1;
         }
-        self.put_in(taken.item, taken.hand, due, false);
+        self.put_in(taken.item, hand, due, false);
     }
 
     fn next_random(&mut self) -> u64 {

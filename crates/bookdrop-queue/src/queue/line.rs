@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use crate::effects::Effects;
 use crate::item::{Cause, Item, Standing};
+use crate::machine::{Call, Calls};
 use crate::slab::{List, Slab, Ticket};
 
 /// What somebody wants to send.
@@ -30,17 +31,21 @@ impl<I> Offer<I> {
 }
 
 impl<I: Item> Offer<I> {
-    pub(super) fn lane(&self) -> Lane {
-        match (self.due.is_some(), self.item.is_request()) {
-            (true, _) => Lane::Delayed,
-            (false, true) => Lane::Request,
-            (false, false) => Lane::OneWay,
+    pub(super) fn row(&self) -> Row {
+        match (self.due.is_some(), self.is_request()) {
+            (true, _) => Row::Delayed,
+            (false, true) => Row::Request,
+            (false, false) => Row::OneWay,
         }
     }
 
     /// What makes it the same as another one; requests are never compared.
     pub(super) fn identity(&self) -> Option<&str> {
-        self.item.identity().filter(|_| !self.item.is_request())
+        self.item.identity().filter(|_| !self.is_request())
+    }
+
+    pub(super) fn is_request(&self) -> bool {
+        self.item.call().is_some()
     }
 
     pub(super) fn discard(self, cause: Cause, fx: &mut Effects<I>) {
@@ -49,23 +54,31 @@ impl<I: Item> Offer<I> {
             .for_each(|copy| fx.discard(copy, cause.clone(), 0));
         fx.discard(self.item, cause, 0);
     }
+
+    /// As [`discard`](Offer::discard), for what may be a request: its requester waits until it is told.
+    fn let_go(self, cause: Cause, calls: &mut Calls<I::Answer>, fx: &mut Effects<I>) {
+        if let Some(call) = self.item.call() {
+            calls.place(call, Standing::Leaving);
+        }
+        self.discard(cause, fx);
+    }
 }
 
-/// What waits for different room stands in different lanes, so that none blocks another: one-way items need room in
+/// What waits for different room stands in different rows, so that none blocks another: one-way items need room in
 /// every group, requests in the default group, delayed ones among the delayed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lane {
+pub(super) enum Row {
     OneWay,
     Request,
     Delayed,
 }
 
-pub(super) const LANES: [Lane; 3] = [Lane::OneWay, Lane::Request, Lane::Delayed];
+pub(super) const ROWS: [Row; 3] = [Row::OneWay, Row::Request, Row::Delayed];
 
-/// All who stand before the queue, first come, first served within a lane.
+/// All who stand before the queue, first come, first served within a row.
 pub(super) struct Line<I> {
     all: Slab<InLine<I>>,
-    lanes: [List; 3],
+    rows: [List; 3],
     arrivals: u64,
 }
 
@@ -89,25 +102,26 @@ impl<I: Item> Line<I> {
     pub(super) fn new() -> Self {
         Line {
             all: Slab::new(),
-            lanes: Default::default(),
+            rows: Default::default(),
             arrivals: 0,
         }
     }
 
     pub(super) fn len(&self) -> usize {
-        self.lanes.iter().map(List::len).sum()
+        self.rows.iter().map(List::len).sum()
     }
 
+    #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.all.len() == 0
     }
 
-    pub(super) fn is_lane_empty(&self, lane: Lane) -> bool {
-        self.lanes[lane as usize].is_empty()
+    pub(super) fn is_row_empty(&self, row: Row) -> bool {
+        self.rows[row as usize].is_empty()
     }
 
     pub(super) fn enter(&mut self, offer: Offer<I>, waker: Option<Waker>) -> Ticket {
-        let lane = offer.lane();
+        let row = offer.row();
         self.arrivals += 1;
         let ticket = self.all.insert(InLine {
             offer,
@@ -115,26 +129,19 @@ impl<I: Item> Line<I> {
             arrival: self.arrivals,
             refused: false,
         });
-        self.all.push_back(&mut self.lanes[lane as usize], ticket);
-        if let Some(place) = self
-            .all
-            .get(ticket)
-            .filter(|place| place.offer.item.is_request())
-        {
-            place.offer.item.placed(Standing::InLine(ticket));
-        }
+        self.all.push_back(&mut self.rows[row as usize], ticket);
         ticket
     }
 
-    /// When the first of a lane came, and whether it is a request.
-    pub(super) fn first(&self, lane: Lane) -> Option<(u64, bool)> {
-        let first = self.all.get(self.all.first(&self.lanes[lane as usize])?)?;
-        Some((first.arrival, first.offer.item.is_request()))
+    /// When the first of a row came, and whether it is a request.
+    pub(super) fn first(&self, row: Row) -> Option<(u64, bool)> {
+        let first = self.all.get(self.all.first(&self.rows[row as usize])?)?;
+        Some((first.arrival, first.offer.is_request()))
     }
 
-    /// Takes the first of a lane out, to let it in; its sender is woken.
-    pub(super) fn let_in(&mut self, lane: Lane, fx: &mut Effects<I>) -> Option<Offer<I>> {
-        let ticket = self.all.pop_front(&mut self.lanes[lane as usize])?;
+    /// Takes the first of a row out, to let it in; its sender is woken.
+    pub(super) fn let_in(&mut self, row: Row, fx: &mut Effects<I>) -> Option<Offer<I>> {
+        let ticket = self.all.pop_front(&mut self.rows[row as usize])?;
         let place = self.all.remove(ticket)?;
         if let Some(waker) = place.waker {
             fx.wake(waker);
@@ -176,8 +183,8 @@ impl<I: Item> Line<I> {
     pub(super) fn leave(&mut self, ticket: Ticket, fx: &mut Effects<I>) -> Option<Offer<I>> {
         let place = self.all.get(ticket)?;
         if !place.refused {
-            let lane = place.offer.lane() as usize;
-            self.all.unlink(&mut self.lanes[lane], ticket);
+            let row = place.offer.row() as usize;
+            self.all.unlink(&mut self.rows[row], ticket);
         }
         let place = self.all.remove(ticket)?;
         if let Some(waker) = place.waker {
@@ -187,9 +194,9 @@ impl<I: Item> Line<I> {
     }
 
     /// Refuses everybody: senders find their item here, requesters are given theirs.
-    pub(super) fn refuse_all(&mut self, fx: &mut Effects<I>) {
-        for lane in LANES {
-            while let Some(ticket) = self.all.pop_front(&mut self.lanes[lane as usize]) {
+    pub(super) fn refuse_all(&mut self, calls: &mut Calls<I::Answer>, fx: &mut Effects<I>) {
+        for row in ROWS {
+            while let Some(ticket) = self.all.pop_front(&mut self.rows[row as usize]) {
                 let Some(place) = self.all.get_mut(ticket) else {
                     continue;
                 };
@@ -198,7 +205,7 @@ impl<I: Item> Line<I> {
                     Some(waker) => fx.wake(waker),
                     None => {
                         if let Some(place) = self.all.remove(ticket) {
-                            place.offer.discard(Cause::Closed, fx);
+                            place.offer.let_go(Cause::Closed, calls, fx);
                         }
                     }
                 }
@@ -206,15 +213,17 @@ impl<I: Item> Line<I> {
         }
     }
 
-    /// Takes out every request that `goes` says.
+    /// Takes out every request that `goes` says by its call.
     pub(super) fn discard_requests(
         &mut self,
+        calls: &mut Calls<I::Answer>,
         cause: Cause,
-        goes: impl Fn(&I) -> bool,
+        goes: impl Fn(&Call<I::Answer>) -> bool,
         fx: &mut Effects<I>,
     ) {
         let goes = |place: &InLine<I>| {
-            !place.refused && place.offer.item.is_request() && goes(&place.offer.item)
+            let call = place.offer.item.call().filter(|_| !place.refused);
+            call.is_some_and(|call| calls.get(call).is_none_or(&goes))
         };
         let found: Vec<_> = self
             .all
@@ -224,7 +233,7 @@ impl<I: Item> Line<I> {
             .collect();
         for ticket in found {
             if let Some(offer) = self.leave(ticket, fx) {
-                offer.discard(cause.clone(), fx);
+                offer.let_go(cause.clone(), calls, fx);
             }
         }
     }

@@ -1,27 +1,37 @@
 //! The bounded queue as its users see it from many threads and tasks: one lock around the rich queue machine, a line
-//! of senders before it and waiting consumers behind it.
+//! of senders before it and waiting consumers behind it, and an express beside all that.
 //!
-//! Invariant: foreign code (wakers, drops, clones, requesters) runs only when the lock is free; see
+//! Invariant: foreign code (wakers, drops, clones) runs only when the lock is free; see
 //! [`Effects`](crate::effects::Effects).
 
+mod calls;
+mod express;
+mod hold;
 mod line;
 mod receive;
 mod send;
 mod settle;
 mod state;
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests;
 mod waiters;
 
 use std::sync::{Arc, OnceLock, Weak};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use crate::effects::Effects;
-use crate::item::{Cause, Item, Standing};
+use crate::item::{Cause, Item};
 use crate::machine::{Dead, GroupId, Limits};
 use crate::stats::{Counters, Depths};
-use crate::sync::{Mutex, lock};
+use crate::sync::Lock;
 use crate::timer::{Alarm, Timer};
-pub use receive::{Over, Reader};
-pub use send::{Refusal, Refused, Sending};
+pub use calls::{Asking, Waited, Working};
+use express::Guarded;
+pub use hold::Hold;
+pub use receive::{NotExpress, Over, Reader};
+pub use send::{Refusal, Refused};
+pub use state::Seat;
 use state::{Phase, State};
 pub use waiters::Waiting;
 
@@ -44,7 +54,7 @@ pub enum OnFull {
 
 /// A bounded queue of items in this process.
 pub struct Queue<I: Item> {
-    state: Mutex<State<I>>,
+    state: Lock<Guarded<I>>,
     on_full: OnFull,
     capacity: usize,
     /// Makes copies for further groups; set with the first of them.
@@ -58,11 +68,11 @@ impl<I: Item> Queue<I> {
     pub fn new(limits: Limits, on_full: OnFull, seed: u64) -> Arc<Self>
     where
         I: Send + 'static,
-        I::Requester: Send,
+        I::Answer: Send,
     {
         Arc::new_cyclic(|this: &Weak<Self>| Queue {
             capacity: limits.capacity,
-            state: Mutex::new(State::new(limits, seed)),
+            state: Lock::new(Guarded::new(State::new(limits, seed))),
             on_full,
             copier: OnceLock::new(),
             alarm: this.clone(),
@@ -75,50 +85,52 @@ impl<I: Item> Queue<I> {
     }
 
     /// Changes the state, then puts right what follows from it, then calls what has to be called.
+    #[inline]
     fn change<R>(&self, change: impl FnOnce(&mut State<I>, &mut Effects<I>) -> R) -> R {
         let mut fx = Effects::none();
         let result = {
-            let mut state = lock(&self.state);
+            let mut guarded = self.state.lock();
+            let mut state = guarded.whole();
             let result = change(&mut state, &mut fx);
-            self.follow_up(&mut state, &mut fx);
+            if state.has_follow_up() {
+                state.follow_up(&mut fx);
+            }
+            if let Some(next) = state.unarmed_instant() {
+                self.arm(&mut state, next);
+            }
             result
         };
-        fx.run();
+        fx.run(|call, answer| self.end_call(call, answer));
         result
     }
 
-    fn follow_up(&self, state: &mut State<I>, fx: &mut Effects<I>) {
-        state.follow_up(fx);
-        let Some(next) = state.machine.next_instant() else {
-            return;
-        };
-        if state.alarm.as_ref().is_none_or(|(at, _)| next < *at) {
-            state.alarm = Some((next, Timer::global().arm(next, self.alarm.clone())));
-        }
+    #[cold]
+    fn arm(&self, state: &mut State<I>, next: Instant) {
+        state.alarm = Some((next, Timer::global().arm(next, self.alarm.clone())));
     }
 
     // ---- groups ----
 
     /// Adds a consumer to the default group.
-    pub fn join_default(&self) -> GroupId {
+    pub fn join_default(&self) -> Seat {
         self.change(|state, _| state.join(DEFAULT_GROUP))
     }
 
     /// Adds a consumer to a group; `copier` makes the further groups' copies, and is called without any lock.
-    pub fn join(&self, name: &str, copier: fn(&I) -> I) -> GroupId {
+    pub fn join(&self, name: &str, copier: fn(&I) -> I) -> Seat {
         self.copier.get_or_init(|| copier);
         self.change(|state, _| state.join(name))
     }
 
     /// Adds one more consumer to a group that has one.
-    pub fn join_again(&self, group: GroupId) {
-        self.change(|state, _| state.join_again(group));
+    pub fn join_again(&self, group: GroupId) -> Seat {
+        self.change(|state, _| state.join_again(group))
     }
 
     /// A consumer leaves its group. When it was the last one of the default group, requests that do not wait for a
     /// consumer end.
-    pub fn leave(&self, group: GroupId) {
-        self.change(|state, fx| state.leave(group, fx));
+    pub fn leave(&self, reader: Reader) {
+        self.change(|state, fx| state.leave(reader, fx));
     }
 
     /// Removes a group with all that stands in it; its consumers find their end. False when there is none.
@@ -133,35 +145,20 @@ impl<I: Item> Queue<I> {
 
     /// The groups that somebody joined, oldest first.
     pub fn groups(&self) -> Vec<String> {
-        let state = lock(&self.state);
+        let mut guarded = self.state.lock();
+        let state = guarded.whole();
         state
             .joined_groups()
             .filter_map(|id| Some(state.machine.group_name(id)?.to_owned()))
             .collect()
     }
 
-    // ---- requesters ----
-
-    /// A requester gives up. `mark` runs under the lock: it notes that nobody wants the answer any more and says where
-    /// the request stands, or `None` if there is an answer after all. Returns the request, if it was still queued, with
-    /// the number of its hand-overs so far.
-    pub fn give_up(&self, mark: impl FnOnce() -> Option<Standing>) -> Option<(I, u32)> {
-        self.change(|state, fx| {
-            let standing = mark()?;
-            state.machine.counters.given_up += 1;
-            match standing {
-                Standing::Queued(ticket) => state.machine.remove(ticket),
-                Standing::InLine(ticket) => Some((state.line.leave(ticket, fx)?.item, 0)),
-                Standing::Elsewhere => None,
-            }
-        })
-    }
-
     // ---- dead letters ----
 
     /// Looks at the dead letters of a group, oldest first. `look` runs under the lock and must not call foreign code.
     pub fn dead<R>(&self, group: &str, look: impl FnMut(&Dead<I>) -> R) -> Vec<R> {
-        let state = lock(&self.state);
+        let mut guarded = self.state.lock();
+        let state = guarded.whole();
         let id = state.machine.group_named(group);
         id.into_iter()
             .flat_map(|id| state.machine.dead(id))
@@ -205,11 +202,24 @@ impl<I: Item> Queue<I> {
         })
     }
 
+    // ---- time ----
+
+    /// Makes ready what is due by `now`, lets go of what expired, and wakes requesters whose deadline has come. The alarm
+    /// calls this; it is public for models, in which no time passes.
+    pub fn advance(&self, now: Instant) {
+        self.change(|state, fx| {
+            state.alarm = None;
+            state.machine.advance(now, fx);
+        });
+    }
+
     // ---- looking ----
 
     /// What happened so far, and what stands where in all groups together.
     pub fn counts(&self) -> (Counters, Depths) {
-        let state = lock(&self.state);
+        let mut guarded = self.state.lock();
+        let mut state = guarded.whole();
+        state.count_returns();
         let ids: Vec<_> = state.machine.group_ids().collect();
         let depths =
             ids.into_iter()
@@ -227,7 +237,9 @@ impl<I: Item> Queue<I> {
 
     /// What stands where in one group.
     pub fn depths(&self, group: &str) -> Option<Depths> {
-        let state = lock(&self.state);
+        let mut guarded = self.state.lock();
+        let mut state = guarded.whole();
+        state.count_returns();
         let id = state
             .joined_groups()
             .find(|id| state.machine.group_name(*id) == Some(group))?;
@@ -236,7 +248,7 @@ impl<I: Item> Queue<I> {
 
     /// Those who stand in line.
     pub fn waiting_senders(&self) -> usize {
-        lock(&self.state).line.len()
+        self.state.lock().whole().line.len()
     }
 
     // ---- emptying and ending ----
@@ -296,7 +308,7 @@ impl<I: Item> Queue<I> {
 
     /// Whether the queue was closed.
     pub fn is_closed(&self) -> bool {
-        lock(&self.state).phase != Phase::Open
+        self.state.lock().whole().phase != Phase::Open
     }
 }
 
@@ -314,12 +326,8 @@ fn depths<I: Item>(state: &State<I>, id: GroupId) -> Depths {
 }
 
 /// An instant of the machine's agenda has come.
-impl<I: Item<Requester: Send> + Send> Alarm for Queue<I> {
+impl<I: Item<Answer: Send> + Send> Alarm for Queue<I> {
     fn ring(&self) {
-        let now = crate::clock::now();
-        self.change(|state, fx| {
-            state.alarm = None;
-            state.machine.advance(now, fx);
-        });
+        self.advance(crate::clock::now());
     }
 }

@@ -4,24 +4,37 @@ use std::task::{Context, Poll, Waker};
 
 use crate::item::Item;
 use crate::machine::{GroupId, Moment, Taken};
+use crate::slab::Ticket;
 
-use super::{Queue, Waiting};
+use super::{Hold, Queue, Waiting};
 
 /// The queue was closed (or the group removed), and nothing is left to hand out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Over;
+
+/// Why nothing was received in the simple way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotExpress {
+    /// There was nothing to be handed over, so the consumer is about to sleep.
+    Empty,
+    /// Something may be there all the same.
+    Unknown,
+}
 
 /// Who receives: a consumer of a group.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader {
     /// Its group.
     pub group: GroupId,
-    /// Whether what it takes is settled with the hand-over.
+    /// Its seat there.
+    pub(crate) seat: Ticket,
+    /// Whether what it takes is settled with the hand-over. This stays as it is from the first hand-over on.
     pub auto_ack: bool,
 }
 
 impl<I: Item> Queue<I> {
-    /// Hands over the next items of a group, at most so many, into `into`; waits while there is none.
+    /// Hands over the next items of a group, at most so many, into `into`; waits while there is none. `into` runs under the
+    /// lock. What it is given goes with a loan of the consumer's seat, but for one-way items with automatic ack.
     ///
     /// Ready with `Ok` means that at least one was handed over. Whoever stops waiting calls
     /// [`stop_receiving`](Queue::stop_receiving).
@@ -33,7 +46,23 @@ impl<I: Item> Queue<I> {
         cx: &mut Context<'_>,
         into: &mut impl FnMut(Taken<I>),
     ) -> Poll<Result<(), Over>> {
-        self.poll(reader, max, waiting, cx, false, into)
+        match self.look(reader, max, waiting, Sleeper::Known(cx.waker()), into) {
+            Look::Over(end) => Poll::Ready(end),
+            Look::Asleep => Poll::Pending,
+            Look::Nothing => self.poll_sleep(reader, max, waiting, cx, into),
+        }
+    }
+
+    /// Like [`poll_receive`](Queue::poll_receive), for one who has just seen that there is nothing.
+    pub fn poll_sleep(
+        &self,
+        reader: Reader,
+        max: usize,
+        waiting: &mut Waiting,
+        cx: &mut Context<'_>,
+        into: &mut impl FnMut(Taken<I>),
+    ) -> Poll<Result<(), Over>> {
+        self.sleep(reader, max, waiting, cx, false, into)
     }
 
     /// Like [`poll_receive`](Queue::poll_receive), for one who may wait on without being polled, as a stream does whose
@@ -45,10 +74,43 @@ impl<I: Item> Queue<I> {
         cx: &mut Context<'_>,
         into: &mut impl FnMut(Taken<I>),
     ) -> Poll<Result<(), Over>> {
-        self.poll(reader, 1, waiting, cx, true, into)
+        match self.look(reader, 1, waiting, Sleeper::Known(cx.waker()), into) {
+            Look::Over(end) => Poll::Ready(end),
+            Look::Asleep => Poll::Pending,
+            Look::Nothing => self.sleep(reader, 1, waiting, cx, true, into),
+        }
     }
 
-    fn poll(
+    /// Hands over the next item if that is as simple as it usually is; else the consumer has to receive in one of the
+    /// other ways. For one who does not wait.
+    #[inline(always)]
+    pub fn receive_express(
+        &self,
+        reader: Reader,
+        hold: &mut Hold<I>,
+    ) -> Result<Taken<I>, NotExpress> {
+        let held = match hold.has_some() {
+            true => hold.take(reader.auto_ack),
+            false => None,
+        };
+        let mut item = match held {
+            Some(item) => item,
+            None => {
+                let (mut guarded, was_taken) = self.state.lock_noting();
+                let item = guarded.receive(reader)?;
+                // Another core is at it: rather than to pass the lock to and fro, take some more.
+                if was_taken {
+                    guarded.hold_ahead(hold);
+                }
+                item
+            }
+        };
+        let hand = item.hand_mut();
+        *hand = hand.first(reader.group);
+        Ok(Taken { item })
+    }
+
+    fn sleep(
         &self,
         reader: Reader,
         max: usize,
@@ -57,11 +119,6 @@ impl<I: Item> Queue<I> {
         is_unsure: bool,
         into: &mut impl FnMut(Taken<I>),
     ) -> Poll<Result<(), Over>> {
-        match self.look(reader, max, waiting, Sleeper::Known(cx.waker()), into) {
-            Look::Over(end) => return Poll::Ready(end),
-            Look::Asleep => return Poll::Pending,
-            Look::Nothing => {}
-        }
         // The waker is cloned while the lock is free, so something may have come in between: look again.
         let sleeper = Sleeper::New(cx.waker().clone(), is_unsure);
         match self.look(reader, max, waiting, sleeper, into) {
@@ -93,6 +150,7 @@ impl<I: Item> Queue<I> {
     }
 
     /// Takes what is there; if there is nothing, lets the sleeper sleep, all under one lock.
+    #[inline]
     fn look(
         &self,
         reader: Reader,
@@ -109,17 +167,16 @@ impl<I: Item> Queue<I> {
                 && let Some(taken) = state.take(group, &mut now, fx)
             {
                 count += 1;
-                if reader.auto_ack {
-                    state.machine.done(&taken);
-                    state.machine.counters.acked += u64::from(!taken.item.is_request());
-                }
+                state.note_hand_over(reader, &taken);
                 into(taken);
             }
             if count > 0 || state.is_over(group) {
                 if let Sleeper::New(waker, _) = sleeper {
                     fx.drop_waker(waker);
                 }
-                let _ = state.waiters(group).leave(waiting, fx);
+                if waiting.is_some() {
+                    let _ = state.waiters(group).leave(waiting, fx);
+                }
                 return Look::Over(if count > 0 { Ok(()) } else { Err(Over) });
             }
             match sleeper {

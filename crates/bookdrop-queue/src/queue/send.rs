@@ -6,27 +6,12 @@ use std::time::Instant;
 use crate::effects::Effects;
 use crate::item::Item;
 use crate::slab::Ticket;
-use crate::sync::lock;
+use crate::sync::Guard;
 
+use super::express::Guarded;
 use super::line::{Offer, Progress};
-use super::state::Obstacle;
+use super::state::{Obstacle, State};
 use super::{OnFull, Queue};
-
-/// An item on its way into the queue.
-pub struct Sending<I>(Stage<I>);
-
-enum Stage<I> {
-    New(Offer<I>),
-    InLine(Ticket),
-    Ended,
-}
-
-impl<I> Sending<I> {
-    /// An item that is to be handed over at once, or when it is due.
-    pub fn new(item: I, due: Option<Instant>) -> Self {
-        Sending(Stage::New(Offer::new(item, due)))
-    }
-}
 
 /// An item that was not taken in.
 pub struct Refused<I> {
@@ -58,40 +43,44 @@ pub enum Refusal {
 }
 
 impl<I: Item> Queue<I> {
-    /// Takes the item in; where the queue is full and that means waiting, the item stands in line meanwhile.
-    ///
-    /// Whoever drops a `Sending` that is not ready calls [`cancel_send`](Queue::cancel_send) first.
-    ///
-    /// # Panics
-    /// When it was ready before.
-    pub fn poll_send(
-        &self,
-        sending: &mut Sending<I>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Refused<I>>> {
-        if let Stage::InLine(ticket) = sending.0 {
-            return self.look_in_line(ticket, cx).end(sending);
+    /// Takes the item in if that is as simple as it usually is: a plain item, one group, room in the queue, nobody in
+    /// line. Else it is given back, and has to be sent in one of the other ways.
+    #[inline(always)]
+    pub fn send_express(&self, item: I) -> Result<(), I> {
+        if !item.is_plain() {
+            return Err(item);
         }
-        let Stage::New(offer) = std::mem::replace(&mut sending.0, Stage::Ended) else {
-            panic!("a send was polled after it had ended");
-        };
-        let offer = match self.offer_once(offer) {
-            Ok(()) => return Poll::Ready(Ok(())),
-            Err((offer, Refusal::Full)) if self.on_full == OnFull::Wait => offer,
-            Err((offer, why)) => return Poll::Ready(Err(self.refuse(offer, why))),
-        };
-        // Cloning the waker is foreign code: should it panic, the item is still here.
-        sending.0 = Stage::New(offer);
-        let waker = cx.waker().clone();
-        let Stage::New(offer) = std::mem::replace(&mut sending.0, Stage::Ended) else {
-            unreachable!("it was put there just now");
-        };
-        match self.enter_line(offer, Some(waker)) {
-            Ok(ticket) => {
-                sending.0 = Stage::InLine(ticket);
-                Poll::Pending
+        let mut guarded = self.state.lock();
+        match guarded.send(item) {
+            Ok(()) => Ok(()),
+            Err(item) => self.send_and_wake(guarded, item),
+        }
+    }
+
+    /// The same where a consumer has to be woken.
+    #[inline(never)]
+    fn send_and_wake(&self, mut guarded: Guard<'_, Guarded<I>>, item: I) -> Result<(), I> {
+        let mut fx = Effects::none();
+        guarded.whole().accept_plain(item, &mut fx)?;
+        drop(guarded);
+        fx.run(|_, _| {});
+        Ok(())
+    }
+
+    /// Takes the item in. Where the queue is full and that means waiting, it stands in line then, and the ticket says
+    /// where: its sender, whose waker this is, waits by [`poll_line`](Queue::poll_line).
+    pub fn send(
+        &self,
+        item: I,
+        due: Option<Instant>,
+        waker: Waker,
+    ) -> Result<Option<Ticket>, Refused<I>> {
+        match self.offer_once(Offer::new(item, due)) {
+            Ok(()) => Ok(None),
+            Err((offer, Refusal::Full)) if self.on_full == OnFull::Wait => {
+                self.enter_line(offer, waker).map(Some)
             }
-            Err(refused) => Poll::Ready(Err(refused)),
+            Err((offer, why)) => Err(self.refuse(offer, why)),
         }
     }
 
@@ -101,70 +90,83 @@ impl<I: Item> Queue<I> {
             .map_err(|(offer, why)| self.refuse(offer, why))
     }
 
-    /// Takes a request in, or lets it stand in line; its requester waits for the answer, not for this.
-    pub fn send_request(&self, item: I, due: Option<Instant>) -> Result<(), Refused<I>> {
-        match self.offer_once(Offer::new(item, due)) {
-            Ok(()) => Ok(()),
-            Err((offer, Refusal::Full)) if self.on_full == OnFull::Wait => {
-                self.enter_line(offer, None).map(drop)
-            }
-            Err((offer, why)) => Err(self.refuse(offer, why)),
-        }
-    }
-
     fn refuse(&self, offer: Offer<I>, why: Refusal) -> Refused<I> {
         if why == Refusal::Full {
-            lock(&self.state).machine.counters.rejected_when_full += 1;
+            self.state
+                .lock()
+                .whole()
+                .machine
+                .counters
+                .rejected_when_full += 1;
         }
         Refused::new(offer, why)
     }
 
-    /// Gives up a send that is not ready. Returns the item if it was not taken in.
-    pub fn cancel_send(&self, sending: &mut Sending<I>) -> Option<I> {
-        match std::mem::replace(&mut sending.0, Stage::Ended) {
-            Stage::New(offer) => Some(offer.item),
-            // The copies are dropped here, after the lock.
-            Stage::InLine(ticket) => self
-                .change(|state, fx| state.line.leave(ticket, fx))
-                .map(|o| o.item),
-            Stage::Ended => None,
+    /// Ready when the item that this ticket was given for was let in, or refused.
+    ///
+    /// Whoever stops waiting calls [`leave_line`](Queue::leave_line).
+    pub fn poll_line(&self, ticket: Ticket, cx: &mut Context<'_>) -> Poll<Result<(), Refused<I>>> {
+        match self.look_in_line(ticket, cx) {
+            Progress::Waits => Poll::Pending,
+            Progress::LetIn => Poll::Ready(Ok(())),
+            Progress::Refused(offer) => Poll::Ready(Err(Refused::new(offer, Refusal::Closed))),
         }
     }
 
-    fn enter_line(&self, offer: Offer<I>, waker: Option<Waker>) -> Result<Ticket, Refused<I>> {
-        self.change(|state, fx| state.enter_line(offer, waker, fx))
-            .map_err(|(offer, why)| Refused::new(offer, why))
+    /// Gives up a send. Returns the item if it was not taken in.
+    pub fn leave_line(&self, ticket: Ticket) -> Option<I> {
+        // The copies are dropped here, after the lock.
+        self.change(|state, fx| state.line.leave(ticket, fx))
+            .map(|offer| offer.item)
     }
 
-    /// Offers, with as many copies as there are further groups: their making runs code of the user, so it happens without the lock.
-    fn offer_once(&self, mut offer: Offer<I>) -> Result<(), (Offer<I>, Refusal)> {
+    fn enter_line(&self, offer: Offer<I>, waker: Waker) -> Result<Ticket, Refused<I>> {
+        let mut waker = Some(waker);
+        self.with_copies(offer, |state, offer, fx| {
+            state.enter_line(offer, &mut waker, fx)
+        })
+        .map_err(|(offer, why)| Refused::new(offer, why))
+    }
+
+    fn offer_once(&self, offer: Offer<I>) -> Result<(), (Offer<I>, Refusal)> {
+        self.with_copies(offer, |state, offer, fx| {
+            state.offer(offer, self.on_full, fx)
+        })
+    }
+
+    /// Makes a change with an offer, which needs as many copies as there are further groups: their making runs code of
+    /// the user, so it happens without the lock.
+    fn with_copies<R>(
+        &self,
+        mut offer: Offer<I>,
+        mut change: impl FnMut(
+            &mut State<I>,
+            Offer<I>,
+            &mut Effects<I>,
+        ) -> Result<R, (Offer<I>, Obstacle)>,
+    ) -> Result<R, (Offer<I>, Refusal)> {
         loop {
-            let result = self.change(|state, fx| state.offer(offer, self.on_full, fx));
-            let (back, obstacle) = match result {
-                Ok(()) => return Ok(()),
+            let (back, obstacle) = match self.change(|state, fx| change(state, offer, fx)) {
+                Ok(result) => return Ok(result),
                 Err(obstacle) => obstacle,
             };
             offer = back;
-            let why = match obstacle {
-                Obstacle::Refused(why) => why,
-                Obstacle::Copies(needed) => {
-                    let copier = self
-                        .copier
-                        .get()
-                        .expect("who joins a further group brings a copier");
-                    while offer.copies.len() < needed {
-                        offer.copies.push(copier(&offer.item));
-                    }
-                    continue;
-                }
+            let needed = match obstacle {
+                Obstacle::Refused(why) => return Err((offer, why)),
+                Obstacle::Copies(needed) => needed,
             };
-            return Err((offer, why));
+            let copier = self.copier.get();
+            let copier = copier.expect("who joins a further group brings a copier");
+            while offer.copies.len() < needed {
+                offer.copies.push(copier(&offer.item));
+            }
         }
     }
 
     fn look_in_line(&self, ticket: Ticket, cx: &mut Context<'_>) -> Progress<I> {
         {
-            let mut state = lock(&self.state);
+            let mut guarded = self.state.lock();
+            let mut state = guarded.whole();
             match state.line.progress(ticket) {
                 Progress::Waits if state.line.is_registered(ticket, cx.waker()) => {
                     return Progress::Waits;
@@ -176,24 +178,12 @@ impl<I: Item> Queue<I> {
         let waker = cx.waker().clone();
         let mut fx = Effects::none();
         let progress = {
-            let mut state = lock(&self.state);
+            let mut guarded = self.state.lock();
+            let mut state = guarded.whole();
             state.line.set_waker(ticket, waker, &mut fx);
             state.line.progress(ticket)
         };
-        fx.run();
+        fx.run(|_, _| {});
         progress
-    }
-}
-
-impl<I> Progress<I> {
-    /// Ends the send, unless it waits on.
-    fn end(self, sending: &mut Sending<I>) -> Poll<Result<(), Refused<I>>> {
-        let result = match self {
-            Progress::Waits => return Poll::Pending,
-            Progress::LetIn => Ok(()),
-            Progress::Refused(offer) => Err(Refused::new(offer, Refusal::Closed)),
-        };
-        sending.0 = Stage::Ended;
-        Poll::Ready(result)
     }
 }

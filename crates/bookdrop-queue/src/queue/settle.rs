@@ -1,45 +1,51 @@
 //! Settling what is in hand.
+//!
+//! A consumer's loan of its seat comes back after each of these. That return was counted here, so it is not to be counted
+//! again: see `State::expect_return`. Until it has come back it stands for one that came back without a word, which is not
+//! counted meanwhile. So it is given back without a word, too; and where that is refused, since somebody waits for empty
+//! hands, it is dropped, and then the queue is told by [`Queue::recount`].
 
 use std::time::Duration;
 
 use crate::item::{DeadReason, Item};
 use crate::machine::Taken;
 
-use super::Queue;
+use super::{Queue, Reader};
 
 impl<I: Item> Queue<I> {
     /// The item is done with; it is given back, since it is not the queue's any more.
-    pub fn ack(&self, taken: Taken<I>) -> I {
+    ///
+    /// For an item that [leads nobody](Taken::leads_nobody) it is enough to
+    /// [give the loan back](crate::Loan::give_back), if that can be done without a word.
+    pub fn ack(&self, reader: Reader, taken: Taken<I>) -> I {
         self.change(|state, _| {
             state.machine.done(&taken);
             state.machine.counters.acked += 1;
+            state.expect_return(reader);
         });
         taken.item
     }
 
-    /// The item is done with, and was answered: `answer` runs under the lock and says whether the answer reached
-    /// somebody. It must not call foreign code.
-    pub fn answer(&self, taken: Taken<I>, answer: impl FnOnce() -> bool) -> I {
-        self.change(|state, _| {
-            state.machine.done(&taken);
-            state.count_answer(answer());
-        });
-        taken.item
-    }
-
-    /// An answer to an item that was settled before: as in [`answer`](Queue::answer).
-    pub fn answer_later(&self, answer: impl FnOnce() -> bool) {
-        self.change(|state, _| state.count_answer(answer()));
+    /// A loan came back that could not be [given back](crate::Loan::give_back) without a word, after its delivery was settled
+    /// by one of the others.
+    pub fn recount(&self) {
+        self.change(|state, _| state.count_returns());
     }
 
     /// The work failed: the item comes back, after the queue's own wait or after this one, or is a dead letter.
-    pub fn failed(&self, taken: Taken<I>, after: Option<Duration>) {
+    pub fn failed(&self, reader: Reader, taken: Taken<I>, after: Option<Duration>) {
         let now = crate::clock::now();
-        self.change(|state, fx| state.failed(taken, after, now, fx));
+        self.change(|state, fx| {
+            state.expect_return(reader);
+            state.failed(taken, after, now, fx);
+        });
     }
 
     /// The item failed for good.
-    pub fn bury(&self, taken: Taken<I>, reason: DeadReason) {
-        self.change(|state, fx| state.machine.bury(taken, reason, fx));
+    pub fn bury(&self, reader: Reader, taken: Taken<I>, reason: DeadReason) {
+        self.change(|state, fx| {
+            state.expect_return(reader);
+            state.machine.bury(taken, reason, fx);
+        });
     }
 }

@@ -68,6 +68,11 @@ impl Waiters {
         }
     }
 
+    #[inline]
+    pub(super) fn is_anybody_asleep(&self) -> bool {
+        !self.asleep.is_empty()
+    }
+
     /// Wakes so many sleepers, the one that sleeps longest first. Those who may have been left alone are woken on the
     /// way, and not counted.
     pub(super) fn notify<I: Item>(&mut self, count: usize, fx: &mut Effects<I>) {

@@ -3,11 +3,10 @@
 //! A single thread, `bookdrop-timer`, rings an [`Alarm`] at or shortly after the moment it was armed
 //! for. It is started by the first [`Timer::arm`], and sleeps without a limit while nothing is armed.
 //!
-//! The usual deadline is never reached: a request arms it some seconds ahead and cancels it at once.
-//! So both are a few steps under a short lock, and neither makes a system call. Only an arm for an
-//! earlier moment than the one the thread sleeps to wakes it. A cancel leaves it asleep: it finds
-//! out at the moment it had planned to wake for, and then sleeps on, so that a stream of requests
-//! costs a few wake-ups per length of a deadline and not one per request.
+//! A queue has one alarm, for the next of all its moments, and arms another one when an earlier moment
+//! comes up. Arming and cancelling are a few steps under a short lock, and neither makes a system
+//! call, but for an arm for an earlier moment than the one the thread sleeps to: that wakes it. A
+//! cancel leaves it asleep: it finds out at the moment it had planned to wake for, and then sleeps on.
 //!
 //! # The thread's going to sleep
 //!

@@ -2,48 +2,40 @@
 //! is a deadlock where that happens under its lock.
 
 use std::future::poll_fn;
-use std::task::Poll;
+use std::task::{Context, Poll};
 
-use bookdrop_queue::{DeadReason, OnFull, Reader, Refusal, Sending};
+use bookdrop_queue::{DeadReason, OnFull, Refusal};
 
+use crate::sender::{ask_with, asking};
 use crate::tools::*;
 
 /// A second group, so that what is sent is copied.
-fn audit(queue: &TestQueue) -> Reader {
-    let group = queue.join("audit", Note::copy);
-    Reader {
-        group,
-        auto_ack: false,
-    }
+fn audit(queue: &TestQueue) -> Consumer {
+    Consumer::in_group(queue, "audit")
 }
 
-fn poll_send(queue: &TestQueue, sending: &mut Sending<Note>) -> Poll<Option<Refusal>> {
+fn poll_send(queue: &TestQueue, sender: &mut Sender) -> Poll<Option<Refusal>> {
     // The queue holds the only waker after this.
-    let poll = poll_once(
-        poll_fn(|cx| queue.poll_send(sending, cx)),
-        &Nosy::waker(queue),
-    );
+    let waker = Nosy::waker(queue);
+    let poll = sender.poll(&mut Context::from_waker(&waker));
     poll.map(|result| result.err().map(|refused| refused.why))
 }
 
 #[test]
 fn a_send_with_copies_against_a_close() {
     model(|| {
-        let (queue, reader) = queue(1);
-        let audit = audit(&queue);
-        assert!(queue.try_send(Note::new(0), None).is_ok());
+        let (queue, mut consumer) = queue(1);
+        let mut audit = audit(&queue);
+        fill(&queue, [0]);
         let closer = spawn(&queue, |queue| queue.close());
-        let mut sending = Sending::new(Note::nosy(1, &queue), None);
-        let mut poll = poll_send(&queue, &mut sending);
+        let mut sender = Sender::new(&queue, Note::nosy(1, &queue));
+        let mut poll = poll_send(&queue, &mut sender);
         closer.join().unwrap();
         if poll.is_pending() {
-            poll = poll_send(&queue, &mut sending);
+            poll = poll_send(&queue, &mut sender);
         }
         assert_eq!(poll, Poll::Ready(Some(Refusal::Closed)));
-        assert_eq!(
-            (rest(&queue, reader), rest(&queue, audit)),
-            (vec![0], vec![0])
-        );
+        assert_eq!((consumer.rest(), audit.rest()), (vec![0], vec![0]));
         nothing_is_left(&queue);
     });
 }
@@ -51,18 +43,18 @@ fn a_send_with_copies_against_a_close() {
 #[test]
 fn a_sender_that_changes_its_waker_against_a_close() {
     model(|| {
-        let (queue, reader) = queue(1);
-        assert!(queue.try_send(Note::new(0), None).is_ok());
-        let mut sending = Sending::new(Note::nosy(1, &queue), None);
-        assert!(poll_send(&queue, &mut sending).is_pending());
+        let (queue, mut consumer) = queue(1);
+        fill(&queue, [0]);
+        let mut sender = Sender::new(&queue, Note::nosy(1, &queue));
+        assert!(poll_send(&queue, &mut sender).is_pending());
         let closer = spawn(&queue, |queue| queue.close());
-        let mut poll = poll_send(&queue, &mut sending);
+        let mut poll = poll_send(&queue, &mut sender);
         closer.join().unwrap();
         if poll.is_pending() {
-            poll = poll_send(&queue, &mut sending);
+            poll = poll_send(&queue, &mut sender);
         }
         assert_eq!(poll, Poll::Ready(Some(Refusal::Closed)));
-        assert_eq!(rest(&queue, reader), [0]);
+        assert_eq!(consumer.rest(), [0]);
         nothing_is_left(&queue);
     });
 }
@@ -70,15 +62,16 @@ fn a_sender_that_changes_its_waker_against_a_close() {
 #[test]
 fn a_sender_that_changes_its_waker_against_a_receive() {
     model(|| {
-        let (queue, reader) = queue(1);
+        let (queue, consumer) = queue(1);
         assert!(queue.try_send(Note::nosy(0, &queue), None).is_ok());
-        let mut sending = Sending::new(Note::nosy(1, &queue), None);
-        assert!(poll_send(&queue, &mut sending).is_pending());
-        let consumer = spawn(&queue, move |queue| rest(queue, reader).len());
-        let poll = poll_send(&queue, &mut sending);
-        let back = queue.cancel_send(&mut sending);
+        let mut sender = Sender::new(&queue, Note::nosy(1, &queue));
+        assert!(poll_send(&queue, &mut sender).is_pending());
+        let consumer = spawn_with(consumer, |consumer| consumer.rest().len());
+        let poll = poll_send(&queue, &mut sender);
+        let back = sender.give_up();
         assert!(poll.is_pending() || back.is_none());
-        let received = consumer.join().unwrap() + rest(&queue, reader).len();
+        let (received, mut consumer) = consumer.join().unwrap();
+        let received = received + consumer.rest().len();
         assert_eq!(received + usize::from(back.is_some()), 2);
         drop(back);
         nothing_is_left(&queue);
@@ -88,21 +81,14 @@ fn a_sender_that_changes_its_waker_against_a_receive() {
 #[test]
 fn a_consumer_that_changes_its_waker_against_a_send() {
     model(|| {
-        let (queue, reader) = queue(1);
-        let mut waiting = None;
-        assert!(look(&queue, reader, &mut waiting, &Nosy::waker(&queue)).is_none());
-        let sender = spawn(&queue, |queue| {
-            queue.try_send(Note::nosy(1, queue), None).is_ok()
-        });
-        let found = look(&queue, reader, &mut waiting, &Nosy::waker(&queue));
-        queue.stop_receiving(reader.group, &mut waiting);
+        let (queue, mut consumer) = queue(1);
+        assert!(consumer.look(&Nosy::waker(&queue)).is_none());
+        let sender = spawn(&queue, |queue| send(queue, Note::nosy(1, queue)).is_ok());
+        let found = consumer.look(&Nosy::waker(&queue));
+        consumer.stop_waiting();
         assert!(sender.join().unwrap());
-        let found = found
-            .into_iter()
-            .flatten()
-            .map(|taken| drop(queue.ack(taken)))
-            .count();
-        assert_eq!(found + rest(&queue, reader).len(), 1);
+        let found = usize::from(found.map(Delivery::finish).is_some());
+        assert_eq!(found + consumer.rest().len(), 1);
         nothing_is_left(&queue);
     });
 }
@@ -110,11 +96,11 @@ fn a_consumer_that_changes_its_waker_against_a_send() {
 #[test]
 fn a_drain_that_changes_its_waker_against_the_last_settlement() {
     model(|| {
-        let (queue, reader) = queue(1);
+        let (queue, mut consumer) = queue(1);
         assert!(queue.try_send(Note::nosy(1, &queue), None).is_ok());
-        let taken = queue.try_receive(reader).unwrap().unwrap();
+        let delivery = consumer.take();
         queue.begin_drain();
-        let worker = spawn(&queue, move |queue| queue.failed(taken, None));
+        let worker = spawn(&queue, move |_| delivery.failed());
         let mut waiting = None;
         for _ in 0..2 {
             let poll = poll_fn(|cx| queue.poll_empty_handed(&mut waiting, cx));
@@ -127,30 +113,66 @@ fn a_drain_that_changes_its_waker_against_the_last_settlement() {
     });
 }
 
+/// The wakers of a requester and of one who works for it, replaced, woken and dropped.
+#[test]
+fn a_requester_and_a_worker_that_change_their_wakers() {
+    for gives_up in [false, true] {
+        model(move || {
+            let (queue, mut consumer) = queue(1);
+            let nosy = || Nosy::waker(&queue);
+            let note = Note::nosy(1, &queue);
+            let requester = ask_with(&queue, note, asking(nosy())).ok().unwrap();
+            let delivery = consumer.take();
+            let worker = spawn(&queue, move |queue| {
+                let (call, mut working) = (delivery.call(), None);
+                for _ in 0..2 {
+                    let poll = poll_fn(|cx| queue.poll_unwanted(call, &mut working, cx));
+                    let _ = poll_once(poll, &Nosy::waker(queue));
+                }
+                queue.stop_working(call, &mut working);
+                delivery.answer(5)
+            });
+            let poll = poll_once(poll_fn(|cx| requester.poll(cx)), &nosy());
+            let answer = match (gives_up, poll) {
+                (_, Poll::Ready(answer)) => Some(answer),
+                (true, Poll::Pending) => requester.give_up().0,
+                (false, Poll::Pending) => Some(requester.outcome()),
+            };
+            let reached = worker.join().unwrap();
+            assert_eq!(answer, reached.then_some(Outcome::Replied(5)));
+            nothing_is_left(&queue);
+        });
+    }
+}
+
 /// Everything that lets go of notes, one after the other. There is only one run.
 #[test]
 fn every_way_out() {
     model(|| {
-        let (queue, reader) = queue_that(2, OnFull::DropOldest);
-        let audit = audit(&queue);
+        let (queue, mut consumer) = queue_that(2, OnFull::DropOldest);
+        let mut audit = audit(&queue);
         let send = |n| assert!(queue.try_send(Note::nosy(n, &queue), None).is_ok());
-        let take = || queue.try_receive(reader).unwrap().unwrap();
         (1..=3).for_each(send);
         assert_eq!(queue.counts().0.dropped_when_full, 2, "in each group");
-        drop(queue.ack(take()));
-        queue.bury(take(), DeadReason::Rejected("no".into()));
+        drop(consumer.take().finish());
+        consumer.take().bury(DeadReason::Rejected("no".into()));
         assert_eq!(queue.dead("default", |dead| dead.item.number), [3]);
         let id = queue.dead("default", |dead| dead.id)[0];
         assert!(queue.replay("default", id));
-        queue.bury(take(), DeadReason::MaxAttempts);
+        consumer.take().bury(DeadReason::MaxAttempts);
         drop(queue.take_all_dead("default"));
         assert_eq!(queue.purge(), 2);
         (4..=5).for_each(send);
-        let in_hand = take();
+        let in_hand = consumer.take();
         assert!(queue.remove_group("default"));
-        queue.failed(in_hand, None);
-        assert_eq!(rest(&queue, audit), [4, 5]);
+        in_hand.failed();
+        assert_eq!(audit.rest(), [4, 5]);
         send(6);
+        let request = ask(&queue, Note::nosy(7, &queue));
+        assert_eq!(
+            request.err().map(|refused| refused.why),
+            Some(Refusal::NoConsumer)
+        );
         queue.begin_drain();
         drop(queue.take_left());
         nothing_is_left(&queue);

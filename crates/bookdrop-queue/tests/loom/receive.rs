@@ -14,25 +14,25 @@ use crate::tools::*;
 #[test]
 fn a_send_reaches_a_consumer_that_goes_to_sleep() {
     model(|| {
-        let (queue, reader) = queue(1);
-        let consumer = spawn(&queue, move |queue| receive_and_ack(queue, reader));
+        let (queue, consumer) = queue(1);
+        let consumer = spawn_with(consumer, Consumer::receive_and_ack);
         assert!(send(&queue, Note::new(1)).is_ok());
-        assert_eq!(consumer.join().unwrap(), Ok(1));
+        let (received, _consumer) = consumer.join().unwrap();
+        assert_eq!(received, Ok(1));
         nothing_is_left(&queue);
     });
 }
 
 #[test]
 fn two_sends_reach_two_consumers() {
-    bounded(4, || {
-        let (queue, reader) = queue(2);
-        let consumers =
-            [(); 2].map(|()| spawn(&queue, move |queue| receive_and_ack(queue, reader)));
+    bounded(3, || {
+        let (queue, consumers) = queue_for_two(2);
+        let consumers = consumers.map(|one| spawn_with(one, Consumer::receive_and_ack));
         for n in [1, 2] {
             assert!(send(&queue, Note::new(n)).is_ok());
         }
-        let received = consumers.map(|consumer| consumer.join().unwrap().unwrap());
-        assert_eq!(sorted(received.into()), [1, 2]);
+        let [(one, _one), (other, _other)] = consumers.map(|one| one.join().unwrap());
+        assert_eq!(sorted(vec![one.unwrap(), other.unwrap()]), [1, 2]);
         nothing_is_left(&queue);
     });
 }
@@ -40,15 +40,14 @@ fn two_sends_reach_two_consumers() {
 /// One place, so that each consumer also lets the next note in.
 #[test]
 fn two_sends_reach_two_consumers_through_one_place() {
-    bounded(4, || {
-        let (queue, reader) = queue(1);
-        let consumers =
-            [(); 2].map(|()| spawn(&queue, move |queue| receive_and_ack(queue, reader)));
+    bounded(3, || {
+        let (queue, consumers) = queue_for_two(1);
+        let consumers = consumers.map(|one| spawn_with(one, Consumer::receive_and_ack));
         for n in [1, 2] {
             assert!(send(&queue, Note::new(n)).is_ok());
         }
-        let received = consumers.map(|consumer| consumer.join().unwrap().unwrap());
-        assert_eq!(sorted(received.into()), [1, 2]);
+        let [(one, _one), (other, _other)] = consumers.map(|one| one.join().unwrap());
+        assert_eq!(sorted(vec![one.unwrap(), other.unwrap()]), [1, 2]);
         nothing_is_left(&queue);
     });
 }
@@ -56,14 +55,14 @@ fn two_sends_reach_two_consumers_through_one_place() {
 /// The one that sleeps longest is woken for the note, but it leaves: the other one has to get it.
 #[test]
 fn a_consumer_that_leaves_while_it_is_notified_passes_it_on() {
-    model(|| {
-        let (queue, reader) = queue(1);
-        let mut waiting = None;
-        assert!(look(&queue, reader, &mut waiting, &deaf()).is_none());
-        let other = spawn(&queue, move |queue| receive_and_ack(queue, reader));
+    bounded(4, || {
+        let (queue, [mut leaving, other]) = queue_for_two(1);
+        assert!(leaving.look(&deaf()).is_none());
+        let other = spawn_with(other, Consumer::receive_and_ack);
         let sender = spawn(&queue, |queue| send(queue, Note::new(1)).is_ok());
-        queue.stop_receiving(reader.group, &mut waiting);
-        assert_eq!(other.join().unwrap(), Ok(1));
+        leaving.stop_waiting();
+        let (received, _other) = other.join().unwrap();
+        assert_eq!(received, Ok(1));
         assert!(sender.join().unwrap());
         nothing_is_left(&queue);
     });
@@ -73,13 +72,14 @@ fn a_consumer_that_leaves_while_it_is_notified_passes_it_on() {
 #[test]
 fn a_consumer_that_is_woken_in_vain_is_woken_again() {
     model(|| {
-        let (queue, reader) = queue(1);
-        let consumer = spawn(&queue, move |queue| receive_and_ack(queue, reader).unwrap());
+        let (queue, [mut quick, woken]) = queue_for_two(1);
+        let woken = spawn_with(woken, |one| one.receive_and_ack().unwrap());
         assert!(send(&queue, Note::new(1)).is_ok());
-        let mut all = rest(&queue, reader);
+        let mut all = quick.rest();
         assert!(send(&queue, Note::new(2)).is_ok());
-        all.push(consumer.join().unwrap());
-        all.extend(rest(&queue, reader));
+        let (received, _woken) = woken.join().unwrap();
+        all.push(received);
+        all.extend(quick.rest());
         assert_eq!(sorted(all), [1, 2]);
         nothing_is_left(&queue);
     });
@@ -89,15 +89,13 @@ fn a_consumer_that_is_woken_in_vain_is_woken_again() {
 #[test]
 fn a_stream_that_nobody_polls_takes_no_wake_up_from_another() {
     model(|| {
-        let (queue, reader) = queue(1);
-        let mut waiting = None;
-        let waker = deaf();
-        let next = poll_fn(|cx| queue.poll_next(reader, &mut waiting, cx, &mut |_| unreachable!()));
-        assert!(poll_once(next, &waker).is_pending());
-        let other = spawn(&queue, move |queue| receive_and_ack(queue, reader));
+        let (queue, [mut stream, other]) = queue_for_two(1);
+        assert!(stream.look_as_stream(&deaf()).is_none());
+        let other = spawn_with(other, Consumer::receive_and_ack);
         assert!(send(&queue, Note::new(1)).is_ok());
-        assert_eq!(other.join().unwrap(), Ok(1));
-        queue.stop_receiving(reader.group, &mut waiting);
+        let (received, _other) = other.join().unwrap();
+        assert_eq!(received, Ok(1));
+        stream.stop_waiting();
         nothing_is_left(&queue);
     });
 }
@@ -105,26 +103,21 @@ fn a_stream_that_nobody_polls_takes_no_wake_up_from_another() {
 /// The one that leaves may have been notified, may look once more, and may find the note.
 #[test]
 fn a_consumer_that_looks_once_more_and_leaves_loses_nothing() {
-    bounded(4, || {
-        let (queue, reader) = queue(2);
-        let mut waiting = None;
-        assert!(look(&queue, reader, &mut waiting, &deaf()).is_none());
-        let other = spawn(&queue, move |queue| receive_and_ack(queue, reader).unwrap());
+    bounded(3, || {
+        let (queue, [mut leaving, other]) = queue_for_two(2);
+        assert!(leaving.look(&deaf()).is_none());
+        let other = spawn_with(other, |one| one.receive_and_ack().unwrap());
         let sender = spawn(&queue, |queue| {
             assert!(send(queue, Note::new(1)).is_ok());
             assert!(send(queue, Note::new(2)).is_ok());
         });
-        let found = look(&queue, reader, &mut waiting, &deaf());
-        queue.stop_receiving(reader.group, &mut waiting);
-        let mut all = vec![other.join().unwrap()];
+        let found = leaving.look(&deaf());
+        leaving.stop_waiting();
+        let (received, _other) = other.join().unwrap();
         sender.join().unwrap();
-        all.extend(
-            found
-                .into_iter()
-                .flatten()
-                .map(|taken| queue.ack(taken).number),
-        );
-        all.extend(rest(&queue, reader));
+        let mut all = vec![received];
+        all.extend(found.map(Delivery::ack));
+        all.extend(leaving.rest());
         assert_eq!(sorted(all), [1, 2]);
         nothing_is_left(&queue);
     });
@@ -134,41 +127,36 @@ fn a_consumer_that_looks_once_more_and_leaves_loses_nothing() {
 #[test]
 fn a_consumer_that_changes_its_waker_is_woken_by_the_new_one() {
     model(|| {
-        let (queue, reader) = queue(1);
+        let (queue, mut consumer) = queue(1);
         let sender = spawn(&queue, |queue| send(queue, Note::new(1)).is_ok());
-        let mut waiting = None;
-        let mut found = look(&queue, reader, &mut waiting, &deaf());
+        let mut found = consumer.look(&deaf());
         if found.is_none() {
-            found = look(&queue, reader, &mut waiting, &deaf());
+            found = consumer.look(&deaf());
         }
-        if found.is_none() {
-            let taken = wait(poll_fn(|cx| {
-                look(&queue, reader, &mut waiting, cx.waker()).map_or(Poll::Pending, Poll::Ready)
-            }));
-            found = Some(taken);
-        }
+        let found = found.unwrap_or_else(|| {
+            wait(poll_fn(|cx| {
+                consumer.look(cx.waker()).map_or(Poll::Pending, Poll::Ready)
+            }))
+        });
         assert!(sender.join().unwrap());
-        let numbers: Vec<_> = found
-            .into_iter()
-            .flatten()
-            .map(|taken| queue.ack(taken).number)
-            .collect();
-        assert_eq!(numbers, [1]);
+        assert_eq!(found.ack(), 1);
+        nothing_is_left(&queue);
     });
 }
 
 #[test]
 fn what_failed_reaches_a_consumer_that_waits() {
     model(|| {
-        let (queue, reader) = queue(1);
-        assert!(queue.try_send(Note::new(1), None).is_ok());
-        let taken = queue.try_receive(reader).unwrap().unwrap();
-        let consumer = spawn(&queue, move |queue| {
-            let taken = receive(queue, reader).unwrap();
-            (taken.attempt(), queue.ack(taken).number)
+        let (queue, [mut fails, consumer]) = queue_for_two(1);
+        fill(&queue, [1]);
+        let delivery = fails.take();
+        let consumer = spawn_with(consumer, |one| {
+            let delivery = one.receive().unwrap();
+            (delivery.attempt(), delivery.ack())
         });
-        queue.failed(taken, None);
-        assert_eq!(consumer.join().unwrap(), (2, 1));
+        delivery.failed();
+        let (received, _consumer) = consumer.join().unwrap();
+        assert_eq!(received, (2, 1));
         nothing_is_left(&queue);
     });
 }
@@ -176,37 +164,30 @@ fn what_failed_reaches_a_consumer_that_waits() {
 /// Two work at the same time, but not on one key.
 #[test]
 fn the_second_of_a_key_waits_for_the_first() {
-    model(|| {
-        let (queue, reader) = queue(2);
+    bounded(4, || {
+        let (queue, [mut one, other]) = queue_for_two(2);
         for n in [1, 2] {
             assert!(queue.try_send(Note::with_key(n, "k"), None).is_ok());
         }
         let at_work = Arc::new(AtomicUsize::new(0));
-        let work = move |queue: &TestQueue, fails: bool| {
-            let taken = receive(queue, reader).unwrap();
-            assert_eq!(
-                at_work.fetch_add(1, Ordering::Relaxed),
-                0,
-                "one key, two at work"
-            );
-            let number = taken.item.number;
+        let work = move |consumer: &mut Consumer, fails: bool| {
+            let delivery = consumer.receive().unwrap();
+            let others = at_work.fetch_add(1, Ordering::Relaxed);
+            assert_eq!(others, 0, "one key, two at work");
+            let number = delivery.number();
             at_work.fetch_sub(1, Ordering::Relaxed);
-            match fails && taken.attempt() == 1 {
-                true => queue.failed(taken, None),
-                false => drop(queue.ack(taken)),
+            match fails && delivery.attempt() == 1 {
+                true => delivery.failed(),
+                false => drop(delivery.finish()),
             }
             number
         };
         let others_work = work.clone();
-        let other = spawn(&queue, move |queue| {
-            [(); 1].map(|()| others_work(queue, false))
-        });
-        let first = work(&queue, true);
-        let all = [first, other.join().unwrap()[0]];
+        let other = spawn_with(other, move |other| others_work(other, false));
+        let first = work(&mut one, true);
+        let (second, _other) = other.join().unwrap();
         // Whoever failed left one behind.
-        let left = rest(&queue, reader);
-        let mut seen: Vec<_> = all.into_iter().chain(left).collect();
-        seen.sort_unstable();
+        let mut seen = sorted([first, second].into_iter().chain(one.rest()).collect());
         seen.dedup();
         assert_eq!(seen, [1, 2]);
         nothing_is_left(&queue);
@@ -217,14 +198,15 @@ fn the_second_of_a_key_waits_for_the_first() {
 #[test]
 fn a_settled_key_wakes_the_one_who_waits_for_the_next() {
     model(|| {
-        let (queue, reader) = queue(2);
+        let (queue, [mut first, second]) = queue_for_two(2);
         for n in [1, 2] {
             assert!(queue.try_send(Note::with_key(n, "k"), None).is_ok());
         }
-        let first = queue.try_receive(reader).unwrap().unwrap();
-        let consumer = spawn(&queue, move |queue| receive_and_ack(queue, reader));
-        queue.ack(first);
-        assert_eq!(consumer.join().unwrap(), Ok(2));
+        let delivery = first.take();
+        let second = spawn_with(second, Consumer::receive_and_ack);
+        delivery.ack();
+        let (received, _second) = second.join().unwrap();
+        assert_eq!(received, Ok(2));
         nothing_is_left(&queue);
     });
 }
@@ -233,11 +215,12 @@ fn a_settled_key_wakes_the_one_who_waits_for_the_next() {
 #[test]
 fn an_alarm_wakes_a_consumer_for_what_is_due() {
     model(|| {
-        let (queue, reader) = queue(1);
-        let consumer = spawn(&queue, move |queue| receive_and_ack(queue, reader));
+        let (queue, consumer) = queue(1);
+        let consumer = spawn_with(consumer, Consumer::receive_and_ack);
         assert!(queue.try_send(Note::new(1), Some(clock::now())).is_ok());
         queue.ring();
-        assert_eq!(consumer.join().unwrap(), Ok(1));
+        let (received, _consumer) = consumer.join().unwrap();
+        assert_eq!(received, Ok(1));
         nothing_is_left(&queue);
     });
 }
@@ -245,10 +228,11 @@ fn an_alarm_wakes_a_consumer_for_what_is_due() {
 #[test]
 fn removing_a_group_ends_its_consumers() {
     model(|| {
-        let (queue, reader) = queue(1);
-        let consumer = spawn(&queue, move |queue| receive_and_ack(queue, reader));
+        let (queue, consumer) = queue(1);
+        let consumer = spawn_with(consumer, Consumer::receive_and_ack);
         assert!(queue.remove_group("default"));
-        assert_eq!(consumer.join().unwrap(), Err(Over));
+        let (received, _consumer) = consumer.join().unwrap();
+        assert_eq!(received, Err(Over));
         nothing_is_left(&queue);
     });
 }
@@ -257,15 +241,12 @@ fn removing_a_group_ends_its_consumers() {
 #[test]
 fn a_group_is_joined_during_a_send() {
     model(|| {
-        let (queue, reader) = queue(1);
-        let joiner = spawn(&queue, |queue| queue.join("audit", Note::copy));
+        let (queue, mut consumer) = queue(1);
+        let joiner = spawn(&queue, |queue| Consumer::in_group(queue, "audit"));
         assert!(send(&queue, Note::new(1)).is_ok());
-        let audit = bookdrop_queue::Reader {
-            group: joiner.join().unwrap(),
-            auto_ack: false,
-        };
-        assert_eq!(rest(&queue, reader), [1]);
-        let seen = rest(&queue, audit);
+        let mut audit = joiner.join().unwrap();
+        assert_eq!(consumer.rest(), [1]);
+        let seen = audit.rest();
         assert!(seen.is_empty() || seen == [1]);
         nothing_is_left(&queue);
     });

@@ -1,24 +1,32 @@
 //! Sending into a full queue.
 
-use bookdrop_queue::{Cause, OnFull, Sending};
+use std::future::poll_fn;
 use std::task::Context;
+
+use bookdrop_queue::park::wait;
+use bookdrop_queue::{Cause, OnFull};
 
 use crate::tools::*;
 
-fn queued(queue: &TestQueue) -> usize {
-    queue.depths("default").unwrap().queued
+/// A sender that stands in line.
+fn in_line(queue: &TestQueue, number: u32) -> Sender {
+    let mut sender = Sender::new(queue, Note::new(number));
+    let waker = deaf();
+    let poll = sender.poll(&mut Context::from_waker(&waker));
+    assert!(poll.is_pending());
+    sender
 }
 
 /// Who stands in line is let in when there is room, and never one too many.
 #[test]
 fn two_waiting_senders_are_let_in() {
-    bounded(4, || {
-        let (queue, reader) = queue(1);
-        assert!(queue.try_send(Note::new(0), None).is_ok());
+    bounded(3, || {
+        let (queue, mut consumer) = queue(1);
+        fill(&queue, [0]);
         let senders = [1, 2].map(|n| spawn(&queue, move |queue| send(queue, Note::new(n)).is_ok()));
         let mut received = Vec::new();
         for _ in 0..3 {
-            received.push(receive_and_ack(&queue, reader).unwrap());
+            received.push(consumer.receive_and_ack().unwrap());
             assert!(queued(&queue) <= 1, "the bound is exact");
         }
         assert!(senders.into_iter().all(|sender| sender.join().unwrap()));
@@ -32,26 +40,15 @@ fn two_waiting_senders_are_let_in() {
 #[test]
 fn nobody_gets_past_the_line() {
     model(|| {
-        let (queue, reader) = queue(1);
-        assert!(queue.try_send(Note::new(0), None).is_ok());
-        let mut first = Sending::new(Note::new(1), None);
-        let waker = deaf();
-        assert!(
-            queue
-                .poll_send(&mut first, &mut Context::from_waker(&waker))
-                .is_pending()
-        );
-        let late = spawn(&queue, |queue| queue.try_send(Note::new(2), None).is_ok());
-        let mut received = vec![receive_and_ack(&queue, reader).unwrap()];
-        received.push(receive_and_ack(&queue, reader).unwrap());
+        let (queue, mut consumer) = queue(1);
+        fill(&queue, [0]);
+        let mut first = in_line(&queue, 1);
+        let late = spawn(&queue, |queue| queue.send_express(Note::new(2)).is_ok());
+        let received = [(); 2].map(|()| consumer.receive_and_ack().unwrap());
         assert_eq!(received, [0, 1]);
         let went_in = late.join().unwrap();
-        assert!(
-            queue
-                .poll_send(&mut first, &mut Context::from_waker(&waker))
-                .is_ready()
-        );
-        assert_eq!(rest(&queue, reader), if went_in { vec![2] } else { vec![] });
+        assert!(first.poll(&mut Context::from_waker(&deaf())).is_ready());
+        assert_eq!(consumer.rest(), if went_in { vec![2] } else { vec![] });
         nothing_is_left(&queue);
     });
 }
@@ -59,27 +56,20 @@ fn nobody_gets_past_the_line() {
 /// It is sent or given back, never both and never neither; and the place goes to the next one.
 #[test]
 fn a_waiting_sender_is_dropped_while_it_is_let_in() {
-    bounded(4, || {
-        let (queue, reader) = queue(1);
-        assert!(queue.try_send(Note::new(0), None).is_ok());
-        let mut leaving = Sending::new(Note::new(1), None);
-        let waker = deaf();
-        assert!(
-            queue
-                .poll_send(&mut leaving, &mut Context::from_waker(&waker))
-                .is_pending()
-        );
+    bounded(3, || {
+        let (queue, consumer) = queue(1);
+        fill(&queue, [0]);
+        let mut leaving = in_line(&queue, 1);
         let other = spawn(&queue, |queue| send(queue, Note::new(2)).is_ok());
-        let consumer = spawn(&queue, move |queue| {
-            [(); 2].map(|()| receive_and_ack(queue, reader).unwrap())
+        let consumer = spawn_with(consumer, |consumer| {
+            [(); 2].map(|()| consumer.receive_and_ack().unwrap())
         });
-        let back = queue.cancel_send(&mut leaving).map(|note| note.number);
+        let back = leaving.give_up().map(|note| note.number);
         assert!(other.join().unwrap());
-        let mut all: Vec<_> = consumer.join().unwrap().into();
-        assert!(back.is_none() || !all.contains(&1));
-        all.extend(rest(&queue, reader));
-        all.extend(back);
-        assert_eq!(sorted(all), [0, 1, 2]);
+        let (received, mut consumer) = consumer.join().unwrap();
+        assert!(back.is_none() || !received.contains(&1));
+        let all = received.into_iter().chain(consumer.rest()).chain(back);
+        assert_eq!(sorted(all.collect()), [0, 1, 2]);
         nothing_is_left(&queue);
     });
 }
@@ -88,22 +78,14 @@ fn a_waiting_sender_is_dropped_while_it_is_let_in() {
 #[test]
 fn a_sender_that_changes_its_waker_is_woken_by_the_new_one() {
     model(|| {
-        let (queue, reader) = queue(1);
-        assert!(queue.try_send(Note::new(0), None).is_ok());
-        let mut sending = Sending::new(Note::new(1), None);
-        let waker = deaf();
-        assert!(
-            queue
-                .poll_send(&mut sending, &mut Context::from_waker(&waker))
-                .is_pending()
-        );
-        let consumer = spawn(&queue, move |queue| receive_and_ack(queue, reader).unwrap());
-        let sent = bookdrop_queue::park::wait(std::future::poll_fn(|cx| {
-            queue.poll_send(&mut sending, cx)
-        }));
-        assert!(sent.is_ok());
-        assert_eq!(consumer.join().unwrap(), 0);
-        assert_eq!(rest(&queue, reader), [1]);
+        let (queue, consumer) = queue(1);
+        fill(&queue, [0]);
+        let mut sender = in_line(&queue, 1);
+        let consumer = spawn_with(consumer, |consumer| consumer.receive_and_ack().unwrap());
+        assert!(wait(poll_fn(|cx| sender.poll(cx))).is_ok());
+        let (received, mut consumer) = consumer.join().unwrap();
+        assert_eq!(received, 0);
+        assert_eq!(consumer.rest(), [1]);
         nothing_is_left(&queue);
     });
 }
@@ -111,20 +93,18 @@ fn a_sender_that_changes_its_waker_is_woken_by_the_new_one() {
 #[test]
 fn the_oldest_makes_room() {
     model(|| {
-        let (queue, reader) = queue_that(1, OnFull::DropOldest);
+        let (queue, mut consumer) = queue_that(1, OnFull::DropOldest);
         let fate = Fate::default();
         let senders = [1, 2].map(|n| {
             let note = Note::with_fate(n, &fate);
-            spawn(&queue, move |queue| {
-                assert!(queue.try_send(note, None).is_ok())
-            })
+            spawn(&queue, move |queue| assert!(send(queue, note).is_ok()))
         });
-        let mut all = rest(&queue, reader);
+        let mut all = consumer.rest();
         senders
             .into_iter()
             .for_each(|sender| sender.join().unwrap());
         assert!(queued(&queue) <= 1);
-        all.extend(rest(&queue, reader));
+        all.extend(consumer.rest());
         let displaced = std::mem::take(&mut *fate.lock().unwrap());
         assert!(
             displaced

@@ -9,6 +9,8 @@
 // What the stress run sends and how it keeps its books holds for every thread there is.
 #[path = "../stress/event.rs"]
 mod event;
+#[path = "../stress/hands.rs"]
+mod hands;
 #[path = "../stress/ledger.rs"]
 mod ledger;
 mod roles;
@@ -18,12 +20,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bookdrop_queue::park::wait;
-use bookdrop_queue::{Backoff, Depths, GroupId, Limits, OnFull, Queue};
+use bookdrop_queue::{Backoff, Depths, Limits, OnFull, Queue};
 use shuttle::rand::RngCore;
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::thread;
 
 use event::{Event, Random};
+use hands::Consumer;
 use ledger::{End, Total};
 use roles::Run;
 
@@ -33,7 +36,7 @@ const ITERATIONS: usize = 20_000;
 /// PCT is likely to find what takes so few steps to come in one certain order.
 const DEPTH: usize = 3;
 
-/// Two groups with two consumers each, two senders, one who asks, and the one who closes.
+/// One group or two, with two consumers each, two senders, one who asks, and the one who closes.
 #[test]
 fn every_event_ends_exactly_once_at_random() {
     check(RandomScheduler::new(iterations()), play);
@@ -55,7 +58,7 @@ fn iterations() -> usize {
     ITERATIONS * if long { 50 } else { 1 }
 }
 
-type Play = fn(&Arc<Run>, &mut Random);
+type Play = fn(&Arc<Run>, Vec<Consumer>, &mut Random);
 
 fn check(scheduler: impl Scheduler + 'static, play: Play) {
     let mut config = shuttle::Config::new();
@@ -76,8 +79,9 @@ fn round(play: Play) -> Total {
     // Drawn from shuttle, so that a schedule that is replayed makes the same choices.
     let seed = shuttle::rand::thread_rng().next_u64();
     let mut random = Random(seed);
-    let run = Arc::new(Run::new(queue(&mut random, seed), seed));
-    play(&run, &mut random);
+    let (run, first) = Run::new(queue(&mut random, seed), seed, &mut random);
+    let run = Arc::new(run);
+    play(&run, first, &mut random);
     finish(run)
 }
 
@@ -101,18 +105,18 @@ fn queue(random: &mut Random, seed: u64) -> Arc<Queue<Event>> {
 }
 
 /// Has everybody do their part, and closes: mostly when all is sent, so that nobody is woken by the close alone.
-fn play(run: &Arc<Run>, random: &mut Random) {
+fn play(run: &Arc<Run>, first: Vec<Consumer>, random: &mut Random) {
     let mut consumers = Vec::new();
-    for (at, group) in run.groups.into_iter().enumerate() {
+    for (at, group) in run.groups.iter().enumerate() {
         for is_patient in [true, false] {
-            run.queue.join_again(group);
+            let consumer = Consumer::new(&run.queue, *group, random.chance(15));
             consumers.push(start(run, random, move |run, random| {
-                run.consume(at, is_patient, random)
+                run.consume(at, consumer, is_patient, random)
             }));
         }
-        // From here on a consumer may be the last one to leave.
-        run.queue.leave(group);
     }
+    // From here on a consumer may be the last one to leave.
+    drop(first);
     let mut senders = vec![start(run, random, |run, random| run.ask(3, 50, random))];
     for sender in 1..=2 {
         senders.push(start(run, random, move |run, random| {
@@ -128,18 +132,15 @@ fn play(run: &Arc<Run>, random: &mut Random) {
 }
 
 /// Nobody closes before all have their outcomes.
-fn play_leaving(run: &Arc<Run>, random: &mut Random) {
-    let [default, _] = run.groups;
+fn play_leaving(run: &Arc<Run>, first: Vec<Consumer>, random: &mut Random) {
     let mut threads = Vec::new();
     for _ in 0..2 {
-        run.queue.join_again(default);
+        let consumer = Consumer::new(&run.queue, run.groups[0], random.chance(15));
         threads.push(start(run, random, |run, random| {
-            run.consume(0, false, random)
+            run.consume(0, consumer, false, random)
         }));
     }
-    run.groups
-        .into_iter()
-        .for_each(|group| run.queue.leave(group));
+    drop(first);
     for sender in 3..=5 {
         threads.push(start(run, random, move |run, random| {
             run.ask(sender, 0, random)
@@ -175,6 +176,7 @@ fn join(threads: Vec<thread::JoinHandle<()>>) {
 /// Takes out what is left, and looks whether all is accounted for.
 fn finish(run: Arc<Run>) -> Total {
     let (queue, ledger) = (&run.queue, &run.ledger);
+    run.settle_others(&mut Random(run.seed));
     wait(poll_fn(|cx| queue.poll_empty_handed(&mut None, cx)));
     for (group, _, event) in queue.take_left().0 {
         ledger.end(event.number, End::Left(group));
@@ -194,6 +196,3 @@ fn finish(run: Arc<Run>) -> Total {
     assert_eq!(ledger.alive(), 0, "an event was forgotten");
     total
 }
-
-/// The groups by their place in a run.
-pub(crate) type Groups = [GroupId; 2];

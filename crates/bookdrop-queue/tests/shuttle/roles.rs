@@ -3,19 +3,16 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 // These are no part of the model: no thread is ever interrupted while it holds one of these locks.
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bookdrop_queue::park::wait;
-use bookdrop_queue::{
-    DeadReason, Over, Queue, Reader, Refusal, Sending, Standing, Taken, ToWake, clock,
-};
+use bookdrop_queue::{Asking, CallId, GroupId, Over, Queue, Refusal, Waited, clock};
 use shuttle::thread;
 
-use crate::Groups;
-use crate::event::{Event, Outcome, Random, Requester};
+use crate::event::{Event, Outcome, Random};
+use crate::hands::{Consumer, Delivery, Sending};
 use crate::ledger::{End, Heard, Ledger};
 
 /// Events of each sender.
@@ -25,10 +22,13 @@ const STEPS: u64 = 4;
 pub(crate) struct Run {
     pub(crate) seed: u64,
     pub(crate) queue: Arc<Queue<Event>>,
-    pub(crate) groups: Groups,
+    /// Only where there is one does the express run.
+    pub(crate) groups: Vec<GroupId>,
     pub(crate) ledger: Arc<Ledger>,
     /// By group and key.
     keys: Mutex<HashMap<(usize, String), LastOfKey>>,
+    /// Deliveries that another thread than their consumer's is to settle, with the place of their group.
+    bench: Mutex<Vec<(Delivery, usize)>>,
 }
 
 /// What is known of one key in one group.
@@ -57,15 +57,26 @@ fn briefly<T>(random: &mut Random, mut poll: impl FnMut(&mut Context<'_>) -> Pol
 }
 
 impl Run {
-    pub(crate) fn new(queue: Arc<Queue<Event>>, seed: u64) -> Self {
-        let groups = [queue.join_default(), queue.join("audit", Event::copy)];
-        Run {
+    /// A run, and the first consumer of each of its groups.
+    pub(crate) fn new(
+        queue: Arc<Queue<Event>>,
+        seed: u64,
+        random: &mut Random,
+    ) -> (Self, Vec<Consumer>) {
+        let mut first = vec![Consumer::seated(&queue, &queue.join_default(), false)];
+        if random.chance(50) {
+            let seat = queue.join("audit", Event::copy);
+            first.push(Consumer::seated(&queue, &seat, false));
+        }
+        let run = Run {
             seed,
+            groups: first.iter().map(Consumer::group).collect(),
             queue,
-            groups,
             ledger: Arc::new(Ledger::new()),
             keys: Mutex::default(),
-        }
+            bench: Mutex::default(),
+        };
+        (run, first)
     }
 
     // ---- sending ----
@@ -74,12 +85,12 @@ impl Run {
         for step in 1..=STEPS {
             let mut event = Event::new(sender * 100 + step, &self.ledger);
             let closed = match random.below(100) {
-                0..=24 => {
+                0..=19 => {
                     event.key = Some(format!("in order {sender}"));
                     self.send_and_wait(event)
                 }
-                25..=54 => {
-                    event.key = random.chance(50).then(|| "shared".to_owned());
+                20..=54 => {
+                    event.key = random.chance(25).then(|| "shared".to_owned());
                     self.send_and_wait(event)
                 }
                 55..=64 => self.send_now(event),
@@ -88,6 +99,9 @@ impl Run {
                     self.send_and_leave(event, random)
                 }
             };
+            if random.chance(30) {
+                self.settle_others(random);
+            }
             if closed {
                 return;
             }
@@ -96,16 +110,15 @@ impl Run {
 
     /// True when the queue was closed. What is refused has come back.
     fn sent(&self, number: u64, result: Result<(), Refusal>) -> bool {
-        let copies = if result.is_ok() { 2 } else { 0 };
+        let copies = result.map_or(0, |()| self.groups.len());
         self.ledger.accepted(number, copies);
         result == Err(Refusal::Closed)
     }
 
     fn send_and_wait(&self, event: Event) -> bool {
         let number = event.number;
-        let mut sending = Sending::new(event, None);
-        let result = wait(poll_fn(|cx| self.queue.poll_send(&mut sending, cx)));
-        self.sent(number, result.map_err(|refused| refused.why))
+        let mut sending = Sending::new(&self.queue, event, None);
+        self.sent(number, wait(poll_fn(|cx| sending.poll(cx))))
     }
 
     fn send_now(&self, event: Event) -> bool {
@@ -116,15 +129,12 @@ impl Run {
 
     fn send_and_leave(&self, event: Event, random: &mut Random) -> bool {
         let number = event.number;
-        let mut sending = Sending::new(event, None);
-        let result = briefly(random, |cx| self.queue.poll_send(&mut sending, cx));
-        let result = match result {
-            Some(result) => result.map_err(|refused| refused.why),
-            None => match self.queue.cancel_send(&mut sending) {
-                Some(_) => Err(Refusal::Full),
-                None => Ok(()),
-            },
-        };
+        let mut sending = Sending::new(&self.queue, event, None);
+        let result = briefly(random, |cx| sending.poll(cx));
+        let result = result.unwrap_or_else(|| match sending.give_up() {
+            true => Err(Refusal::Full),
+            false => Ok(()),
+        });
         self.sent(number, result)
     }
 
@@ -142,48 +152,46 @@ impl Run {
     fn ask_once(&self, number: u64, wait_percent: u64, random: &mut Random) -> bool {
         let mut event = Event::new(number, &self.ledger);
         event.key = random.chance(30).then(|| "shared".to_owned());
-        // It never comes: the clock stands still.
-        let deadline = clock::after(clock::now(), Duration::from_secs(60));
-        let requester = event.make_request(deadline, random.chance(wait_percent));
-        if let Err(refused) = self.queue.send_request(event, None) {
-            self.ledger.accepted(number, 0);
-            return refused.why == Refusal::Closed;
-        }
+        let (mut event, mut call) = (Some(event), None);
+        let waits_for_consumer = random.chance(wait_percent);
+        let poll = |cx: &mut Context<'_>| {
+            if let Some(call) = call {
+                return self.queue.poll_answer(call, cx).map(Ok);
+            }
+            let asking = Asking {
+                // It never comes: the clock stands still.
+                deadline: clock::after(clock::now(), Duration::from_secs(60)),
+                waits_for_consumer,
+                waker: cx.waker().clone(),
+                wakes_at_deadline: false,
+            };
+            let event = event.take().expect("it is sent once");
+            match self.queue.send_request(event, None, asking) {
+                Ok(asked) => call = Some(asked),
+                Err(refused) => return Poll::Ready(Err(refused.why)),
+            }
+            Poll::Pending
+        };
+        let end = match random.chance(50) {
+            true => Some(wait(poll_fn(poll))),
+            false => briefly(random, poll),
+        };
+        let heard = match (end, call) {
+            (Some(Err(why)), _) => {
+                self.ledger.accepted(number, 0);
+                return why == Refusal::Closed;
+            }
+            (Some(Ok(Waited::Answered(outcome))), _) => hear(number, &outcome),
+            (None, Some(call)) => self.give_up(number, call),
+            _ => unreachable!("it is sent at the first poll, and its deadline never comes"),
+        };
         self.ledger.accepted(number, 1);
-        let outcome = match random.chance(50) {
-            true => Some(wait(poll_fn(|cx| requester.slot.poll(cx)))),
-            false => briefly(random, |cx| requester.slot.poll(cx)),
-        };
-        let heard = match outcome {
-            Some(outcome) => hear(number, &outcome),
-            None => self.give_up(number, &requester),
-        };
-        self.note(number, heard, &requester);
+        self.ledger.heard(number, heard);
         false
     }
 
-    fn note(&self, number: u64, heard: Heard, requester: &Requester) {
-        let outcomes = || requester.outcomes.load(Ordering::Relaxed);
-        // An outcome is counted by who leaves it, perhaps a moment after it was heard.
-        while !matches!(heard, Heard::GaveUp(_)) && outcomes() == 0 {
-            thread::yield_now();
-        }
-        self.ledger.heard(number, heard, outcomes());
-    }
-
-    fn give_up(&self, number: u64, requester: &Requester) -> Heard {
-        let (mut outcome, mut to_wake) = (None, None);
-        let back = self.queue.give_up(|| match requester.slot.give_up() {
-            Err(there) => {
-                outcome = Some(there);
-                None
-            }
-            Ok(workers) => {
-                to_wake = Some(workers);
-                Some(requester.standing())
-            }
-        });
-        to_wake.into_iter().for_each(ToWake::wake);
+    fn give_up(&self, number: u64, call: CallId) -> Heard {
+        let (outcome, back) = self.queue.give_up(call);
         if let Some(outcome) = outcome {
             assert!(back.is_none());
             return hear(number, &outcome);
@@ -198,95 +206,125 @@ impl Run {
     // ---- receiving ----
 
     /// One who is not patient drops its waits, and may go for good: what it was woken for is then for the patient one.
-    pub(crate) fn consume(&self, at: usize, is_patient: bool, random: &mut Random) {
-        let group = self.groups[at];
+    pub(crate) fn consume(
+        &self,
+        at: usize,
+        mut consumer: Consumer,
+        is_patient: bool,
+        random: &mut Random,
+    ) {
         let mut hands = Vec::new();
         loop {
-            let result = self.receive(at, is_patient, random, &mut hands);
+            let result = self.receive(&mut consumer, at, is_patient, random, &mut hands);
             let goes = !is_patient && random.chance(20);
             if goes || result == Some(Err(Over)) {
                 break;
             }
             if random.chance(5) {
                 // Goes and comes again; what it has in hand it keeps.
-                self.queue.leave(group);
-                self.queue.join_again(group);
+                let group = consumer.group();
+                drop(consumer);
+                consumer = Consumer::new(&self.queue, group, random.chance(15));
             }
             while !hands.is_empty() && random.chance(80) {
-                let taken = hands.swap_remove(random.below(hands.len() as u64) as usize);
-                self.settle(taken, at, random);
+                let delivery = hands.swap_remove(random.below(hands.len() as u64) as usize);
+                match random.chance(25) {
+                    true => self.bench.lock().unwrap().push((delivery, at)),
+                    false => self.settle(delivery, at, random),
+                }
             }
         }
-        for taken in hands {
-            self.settle(taken, at, random);
+        // It may go before what it has in hand is settled, or after.
+        let mut consumer = Some(consumer);
+        if random.chance(50) {
+            consumer = None;
         }
-        self.queue.leave(group);
+        for delivery in hands {
+            self.settle(delivery, at, random);
+        }
+        self.settle_others(random);
+        drop(consumer);
     }
 
     /// `None` when it did not want to wait any longer.
     fn receive(
         &self,
+        consumer: &mut Consumer,
         at: usize,
         is_patient: bool,
         random: &mut Random,
-        hands: &mut Vec<Taken<Event>>,
+        hands: &mut Vec<Delivery>,
     ) -> Option<Result<(), Over>> {
-        let group = self.groups[at];
-        let reader = Reader {
-            group,
-            auto_ack: false,
-        };
         let (max, before) = (1 + random.below(2) as usize, hands.len());
-        let mut waiting = None;
-        let poll = |cx: &mut Context<'_>| {
-            let mut into = |taken| hands.push(taken);
-            self.queue
-                .poll_receive(reader, max, &mut waiting, cx, &mut into)
-        };
         // Who has something in hand does not wait for ever: others may wait for that.
-        let result = match is_patient && before == 0 {
+        let waits = is_patient && before == 0;
+        if waits {
+            self.settle_others(random);
+        }
+        let poll = |cx: &mut Context<'_>| consumer.poll(max, cx, hands);
+        let result = match waits {
             true => Some(wait(poll_fn(poll))),
             false => briefly(random, poll),
         };
-        self.queue.stop_receiving(group, &mut waiting);
-        assert!(waiting.is_none());
+        consumer.stop_waiting();
         let found = &hands[before..];
         let is_ready = result == Some(Ok(()));
         assert_eq!(!found.is_empty(), is_ready, "ready means there is one");
-        found.iter().for_each(|taken| self.took(taken, at));
+        found.iter().for_each(|delivery| self.took(delivery, at));
         result
     }
 
-    fn took(&self, taken: &Taken<Event>, at: usize) {
-        let number = taken.item.number;
+    fn took(&self, delivery: &Delivery, at: usize) {
+        let event = delivery.event();
+        let number = event.number;
         self.ledger.handed_over(number, at);
-        self.with_key(at, &taken.item, |last, is_ordered| {
+        if let Some(deadline) = event.deadline {
+            assert!(clock::now() < deadline, "nobody waits any more");
+        }
+        if delivery.was_settled() {
+            self.ledger.end(number, End::Settled(at));
+            if delivery.call().is_none() {
+                self.ledger.acked();
+            }
+            return;
+        }
+        self.with_key(at, event, |last, is_ordered| {
             assert!(!last.in_hand, "two of one key at once");
             last.in_hand = true;
             let done = last.done;
             assert!(!is_ordered || number > done, "{number} after {done}");
         });
-        if let Some(requester) = &taken.item.requester {
-            assert_eq!(requester.standing(), Standing::Elsewhere);
-            assert!(clock::now() < requester.deadline, "nobody waits any more");
+    }
+
+    /// Settles what was left for others.
+    pub(crate) fn settle_others(&self, random: &mut Random) {
+        loop {
+            let next = self.bench.lock().unwrap().pop();
+            let Some((delivery, at)) = next else { return };
+            self.settle(delivery, at, random);
         }
     }
 
-    fn settle(&self, taken: Taken<Event>, at: usize, random: &mut Random) {
-        let (number, requester) = (taken.item.number, taken.item.requester.clone());
-        let choice = random.below(100);
-        self.with_key(at, &taken.item, |last, _| {
-            last.in_hand = false;
-            last.done = if choice < 75 { number } else { last.done };
-        });
-        match (choice, requester) {
-            (0..75, Some(requester)) => self.answer(taken, at, &requester, random),
+    fn settle(&self, delivery: Delivery, at: usize, random: &mut Random) {
+        let (number, was_settled) = (delivery.event().number, delivery.was_settled());
+        let choice = if was_settled { 0 } else { random.below(100) };
+        if !was_settled {
+            self.with_key(at, delivery.event(), |last, _| {
+                last.in_hand = false;
+                last.done = if choice < 75 { number } else { last.done };
+            });
+        }
+        match (choice, delivery.call()) {
+            (0..75, Some(call)) => self.answer(delivery, call, at, random),
             (0..75, None) => {
-                self.ledger.end(number, End::Settled(at));
-                drop(self.queue.ack(taken));
+                if !was_settled {
+                    self.ledger.end(number, End::Settled(at));
+                    self.ledger.acked();
+                }
+                delivery.ack();
             }
-            (75..92, _) => self.queue.failed(taken, None),
-            _ => self.queue.bury(taken, DeadReason::Rejected("no".into())),
+            (75..92, _) => delivery.failed(None),
+            _ => delivery.bury(),
         }
     }
 
@@ -298,27 +336,33 @@ impl Run {
         }
     }
 
-    fn answer(&self, taken: Taken<Event>, at: usize, requester: &Requester, random: &mut Random) {
-        let number = taken.item.number;
-        let mut watching = None;
+    fn answer(&self, delivery: Delivery, call: CallId, at: usize, random: &mut Random) {
+        let (number, was_settled) = (delivery.event().number, delivery.was_settled());
+        let mut working = None;
         if random.chance(30) {
-            let unwanted = |cx: &mut Context<'_>| requester.slot.poll_unwanted(&mut watching, cx);
+            let unwanted = |cx: &mut Context<'_>| self.queue.poll_unwanted(call, &mut working, cx);
             if briefly(random, unwanted).is_some() {
-                assert!(!requester.slot.is_awaited());
+                assert!(!self.queue.is_awaited(call));
             }
-            requester.slot.stop_watching(&mut watching);
+            self.queue.stop_working(call, &mut working);
         }
-        self.ledger.end(number, End::Settled(at));
-        let mut left = None;
-        let event = self.queue.answer(taken, || {
-            left = requester.leave(Outcome::Replied(number * 2));
-            left.is_some()
-        });
-        if let Some(to_wake) = left {
-            self.ledger.replied(number);
-            to_wake.wake();
+        if !was_settled {
+            self.ledger.end(number, End::Settled(at));
         }
-        drop(event);
+        match random.chance(10) {
+            // Its requester hears that there is no answer.
+            true => {
+                if !was_settled {
+                    self.ledger.acked();
+                }
+                delivery.ack();
+            }
+            false => {
+                if delivery.answer(Outcome::Replied(number * 2)) {
+                    self.ledger.replied(number);
+                }
+            }
+        }
     }
 
     // ---- the one who looks after the rest ----

@@ -1,10 +1,9 @@
-//! What is sent, and who waits for an answer to it.
+//! What is sent, and what a request is answered with.
 
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
-use bookdrop_queue::{Cause, Item, ReplySlot, Standing, ToWake};
+use bookdrop_queue::{CallId, Cause, Hand, Item};
 
 use crate::ledger::{End, Ledger};
 
@@ -35,17 +34,11 @@ pub(crate) struct Event {
     pub(crate) key: Option<String>,
     pub(crate) priority: u8,
     pub(crate) expires_at: Option<Instant>,
-    pub(crate) requester: Option<Arc<Requester>>,
-    pub(crate) ledger: Arc<Ledger>,
-}
-
-pub(crate) struct Requester {
-    pub(crate) slot: ReplySlot<Outcome>,
-    pub(crate) deadline: Instant,
-    waits_for_consumer: bool,
-    standing: Mutex<Standing>,
-    /// Outcomes that the slot has taken.
-    pub(crate) outcomes: AtomicU32,
+    /// Of a request.
+    pub(crate) deadline: Option<Instant>,
+    call: Option<CallId>,
+    hand: Hand,
+    ledger: Arc<Ledger>,
 }
 
 #[derive(Debug)]
@@ -63,7 +56,9 @@ impl Event {
             key: None,
             priority: 0,
             expires_at: None,
-            requester: None,
+            deadline: None,
+            call: None,
+            hand: Hand::default(),
             ledger,
         }
     }
@@ -82,23 +77,6 @@ impl Event {
             .as_ref()
             .is_some_and(|key| key.starts_with("in order"))
     }
-
-    pub(crate) fn make_request(
-        &mut self,
-        deadline: Instant,
-        waits_for_consumer: bool,
-    ) -> Arc<Requester> {
-        let requester = Arc::new(Requester {
-            slot: ReplySlot::new(),
-            deadline,
-            waits_for_consumer,
-            standing: Mutex::new(Standing::Elsewhere),
-            outcomes: AtomicU32::new(0),
-        });
-        self.expires_at = Some(deadline);
-        self.requester = Some(requester.clone());
-        requester
-    }
 }
 
 impl Drop for Event {
@@ -107,26 +85,20 @@ impl Drop for Event {
     }
 }
 
-impl Requester {
-    pub(crate) fn standing(&self) -> Standing {
-        *self.standing.lock().unwrap()
-    }
-
-    /// Leaves an outcome; nothing is woken yet.
-    pub(crate) fn leave(&self, outcome: Outcome) -> Option<ToWake> {
-        let left = self.slot.answer(outcome).ok();
-        self.outcomes
-            .fetch_add(u32::from(left.is_some()), Ordering::Relaxed);
-        left
-    }
-
-    pub(crate) fn end(&self, outcome: Outcome) {
-        self.leave(outcome).into_iter().for_each(ToWake::wake);
-    }
-}
-
 impl Item for Event {
-    type Requester = Arc<Requester>;
+    type Answer = Outcome;
+
+    fn hand(&self) -> &Hand {
+        &self.hand
+    }
+
+    fn hand_mut(&mut self) -> &mut Hand {
+        &mut self.hand
+    }
+
+    fn is_plain(&self) -> bool {
+        self.key.is_none() && self.priority == 0 && self.expires_at.is_none()
+    }
 
     fn key(&self) -> Option<&str> {
         self.key.as_deref()
@@ -140,55 +112,36 @@ impl Item for Event {
         self.expires_at
     }
 
-    fn expires_by_itself(&self) -> bool {
-        !self.is_request()
-    }
-
     fn identity(&self) -> Option<&str> {
         None
     }
 
-    fn is_request(&self) -> bool {
-        self.requester.is_some()
+    fn call(&self) -> Option<CallId> {
+        self.call
     }
 
-    fn waits_for_consumer(&self) -> bool {
-        self.requester
-            .as_ref()
-            .is_some_and(|requester| requester.waits_for_consumer)
+    fn ask_for(&mut self, call: CallId, deadline: Instant) {
+        (self.call, self.deadline) = (Some(call), Some(deadline));
     }
 
-    fn is_wanted(&self) -> bool {
-        self.requester
-            .as_ref()
-            .is_none_or(|requester| requester.slot.is_awaited())
-    }
-
-    fn placed(&self, at: Standing) {
-        if let Some(requester) = &self.requester {
-            *requester.standing.lock().unwrap() = at;
-        }
-    }
-
-    fn sever(&mut self) -> Option<Arc<Requester>> {
-        let requester = self.requester.take()?;
+    fn sever(&mut self) -> Option<CallId> {
         self.expires_at = None;
-        Some(requester)
+        self.call.take()
     }
 
     fn revive(&mut self, _: Instant) {}
 
-    fn discarded(mut self, cause: Cause, deliveries: u32) {
-        if deliveries == 0 && self.is_request() {
+    fn discarded(self, cause: Cause, deliveries: u32, answer: impl FnOnce(Outcome)) {
+        if deliveries == 0 && self.call.is_some() {
             self.ledger.was_never_handed_over(self.number);
         }
         self.ledger.end(self.number, End::LetGo(cause));
-        if let Some(requester) = self.requester.take() {
-            requester.end(Outcome::Failed);
+        if self.call.is_some() {
+            answer(Outcome::Failed);
         }
     }
 
-    fn told(requester: Arc<Requester>, _: Cause) {
-        requester.end(Outcome::Failed);
+    fn told(_: Cause) -> Outcome {
+        Outcome::Failed
     }
 }

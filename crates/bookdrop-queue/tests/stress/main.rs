@@ -6,6 +6,7 @@
 #![cfg(not(any(loom, shuttle)))]
 
 mod event;
+mod hands;
 mod ledger;
 mod roles;
 
@@ -16,9 +17,10 @@ use std::time::{Duration, Instant};
 
 use bookdrop_queue::park::wait;
 use bookdrop_queue::timer::Timer;
-use bookdrop_queue::{Backoff, Depths, GroupId, Limits, OnFull, Queue};
+use bookdrop_queue::{Backoff, Depths, Limits, OnFull, Queue};
 
 use event::{Event, Random};
+use hands::Consumer;
 use ledger::{End, Ledger};
 use roles::Run;
 
@@ -84,29 +86,35 @@ fn round(seed: u64) -> ledger::Total {
         ..Limits::default()
     };
     let queue = Queue::new(limits, on_full, seed);
-    let groups = [queue.join_default(), queue.join("audit", Event::copy)];
+    // These stay until the end, so that nobody is the last one to leave.
+    let mut first = vec![Consumer::seated(&queue, queue.join_default(), false)];
+    if random.chance(40) {
+        let seat = queue.join("audit", Event::copy);
+        first.push(Consumer::seated(&queue, seat, false));
+    }
     let run = Arc::new(Run {
         seed,
+        groups: first.iter().map(Consumer::group).collect(),
         queue,
-        groups,
         ledger: Arc::new(Ledger::new()),
         steps: AtomicU64::new(0),
         keys: Mutex::default(),
+        bench: Mutex::default(),
     });
     let _watch = Watch::over(&run);
     play(&run, &mut random);
-    finish(run)
+    finish(run, first)
 }
 
 /// Has everybody do their part, and closes before they are through.
 fn play(run: &Arc<Run>, random: &mut Random) {
     let mut threads = Vec::new();
-    for (at, group) in run.groups.into_iter().enumerate() {
+    for (at, group) in run.groups.iter().enumerate() {
         let consumers = [SIZE.default_consumers, SIZE.audit_consumers][at];
         for _ in 0..consumers {
-            run.queue.join_again(group);
+            let consumer = Consumer::new(&run.queue, *group, random.chance(15));
             threads.push(start(run, random, move |run, random| {
-                run.consume(at, group, random)
+                run.consume(at, consumer, random)
             }));
         }
     }
@@ -154,8 +162,9 @@ impl Drop for EndOnPanic<'_> {
 }
 
 /// Takes out what is left, and looks whether all is accounted for.
-fn finish(run: Arc<Run>) -> ledger::Total {
+fn finish(run: Arc<Run>, first: Vec<Consumer>) -> ledger::Total {
     let (queue, ledger) = (&run.queue, &run.ledger);
+    run.settle_others(&mut Random(run.seed));
     queue.begin_drain();
     wait(std::future::poll_fn(|cx| {
         queue.poll_empty_handed(&mut None, cx)
@@ -168,9 +177,7 @@ fn finish(run: Arc<Run>) -> ledger::Total {
             ledger.end(dead.item.number, End::Dead);
         }
     }
-    for group in run.groups {
-        queue.leave(group);
-    }
+    drop(first);
     all_are_let_go_of(ledger, run.seed);
     let (counters, depths) = queue.counts();
     assert_eq!(
@@ -245,6 +252,3 @@ impl Drop for Watch {
         drop(self.0.take());
     }
 }
-
-/// The groups by their place in a run.
-pub(crate) type Groups = [GroupId; 2];

@@ -10,24 +10,25 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bookdrop_queue::park::{wait, wait_until};
-use bookdrop_queue::{
-    DeadReason, GroupId, Over, Queue, Reader, Refusal, Sending, Standing, Taken, ToWake,
-};
+use bookdrop_queue::{Asking, CallId, GroupId, Over, Queue, Refusal, Waited};
 
-use crate::Groups;
-use crate::event::{Event, Outcome, Random, Requester};
+use crate::event::{Event, Outcome, Random};
+use crate::hands::{Consumer, Delivery, Sending};
 use crate::ledger::{End, Heard, Ledger};
 
 /// What everybody shares.
 pub(crate) struct Run {
     pub(crate) seed: u64,
     pub(crate) queue: Arc<Queue<Event>>,
-    pub(crate) groups: Groups,
+    /// Only where there is one does the express run.
+    pub(crate) groups: Vec<GroupId>,
     pub(crate) ledger: Arc<Ledger>,
     /// Steps of all senders so far.
     pub(crate) steps: AtomicU64,
     /// By group and key.
     pub(crate) keys: Mutex<HashMap<(usize, String), LastOfKey>>,
+    /// Deliveries that another thread than their consumer's is to settle, with the place of their group.
+    pub(crate) bench: Mutex<Vec<(Delivery, usize)>>,
 }
 
 fn ms(n: u64) -> Duration {
@@ -42,11 +43,15 @@ impl Run {
             self.steps.fetch_add(1, Ordering::Relaxed);
             let number = (sender + 1) * 1_000_000 + step;
             let closed = match random.below(100) {
-                0..=54 => self.send_and_wait(sender, number, random),
-                55..=64 => self.send_now(number, random),
-                65..=74 => self.send_and_leave(number, random),
+                0..=39 => self.send_plain(number),
+                40..=64 => self.send_and_wait(sender, number, random),
+                65..=72 => self.send_now(number, random),
+                73..=80 => self.send_and_leave(number, random),
                 _ => self.ask(number, random),
             };
+            if random.chance(20) {
+                self.settle_others(random);
+            }
             if closed {
                 // The others need not wait for the steps that are left.
                 self.steps.fetch_add(steps - step, Ordering::Relaxed);
@@ -80,8 +85,15 @@ impl Run {
     /// True when the queue was closed. What is refused has come back.
     fn sent(&self, number: u64, result: Result<(), Refusal>) -> bool {
         self.ledger
-            .accepted(number, if result.is_ok() { 2 } else { 0 });
+            .accepted(number, if result.is_ok() { self.groups.len() } else { 0 });
         result == Err(Refusal::Closed)
+    }
+
+    /// As most events are: it takes the express where that runs.
+    fn send_plain(&self, number: u64) -> bool {
+        let event = Event::new(number, &self.ledger);
+        let mut sending = Sending::new(&self.queue, event, None);
+        self.sent(number, wait(poll_fn(|cx| sending.poll(cx))))
     }
 
     fn send_and_wait(&self, sender: u64, number: u64, random: &mut Random) -> bool {
@@ -91,9 +103,8 @@ impl Run {
             (event.key, event.priority) = (Some(format!("in order {sender}")), 0);
             (event.expires_at, due) = (None, None);
         }
-        let mut sending = Sending::new(event, due);
-        let result = wait(poll_fn(|cx| self.queue.poll_send(&mut sending, cx)));
-        self.sent(number, result.map_err(|refused| refused.why))
+        let mut sending = Sending::new(&self.queue, event, due);
+        self.sent(number, wait(poll_fn(|cx| sending.poll(cx))))
     }
 
     fn send_now(&self, number: u64, random: &mut Random) -> bool {
@@ -105,53 +116,59 @@ impl Run {
     /// Waits for a moment only.
     fn send_and_leave(&self, number: u64, random: &mut Random) -> bool {
         let (event, due) = self.event(number, random);
-        let mut sending = Sending::new(event, due);
+        let mut sending = Sending::new(&self.queue, event, due);
         let until = Instant::now() + Duration::from_micros(random.below(300));
-        let poll = poll_fn(|cx| self.queue.poll_send(&mut sending, cx));
-        match wait_until(pin!(poll), until) {
-            Some(result) => self.sent(number, result.map_err(|refused| refused.why)),
-            None => {
-                let back = self.queue.cancel_send(&mut sending);
-                self.sent(
-                    number,
-                    if back.is_some() {
-                        Err(Refusal::Full)
-                    } else {
-                        Ok(())
-                    },
-                )
-            }
-        }
+        let result = wait_until(pin!(poll_fn(|cx| sending.poll(cx))), until);
+        let result = result.unwrap_or_else(|| match sending.give_up() {
+            true => Err(Refusal::Full),
+            false => Ok(()),
+        });
+        self.sent(number, result)
     }
 
     fn ask(&self, number: u64, random: &mut Random) -> bool {
-        let (mut event, due) = self.event(number, random);
+        let (event, due) = self.event(number, random);
         let deadline = Instant::now() + ms(1 + random.below(20));
-        let requester = event.make_request(deadline, random.chance(30));
-        if let Err(refused) = self.queue.send_request(event, due) {
-            self.ledger.accepted(number, 0);
-            return refused.why == Refusal::Closed;
-        }
-        self.ledger.accepted(number, 1);
+        let (waits_for_consumer, wakes_at_deadline) = (random.chance(30), random.chance(50));
         let until = match random.below(4) {
             0 => Instant::now(),
             1 => Instant::now() + Duration::from_micros(random.below(500)),
-            _ => requester.deadline,
+            // The queue's alarm wakes it, or nobody does.
+            _ if wakes_at_deadline => deadline + ms(20_000),
+            _ => deadline,
         };
-        let outcome = wait_until(pin!(poll_fn(|cx| requester.slot.poll(cx))), until);
-        let heard = match outcome {
-            Some(outcome) => self.hear(number, &outcome),
-            None => self.give_up(number, &requester),
+        let (mut event, mut call) = (Some(event), None);
+        let poll = poll_fn(|cx| {
+            if let Some(call) = call {
+                return self.queue.poll_answer(call, cx).map(Ok);
+            }
+            let asking = Asking {
+                deadline,
+                waits_for_consumer,
+                waker: cx.waker().clone(),
+                wakes_at_deadline,
+            };
+            let event = event.take().expect("it is sent once");
+            match self.queue.send_request(event, due, asking) {
+                Ok(asked) => call = Some(asked),
+                Err(refused) => return Poll::Ready(Err(refused.why)),
+            }
+            Poll::Pending
+        });
+        let end = wait_until(pin!(poll), until);
+        let is_late = Instant::now() > deadline + ms(10_000);
+        assert!(!is_late, "seed {}: nobody woke {number}", self.seed);
+        let heard = match (end, call) {
+            (Some(Err(why)), _) => {
+                self.ledger.accepted(number, 0);
+                return why == Refusal::Closed;
+            }
+            (Some(Ok(Waited::Answered(outcome))), _) => self.hear(number, &outcome),
+            (_, Some(call)) => self.give_up(number, call),
+            (_, None) => unreachable!("it is sent at the first poll"),
         };
-        // An outcome is counted by who leaves it, perhaps a moment after it was heard.
-        while heard != Heard::GaveUp(true)
-            && heard != Heard::GaveUp(false)
-            && requester.outcomes.load(Ordering::Relaxed) == 0
-        {
-            thread::yield_now();
-        }
-        self.ledger
-            .heard(number, heard, requester.outcomes.load(Ordering::Relaxed));
+        self.ledger.accepted(number, 1);
+        self.ledger.heard(number, heard);
         false
     }
 
@@ -165,19 +182,8 @@ impl Run {
         }
     }
 
-    fn give_up(&self, number: u64, requester: &Requester) -> Heard {
-        let (mut outcome, mut to_wake) = (None, None);
-        let back = self.queue.give_up(|| match requester.slot.give_up() {
-            Err(there) => {
-                outcome = Some(there);
-                None
-            }
-            Ok(workers) => {
-                to_wake = Some(workers);
-                Some(requester.standing())
-            }
-        });
-        to_wake.into_iter().for_each(ToWake::wake);
+    fn give_up(&self, number: u64, call: CallId) -> Heard {
+        let (outcome, back) = self.queue.give_up(call);
         if let Some(outcome) = outcome {
             assert!(back.is_none());
             return self.hear(number, &outcome);
@@ -191,39 +197,40 @@ impl Run {
 
     // ---- receiving ----
 
-    pub(crate) fn consume(&self, at: usize, group: GroupId, random: &mut Random) {
-        let reader = Reader {
-            group,
-            auto_ack: false,
-        };
+    pub(crate) fn consume(&self, at: usize, mut consumer: Consumer, random: &mut Random) {
         let mut hands = Vec::new();
         loop {
-            if self.receive(reader, at, random, &mut hands) == Some(Err(Over)) {
+            if self.receive(&mut consumer, at, random, &mut hands) == Some(Err(Over)) {
                 break;
             }
             if random.chance(3) {
                 // Goes and comes again; what it has in hand it keeps.
-                self.queue.leave(group);
-                self.queue.join_again(group);
+                let group = consumer.group();
+                drop(consumer);
+                consumer = Consumer::new(&self.queue, group, random.chance(15));
             }
             while !hands.is_empty() && random.chance(70) {
-                let taken = hands.swap_remove(random.below(hands.len() as u64) as usize);
-                self.settle(taken, at, random);
+                let delivery = hands.swap_remove(random.below(hands.len() as u64) as usize);
+                match random.chance(25) {
+                    true => self.at_the_bench(|bench| bench.push((delivery, at))),
+                    false => self.settle(delivery, at, random),
+                }
             }
         }
-        hands
-            .into_iter()
-            .for_each(|taken| self.settle(taken, at, random));
-        self.queue.leave(group);
+        drop(consumer);
+        for delivery in hands {
+            self.settle(delivery, at, random);
+        }
+        self.settle_others(random);
     }
 
     /// `None` when it did not want to wait any longer.
     fn receive(
         &self,
-        reader: Reader,
+        consumer: &mut Consumer,
         at: usize,
         random: &mut Random,
-        hands: &mut Vec<Taken<Event>>,
+        hands: &mut Vec<Delivery>,
     ) -> Option<Result<(), Over>> {
         let max = if random.chance(70) {
             1
@@ -232,23 +239,20 @@ impl Run {
         };
         // Who has something in hand does not wait for ever: others may wait for that.
         let patient = hands.is_empty() && random.chance(70);
+        if patient {
+            self.settle_others(random);
+        }
         let limit = if patient {
             ms(10_000)
         } else {
             Duration::from_micros(random.below(500))
         };
-        let mut waiting = None;
         let before = hands.len();
         let result = {
-            let mut into = |taken| hands.push(taken);
-            let poll = poll_fn(|cx| {
-                self.queue
-                    .poll_receive(reader, max, &mut waiting, cx, &mut into)
-            });
+            let poll = poll_fn(|cx| consumer.poll(max, cx, hands));
             wait_until(pin!(poll), Instant::now() + limit)
         };
-        self.queue.stop_receiving(reader.group, &mut waiting);
-        assert!(waiting.is_none());
+        consumer.stop_waiting();
         let found = hands.len() - before;
         assert_eq!(
             found > 0,
@@ -258,51 +262,70 @@ impl Run {
         assert!(found <= max);
         hands[before..]
             .iter()
-            .for_each(|taken| self.took(taken, at));
+            .for_each(|delivery| self.took(delivery, at));
         result
     }
 
-    fn took(&self, taken: &Taken<Event>, at: usize) {
-        let number = taken.item.number;
+    fn took(&self, delivery: &Delivery, at: usize) {
+        let event = delivery.event();
+        let number = event.number;
         self.ledger.handed_over(number, at);
-        if let Some(key) = &taken.item.key {
+        if delivery.was_settled() {
+            self.ledger.end(number, End::Settled(at));
+            if delivery.call().is_none() {
+                self.ledger.acked();
+            }
+            return;
+        }
+        if let Some(key) = &event.key {
             self.with_key(at, key, |last| {
                 assert!(!last.in_hand, "two of {key} at once");
                 last.in_hand = true;
-                let is_ordered = taken.item.is_ordered();
                 assert!(
-                    !is_ordered || number > last.done,
+                    !event.is_ordered() || number > last.done,
                     "{number} of {key} after {}",
                     last.done
                 );
             });
         }
-        if let Some(requester) = &taken.item.requester {
-            assert_eq!(requester.standing(), Standing::Elsewhere);
+    }
+
+    /// Settles what was left for others.
+    pub(crate) fn settle_others(&self, random: &mut Random) {
+        while let Some((delivery, at)) = self.at_the_bench(Vec::pop) {
+            self.settle(delivery, at, random);
         }
     }
 
-    fn settle(&self, taken: Taken<Event>, at: usize, random: &mut Random) {
-        let (number, requester) = (taken.item.number, taken.item.requester.clone());
+    fn at_the_bench<R>(&self, act: impl FnOnce(&mut Vec<(Delivery, usize)>) -> R) -> R {
+        act(&mut self.bench.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn settle(&self, delivery: Delivery, at: usize, random: &mut Random) {
+        let number = delivery.event().number;
         if random.chance(5) {
             thread::sleep(Duration::from_micros(random.below(1500)));
         }
-        let choice = random.below(100);
-        if let Some(key) = &taken.item.key {
+        let was_settled = delivery.was_settled();
+        let choice = if was_settled { 0 } else { random.below(100) };
+        if let Some(key) = delivery.event().key.as_ref().filter(|_| !was_settled) {
             self.with_key(at, key, |last| {
                 last.in_hand = false;
                 last.done = if choice < 75 { number } else { last.done };
             });
         }
-        match (choice, requester) {
-            (0..75, Some(requester)) => self.answer(taken, at, &requester, random),
+        match (choice, delivery.call()) {
+            (0..75, Some(call)) => self.answer(delivery, call, at, random),
             (0..75, None) => {
-                self.ledger.end(number, End::Settled(at));
-                drop(self.queue.ack(taken));
+                if !was_settled {
+                    self.ledger.end(number, End::Settled(at));
+                    self.ledger.acked();
+                }
+                delivery.ack();
             }
-            (75..85, _) => self.queue.failed(taken, None),
-            (85..90, _) => self.queue.failed(taken, Some(ms(random.below(4)))),
-            _ => self.queue.bury(taken, DeadReason::Rejected("no".into())),
+            (75..85, _) => delivery.failed(None),
+            (85..90, _) => delivery.failed(Some(ms(random.below(4)))),
+            _ => delivery.bury(),
         }
     }
 
@@ -311,39 +334,40 @@ impl Run {
         look(keys.entry((group, key.to_owned())).or_default());
     }
 
-    fn answer(
-        &self,
-        taken: Taken<Event>,
-        at: usize,
-        requester: &Arc<Requester>,
-        random: &mut Random,
-    ) {
-        let number = taken.item.number;
+    fn answer(&self, delivery: Delivery, call: CallId, at: usize, random: &mut Random) {
+        let number = delivery.event().number;
         if random.chance(20) {
-            self.watch(requester, random);
+            self.watch(call, random);
         }
-        self.ledger.end(number, End::Settled(at));
-        let mut left = None;
-        let event = self.queue.answer(taken, || {
-            left = requester.leave(Outcome::Replied(number * 2));
-            left.is_some()
-        });
-        if let Some(to_wake) = left {
-            self.ledger.replied(number);
-            to_wake.wake();
+        let was_settled = delivery.was_settled();
+        if !was_settled {
+            self.ledger.end(number, End::Settled(at));
         }
-        drop(event);
+        match random.chance(10) {
+            // Its requester hears that there is no answer.
+            true => {
+                if !was_settled {
+                    self.ledger.acked();
+                }
+                delivery.ack();
+            }
+            false => {
+                if delivery.answer(Outcome::Replied(number * 2)) {
+                    self.ledger.replied(number);
+                }
+            }
+        }
     }
 
     /// Waits for a moment, or until nobody wants the answer any more.
-    fn watch(&self, requester: &Requester, random: &mut Random) {
-        let mut watching = None;
+    fn watch(&self, call: CallId, random: &mut Random) {
+        let mut working = None;
         let until = Instant::now() + Duration::from_micros(random.below(2000));
-        let poll = poll_fn(|cx| requester.slot.poll_unwanted(&mut watching, cx));
+        let poll = poll_fn(|cx| self.queue.poll_unwanted(call, &mut working, cx));
         if wait_until(pin!(poll), until).is_some() {
-            assert!(!requester.slot.is_awaited());
+            assert!(!self.queue.is_awaited(call));
         }
-        requester.slot.stop_watching(&mut watching);
+        self.queue.stop_working(call, &mut working);
     }
 
     // ---- the one who looks after the rest ----

@@ -1,15 +1,20 @@
 //! The event: what is sent and received.
 
+mod headers;
 mod id;
 mod meta;
+mod spare;
+mod text;
 mod validate;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use bookdrop_queue::{Hand, Recycled};
+pub(crate) use meta::Ask;
 use meta::Meta;
 pub use validate::InvalidEvent;
 
@@ -36,9 +41,8 @@ pub use validate::InvalidEvent;
 /// assert_eq!(event.body().pages, 120);
 /// ```
 #[doc(alias = "NewEvent")]
-#[derive(Clone)]
 pub struct Event<T = ()> {
-    meta: Box<Meta>,
+    meta: Recycled<Meta>,
     body: T,
 }
 
@@ -53,11 +57,11 @@ impl Event<()> {
     /// assert_eq!(Event::new(format!("book.{}", 7)).name(), "book.7");
     /// ```
     #[doc(alias = "NewEvent")]
+    #[inline]
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        Event {
-            meta: Box::new(Meta::new(name.into())),
-            body: (),
-        }
+        let mut meta = spare::take();
+        meta.name = name.into();
+        Event { meta, body: () }
     }
 }
 
@@ -70,6 +74,7 @@ impl<T> Event<T> {
     /// assert_eq!((work.body())(), 42);
     /// ```
     #[doc(alias = "interface{}")]
+    #[inline]
     pub fn with_body<U>(self, body: U) -> Event<U> {
         Event {
             meta: self.meta,
@@ -100,12 +105,13 @@ impl<T> Event<T> {
     /// assert_eq!(event.headers().collect::<Vec<_>>(), [("title", "hello world")]);
     /// ```
     #[doc(alias = "SetMsg")]
+    #[inline]
     pub fn set_header(
         &mut self,
         name: impl Into<Cow<'static, str>>,
         value: impl Into<Cow<'static, str>>,
     ) {
-        meta::set(&mut self.meta.headers, name.into(), value.into());
+        self.meta.set_header(name.into(), value.into());
     }
 
     /// With this header; see [`set_header`](Event::set_header).
@@ -116,6 +122,7 @@ impl<T> Event<T> {
     /// assert_eq!(event.header("title"), Some("hello world"));
     /// ```
     #[doc(alias = "SetMsg")]
+    #[inline]
     pub fn with_header(
         mut self,
         name: impl Into<Cow<'static, str>>,
@@ -134,7 +141,7 @@ impl<T> Event<T> {
     /// ```
     #[doc(alias = "GetMsg")]
     pub fn header(&self, name: &str) -> Option<&str> {
-        meta::get(&self.meta.headers, name).map(|value| &**value)
+        self.meta.headers()?.get(name)
     }
 
     /// All headers, in the order in which they were first set.
@@ -146,10 +153,7 @@ impl<T> Event<T> {
     /// assert_eq!(names, ["title", "author"]);
     /// ```
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.meta
-            .headers
-            .iter()
-            .map(|(name, value)| (&**name, &**value))
+        self.meta.headers().into_iter().flat_map(|all| all.iter())
     }
 
     /// Sets a JSON-like value, in place of one of the same name.
@@ -164,7 +168,7 @@ impl<T> Event<T> {
     #[doc(alias = "SetValue")]
     #[doc(alias = "SetCtxValue")]
     pub fn set_value(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<Value>) {
-        meta::set(&mut self.meta.values, name.into(), value.into());
+        self.meta.set_value(name.into(), value.into());
     }
 
     /// With this value; see [`set_value`](Event::set_value).
@@ -195,7 +199,8 @@ impl<T> Event<T> {
     /// ```
     #[doc(alias = "GetValue")]
     pub fn value(&self, name: &str) -> Option<&Value> {
-        meta::get(&self.meta.values, name)
+        let mut values = self.values();
+        values.find_map(|(known, value)| (known == name).then_some(value))
     }
 
     /// All values, in the order in which they were first set.
@@ -206,10 +211,8 @@ impl<T> Event<T> {
     /// assert_eq!(event.values().count(), 2);
     /// ```
     pub fn values(&self) -> impl Iterator<Item = (&str, &Value)> {
-        self.meta
-            .values
-            .iter()
-            .map(|(name, value)| (&**name, value))
+        let values = self.meta.values().iter();
+        values.map(|(name, value)| (&**name, value))
     }
 
     /// With an id of your own, by which the driver knows an event that is sent again: within the driver's window (two
@@ -230,7 +233,7 @@ impl<T> Event<T> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_id(mut self, id: impl Into<Cow<'static, str>>) -> Self {
-        self.meta.id.give(id.into());
+        self.meta.rest_mut().id.give(id.into());
         self
     }
 
@@ -246,12 +249,12 @@ impl<T> Event<T> {
     /// assert_ne!(event.id(), Event::new("S").id());
     /// ```
     pub fn id(&self) -> &str {
-        self.meta.id.get()
+        self.meta.id()
     }
 
     /// The id given by [`with_id`](Event::with_id).
     pub(crate) fn given_id(&self) -> Option<&str> {
-        self.meta.id.given()
+        self.meta.rest().id.given()
     }
 
     /// With a key: events of one key are handled one at a time, in the order in which they were sent; different keys
@@ -270,7 +273,7 @@ impl<T> Event<T> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_key(mut self, key: impl Into<Cow<'static, str>>) -> Self {
-        self.meta.key = Some(key.into());
+        self.meta.rest_mut().key = Some(key.into());
         self
     }
 
@@ -282,7 +285,7 @@ impl<T> Event<T> {
     /// assert_eq!(Event::new("lend").key(), None);
     /// ```
     pub fn key(&self) -> Option<&str> {
-        self.meta.key.as_deref()
+        self.meta.rest().key.as_deref()
     }
 
     /// With a priority, from 0 (the default) to [`MAX_PRIORITY`](crate::limits::MAX_PRIORITY), the most urgent: it is
@@ -298,7 +301,7 @@ impl<T> Event<T> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_priority(mut self, priority: u8) -> Self {
-        self.meta.priority = priority;
+        self.meta.rest_mut().priority = priority;
         self
     }
 
@@ -309,7 +312,7 @@ impl<T> Event<T> {
     /// assert_eq!(Event::new("shelve").priority(), 0);
     /// ```
     pub fn priority(&self) -> u8 {
-        self.meta.priority
+        self.meta.rest().priority
     }
 
     /// With a delay: it is not handed over before so long after it was sent. Overlong delays mean about a hundred years.
@@ -326,7 +329,7 @@ impl<T> Event<T> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_delay(mut self, delay: Duration) -> Self {
-        self.meta.delay = Some(delay);
+        self.meta.rest_mut().delay = Some(delay);
         self
     }
 
@@ -339,7 +342,7 @@ impl<T> Event<T> {
     /// assert_eq!(event.delay(), Some(Duration::from_secs(5)));
     /// ```
     pub fn delay(&self) -> Option<Duration> {
-        self.meta.delay
+        self.meta.rest().delay
     }
 
     /// With a time to live: when nobody received it so long after it was sent, it is dropped and counted. A request ends
@@ -359,7 +362,7 @@ impl<T> Event<T> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_time_to_live(mut self, time_to_live: Duration) -> Self {
-        self.meta.time_to_live = Some(time_to_live);
+        self.meta.rest_mut().time_to_live = Some(time_to_live);
         self
     }
 
@@ -372,7 +375,47 @@ impl<T> Event<T> {
     /// assert_eq!(event.time_to_live(), Some(Duration::from_secs(60)));
     /// ```
     pub fn time_to_live(&self) -> Option<Duration> {
-        self.meta.time_to_live
+        self.meta.rest().time_to_live
+    }
+
+    /// Whether it has no id of its own, no key, no priority, no delay and no time to live.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.meta.is_plain()
+    }
+
+    /// Where the queue writes down what it knows of it.
+    #[inline]
+    pub(crate) fn hand(&self) -> &Hand {
+        &self.meta.hand
+    }
+
+    #[inline]
+    pub(crate) fn hand_mut(&mut self) -> &mut Hand {
+        &mut self.meta.hand
+    }
+
+    /// Who asks for an answer to it.
+    #[inline]
+    pub(crate) fn ask(&self) -> Option<Ask> {
+        self.meta.ask()
+    }
+
+    #[inline]
+    pub(crate) fn set_ask(&mut self, ask: Option<Ask>) {
+        self.meta.set_ask(ask);
+    }
+
+    /// The end of its time to live.
+    pub(crate) fn expires_at(&self) -> Option<Instant> {
+        self.meta.rest().expires_at
+    }
+
+    /// Its time to live ends then.
+    pub(crate) fn set_expires_at(&mut self, at: Option<Instant>) {
+        if at.is_some() || !self.is_plain() {
+            self.meta.rest_mut().expires_at = at;
+        }
     }
 
     /// The body.
@@ -381,6 +424,7 @@ impl<T> Event<T> {
     /// # use bookdrop::Event;
     /// assert_eq!(Event::new("S").with_body(120).body(), &120);
     /// ```
+    #[inline]
     pub fn body(&self) -> &T {
         &self.body
     }
@@ -405,8 +449,19 @@ impl<T> Event<T> {
     /// let text: String = event.into_body();
     /// assert_eq!(text, "hello world");
     /// ```
+    #[inline]
     pub fn into_body(self) -> T {
         self.body
+    }
+}
+
+/// The copy has the same id, whoever of them is asked for it first.
+impl<T: Clone> Clone for Event<T> {
+    fn clone(&self) -> Self {
+        let body = self.body.clone();
+        let mut meta = spare::take();
+        self.meta.copy_into(&mut meta);
+        Event { meta, body }
     }
 }
 
@@ -415,8 +470,8 @@ impl<T> fmt::Debug for Event<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
             .field("name", &self.name())
-            .field("headers", &self.meta.headers)
-            .field("values", &self.meta.values)
+            .field("headers", &self.headers().collect::<Vec<_>>())
+            .field("values", &self.values().collect::<Vec<_>>())
             .field("key", &self.key())
             .finish_non_exhaustive()
     }

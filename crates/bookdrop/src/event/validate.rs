@@ -8,6 +8,8 @@ use crate::limits::{
 };
 
 use super::Event;
+use super::headers::Headers;
+use super::meta::{Meta, Rest};
 
 /// What is wrong with an event, by the rules of [`limits`](crate::limits).
 ///
@@ -125,54 +127,76 @@ impl fmt::Display for InvalidEvent {
 impl std::error::Error for InvalidEvent {}
 
 impl<T> Event<T> {
+    #[inline]
     pub(crate) fn validate(&self) -> Result<(), InvalidEvent> {
-        let meta = &*self.meta;
-        match meta.name.len() {
+        match self.name().len() {
             0 => return Err(InvalidEvent::NameEmpty),
             bytes if bytes > MAX_NAME_BYTES => return Err(InvalidEvent::NameTooLong { bytes }),
             _ => {}
         }
-        if meta.headers.len() > MAX_HEADERS {
-            return Err(InvalidEvent::TooManyHeaders {
-                count: meta.headers.len(),
-            });
-        }
-        for (name, value) in &meta.headers {
-            validate_header(name, value)?;
-        }
-        if meta.values.len() > MAX_VALUES {
-            return Err(InvalidEvent::TooManyValues {
-                count: meta.values.len(),
-            });
-        }
-        for (name, _) in &meta.values {
-            match name.len() {
-                0 => return Err(InvalidEvent::ValueNameEmpty),
-                bytes if bytes > MAX_HEADER_NAME_BYTES => {
-                    return Err(InvalidEvent::ValueNameTooLong { bytes });
-                }
-                _ => {}
-            }
-        }
-        match self.key().map(str::len) {
-            Some(0) => return Err(InvalidEvent::KeyEmpty),
-            Some(bytes) if bytes > MAX_KEY_BYTES => return Err(InvalidEvent::KeyTooLong { bytes }),
-            _ => {}
-        }
-        match self.given_id().map(str::len) {
-            Some(0) => return Err(InvalidEvent::IdEmpty),
-            Some(bytes) if bytes > MAX_ID_BYTES => return Err(InvalidEvent::IdTooLong { bytes }),
-            _ => {}
-        }
-        if meta.priority > MAX_PRIORITY {
-            return Err(InvalidEvent::PriorityTooHigh {
-                priority: meta.priority,
-            });
-        }
-        Ok(())
+        validate(&self.meta)
     }
 }
 
+#[inline]
+fn validate(meta: &Meta) -> Result<(), InvalidEvent> {
+    if let Some(headers) = meta.headers() {
+        validate_headers(headers)?;
+    }
+    if !meta.values().is_empty() {
+        validate_values(meta)?;
+    }
+    match meta.is_plain() {
+        true => Ok(()),
+        false => validate_rest(meta.rest()),
+    }
+}
+
+fn validate_headers(headers: &Headers) -> Result<(), InvalidEvent> {
+    match headers.len() {
+        0..=MAX_HEADERS => headers.try_each(validate_header),
+        count => Err(InvalidEvent::TooManyHeaders { count }),
+    }
+}
+
+fn validate_values(meta: &Meta) -> Result<(), InvalidEvent> {
+    if meta.values().len() > MAX_VALUES {
+        return Err(InvalidEvent::TooManyValues {
+            count: meta.values().len(),
+        });
+    }
+    for (name, _) in meta.values() {
+        match name.len() {
+            0 => return Err(InvalidEvent::ValueNameEmpty),
+            bytes if bytes > MAX_HEADER_NAME_BYTES => {
+                return Err(InvalidEvent::ValueNameTooLong { bytes });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn validate_rest(rest: &Rest) -> Result<(), InvalidEvent> {
+    match rest.key.as_deref().map(str::len) {
+        Some(0) => return Err(InvalidEvent::KeyEmpty),
+        Some(bytes) if bytes > MAX_KEY_BYTES => return Err(InvalidEvent::KeyTooLong { bytes }),
+        _ => {}
+    }
+    match rest.id.given().map(str::len) {
+        Some(0) => return Err(InvalidEvent::IdEmpty),
+        Some(bytes) if bytes > MAX_ID_BYTES => return Err(InvalidEvent::IdTooLong { bytes }),
+        _ => {}
+    }
+    if rest.priority > MAX_PRIORITY {
+        return Err(InvalidEvent::PriorityTooHigh {
+            priority: rest.priority,
+        });
+    }
+    Ok(())
+}
+
+#[inline]
 fn validate_header(name: &str, value: &str) -> Result<(), InvalidEvent> {
     match name.len() {
         0 => return Err(InvalidEvent::HeaderNameEmpty),

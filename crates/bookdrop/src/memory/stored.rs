@@ -1,82 +1,87 @@
 //! An event as it stands in the queue.
 
-use std::sync::{Arc, PoisonError};
+use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
-use bookdrop_queue::{Cause, Item, Standing, clock};
+use bookdrop_queue::{CallId, Cause, Hand, Item, clock};
 
-use crate::event::Event;
+use crate::event::{Ask, Event};
 
-use super::requester::{Requester, outcome};
+use super::outcome::{Outcome, outcome};
 
-/// An event in the queue, with the one who waits for an answer to it.
+/// An event in the queue, which is answered by an `R`.
 pub(crate) struct Stored<T, R> {
     pub(crate) event: Event<T>,
-    expires_at: Option<Instant>,
-    /// Whether that is the end of its time to live; else it is a deadline, which the requester watches.
-    expires_by_itself: bool,
-    requester: Option<Arc<Requester<T, R>>>,
-    /// It was sent as a request, whatever became of its requester.
-    is_request: bool,
+    answered_by: PhantomData<fn() -> R>,
 }
 
 impl<T, R> Stored<T, R> {
+    /// A one-way event that is to be handed over at once, and lives as long as it takes.
+    #[inline]
+    pub(crate) fn plain(mut event: Event<T>) -> Self {
+        // It may have been a request once.
+        event.set_ask(None);
+        Stored {
+            event,
+            answered_by: PhantomData,
+        }
+    }
+
     /// A one-way event, with the instant at which it is to be handed over, if it has a delay.
-    pub(crate) fn one_way(event: Event<T>) -> (Self, Option<Instant>) {
+    pub(crate) fn one_way(mut event: Event<T>) -> (Self, Option<Instant>) {
         let now = (event.delay().is_some() || event.time_to_live().is_some()).then(clock::now);
         let after = |wait: Option<Duration>| Some(clock::after(now?, wait?));
-        let (due, expires_at) = (after(event.delay()), after(event.time_to_live()));
-        let stored = Stored {
-            event,
-            expires_at,
-            expires_by_itself: true,
-            requester: None,
-            is_request: false,
-        };
-        (stored, due)
+        let due = after(event.delay());
+        event.set_expires_at(after(event.time_to_live()));
+        (Stored::plain(event), due)
     }
 
+    /// A request that is made now, with the instant at which it is to be handed over, if it has a delay. Its call is
+    /// opened by the queue.
+    #[inline]
     pub(crate) fn request(
-        event: Event<T>,
-        requester: Arc<Requester<T, R>>,
+        mut event: Event<T>,
         now: Instant,
+        deadline: Instant,
     ) -> (Self, Option<Instant>) {
-        let after = |wait: Option<Duration>| Some(clock::after(now, wait?));
-        let (due, end_of_life) = (after(event.delay()), after(event.time_to_live()));
-        let end_of_life = end_of_life.filter(|end| *end < requester.deadline);
-        let stored = Stored {
-            event,
-            expires_at: Some(end_of_life.unwrap_or(requester.deadline)),
-            expires_by_itself: end_of_life.is_some(),
-            requester: Some(requester),
-            is_request: true,
-        };
-        (stored, due)
+        let mut due = None;
+        if !event.is_plain() {
+            let after = |wait: Option<Duration>| Some(clock::after(now, wait?));
+            due = after(event.delay());
+            let end_of_life = after(event.time_to_live());
+            event.set_expires_at(end_of_life.filter(|end| *end < deadline));
+        }
+        (Stored::plain(event), due)
     }
 
-    pub(crate) fn requester(&self) -> Option<&Arc<Requester<T, R>>> {
-        self.requester.as_ref()
-    }
-
-    pub(crate) fn into_parts(self) -> (Event<T>, Option<Arc<Requester<T, R>>>) {
-        (self.event, self.requester)
+    #[inline]
+    pub(crate) fn ask(&self) -> Option<Ask> {
+        self.event.ask()
     }
 }
 
 /// One for a further group.
 pub(crate) fn copy<T: Clone, R>(stored: &Stored<T, R>) -> Stored<T, R> {
-    let event = stored.event.clone();
-    Stored {
-        event,
-        expires_at: stored.expires_at,
-        expires_by_itself: stored.expires_by_itself,
-        requester: None,
-        is_request: false,
-    }
+    Stored::plain(stored.event.clone())
 }
 
 impl<T, R> Item for Stored<T, R> {
-    type Requester = Arc<Requester<T, R>>;
+    type Answer = Outcome<T, R>;
+
+    #[inline]
+    fn hand(&self) -> &Hand {
+        self.event.hand()
+    }
+
+    #[inline]
+    fn hand_mut(&mut self) -> &mut Hand {
+        self.event.hand_mut()
+    }
+
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.event.is_plain()
+    }
 
     fn key(&self) -> Option<&str> {
         self.event.key()
@@ -87,61 +92,50 @@ impl<T, R> Item for Stored<T, R> {
     }
 
     fn expires_at(&self) -> Option<Instant> {
-        self.expires_at
-    }
-
-    fn expires_by_itself(&self) -> bool {
-        self.expires_by_itself
+        self.event.expires_at()
     }
 
     fn identity(&self) -> Option<&str> {
         self.event.given_id()
     }
 
-    fn is_request(&self) -> bool {
-        self.is_request
+    #[inline]
+    fn call(&self) -> Option<CallId> {
+        self.ask().map(|ask| ask.call)
     }
 
-    fn waits_for_consumer(&self) -> bool {
-        self.requester
-            .as_ref()
-            .is_some_and(|requester| requester.waits_for_consumer)
+    #[inline]
+    fn ask_for(&mut self, call: CallId, deadline: Instant) {
+        self.event.set_ask(Some(Ask { call, deadline }));
     }
 
-    fn is_wanted(&self) -> bool {
-        self.requester
-            .as_ref()
-            .is_none_or(|requester| requester.slot.is_awaited())
-    }
-
-    fn placed(&self, at: Standing) {
-        if let Some(requester) = &self.requester {
-            *requester
-                .standing
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner) = at;
-        }
-    }
-
-    fn sever(&mut self) -> Option<Self::Requester> {
-        self.is_request = false;
-        self.requester.take()
+    fn sever(&mut self) -> Option<CallId> {
+        let call = self.call();
+        self.event.set_ask(None);
+        call
     }
 
     fn revive(&mut self, now: Instant) {
-        self.expires_at = self.event.time_to_live().map(|ttl| clock::after(now, ttl));
-        self.expires_by_itself = true;
+        let time_to_live = self.event.time_to_live();
+        let ends = time_to_live.map(|time_to_live| clock::after(now, time_to_live));
+        self.event.set_expires_at(ends);
     }
 
-    fn discarded(self, cause: Cause, deliveries: u32) {
-        let Some(requester) = self.requester else {
+    fn discarded(self, cause: Cause, deliveries: u32, answer: impl FnOnce(Outcome<T, R>)) {
+        if self.ask().is_none() {
             return;
+        }
+        let mut event = self.event;
+        event.set_ask(None);
+        let (unread, read) = match deliveries {
+            0 => (Some(event), None),
+            _ => (None, Some(event)),
         };
-        let event = Some(self.event).filter(|_| deliveries == 0);
-        requester.end(outcome(cause, event));
+        answer(outcome(cause, unread));
+        drop(read);
     }
 
-    fn told(requester: Self::Requester, cause: Cause) {
-        requester.end(outcome(cause, None));
+    fn told(cause: Cause) -> Outcome<T, R> {
+        outcome(cause, None)
     }
 }

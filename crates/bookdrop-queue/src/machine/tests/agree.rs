@@ -4,15 +4,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::{Entry as Expected, Stands};
 use super::history::History;
-use crate::item::{Item, Standing};
-use crate::machine::Place;
+use crate::item::Item;
+use crate::item::Standing;
 use crate::machine::agenda::Entry;
+use crate::machine::{CallId, Place, Spot};
 
 impl History {
     /// On everything that can be seen, and on what happened since the last time.
     pub(super) fn agree(&mut self) {
         self.agree_on_the_log();
         let (machine, reference) = (&mut self.machine, &mut self.reference);
+        let has_fresh = reference.groups.iter().any(|(_, fresh)| *fresh > 0);
+        assert!(
+            machine.take_has_fresh() || !has_fresh,
+            "nobody looks who has to be woken"
+        );
         for (group, id) in &self.groups {
             let fresh = reference
                 .groups
@@ -31,10 +37,16 @@ impl History {
             );
         }
         assert_eq!(
-            machine.next_instant(),
+            machine.agenda.next(),
             reference.next_instant(),
             "the next instant"
         );
+        // The machine may look at the clock in vain, but not too late.
+        let next_look = machine.next_instant();
+        let next_news = [reference.next_instant(), reference.next_deadline()];
+        for news in next_news.into_iter().flatten() {
+            assert!(next_look.is_some_and(|look| look <= news), "a late look");
+        }
         assert_eq!(machine.counters, reference.counters);
         let in_hand = self
             .groups
@@ -47,44 +59,48 @@ impl History {
     /// On what cannot be seen, too.
     pub(super) fn agree_inside(&self) {
         self.agree_on_nodes();
+        self.agree_on_lanes();
         self.agree_on_lists();
         self.agree_on_the_agenda();
+        self.agree_on_calls();
     }
 
     fn agree_on_the_log(&mut self) {
-        let log = std::mem::take(&mut *self.log.borrow_mut());
-        let (told, discarded): (Vec<_>, Vec<_>) = log.into_iter().partition(|(.., n)| n.is_none());
-        assert_eq!(
-            told,
-            std::mem::take(&mut self.reference.told),
-            "who was told"
-        );
+        let discarded = std::mem::take(&mut *self.log.borrow_mut());
         assert_eq!(
             discarded,
             std::mem::take(&mut self.reference.discarded),
             "what was let go of"
         );
+        let number = |call| self.calls.iter().find(|(_, known)| **known == call);
+        let told = std::mem::take(&mut self.told).into_iter();
+        let told: Vec<_> = told
+            .map(|(call, answer)| (*number(call).unwrap().0, answer))
+            .collect();
+        assert_eq!(
+            told,
+            std::mem::take(&mut self.reference.told),
+            "who was told"
+        );
+        let mut woken = std::mem::take(&mut *self.woken.lock().unwrap());
+        let mut expected = std::mem::take(&mut self.reference.woken);
+        woken.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(woken, expected, "which requesters were woken");
     }
 
     fn agree_on_nodes(&self) {
-        let inside = self
-            .reference
-            .entries
-            .iter()
-            .filter(|e| e.is_inside())
-            .count();
-        assert_eq!(
-            self.machine.nodes.len(),
-            inside,
-            "the slab holds what stands in the machine"
-        );
-        assert_eq!(self.machine.nodes.iter().count(), inside);
-        let requests = self
-            .machine
-            .nodes
-            .iter()
-            .filter(|(_, node)| node.item.is_request);
+        let inside = self.reference.entries.iter().filter(|e| e.is_inside());
+        let requests = inside.clone().filter(|e| e.is_request);
         assert_eq!(self.machine.requests, requests.count(), "requests");
+        let in_lanes = self.groups.iter();
+        let in_lanes = in_lanes.map(|(_, id)| self.machine.group(*id).unwrap().lane.len());
+        assert_eq!(
+            self.machine.nodes.len() + in_lanes.sum::<usize>(),
+            inside.count(),
+            "the slab and the lanes hold what stands in the machine"
+        );
+        assert_eq!(self.machine.nodes.iter().count(), self.machine.nodes.len());
         for (ticket, node) in self.machine.nodes.iter() {
             let (hand, expected) = (&node.hand, self.reference.get(node.item.number));
             assert_eq!(
@@ -108,12 +124,72 @@ impl History {
                 (Place::Delayed { due }, Stands::Delayed(at)) => assert_eq!(due, at),
                 (place, _) => panic!("{place:?} for {expected:?}"),
             }
-            if node.item.is_request() {
-                assert_eq!(node.item.standing.get(), Standing::Queued(ticket));
+            self.agree_on_standing(node.item.call, Spot::Node(ticket));
+        }
+    }
+
+    fn agree_on_standing(&self, call: Option<CallId>, spot: Spot) {
+        if let Some(call) = call.and_then(|call| self.machine.calls.get(call)) {
+            assert_eq!(call.standing, Standing::Queued(spot));
+        }
+    }
+
+    /// In a lane stand plain items that were never in a hand, in the order in which they were sent.
+    fn agree_on_lanes(&self) {
+        for (group, id) in &self.groups {
+            let lane = &self.machine.group(*id).unwrap().lane;
+            lane.check();
+            for (position, thing) in lane.iter() {
+                let expected = self.reference.get(thing.number);
+                assert!(expected.is_plain() && !expected.was_delayed);
+                assert_eq!(
+                    (*group, Stands::Ready, thing.hand().order, 0, 0),
+                    (
+                        expected.group,
+                        expected.stands,
+                        expected.order,
+                        expected.deliveries,
+                        expected.failures
+                    )
+                );
+                self.agree_on_standing(thing.call, Spot::Lane(*id, position));
             }
         }
-        for taken in self.in_hand.values().filter(|taken| taken.item.is_request) {
-            assert_eq!(taken.item.standing.get(), Standing::Elsewhere);
+        assert_eq!(self.express.len(), 0, "what was lent came back");
+    }
+
+    /// The calls are those of requesters that wait, and none knows a place where somebody else stands.
+    fn agree_on_calls(&self) {
+        let (calls, inside) = (&self.machine.calls, self.inside());
+        assert_eq!(calls.len(), self.reference.asked.len());
+        for asked in &self.reference.asked {
+            let id = self.calls[&asked.number];
+            let call = calls.get(id).expect("a requester waits");
+            assert_eq!(call.deadline, asked.deadline);
+            assert_eq!(
+                call.is_over(|| self.now),
+                self.reference.is_over(asked.number, self.now),
+                "whether {} is over",
+                asked.number
+            );
+            assert_eq!(calls.is_awaited(id), asked.answer.is_none());
+            // A dead letter that was sent again is no request any more.
+            let is_asked = |number: &u32| self.reference.get(*number).is_request;
+            let spot = Some(asked.number).filter(|number| inside.contains_key(number));
+            let spot = spot.filter(is_asked).map(|number| inside[&number]);
+            let is_in_hand = self.in_hand.contains_key(&asked.number);
+            match call.standing {
+                Standing::Leaving => {
+                    assert!(spot.is_none() && !is_in_hand, "it has left");
+                    assert!(asked.answer.is_some(), "and its requester was told");
+                }
+                Standing::Queued(known) if spot.is_none() && !is_in_hand => {
+                    assert!(self.machine.item(known).is_none(), "another stands there");
+                }
+                standing => {
+                    assert_eq!(standing, spot.map_or(Standing::Elsewhere, Standing::Queued))
+                }
+            }
         }
     }
 
@@ -134,9 +210,13 @@ impl History {
                 assert_eq!(found.len(), list.len());
                 found
             };
+            let lane = found.lane.iter().map(|(_, thing)| thing.number);
+            let lane: BTreeSet<_> = lane.collect();
             for (priority, list) in found.ready.levels().enumerate() {
                 let level = |e: &&Expected| {
-                    e.stands == Stands::Ready && usize::from(e.priority) == priority
+                    e.stands == Stands::Ready
+                        && usize::from(e.priority) == priority
+                        && !lane.contains(&e.number)
                 };
                 let mut expected: Vec<_> = of_group().filter(level).collect();
                 expected.sort_by_key(|e| e.order);
@@ -146,7 +226,7 @@ impl History {
             }
             let urgent = found.ready.levels().filter(|list| !list.is_empty()).last();
             assert!(match (urgent, found.ready.most_urgent()) {
-                (Some(expected), Some(found)) => std::ptr::eq(expected, found),
+                (Some(expected), Some((_, found))) => std::ptr::eq(expected, found),
                 (expected, found) => expected.is_none() && found.is_none(),
             });
             for (key, list) in &found.keys {
@@ -181,7 +261,7 @@ impl History {
             if let Place::Delayed { due } = node.place {
                 expected.insert((due, order, Entry::Due, number));
             }
-            if let Some(at) = node.item.expires.filter(|_| node.item.is_watched) {
+            if let Some(at) = node.item.expires {
                 expected.insert((at, order, Entry::Expires, number));
             }
         }

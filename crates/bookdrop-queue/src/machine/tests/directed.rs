@@ -1,65 +1,12 @@
 //! One rule each.
 
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::thing::{Log, Thing, at, change, machine, ms, number};
+use super::bench::Bench;
+use super::thing::{Answer, at, ms, number};
 use crate::item::{Cause, DeadReason};
-use crate::machine::{GroupId, Limits, Machine, Taken};
-
-/// A machine with one group, and the instant at which all happens.
-struct Bench {
-    machine: Machine<Thing>,
-    group: GroupId,
-    log: Log,
-    now: Instant,
-}
-
-impl Bench {
-    fn new(limits: Limits) -> Self {
-        let mut machine = machine(limits);
-        let group = machine.add_group("default", true);
-        Bench {
-            machine,
-            group,
-            log: Log::default(),
-            now: Instant::now(),
-        }
-    }
-
-    fn thing(&self, number: u32) -> Thing {
-        Thing::new(number, &self.log)
-    }
-
-    fn push(&mut self, thing: Thing) {
-        self.push_due(thing, None);
-    }
-
-    fn push_due(&mut self, thing: Thing, due: Option<Instant>) {
-        change(|fx| self.machine.push(self.group, thing, due, fx));
-    }
-
-    fn take(&mut self) -> Option<Taken<Thing>> {
-        change(|fx| self.machine.take(self.group, &mut at(self.now), fx))
-    }
-
-    fn take_number(&mut self) -> Option<u32> {
-        number(&self.take())
-    }
-
-    fn failed(&mut self, taken: Taken<Thing>, after: Option<Duration>) {
-        change(|fx| self.machine.failed(taken, after, self.now, fx));
-    }
-
-    fn fresh(&mut self) -> usize {
-        self.machine.take_fresh(0)
-    }
-
-    /// How long the next wait is that the agenda knows of.
-    fn wait(&self) -> Duration {
-        self.machine.next_instant().expect("something waits") - self.now
-    }
-}
+use crate::machine::Limits;
 
 #[test]
 fn the_next_of_a_key_comes_when_the_former_is_settled() {
@@ -115,10 +62,10 @@ fn a_key_is_free_when_the_one_that_has_it_expires_or_leaves() {
     assert_eq!(third.item.number, 3);
     assert_eq!(
         *bench.log.borrow(),
-        [(2, Cause::Expired, Some(0)), (1, Cause::Expired, Some(1))]
+        [(2, Cause::Expired, 0), (1, Cause::Expired, 1)]
     );
     bench.failed(third, None);
-    assert!(change(|fx| bench.machine.displace_oldest(bench.group, fx)));
+    assert!(bench.displace());
     assert_eq!(bench.take_number(), Some(4));
 }
 
@@ -175,7 +122,7 @@ fn what_falls_due_stands_behind_what_was_sent_before() {
     bench.push_due(bench.thing(2), Some(bench.now + ms(10)));
     bench.push(bench.thing(3));
     bench.now += ms(20);
-    change(|fx| bench.machine.advance(bench.now, fx));
+    bench.advance();
     bench.push(bench.thing(4));
     let order: Vec<_> = std::iter::from_fn(|| bench.take_number()).collect();
     assert_eq!(order, [3, 2, 1, 4]);
@@ -240,7 +187,7 @@ fn every_item_that_becomes_ready_is_counted_once() {
     bench.push_due(bench.thing(3), Some(bench.now + ms(10)));
     assert_eq!(bench.fresh(), 0, "they wait");
     bench.now += ms(10);
-    change(|fx| bench.machine.advance(bench.now, fx));
+    bench.advance();
     assert_eq!(bench.fresh(), 2, "they are due");
     assert_eq!(bench.machine.take_fresh(7), 0, "there is no such group");
 }
@@ -249,16 +196,14 @@ fn every_item_that_becomes_ready_is_counted_once() {
 fn a_request_stands_in_no_agenda() {
     let mut bench = Bench::new(Limits::default());
     let deadline = bench.now + ms(50);
-    bench.push_due(
-        bench.thing(1).asking().expiring(deadline),
-        Some(bench.now + ms(10)),
-    );
+    let request = bench.request(1, deadline);
+    bench.push_due(request, Some(bench.now + ms(10)));
     bench.now += ms(10);
     let taken = bench.take().unwrap();
     assert_eq!(bench.machine.next_instant(), None);
     bench.now = deadline;
     bench.machine.done(&taken);
-    change(|fx| bench.machine.advance(deadline, fx));
+    bench.advance();
     assert_eq!(bench.machine.counters.expired, 0);
 }
 
@@ -266,11 +211,12 @@ fn a_request_stands_in_no_agenda() {
 fn a_request_that_would_be_tried_too_late_ends() {
     let mut bench = Bench::new(Limits::default());
     for (n, after, ends) in [(1, 49, false), (2, 50, true), (3, 51, true)] {
-        bench.push(bench.thing(n).asking().expiring(bench.now + ms(50)));
+        let request = bench.request(n, bench.now + ms(50));
+        bench.push(request);
         let taken = bench.take().unwrap();
         bench.failed(taken, Some(ms(after)));
         let log = std::mem::take(&mut *bench.log.borrow_mut());
-        let expected = [(n, Cause::RetryTooLate, Some(1))];
+        let expected = [(n, Cause::RetryTooLate, 1)];
         assert_eq!(
             log,
             expected.into_iter().filter(|_| ends).collect::<Vec<_>>()
@@ -281,11 +227,12 @@ fn a_request_that_would_be_tried_too_late_ends() {
 #[test]
 fn nobody_gets_a_request_after_its_deadline() {
     let mut bench = Bench::new(Limits::default());
-    bench.push(bench.thing(1).asking().expiring(bench.now + ms(5)));
+    let request = bench.request(1, bench.now + ms(5));
+    bench.push(request);
     bench.push(bench.thing(2));
     bench.now += ms(5);
     assert_eq!(bench.take_number(), Some(2));
-    assert_eq!(*bench.log.borrow(), [(1, Cause::Expired, Some(0))]);
+    assert_eq!(*bench.log.borrow(), [(1, Cause::Expired, 0)]);
     assert_eq!(
         (
             bench.machine.counters.given_up,
@@ -298,30 +245,24 @@ fn nobody_gets_a_request_after_its_deadline() {
 #[test]
 fn what_fails_in_a_group_that_is_gone_is_no_dead_letter() {
     let mut bench = Bench::new(Limits::default());
+    let (request, group) = (bench.request(2, bench.now + ms(5)), bench.group);
+    let call = request.call.unwrap();
     bench.push(bench.thing(1));
-    bench.push(bench.thing(2).asking());
+    bench.push(request);
     let taken = [bench.take().unwrap(), bench.take().unwrap()];
-    change(|fx| bench.machine.remove_group(bench.group, fx));
+    bench.change(|machine, fx| machine.remove_group(group, fx));
+    let reason = DeadReason::Rejected("no".into());
     for taken in taken {
-        change(|fx| {
-            bench
-                .machine
-                .bury(taken, DeadReason::Rejected("no".into()), fx)
-        });
+        bench.change(|machine, fx| machine.bury(taken, reason.clone(), fx));
     }
     assert_eq!(
         (bench.machine.counters.buried, bench.machine.in_hand()),
         (0, 0)
     );
-    let told = Cause::Buried(DeadReason::Rejected("no".into()));
-    assert_eq!(
-        *bench.log.borrow(),
-        [
-            (1, Cause::GroupRemoved, Some(1)),
-            (2, told, None),
-            (2, Cause::GroupRemoved, Some(1))
-        ]
-    );
+    let gone = [(1, Cause::GroupRemoved, 1), (2, Cause::GroupRemoved, 1)];
+    assert_eq!(*bench.log.borrow(), gone);
+    let told = Answer::Told(Cause::Buried(reason));
+    assert_eq!(bench.told, [(call, told)]);
 }
 
 #[test]
@@ -330,14 +271,13 @@ fn a_place_that_is_used_again_is_another_group() {
     let old = bench.group;
     bench.push(bench.thing(1));
     let taken = bench.take().unwrap();
-    change(|fx| bench.machine.remove_group(old, fx));
+    bench.change(|machine, fx| machine.remove_group(old, fx));
     bench.group = bench.machine.add_group("default", true);
     bench.machine.done(&taken);
     bench.push(bench.thing(2));
-    assert_eq!(
-        change(|fx| number(&bench.machine.take(old, &mut at(bench.now), fx))),
-        None
-    );
+    let mut now = at(bench.now);
+    let stale = bench.change(|machine, fx| machine.take(old, &mut now, fx));
+    assert_eq!(number(&stale), None);
     assert_eq!(bench.machine.depths(bench.group), [1, 0, 0, 0]);
     assert_eq!(bench.take_number(), Some(2));
 }
@@ -352,9 +292,6 @@ fn nothing_is_kept_where_no_dead_letters_are() {
     bench.push(bench.thing(1));
     let taken = bench.take().unwrap();
     bench.failed(taken, None);
-    assert_eq!(
-        *bench.log.borrow(),
-        [(1, Cause::DeadLetterDropped, Some(1))]
-    );
+    assert_eq!(*bench.log.borrow(), [(1, Cause::DeadLetterDropped, 1)]);
     assert_eq!(bench.machine.depths(bench.group), [0; 4]);
 }

@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use super::thing::Thing;
+
 /// Names a group by when it was made.
 pub(super) type GroupNumber = usize;
 
@@ -23,9 +25,8 @@ pub(super) struct Entry {
     pub(super) priority: u8,
     pub(super) expires: Option<Instant>,
     pub(super) is_request: bool,
-    pub(super) is_watched: bool,
-    pub(super) is_wanted: bool,
     pub(super) stands: Stands,
+    pub(super) was_delayed: bool,
     pub(super) order: u64,
     pub(super) deliveries: u32,
     pub(super) failures: u32,
@@ -35,8 +36,34 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Of an item that is about to be sent.
+    pub(super) fn of(thing: &Thing) -> Self {
+        Entry {
+            number: thing.number,
+            group: 0,
+            key: thing.key,
+            // The machine knows of ten.
+            priority: thing.priority.min(9),
+            expires: thing.expires,
+            is_request: thing.call.is_some(),
+            stands: Stands::Ready,
+            was_delayed: false,
+            order: 0,
+            deliveries: 0,
+            failures: 0,
+            leads: false,
+            backs_off: false,
+            dead_id: 0,
+        }
+    }
+
     pub(super) fn is_queued(&self) -> bool {
         matches!(self.stands, Stands::Ready | Stands::Parked(_))
+    }
+
+    /// It needs nothing but its turn.
+    pub(super) fn is_plain(&self) -> bool {
+        self.key.is_none() && self.priority == 0 && self.expires.is_none()
     }
 
     /// In the machine and not in a hand.

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::asked::Asked;
 use super::entry::{Entry, GroupNumber, Stands};
+use super::thing::Answer;
 use crate::item::{Cause, DeadReason};
 use crate::machine::Limits;
 use crate::stats::Counters;
@@ -11,6 +13,8 @@ use crate::stats::Counters;
 pub(super) struct Reference {
     limits: Limits,
     pub(super) entries: Vec<Entry>,
+    /// Every request whose requester waits.
+    pub(super) asked: Vec<Asked>,
     /// Those that exist, and how many items became ready in each since the last look.
     pub(super) groups: Vec<(GroupNumber, usize)>,
     next_group: GroupNumber,
@@ -18,9 +22,10 @@ pub(super) struct Reference {
     next_parked: u64,
     next_dead: u64,
     pub(super) counters: Counters,
-    /// What is to be told and let go of by the change under way.
-    pub(super) told: Vec<(u32, Cause, Option<u32>)>,
-    pub(super) discarded: Vec<(u32, Cause, Option<u32>)>,
+    /// Who is told what, who is woken, and what is let go of by the change under way.
+    pub(super) told: Vec<(u32, Answer)>,
+    pub(super) woken: Vec<u32>,
+    pub(super) discarded: Vec<(u32, Cause, u32)>,
 }
 
 impl Reference {
@@ -28,6 +33,7 @@ impl Reference {
         Reference {
             limits,
             entries: Vec::new(),
+            asked: Vec::new(),
             groups: Vec::new(),
             next_group: 0,
             next_order: 0,
@@ -35,6 +41,7 @@ impl Reference {
             next_dead: 0,
             counters: Counters::default(),
             told: Vec::new(),
+            woken: Vec::new(),
             discarded: Vec::new(),
         }
     }
@@ -85,16 +92,28 @@ impl Reference {
         (entry.deliveries, entry.failures) = (0, 0);
         (entry.leads, entry.backs_off) = (false, false);
         if !self.exists(group) {
-            self.discarded.push((number, Cause::GroupRemoved, Some(0)));
-            return;
+            return self.let_go(&entry, Cause::GroupRemoved);
         }
         self.next_order += 1;
         entry.order = self.next_order;
         entry.stands = due.map_or(Stands::Ready, Stands::Delayed);
+        entry.was_delayed = due.is_some();
         self.entries.push(entry);
         if due.is_none() {
             self.make_ready(number);
         }
+    }
+
+    /// A plain item comes in while the lane is lent. Nobody is asleep then, so nobody has to be woken for it.
+    pub(super) fn push_lent(&mut self, group: GroupNumber, entry: Entry) {
+        self.push(group, entry, None);
+        self.counters.sent += 1;
+        let (_, fresh) = self
+            .groups
+            .iter_mut()
+            .find(|(number, _)| *number == group)
+            .expect("what is lent exists");
+        *fresh -= 1;
     }
 
     pub(super) fn displace_oldest(&mut self, group: GroupNumber) -> bool {
@@ -125,7 +144,7 @@ impl Reference {
     // ---- receiving ----
 
     pub(super) fn take(&mut self, group: GroupNumber, now: Instant) -> Option<u32> {
-        self.advance(now);
+        self.catch_up(now);
         loop {
             let ready = self
                 .entries
@@ -133,8 +152,9 @@ impl Reference {
                 .filter(|e| e.group == group && e.stands == Stands::Ready);
             let next = ready.min_by_key(|e| (std::cmp::Reverse(e.priority), e.order))?;
             let (number, key, leads) = (next.number, next.key, next.leads);
-            if next.expires.is_some_and(|at| at <= now) {
-                self.expire(number);
+            if self.is_unwanted(next, now) {
+                self.counters.given_up += 1;
+                self.discard(number, Cause::Expired);
                 continue;
             }
             if key.is_some() && !leads {
@@ -177,7 +197,7 @@ impl Reference {
             self.discard(number, Cause::GroupRemoved);
             return None;
         }
-        if !entry.is_wanted {
+        if entry.is_request && !self.is_awaited(number) {
             self.discard(number, Cause::GivenUp);
             return None;
         }
@@ -199,7 +219,9 @@ impl Reference {
         } else {
             least + least / 4
         };
-        if entry.is_request && entry.expires.is_some_and(|at| now + least >= at) {
+        let ends = [self.deadline(number), entry.expires];
+        let mut ends = ends.into_iter().flatten().filter(|_| entry.is_request);
+        if ends.any(|end| now + least >= end) {
             self.discard(number, Cause::RetryTooLate);
             return None;
         }
@@ -219,8 +241,8 @@ impl Reference {
         entry.leads = false;
         let (group, was_request) = (entry.group, entry.is_request);
         if was_request {
-            (entry.is_request, entry.expires) = (false, None);
-            self.told.push((number, Cause::Buried(reason), None));
+            entry.is_request = false;
+            self.tell(number, Answer::Told(Cause::Buried(reason)));
         }
         if !self.exists(group) {
             return self.discard(number, Cause::GroupRemoved);
@@ -249,7 +271,15 @@ impl Reference {
 
     // ---- time ----
 
+    /// Nobody is told of a deadline before something is due that stands in the queue, or somebody rings.
+    pub(super) fn catch_up(&mut self, now: Instant) {
+        if self.next_instant().is_some_and(|at| at <= now) {
+            self.advance(now);
+        }
+    }
+
     pub(super) fn advance(&mut self, now: Instant) {
+        self.note_deadlines(now);
         while let Some((at, _, expires, number)) = self.next_entry() {
             if at > now {
                 return;
@@ -268,6 +298,7 @@ impl Reference {
         }
     }
 
+    /// Of what stands in the queue. The deadlines of calls are told apart.
     pub(super) fn next_instant(&self) -> Option<Instant> {
         self.next_entry().map(|(at, ..)| at)
     }
@@ -279,8 +310,7 @@ impl Reference {
             Stands::Delayed(due) => Some((due, e.order, false, e.number)),
             _ => None,
         });
-        let expire = inside().filter(|e| e.is_watched);
-        let expire = expire.filter_map(|e| Some((e.expires?, e.order, true, e.number)));
+        let expire = inside().filter_map(|e| Some((e.expires?, e.order, true, e.number)));
         due.chain(expire).min()
     }
 
@@ -293,10 +323,7 @@ impl Reference {
     }
 
     fn expire(&mut self, number: u32) {
-        match self.get(number).is_watched {
-            true => self.counters.expired += 1,
-            false => self.counters.given_up += 1,
-        }
+        self.counters.expired += 1;
         self.discard(number, Cause::Expired);
     }
 
@@ -307,9 +334,18 @@ impl Reference {
     }
 
     pub(super) fn discard(&mut self, number: u32, cause: Cause) {
-        let deliveries = self.get(number).deliveries;
-        self.discarded.push((number, cause, Some(deliveries)));
+        let entry = self.get(number).clone();
+        self.let_go(&entry, cause);
         self.done(number);
+    }
+
+    /// The item goes, and its requester gets what that means.
+    fn let_go(&mut self, entry: &Entry, cause: Cause) {
+        let (number, deliveries) = (entry.number, entry.deliveries);
+        self.discarded.push((number, cause.clone(), deliveries));
+        if entry.is_request {
+            self.tell(number, Answer::Gone(cause, deliveries));
+        }
     }
 
     pub(super) fn discard_where(&mut self, cause: &Cause, goes: impl Fn(&Entry) -> bool) -> usize {
@@ -349,57 +385,5 @@ impl Reference {
         if let Some((_, fresh)) = self.groups.iter_mut().find(|(number, _)| *number == group) {
             *fresh += 1;
         }
-    }
-
-    // ---- looking ----
-
-    pub(super) fn get(&self, number: u32) -> &Entry {
-        self.entries
-            .iter()
-            .find(|e| e.number == number)
-            .expect("it exists")
-    }
-
-    pub(super) fn get_mut(&mut self, number: u32) -> &mut Entry {
-        self.entries
-            .iter_mut()
-            .find(|e| e.number == number)
-            .expect("it exists")
-    }
-
-    fn inside_by_age(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<u32> {
-        let mut found: Vec<_> = self
-            .entries
-            .iter()
-            .filter(|e| e.is_inside() && wanted(e))
-            .collect();
-        found.sort_by_key(|e| e.order);
-        found.into_iter().map(|e| e.number).collect()
-    }
-
-    /// The dead letters of a group, oldest first.
-    pub(super) fn dead(&self, group: GroupNumber) -> Vec<u32> {
-        let dead = self
-            .entries
-            .iter()
-            .filter(|e| e.group == group && e.stands == Stands::Dead);
-        let mut dead: Vec<_> = dead.collect();
-        dead.sort_by_key(|e| e.dead_id);
-        dead.into_iter().map(|e| e.number).collect()
-    }
-
-    pub(super) fn depths(&self, group: GroupNumber) -> [usize; 4] {
-        let count = |is: fn(&Entry) -> bool| {
-            self.entries
-                .iter()
-                .filter(|e| self.exists(group) && e.group == group && is(e))
-                .count()
-        };
-        [
-            count(Entry::is_queued),
-            count(|e| matches!(e.stands, Stands::Delayed(_))),
-            count(|e| e.stands == Stands::InHand),
-            count(|e| e.stands == Stands::Dead),
-        ]
     }
 }

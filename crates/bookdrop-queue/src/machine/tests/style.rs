@@ -34,6 +34,8 @@ pub(super) struct Style {
     pub(super) expiry: bool,
     pub(super) requests: u64,
     pub(super) groups: bool,
+    /// What matters is the lane: nothing else is there that would keep it from being lent.
+    pub(super) lends: bool,
 }
 
 impl Style {
@@ -42,10 +44,11 @@ impl Style {
         Style {
             keys: if bit(0) { &["a", "b", "c"] } else { &["a"] },
             priorities: if bit(1) { 12 } else { 1 },
-            delays: bit(2),
-            expiry: bit(3),
-            requests: if bit(4) { 30 } else { 0 },
+            delays: bit(2) && !bit(6),
+            expiry: bit(3) && !bit(6),
+            requests: if bit(4) && !bit(6) { 30 } else { 0 },
             groups: bit(5),
+            lends: bit(6),
         }
     }
 

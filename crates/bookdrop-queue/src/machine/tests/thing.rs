@@ -1,42 +1,52 @@
 //! What the tests put into the machine, and the log of what it lets go of.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 use crate::effects::Effects;
-use crate::item::{Cause, Item, Standing};
-use crate::machine::{Limits, Machine, Moment, Taken};
+use crate::item::{Cause, Item};
+use crate::machine::{CallId, Hand, Limits, Machine, Moment, Taken};
 
-/// What the machine let go of, in order: the item's number, why, its hand-overs. A requester that was told counts as
-/// hand-over `None`.
-pub(super) type Log = Rc<RefCell<Vec<(u32, Cause, Option<u32>)>>>;
+/// What the machine let go of, in order: the item's number, why, its hand-overs.
+pub(in crate::machine) type Log = Rc<RefCell<Vec<(u32, Cause, u32)>>>;
+
+/// What requesters were told by the machine itself, in order.
+pub(super) type Told = Vec<(CallId, Answer)>;
+
+/// What a requester gets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::machine) enum Answer {
+    /// From whoever worked on it.
+    Reply(u32),
+    /// The item stays, and its requester is told why.
+    Told(Cause),
+    /// The item went after so many hand-overs.
+    Gone(Cause, u32),
+}
 
 /// An item with a number.
-pub(super) struct Thing {
-    pub(super) number: u32,
+pub(in crate::machine) struct Thing {
+    pub(in crate::machine) number: u32,
     pub(super) key: Option<&'static str>,
     pub(super) priority: u8,
     pub(super) expires: Option<Instant>,
-    pub(super) is_request: bool,
-    /// Whether the machine watches the clock for it.
-    pub(super) is_watched: bool,
-    pub(super) wanted: Rc<Cell<bool>>,
-    pub(super) standing: Rc<Cell<Standing>>,
-    pub(super) log: Log,
+    pub(super) call: Option<CallId>,
+    hand: Hand,
+    log: Log,
 }
 
 impl Thing {
-    pub(super) fn new(number: u32, log: &Log) -> Self {
+    pub(in crate::machine) fn new(number: u32, log: &Log) -> Self {
         Thing {
             number,
             key: None,
             priority: 0,
             expires: None,
-            is_request: false,
-            is_watched: true,
-            wanted: Rc::new(Cell::new(true)),
-            standing: Rc::new(Cell::new(Standing::Elsewhere)),
+            call: None,
+            hand: Hand::default(),
             log: log.clone(),
         }
     }
@@ -56,15 +66,26 @@ impl Thing {
         self
     }
 
-    pub(super) fn asking(mut self) -> Self {
-        self.is_request = true;
-        self.is_watched = false;
+    pub(super) fn asking(mut self, call: CallId) -> Self {
+        self.call = Some(call);
         self
     }
 }
 
 impl Item for Thing {
-    type Requester = (u32, Log);
+    type Answer = Answer;
+
+    fn hand(&self) -> &Hand {
+        &self.hand
+    }
+
+    fn hand_mut(&mut self) -> &mut Hand {
+        &mut self.hand
+    }
+
+    fn is_plain(&self) -> bool {
+        self.key.is_none() && self.priority == 0 && self.expires.is_none()
+    }
 
     fn key(&self) -> Option<&str> {
         self.key
@@ -78,57 +99,70 @@ impl Item for Thing {
         self.expires
     }
 
-    fn expires_by_itself(&self) -> bool {
-        self.is_watched
-    }
-
     fn identity(&self) -> Option<&str> {
         None
     }
 
-    fn is_request(&self) -> bool {
-        self.is_request
+    fn call(&self) -> Option<CallId> {
+        self.call
     }
 
-    fn waits_for_consumer(&self) -> bool {
-        false
+    fn ask_for(&mut self, call: CallId, _: Instant) {
+        self.call = Some(call);
     }
 
-    fn is_wanted(&self) -> bool {
-        self.wanted.get()
-    }
-
-    fn placed(&self, at: Standing) {
-        self.standing.set(at);
-    }
-
-    fn sever(&mut self) -> Option<Self::Requester> {
-        self.expires = self.expires.filter(|_| !self.is_request);
-        std::mem::take(&mut self.is_request).then(|| (self.number, self.log.clone()))
+    fn sever(&mut self) -> Option<CallId> {
+        self.call.take()
     }
 
     fn revive(&mut self, _: Instant) {}
 
-    fn discarded(self, cause: Cause, deliveries: u32) {
-        self.log
-            .borrow_mut()
-            .push((self.number, cause, Some(deliveries)));
+    fn discarded(self, cause: Cause, deliveries: u32, answer: impl FnOnce(Answer)) {
+        let gone = (self.number, cause.clone(), deliveries);
+        self.log.borrow_mut().push(gone);
+        if self.call.is_some() {
+            answer(Answer::Gone(cause, deliveries));
+        }
     }
 
-    fn told((number, log): Self::Requester, cause: Cause) {
-        log.borrow_mut().push((number, cause, None));
+    fn told(cause: Cause) -> Answer {
+        Answer::Told(cause)
     }
+}
+
+/// Who was woken, by number.
+pub(super) type Woken = Arc<Mutex<Vec<u32>>>;
+
+struct Requester(u32, Woken);
+
+impl Wake for Requester {
+    fn wake(self: Arc<Self>) {
+        self.1.lock().unwrap().push(self.0);
+    }
+}
+
+/// A waker that says who was woken.
+pub(super) fn waker(number: u32, woken: &Woken) -> Waker {
+    Arc::new(Requester(number, woken.clone())).into()
 }
 
 pub(super) fn machine(limits: Limits) -> Machine<Thing> {
     Machine::new(limits, 42)
 }
 
-/// Makes one change and lets its effects happen.
-pub(super) fn change<R>(change: impl FnOnce(&mut Effects<Thing>) -> R) -> R {
+/// Makes one change and lets its effects happen. Requesters are told as a queue tells them.
+pub(super) fn change<R>(
+    machine: &mut Machine<Thing>,
+    told: &mut Told,
+    change: impl FnOnce(&mut Machine<Thing>, &mut Effects<Thing>) -> R,
+) -> R {
     let mut fx = Effects::none();
-    let result = change(&mut fx);
-    fx.run();
+    let result = change(machine, &mut fx);
+    fx.run(|call, answer| {
+        told.push((call, answer.clone()));
+        let wakers = machine.calls.answer(call, answer).unwrap_or_default();
+        wakers.requester.into_iter().for_each(Waker::wake);
+    });
     result
 }
 

@@ -3,9 +3,9 @@
 use std::task::Waker;
 
 use crate::effects::Effects;
-use crate::item::{Cause, Item};
+use crate::item::{Cause, Item, Standing};
 use crate::machine::GroupId;
-use crate::queue::line::{LANES, Lane, Offer};
+use crate::queue::line::{Offer, ROWS, Row};
 use crate::queue::{OnFull, Refusal};
 use crate::slab::Ticket;
 
@@ -18,7 +18,74 @@ pub(in crate::queue) enum Obstacle {
     Copies(usize),
 }
 
+impl Obstacle {
+    /// Of a request, which is for one group only.
+    pub(in crate::queue) fn refusal(self) -> Refusal {
+        match self {
+            Obstacle::Refused(why) => why,
+            Obstacle::Copies(_) => unreachable!("a request needs no copies"),
+        }
+    }
+}
+
 impl<I: Item> State<I> {
+    /// The one group whose plain items need nothing but its lane now: the queue is open, there are no further groups, and
+    /// nobody has to be let in, woken or preferred.
+    #[inline]
+    pub(in crate::queue) fn express_group(&self) -> Option<GroupId> {
+        let &[group] = &self.subscribers[..] else {
+            return None;
+        };
+        let is_free = self.phase == Phase::Open
+            && self.line.is_empty()
+            && !self.is_anybody_asleep(group)
+            && self.machine.is_lane_all(group);
+        is_free.then_some(group)
+    }
+
+    /// Takes a plain one-way item in, unless something stands against it: the queue is closed, there are further groups,
+    /// somebody stands in line, or there is no room.
+    pub(in crate::queue) fn accept_plain(&mut self, item: I, fx: &mut Effects<I>) -> Result<(), I> {
+        let &[group] = &self.subscribers[..] else {
+            return Err(item);
+        };
+        let is_free = self.phase == Phase::Open
+            && self.line.is_row_empty(Row::OneWay)
+            && self.machine.has_room(group, false);
+        if !is_free {
+            return Err(item);
+        }
+        self.accept_plain_into(group, item, fx);
+        Ok(())
+    }
+
+    /// Whether nothing stands against a plain request now: the queue is open, somebody is there to answer, no request stands
+    /// in line, and there is room.
+    #[inline]
+    pub(in crate::queue) fn takes_plain_requests(&self) -> bool {
+        let group = self.default_group;
+        self.phase == Phase::Open
+            && self.consumers(group) > 0
+            && self.line.is_row_empty(Row::Request)
+            && self.machine.has_room(group, false)
+    }
+
+    /// Takes a plain request in, which nothing stands against.
+    #[inline]
+    pub(in crate::queue) fn accept_plain_request(&mut self, item: I, fx: &mut Effects<I>) {
+        self.accept_plain_into(self.default_group, item, fx);
+    }
+
+    #[inline]
+    fn accept_plain_into(&mut self, group: GroupId, item: I, fx: &mut Effects<I>) {
+        self.machine.counters.sent += 1;
+        self.machine.push_plain(group, item);
+        let waiters = self.waiters(group);
+        if waiters.is_anybody_asleep() {
+            waiters.notify(1, fx);
+        }
+    }
+
     /// Takes an offer in, or says what stands against it.
     pub(in crate::queue) fn offer(
         &mut self,
@@ -29,29 +96,33 @@ impl<I: Item> State<I> {
         if let Some(why) = self.bars(&offer.item) {
             return Err((offer, Obstacle::Refused(why)));
         }
-        let is_request = offer.item.is_request();
+        let is_request = offer.is_request();
         // It takes no place, so a full queue is nothing to it, and nobody is to make room for it.
         if self.is_duplicate(&offer) {
             offer.discard(Cause::Duplicate, fx);
             return Ok(());
         }
-        let copies = if is_request {
-            0
-        } else {
-            self.subscribers.len() - 1
-        };
-        if offer.copies.len() < copies {
-            return Err((offer, Obstacle::Copies(copies)));
+        let row = offer.row();
+        if on_full == OnFull::DropOldest && row != Row::Delayed {
+            self.displace(row, fx);
         }
-        let lane = offer.lane();
-        if on_full == OnFull::DropOldest && lane != Lane::Delayed {
-            self.displace(lane, fx);
-        }
-        if !self.line.is_lane_empty(lane) || !self.has_room(lane, is_request) {
+        if !self.line.is_row_empty(row) || !self.has_room(row, is_request) {
             return Err((offer, Obstacle::Refused(Refusal::Full)));
+        }
+        if let Some(copies) = self.missing_copies(&offer) {
+            return Err((offer, copies));
         }
         self.accept(offer, fx);
         Ok(())
+    }
+
+    /// Whether it needs more copies than it has, since there are so many further groups.
+    fn missing_copies(&self, offer: &Offer<I>) -> Option<Obstacle> {
+        let needed = match offer.is_request() {
+            true => 0,
+            false => self.subscribers.len() - 1,
+        };
+        (offer.copies.len() < needed).then_some(Obstacle::Copies(needed))
     }
 
     /// Why an item can neither be taken in nor stand in line.
@@ -59,10 +130,17 @@ impl<I: Item> State<I> {
         if self.phase != Phase::Open {
             return Some(Refusal::Closed);
         }
-        let nobody_comes = item.is_request()
-            && self.consumers(self.default_group) == 0
-            && !item.waits_for_consumer();
+        let nobody_comes = self.consumers(self.default_group) == 0 && self.is_impatient(item);
         nobody_comes.then_some(Refusal::NoConsumer)
+    }
+
+    /// Whether it is a request that ends where nobody is there to answer.
+    fn is_impatient(&self, item: &I) -> bool {
+        let Some(call) = item.call() else {
+            return false;
+        };
+        let call = self.machine.calls.get(call);
+        call.is_none_or(|call| !call.waits_for_consumer)
     }
 
     /// Puts an offer in line: it was found that there is no room, but much may have happened since then. (Whatever
@@ -70,14 +148,25 @@ impl<I: Item> State<I> {
     pub(in crate::queue) fn enter_line(
         &mut self,
         offer: Offer<I>,
-        waker: Option<Waker>,
+        waker: &mut Option<Waker>,
         fx: &mut Effects<I>,
-    ) -> Result<Ticket, (Offer<I>, Refusal)> {
+    ) -> Result<Ticket, (Offer<I>, Obstacle)> {
         if let Some(why) = self.bars(&offer.item) {
-            waker.into_iter().for_each(|waker| fx.drop_waker(waker));
-            return Err((offer, why));
+            waker
+                .take()
+                .into_iter()
+                .for_each(|waker| fx.drop_waker(waker));
+            return Err((offer, Obstacle::Refused(why)));
         }
-        Ok(self.line.enter(offer, waker))
+        if let Some(copies) = self.missing_copies(&offer) {
+            return Err((offer, copies));
+        }
+        let call = offer.item.call();
+        let ticket = self.line.enter(offer, waker.take());
+        if let Some(call) = call {
+            self.machine.calls.place(call, Standing::InLine(ticket));
+        }
+        Ok(ticket)
     }
 
     fn targets(&self, is_request: bool) -> &[GroupId] {
@@ -87,16 +176,16 @@ impl<I: Item> State<I> {
         }
     }
 
-    fn has_room(&self, lane: Lane, is_request: bool) -> bool {
+    fn has_room(&self, row: Row, is_request: bool) -> bool {
         let targets = self.targets(is_request).iter();
         targets
             .into_iter()
-            .all(|id| self.machine.has_room(*id, lane == Lane::Delayed))
+            .all(|id| self.machine.has_room(*id, row == Row::Delayed))
     }
 
-    fn displace(&mut self, lane: Lane, fx: &mut Effects<I>) {
-        for at in 0..self.targets(lane == Lane::Request).len() {
-            let id = self.targets(lane == Lane::Request)[at];
+    fn displace(&mut self, row: Row, fx: &mut Effects<I>) {
+        for at in 0..self.targets(row == Row::Request).len() {
+            let id = self.targets(row == Row::Request)[at];
             while !self.machine.has_room(id, false) && self.machine.displace_oldest(id, fx) {}
         }
     }
@@ -108,7 +197,7 @@ impl<I: Item> State<I> {
     }
 
     fn accept(&mut self, offer: Offer<I>, fx: &mut Effects<I>) {
-        let is_request = offer.item.is_request();
+        let is_request = offer.is_request();
         if let Some(identity) = offer.identity() {
             self.machine.remember(identity, crate::clock::now());
         }
@@ -137,17 +226,17 @@ impl<I: Item> State<I> {
             .for_each(|copy| fx.discard(copy, Cause::GroupRemoved, 0));
     }
 
-    /// Lets in from the line what there is room for: the first of each lane, the one that came first before others.
+    /// Lets in from the line what there is room for: the first of each row, the one that came first before others.
     pub(super) fn let_in(&mut self, fx: &mut Effects<I>) {
         while !self.line.is_empty() {
-            let ready = LANES.into_iter().filter_map(|lane| {
-                let (arrival, is_request) = self.line.first(lane)?;
-                self.has_room(lane, is_request).then_some((arrival, lane))
+            let ready = ROWS.into_iter().filter_map(|row| {
+                let (arrival, is_request) = self.line.first(row)?;
+                self.has_room(row, is_request).then_some((arrival, row))
             });
-            let Some((_, lane)) = ready.min_by_key(|(arrival, _)| *arrival) else {
+            let Some((_, row)) = ready.min_by_key(|(arrival, _)| *arrival) else {
                 return;
             };
-            let Some(offer) = self.line.let_in(lane, fx) else {
+            let Some(offer) = self.line.let_in(row, fx) else {
                 continue;
             };
             // The same one may have been let in while this one stood in line.

@@ -2,25 +2,23 @@
 
 use crate::effects::Effects;
 use crate::item::{Cause, Item};
-use crate::machine::GroupId;
-use crate::queue::DEFAULT_GROUP;
+use crate::machine::{Call, GroupId};
 use crate::queue::waiters::Waiters;
+use crate::queue::{DEFAULT_GROUP, Reader};
 
-use super::{Seats, State};
+use super::seats::{Seat, Seats};
+use super::{Phase, State};
 
 impl<I: Item> State<I> {
     pub(super) fn make_seats(&mut self, id: GroupId) {
         let wanted = id.index as usize + 1;
         while self.seats.len() < wanted {
-            self.seats.push(Seats {
-                taken: 0,
-                waiters: Waiters::new(),
-            });
+            self.seats.push(Seats::new());
         }
     }
 
     /// Adds a consumer to a group; the group begins with its first one.
-    pub(in crate::queue) fn join(&mut self, name: &str) -> GroupId {
+    pub(in crate::queue) fn join(&mut self, name: &str) -> Seat {
         let id = match self.machine.group_named(name) {
             Some(id) => id,
             None => {
@@ -36,19 +34,25 @@ impl<I: Item> State<I> {
         self.founded = true;
         self.machine.set_subscribed(id, true);
         self.note_subscribers();
-        self.seats[id.index as usize].taken += 1;
-        id
+        self.join_again(id)
     }
 
     /// Adds one more consumer to a group that has one.
-    pub(in crate::queue) fn join_again(&mut self, id: GroupId) {
-        if self.machine.group_name(id).is_some() {
-            self.seats[id.index as usize].taken += 1;
+    pub(in crate::queue) fn join_again(&mut self, id: GroupId) -> Seat {
+        let is_open = self.phase == Phase::Open;
+        let exists = self.machine.group_name(id).is_some();
+        if self.seats[id.index as usize].has_many_left() {
+            self.count_returns();
         }
+        let seats = &mut self.seats[id.index as usize];
+        seats.taken += usize::from(exists);
+        seats.take(id, is_open)
     }
 
     /// A consumer leaves; the last one of the default group leaves requests without anybody to answer them.
-    pub(in crate::queue) fn leave(&mut self, id: GroupId, fx: &mut Effects<I>) {
+    pub(in crate::queue) fn leave(&mut self, reader: Reader, fx: &mut Effects<I>) {
+        let id = reader.group;
+        self.seats[id.index as usize].leave(reader.seat);
         if self.machine.group_name(id).is_none() {
             return;
         }
@@ -63,9 +67,17 @@ impl<I: Item> State<I> {
         if self.consumers(self.default_group) > 0 {
             return;
         }
-        let goes = |item: &I| !item.waits_for_consumer();
-        self.line.discard_requests(Cause::NoConsumer, goes, fx);
-        self.machine.discard_requests(Cause::NoConsumer, goes, fx);
+        self.end_impatient_in_line(fx);
+        let is_impatient = |call: &Call<I::Answer>| !call.waits_for_consumer;
+        self.machine
+            .discard_requests(Cause::NoConsumer, is_impatient, fx);
+    }
+
+    fn end_impatient_in_line(&mut self, fx: &mut Effects<I>) {
+        let is_impatient = |call: &Call<I::Answer>| !call.waits_for_consumer;
+        let calls = &mut self.machine.calls;
+        self.line
+            .discard_requests(calls, Cause::NoConsumer, is_impatient, fx);
     }
 
     pub(in crate::queue) fn remove_group(&mut self, id: GroupId, fx: &mut Effects<I>) {
@@ -74,8 +86,7 @@ impl<I: Item> State<I> {
         seats.taken = 0;
         seats.waiters.notify_all(fx);
         if id == self.default_group {
-            self.line
-                .discard_requests(Cause::NoConsumer, |item| !item.waits_for_consumer(), fx);
+            self.end_impatient_in_line(fx);
             self.default_group = self.machine.add_group(DEFAULT_GROUP, false);
             self.make_seats(self.default_group);
         }
@@ -110,6 +121,11 @@ impl<I: Item> State<I> {
 
     pub(in crate::queue) fn waiters(&mut self, id: GroupId) -> &mut Waiters {
         &mut self.seats[id.index as usize].waiters
+    }
+
+    #[inline]
+    pub(super) fn is_anybody_asleep(&self, id: GroupId) -> bool {
+        self.seats[id.index as usize].waiters.is_anybody_asleep()
     }
 
     pub(in crate::queue) fn waiting_consumers(&self, id: GroupId) -> usize {

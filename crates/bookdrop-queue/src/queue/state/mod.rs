@@ -2,18 +2,21 @@
 
 mod admission;
 mod groups;
+mod seats;
 
 use std::time::{Duration, Instant};
 
 use crate::effects::Effects;
 use crate::item::{Cause, Item};
-use crate::machine::{GroupId, Limits, Machine, Moment, Taken};
+use crate::machine::{CallId, GroupId, Limits, Machine, Moment, Taken};
 use crate::timer::Armed;
 
 use super::DEFAULT_GROUP;
 use super::line::Line;
 use super::waiters::Waiters;
 pub(super) use admission::Obstacle;
+pub use seats::Seat;
+use seats::Seats;
 
 /// A queue's life: each phase is final but the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,12 +45,8 @@ pub(super) struct State<I: Item> {
     /// Those who wait for the hands to be empty.
     pub(super) drainers: Waiters,
     pub(super) alarm: Option<(Instant, Armed)>,
-}
-
-/// The consumers of one group.
-struct Seats {
-    taken: usize,
-    waiters: Waiters,
+    /// The last one who worked on a request and waited for its answer to be unwanted.
+    last_worker: u64,
 }
 
 impl<I: Item> State<I> {
@@ -64,6 +63,7 @@ impl<I: Item> State<I> {
             default_group,
             drainers: Waiters::new(),
             alarm: None,
+            last_worker: 0,
         };
         state.make_seats(default_group);
         state
@@ -71,6 +71,7 @@ impl<I: Item> State<I> {
 
     // ---- receiving ----
 
+    #[inline]
     pub(super) fn take(
         &mut self,
         id: GroupId,
@@ -91,12 +92,12 @@ impl<I: Item> State<I> {
         now: Instant,
         fx: &mut Effects<I>,
     ) {
-        if self.phase != Phase::Open && taken.item.is_request() {
+        let is_request = taken.item.call().is_some();
+        if self.phase != Phase::Open && is_request {
             self.machine.done(&taken);
             let deliveries = taken.attempt();
             return fx.discard(taken.item, Cause::Closed, deliveries);
         }
-        let is_request = taken.item.is_request();
         // After a close nothing waits for the queue's own sake, so that everything comes to its end soon.
         let waived = (self.phase != Phase::Open).then_some(Duration::ZERO);
         self.machine.failed(taken, after.or(waived), now, fx);
@@ -116,11 +117,28 @@ impl<I: Item> State<I> {
         }
     }
 
-    pub(super) fn count_answer(&mut self, reached: bool) {
-        match reached {
-            true => self.machine.counters.answered += 1,
-            false => self.machine.counters.replies_refused += 1,
+    /// Leaves an answer, and counts it; where it reaches nobody it is given back.
+    #[inline]
+    pub(super) fn answer(
+        &mut self,
+        call: Option<CallId>,
+        answer: I::Answer,
+        fx: &mut Effects<I>,
+    ) -> Result<(), I::Answer> {
+        let result = match call {
+            Some(call) => self.machine.calls.answer(call, answer),
+            None => Err(answer),
+        };
+        match &result {
+            Ok(_) => self.machine.counters.answered += 1,
+            Err(_) => self.machine.counters.replies_refused += 1,
         }
+        result.map(|wakers| fx.wake_all(wakers))
+    }
+
+    pub(super) fn next_worker(&mut self) -> u64 {
+        self.last_worker += 1;
+        self.last_worker
     }
 
     // ---- the end ----
@@ -130,12 +148,10 @@ impl<I: Item> State<I> {
             return;
         }
         self.phase = phase;
+        self.watch_returns();
         self.machine.waive_backoff();
-        self.line.refuse_all(fx);
+        self.line.refuse_all(&mut self.machine.calls, fx);
         self.machine.discard_requests(Cause::Closed, |_| true, fx);
-        self.seats
-            .iter_mut()
-            .for_each(|seats| seats.waiters.notify_all(fx));
     }
 
     /// Wakes the consumers of groups whose end has come.
@@ -148,6 +164,20 @@ impl<I: Item> State<I> {
     }
 
     // ---- after each change ----
+
+    /// Whether a change may have left anything to be put right.
+    #[inline]
+    pub(super) fn has_follow_up(&self) -> bool {
+        self.phase != Phase::Open || self.machine.has_fresh() || !self.line.is_empty()
+    }
+
+    /// The next instant of the machine's agenda, if the alarm does not ring by then.
+    #[inline]
+    pub(super) fn unarmed_instant(&self) -> Option<Instant> {
+        let next = self.machine.next_instant()?;
+        let is_armed = self.alarm.as_ref().is_some_and(|(at, _)| *at <= next);
+        (!is_armed).then_some(next)
+    }
 
     /// Puts right what a change may have left: who can be let in now, who has to be woken.
     pub(super) fn follow_up(&mut self, fx: &mut Effects<I>) {

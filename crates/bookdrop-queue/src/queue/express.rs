@@ -1,0 +1,166 @@
+//! The fast way through the queue, for what most users do most of the time: plain items, one group, room in the queue,
+//! nobody who waits.
+//!
+//! While it is like that, sending and receiving touch nothing but what lies here. Everything else takes the express
+//! back into the state first, and lets it go again afterwards if it may.
+
+use std::ops::{Deref, DerefMut};
+
+use crate::item::Item;
+use crate::machine::{Calls, GroupId, Lane};
+
+use super::hold::{Hold, Holders};
+use super::receive::{NotExpress, Reader};
+use super::state::State;
+
+/// Everything under the queue's lock; the express lies beside the lock itself.
+#[repr(C)]
+pub(super) struct Guarded<I: Item> {
+    express: Express<I>,
+    state: State<I>,
+}
+
+/// What a plain send and a plain receive touch.
+///
+/// Invariant: it runs (its limit is not zero) only while a plain item that is sent has nothing to do but to stand at the
+/// end of the lane of the one group, and a consumer that comes has nothing to do but to take the first. When that is so,
+/// [`State::express_group`] says.
+///
+/// With the lock before it, what each send and receive writes is one cache line.
+#[repr(C)]
+struct Express<I> {
+    /// The lane of the one group, lent by the machine; empty while it does not run.
+    lane: Lane<I>,
+    /// The order of the last item that was sent.
+    last_order: u64,
+    /// Items that were settled with the hand-over since it was let go.
+    auto_acked: u64,
+    /// So many items may stand in the lane or be held ahead.
+    limit: usize,
+    group: GroupId,
+    /// Whether the group has several consumers.
+    has_rivals: bool,
+    holders: Holders<I>,
+}
+
+/// All of the state, with the express back in it; it is let go with the guard.
+pub(super) struct Whole<'a, I: Item>(&'a mut Guarded<I>);
+
+impl<I: Item> Guarded<I> {
+    pub(super) fn new(state: State<I>) -> Self {
+        Guarded {
+            express: Express {
+                lane: Lane::new(),
+                limit: 0,
+                last_order: 0,
+                auto_acked: 0,
+                group: GroupId::default(),
+                has_rivals: false,
+                holders: Holders::new(),
+            },
+            state,
+        }
+    }
+
+    /// Takes a plain item in, unless there is more to it than that.
+    #[inline(always)]
+    pub(super) fn send(&mut self, item: I) -> Result<(), I> {
+        let express = &mut self.express;
+        if express.lane.len() + express.holders.held >= express.limit {
+            return Err(item);
+        }
+        express.last_order += 1;
+        express.lane.push(express.last_order, item);
+        Ok(())
+    }
+
+    /// Hands over the next item, unless there is none or more to it than that.
+    #[inline(always)]
+    pub(super) fn receive(&mut self, reader: Reader) -> Result<I, NotExpress> {
+        let express = &mut self.express;
+        if express.limit == 0 || express.group != reader.group {
+            return Err(NotExpress::Unknown);
+        }
+        if express.lane.position() >= express.holders.until {
+            express.call_back();
+        }
+        let item = express.lane.pop().ok_or(NotExpress::Empty)?;
+        express.auto_acked += u64::from(reader.auto_ack);
+        Ok(item)
+    }
+
+    /// Lets a consumer that has just received hold some more ahead, if there are others: then it is they who fight for the
+    /// lock. A single one would gain nothing by it, and its producers would meet a full queue more often.
+    pub(super) fn hold_ahead(&mut self, hold: &mut Hold<I>) {
+        if self.express.has_rivals {
+            self.express.holders.hold(&mut self.express.lane, hold);
+        }
+    }
+
+    /// The requests that wait for an answer: no plain item is one, so the express need not come back for them.
+    #[inline]
+    pub(super) fn calls(&mut self) -> &mut Calls<I::Answer> {
+        &mut self.state.machine.calls
+    }
+
+    /// All of the state.
+    #[inline]
+    pub(super) fn whole(&mut self) -> Whole<'_, I> {
+        self.express.come_back(&mut self.state);
+        Whole(self)
+    }
+}
+
+impl<I: Item> Express<I> {
+    #[inline]
+    fn come_back(&mut self, state: &mut State<I>) {
+        if self.limit == 0 {
+            return;
+        }
+        if self.holders.held > 0 {
+            self.call_back();
+        }
+        let machine = &mut state.machine;
+        machine.take_lane_back(self.group, &mut self.lane, self.last_order, self.auto_acked);
+        (self.limit, self.auto_acked) = (0, 0);
+    }
+
+    /// Calls back what consumers hold ahead.
+    #[cold]
+    fn call_back(&mut self) {
+        self.auto_acked += self.holders.call_back(&mut self.lane);
+    }
+
+    #[inline]
+    fn let_go(&mut self, state: &mut State<I>) {
+        if let Some(group) = state.express_group() {
+            self.group = group;
+            self.has_rivals = state.consumers(group) > 1;
+            (self.limit, self.last_order) = state.machine.lend_lane(group, &mut self.lane);
+        }
+    }
+}
+
+impl<I: Item> Deref for Whole<'_, I> {
+    type Target = State<I>;
+
+    #[inline]
+    fn deref(&self) -> &State<I> {
+        &self.0.state
+    }
+}
+
+impl<I: Item> DerefMut for Whole<'_, I> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut State<I> {
+        &mut self.0.state
+    }
+}
+
+impl<I: Item> Drop for Whole<'_, I> {
+    #[inline]
+    fn drop(&mut self) {
+        let Guarded { express, state } = &mut *self.0;
+        express.let_go(state);
+    }
+}

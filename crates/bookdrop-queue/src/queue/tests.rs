@@ -1,0 +1,306 @@
+//! What can happen between two looks under the lock, told step by step.
+
+use std::sync::Mutex;
+use std::task::Waker;
+use std::time::Duration;
+
+use super::*;
+use crate::item::DeadReason;
+use crate::machine::{CallId, Hand, Taken};
+
+type Hook = Box<dyn FnOnce() + Send>;
+
+/// An item with a number.
+struct Note {
+    number: u32,
+    key: Option<&'static str>,
+    call: Option<CallId>,
+    hand: Hand,
+    /// What happens when the queue lets go of it.
+    hook: Option<Hook>,
+}
+
+impl Note {
+    fn new(number: u32) -> Self {
+        Note {
+            number,
+            key: None,
+            call: None,
+            hand: Hand::default(),
+            hook: None,
+        }
+    }
+
+    fn with_key(number: u32) -> Self {
+        Note {
+            key: Some("k"),
+            ..Note::new(number)
+        }
+    }
+}
+
+impl Item for Note {
+    type Answer = Cause;
+
+    fn hand(&self) -> &Hand {
+        &self.hand
+    }
+
+    fn hand_mut(&mut self) -> &mut Hand {
+        &mut self.hand
+    }
+
+    fn is_plain(&self) -> bool {
+        self.key.is_none()
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.key
+    }
+
+    fn priority(&self) -> u8 {
+        0
+    }
+
+    fn expires_at(&self) -> Option<Instant> {
+        None
+    }
+
+    fn identity(&self) -> Option<&str> {
+        None
+    }
+
+    fn call(&self) -> Option<CallId> {
+        self.call
+    }
+
+    fn ask_for(&mut self, call: CallId, _: Instant) {
+        self.call = Some(call);
+    }
+
+    fn sever(&mut self) -> Option<CallId> {
+        self.call.take()
+    }
+
+    fn revive(&mut self, _: Instant) {}
+
+    fn discarded(self, cause: Cause, _: u32, answer: impl FnOnce(Cause)) {
+        self.hook.into_iter().for_each(|hook| hook());
+        answer(cause);
+    }
+
+    fn told(cause: Cause) -> Cause {
+        cause
+    }
+}
+
+fn queue(capacity: usize) -> (Arc<Queue<Note>>, Reader) {
+    let limits = Limits {
+        capacity,
+        ..Limits::default()
+    };
+    let queue = Queue::new(limits, OnFull::Reject, 1);
+    let reader = queue.join_default().reader();
+    (queue, reader)
+}
+
+impl Queue<Note> {
+    fn ask(&self, note: Note, timeout: Duration, is_patient: bool) -> CallId {
+        let asking = Asking {
+            deadline: Instant::now() + timeout,
+            waits_for_consumer: is_patient,
+            waker: Waker::noop().clone(),
+            wakes_at_deadline: true,
+        };
+        self.send_request(note, None, asking).ok().expect("room")
+    }
+
+    fn put(&self, note: Note) {
+        // What is plain goes the short way first, as a producer's send does.
+        if let Err(note) = self.send_express(note) {
+            assert!(self.try_send(note, None).is_ok());
+        }
+    }
+
+    fn short_way(&self, reader: Reader) -> Option<Taken<Note>> {
+        self.receive_express(reader, &mut Hold::new()).ok()
+    }
+
+    fn numbers(&self, reader: Reader) -> Vec<u32> {
+        let next = || self.try_receive(reader).ok().flatten();
+        std::iter::from_fn(next)
+            .map(|taken| self.ack(reader, taken).number)
+            .collect()
+    }
+}
+
+const LONG: Duration = Duration::from_secs(100);
+
+/// The deadline is told while a requester changes its waker: it goes to the former one, so the new one must not wait.
+#[test]
+fn a_deadline_that_comes_while_the_waker_is_cloned_is_seen() {
+    let (queue, _) = queue(8);
+    let call = queue.ask(Note::new(1), Duration::from_millis(20), false);
+    let other = Waker::from(Arc::new(Nobody));
+    assert!(queue.look_for_answer(call, &other).is_none());
+    std::thread::sleep(Duration::from_millis(30));
+    queue.ring();
+    let (end, _) = queue.wait_for_answer(call, other);
+    assert!(matches!(end, Poll::Ready(Waited::Overdue)));
+}
+
+struct Nobody;
+
+impl std::task::Wake for Nobody {
+    fn wake(self: Arc<Self>) {}
+}
+
+/// What was let go of is told without the lock, and much may happen before.
+#[test]
+fn who_gives_up_before_it_is_told_takes_no_other_request_with_it() {
+    let (queue, reader) = queue(100);
+    queue.put(Note::new(0));
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let mut first = Note::new(1);
+    let (in_hook, calls_in_hook, notes) = (queue.clone(), calls.clone(), found.clone());
+    first.hook = Some(Box::new(move || {
+        // Enough to stand at every position that is free again.
+        for number in 100..150 {
+            in_hook.ask(Note::new(number), LONG, true);
+        }
+        for call in std::mem::take(&mut *calls_in_hook.lock().unwrap()) {
+            let (_, item) = in_hook.give_up(call);
+            notes
+                .lock()
+                .unwrap()
+                .extend(item.map(|(note, _)| note.number));
+        }
+    }));
+    let first = queue.ask(first, LONG, false);
+    let others = (2..50).map(|number| queue.ask(Note::new(number), LONG, false));
+    *calls.lock().unwrap() = others.chain([first]).collect();
+    // Nobody is there to answer: the requests end, from the first on.
+    queue.leave(reader);
+    assert_eq!(*found.lock().unwrap(), []);
+    let expected: Vec<_> = [0].into_iter().chain(100..150).collect();
+    assert_eq!(queue.numbers(reader), expected);
+}
+
+/// A dead letter that is sent again asks nobody whether there is room.
+#[test]
+fn what_has_no_room_beside_those_that_wait_for_their_key_is_handed_over() {
+    let (queue, reader) = queue(2);
+    queue.put(Note::new(1));
+    let dead = queue.try_receive(reader).unwrap().unwrap();
+    queue.bury(reader, dead, DeadReason::Rejected("no".into()));
+    queue.put(Note::with_key(2));
+    let leads = queue.try_receive(reader).unwrap().unwrap();
+    queue.put(Note::with_key(3));
+    queue.put(Note::with_key(4));
+    assert!(queue.try_receive(reader).unwrap().is_none());
+    let [dead] = queue.dead(DEFAULT_GROUP, |dead| dead.id)[..] else {
+        panic!("there is one");
+    };
+    assert!(queue.replay(DEFAULT_GROUP, dead));
+    assert_eq!(queue.counts().1.queued, 3);
+    assert_eq!(queue.numbers(reader), [1]);
+    queue.ack(reader, leads);
+    assert_eq!(queue.numbers(reader), [3, 4]);
+    assert_eq!(
+        queue.counts().1,
+        Depths {
+            consumers: 1,
+            ..Depths::default()
+        }
+    );
+}
+
+/// Whichever way items come and go, they are counted, and their order is kept.
+#[test]
+fn the_short_way_and_the_long_way_go_together() {
+    let (queue, reader) = queue(8);
+    queue.put(Note::new(1));
+    queue.put(Note::with_key(2));
+    queue.put(Note::new(3));
+    assert!(queue.short_way(reader).is_none(), "a key matters");
+    let first = queue.try_receive(reader).unwrap().unwrap();
+    let second = queue.try_receive(reader).unwrap().unwrap();
+    queue.put(Note::new(4));
+    let third = queue.short_way(reader).expect("only plain ones are left");
+    assert_eq!(
+        [1, 2, 3],
+        [&first, &second, &third].map(|taken| taken.item.number)
+    );
+    assert_eq!(third.attempt(), 1);
+    // It comes back before what came after it.
+    queue.failed(reader, third, None);
+    assert!(queue.short_way(reader).is_none());
+    queue.put(Note::new(5));
+    for taken in [first, second] {
+        queue.ack(reader, taken);
+    }
+    let settled = Reader {
+        auto_ack: true,
+        ..reader
+    };
+    assert_eq!(queue.try_receive(reader).unwrap().unwrap().item.number, 3);
+    assert_eq!(queue.short_way(settled).unwrap().item.number, 4);
+    assert_eq!(queue.short_way(reader).unwrap().item.number, 5);
+    assert!(queue.short_way(reader).is_none());
+    let (counters, depths) = queue.counts();
+    assert_eq!(
+        (counters.sent, counters.handed_over, counters.acked),
+        (5, 6, 3)
+    );
+    assert_eq!((depths.queued, depths.in_hand), (0, 2));
+}
+
+/// While one group alone is left, its items are for its consumers only.
+#[test]
+fn a_consumer_of_a_group_that_was_removed_gets_nothing_of_another() {
+    let (queue, reader) = queue(8);
+    let other = queue.join("other", |note| Note::new(note.number)).reader();
+    assert!(queue.remove_group("other"));
+    queue.put(Note::new(1));
+    assert!(queue.short_way(other).is_none());
+    assert!(matches!(queue.try_receive(other), Err(Over)));
+    assert_eq!(queue.short_way(reader).unwrap().item.number, 1);
+}
+
+/// What a consumer holds ahead is still queued: it counts, and whoever looks at the queue calls it back.
+#[test]
+fn what_is_held_ahead_stands_in_front_again_when_somebody_looks() {
+    let (queue, reader) = queue(8);
+    let rival = queue.join_again(reader.group).reader();
+    let mut hold = Hold::new();
+    (1..=8).for_each(|number| queue.put(Note::new(number)));
+    queue.state.lock().hold_ahead(&mut hold);
+    let held = |hold: &mut Hold<Note>, auto_ack| {
+        let reader = Reader { auto_ack, ..reader };
+        let taken = queue.receive_express(reader, hold).ok();
+        taken.map(|taken| taken.item.number)
+    };
+    let ninth = queue.state.lock().send(Note::new(9));
+    assert!(ninth.is_err(), "it is full");
+    assert_eq!(held(&mut hold, false), Some(1));
+    assert_eq!(held(&mut hold, true), Some(2));
+    assert_eq!(queue.short_way(rival).unwrap().item.number, 5);
+    let (counters, depths) = queue.counts();
+    assert_eq!((depths.queued, depths.in_hand), (5, 2));
+    assert_eq!(
+        (counters.sent, counters.handed_over, counters.acked),
+        (8, 3, 1)
+    );
+    // Nothing is held any more, whatever its consumer believes.
+    assert_eq!(held(&mut hold, false), Some(3));
+    // Nobody holds one a second time.
+    queue.state.lock().hold_ahead(&mut hold);
+    assert!(!hold.has_some());
+    assert_eq!(queue.short_way(rival).unwrap().item.number, 4);
+    // What is held by one who goes is not lost.
+    queue.state.lock().hold_ahead(&mut hold);
+    assert!(hold.has_some());
+    drop(hold);
+    assert_eq!(queue.numbers(rival), [6, 7, 8]);
+}

@@ -1,0 +1,94 @@
+//! The headers of an event: a few in place, further ones in a list.
+
+use std::borrow::Cow;
+
+use arrayvec::ArrayVec;
+
+use super::text::{Text, Texts};
+
+/// So many headers have their place in the event.
+const IN_PLACE: usize = 2;
+/// Entries that a spare list keeps room for; a longer one is given back to the allocator.
+const KEPT_ENTRIES: usize = 16;
+
+type Header = (Text, Text);
+
+/// All headers, in the order in which they were first set.
+#[derive(Default)]
+pub(super) struct Headers {
+    first: ArrayVec<Header, IN_PLACE>,
+    texts: Texts,
+    further: Vec<Header>,
+}
+
+impl Headers {
+    #[inline]
+    pub(super) fn set(&mut self, name: Cow<'static, str>, value: Cow<'static, str>) {
+        let Headers {
+            first,
+            texts,
+            further,
+        } = self;
+        for of in [&mut first[..], &mut further[..]] {
+            if let Some((_, old)) = of.iter_mut().find(|(known, _)| texts.get(known) == name) {
+                *old = texts.put(value);
+                return;
+            }
+        }
+        let header = (texts.put(name), texts.put(value));
+        if let Err(full) = first.try_push(header) {
+            further.push(full.element());
+        }
+    }
+
+    #[inline]
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let texts = &self.texts;
+        let all = self.first.iter().chain(&self.further);
+        all.map(|(name, value)| (texts.get(name), texts.get(value)))
+    }
+
+    #[inline]
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let mut all = [&self.first[..], &self.further[..]].into_iter();
+        all.find_map(|of| {
+            let (_, value) = of.iter().find(|(known, _)| self.texts.get(known) == name)?;
+            Some(self.texts.get(value))
+        })
+    }
+
+    /// Whether all of them are as `is_good` says.
+    #[inline]
+    pub(super) fn try_each<E>(
+        &self,
+        mut is_good: impl FnMut(&str, &str) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for of in [&self.first[..], &self.further[..]] {
+            for (name, value) in of {
+                is_good(self.texts.get(name), self.texts.get(value))?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.first.len() + self.further.len()
+    }
+
+    /// Forgets all, and keeps the room for a few.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        self.first.clear();
+        self.texts.clear();
+        if !self.further.is_empty() {
+            self.further.clear();
+            self.further.shrink_to(KEPT_ENTRIES);
+        }
+    }
+
+    pub(super) fn copy_from(&mut self, other: &Headers) {
+        self.first.clone_from(&other.first);
+        self.texts.clone_from(&other.texts);
+        self.further.clone_from(&other.further);
+    }
+}
