@@ -483,3 +483,23 @@ fn a_purge_drops_what_stands_and_nothing_else() {
         ["in hand", "in line"]
     );
 }
+
+/// A consumer that turns to automatic ack may still have something in hand. It is done when it is acked, whatever requests
+/// wait for their answer.
+#[test]
+fn what_was_in_hand_before_automatic_ack_is_counted_when_it_is_acked() {
+    let library: Driver = Driver::memory(10);
+    let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    a.send(Event::new("S")).wait().unwrap();
+    let in_hand = b.receive().wait().unwrap();
+    let mut b = b.auto_ack();
+    let mut request = a.request(Event::new("T"), Duration::from_secs(60));
+    assert!(request.wait_for(Duration::ZERO).is_err());
+    let asked = b.receive().wait().unwrap();
+    assert_eq!(library.stats().wait().in_hand, 1);
+    in_hand.ack().wait().unwrap();
+    assert_eq!(library.stats().wait().in_hand, 0);
+    assert_eq!(library.stats().wait().consumers, 1);
+    asked.reply("fine".into()).wait().unwrap();
+    assert_eq!(request.wait().unwrap(), "fine");
+}
