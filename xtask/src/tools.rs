@@ -37,6 +37,11 @@ pub(crate) const VALGRIND: Tool = Tool {
     install: "apt-get install valgrind",
 };
 
+/// Whether nothing may be left out, as in continuous integration.
+pub(crate) fn is_ci() -> bool {
+    std::env::var("CI").is_ok_and(|ci| ci == "true")
+}
+
 impl Tool {
     /// Runs a step that needs this tool, or leaves it out for want of it; continuous integration leaves nothing out.
     pub(crate) fn step(

@@ -35,7 +35,12 @@ impl Program {
         // Flags of somebody's own change the figures, and would throw away the main build too.
         let target = workspace.target_directory.join("guard");
         let mut command = cargo::cargo(&workspace.root);
-        for flags in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
+        for flags in [
+            "RUSTFLAGS",
+            "CARGO_ENCODED_RUSTFLAGS",
+            "CARGO_BUILD_RUSTFLAGS",
+            "CARGO_BUILD_TARGET",
+        ] {
             command.env_remove(flags);
         }
         command.args(["build", "--release", "--package", NAME, "--target-dir"]);
