@@ -41,6 +41,10 @@ fn main() {
     }
     let all = contenders::catalogue();
     let rows = workloads::rows(&all, &options);
+    if rows.is_empty() {
+        eprintln!("no row has all these texts in its name; --list prints the names");
+        std::process::exit(2);
+    }
     if options.list {
         rows.iter().for_each(|row| println!("{}", row.path()));
         return;
