@@ -8,7 +8,7 @@ use crate::slab::Ticket;
 /// Something that can stand in a [`Queue`](crate::Queue): an event with what belongs to it.
 ///
 /// Every method but [`discarded`](Item::discarded) and [`told`](Item::told) may be called under the queue's lock: it
-/// must be quick and must not call code of the user.
+/// must be quick and must not call code of the user. What has a body here is for items that have no such thing.
 pub trait Item: Sized {
     /// What a request is answered with.
     type Answer;
@@ -24,17 +24,25 @@ pub trait Item: Sized {
     fn is_plain(&self) -> bool;
 
     /// Items of one key are handed over one at a time, in order.
-    fn key(&self) -> Option<&str>;
+    fn key(&self) -> Option<&str> {
+        None
+    }
 
     /// From 0 (the default) to [`MAX_PRIORITY`](crate::MAX_PRIORITY), the most urgent.
-    fn priority(&self) -> u8;
+    fn priority(&self) -> u8 {
+        0
+    }
 
     /// The end of its time to live: from this instant on it is not handed over any more. A request's deadline is its
     /// call's affair.
-    fn expires_at(&self) -> Option<Instant>;
+    fn expires_at(&self) -> Option<Instant> {
+        None
+    }
 
     /// Two items with the same identity within the window are one. Requests are never compared.
-    fn identity(&self) -> Option<&str>;
+    fn identity(&self) -> Option<&str> {
+        None
+    }
 
     /// The call that it asks an answer for; `None` for a one-way item.
     fn call(&self) -> Option<CallId>;
@@ -47,7 +55,7 @@ pub trait Item: Sized {
     fn sever(&mut self) -> Option<CallId>;
 
     /// A dead letter is sent again: its time to live begins anew.
-    fn revive(&mut self, now: Instant);
+    fn revive(&mut self, _now: Instant) {}
 
     /// The queue lets go of the item, which was handed over so many times. A request leaves its requester an answer, once
     /// and first of all: with the item itself, if nobody ever had it. Then whatever is left of it is dropped.

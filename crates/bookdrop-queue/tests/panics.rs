@@ -34,22 +34,6 @@ impl Item for Bomb {
         true
     }
 
-    fn key(&self) -> Option<&str> {
-        None
-    }
-
-    fn priority(&self) -> u8 {
-        0
-    }
-
-    fn expires_at(&self) -> Option<Instant> {
-        None
-    }
-
-    fn identity(&self) -> Option<&str> {
-        None
-    }
-
     fn call(&self) -> Option<CallId> {
         self.call
     }
@@ -61,8 +45,6 @@ impl Item for Bomb {
     fn sever(&mut self) -> Option<CallId> {
         self.call.take()
     }
-
-    fn revive(&mut self, _: Instant) {}
 
     fn discarded(self, _: Cause, _: u32, answer: impl FnOnce(u32)) {
         self.discarded.fetch_add(1, Ordering::Relaxed);

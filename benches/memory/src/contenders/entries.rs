@@ -77,12 +77,7 @@ pub(crate) fn async_queue<Q>(
 where
     Q: AsyncQueue<Ev> + AsyncQueue<EvBody> + AsyncQueue<Plain> + AsyncQueue<Bare>,
 {
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
+    Contender::new(name, role, fits, Box::new(PhantomData::<Q>))
 }
 
 /// `Q` in the fan-out rows.
@@ -90,12 +85,7 @@ pub(crate) fn async_fan<Q>(name: &'static str, role: Role) -> Contender<dyn AnyA
 where
     Q: AsyncFan<Ev> + AsyncFan<EvBody> + AsyncFan<Plain> + AsyncFan<Bare>,
 {
-    Contender {
-        name,
-        role,
-        fits: any,
-        does: Box::new(PhantomData::<Q>),
-    }
+    Contender::new(name, role, any, Box::new(PhantomData::<Q>))
 }
 
 /// `Q` in the request rows between tasks.
@@ -107,12 +97,7 @@ pub(crate) fn async_service<Q>(
 where
     Q: AsyncService<Ev> + AsyncService<EvBody> + AsyncService<Plain> + AsyncService<Bare>,
 {
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
+    Contender::new(name, role, fits, Box::new(PhantomData::<Q>))
 }
 
 /// `Q` in the one-way rows between tasks, as a handler.
@@ -125,12 +110,7 @@ pub(crate) fn handling<Q>(
 where
     PhantomData<Q>: AnyHandling + 'static,
 {
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
+    Contender::new(name, role, fits, Box::new(PhantomData::<Q>))
 }
 
 /// `Q` in the request rows between tasks, as a handler.
@@ -143,12 +123,7 @@ pub(crate) fn answering<Q>(
 where
     PhantomData<Q>: AnyAnswering + 'static,
 {
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
+    Contender::new(name, role, fits, Box::new(PhantomData::<Q>))
 }
 
 /// `Q` in the one-way rows between threads.
@@ -160,12 +135,7 @@ pub(crate) fn blocking_queue<Q>(
 where
     Q: BlockingQueue<Ev> + BlockingQueue<EvBody> + BlockingQueue<Plain> + BlockingQueue<Bare>,
 {
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
+    Contender::new(name, role, fits, Box::new(PhantomData::<Q>))
 }
 
 /// `Q` in the request rows between threads.
@@ -180,10 +150,5 @@ where
         + BlockingService<Plain>
         + BlockingService<Bare>,
 {
-    Contender {
-        name,
-        role,
-        fits,
-        does: Box::new(PhantomData::<Q>),
-    }
+    Contender::new(name, role, fits, Box::new(PhantomData::<Q>))
 }

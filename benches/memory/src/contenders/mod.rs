@@ -73,6 +73,22 @@ pub(crate) struct Contender<Does: ?Sized> {
     pub does: Box<Does>,
 }
 
+impl<Does: ?Sized> Contender<Does> {
+    fn new(
+        name: &'static str,
+        role: Role,
+        fits: fn(Which, Shape) -> bool,
+        does: Box<Does>,
+    ) -> Self {
+        Contender {
+            name,
+            role,
+            fits,
+            does,
+        }
+    }
+}
+
 /// Everyone, by what they do.
 #[derive(Default)]
 pub(crate) struct Catalogue {

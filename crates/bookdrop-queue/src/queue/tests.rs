@@ -58,18 +58,6 @@ impl Item for Note {
         self.key
     }
 
-    fn priority(&self) -> u8 {
-        0
-    }
-
-    fn expires_at(&self) -> Option<Instant> {
-        None
-    }
-
-    fn identity(&self) -> Option<&str> {
-        None
-    }
-
     fn call(&self) -> Option<CallId> {
         self.call
     }
@@ -81,8 +69,6 @@ impl Item for Note {
     fn sever(&mut self) -> Option<CallId> {
         self.call.take()
     }
-
-    fn revive(&mut self, _: Instant) {}
 
     fn discarded(self, cause: Cause, _: u32, answer: impl FnOnce(Cause)) {
         self.hook.into_iter().for_each(|hook| hook());

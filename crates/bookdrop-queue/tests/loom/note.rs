@@ -97,18 +97,6 @@ impl Item for Note {
         self.key
     }
 
-    fn priority(&self) -> u8 {
-        0
-    }
-
-    fn expires_at(&self) -> Option<Instant> {
-        None
-    }
-
-    fn identity(&self) -> Option<&str> {
-        None
-    }
-
     fn call(&self) -> Option<CallId> {
         self.call
     }
@@ -120,8 +108,6 @@ impl Item for Note {
     fn sever(&mut self) -> Option<CallId> {
         self.call.take()
     }
-
-    fn revive(&mut self, _: Instant) {}
 
     fn discarded(self, cause: Cause, deliveries: u32, answer: impl FnOnce(Outcome)) {
         if self.call.is_some() {

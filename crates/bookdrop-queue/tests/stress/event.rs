@@ -112,10 +112,6 @@ impl Item for Event {
         self.expires_at
     }
 
-    fn identity(&self) -> Option<&str> {
-        None
-    }
-
     fn call(&self) -> Option<CallId> {
         self.call
     }
@@ -128,8 +124,6 @@ impl Item for Event {
         self.expires_at = None;
         self.call.take()
     }
-
-    fn revive(&mut self, _: Instant) {}
 
     fn discarded(self, cause: Cause, deliveries: u32, answer: impl FnOnce(Outcome)) {
         if deliveries == 0 && self.call.is_some() {

@@ -99,10 +99,6 @@ impl Item for Thing {
         self.expires
     }
 
-    fn identity(&self) -> Option<&str> {
-        None
-    }
-
     fn call(&self) -> Option<CallId> {
         self.call
     }
@@ -114,8 +110,6 @@ impl Item for Thing {
     fn sever(&mut self) -> Option<CallId> {
         self.call.take()
     }
-
-    fn revive(&mut self, _: Instant) {}
 
     fn discarded(self, cause: Cause, deliveries: u32, answer: impl FnOnce(Answer)) {
         let gone = (self.number, cause.clone(), deliveries);
