@@ -9,7 +9,7 @@ use bookdrop_queue::{DEFAULT_GROUP, Hold, Lender, Lending, NotExpress, Reader, T
 use futures_core::Stream;
 use serde_json::Value;
 
-use crate::delivery::{Delivery, Of};
+use crate::delivery::Delivery;
 use crate::driver::Driver;
 use crate::error::{InvalidGroup, ReceiveError};
 use crate::memory::{Memory, Stored, copy};
@@ -121,6 +121,15 @@ impl<T, R> Consumer<T, R> {
         }
     }
 
+    /// One more consumer of the same group.
+    fn beside(&self, auto_ack: bool) -> Self {
+        let Seat {
+            memory, group_name, ..
+        } = &*self.seat;
+        let seat = memory.queue.join_again(self.reader.group, auto_ack);
+        Consumer::seated(memory.clone(), seat, group_name.clone())
+    }
+
     /// The same consumer with automatic ack: what it receives is settled by the hand-over.
     ///
     /// This is at most once: a delivery that is dropped is gone, and cannot be given back by `nack`, `retry_after` or
@@ -139,11 +148,8 @@ impl<T, R> Consumer<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn auto_ack(self) -> Self {
-        // On another seat: the returns of deliveries that are settled by the hand-over and of those that are acked later
-        // are not counted together.
-        let mut consumer = self.clone();
-        consumer.reader.auto_ack = true;
-        consumer
+        // On another seat: what comes back is an ack to the one, and means nothing to the other.
+        self.beside(true)
     }
 
     /// The name of its group.
@@ -235,11 +241,9 @@ impl<T, R> Consumer<T, R> {
         let (seat, mut lending) = self.seat.split();
         let taken = seat.memory.queue.receive_express(reader, &mut self.hold)?;
         self.ready_in_a_row += 1;
-        let of = match reader.auto_ack {
-            false => Of::Seat(lending.lend()),
-            true => Of::Nobody(seat.group_name.clone()),
-        };
-        Ok(Delivery::new(taken, of))
+        let lends = !reader.auto_ack || seat.group_name.is_some();
+        let loan = lends.then(|| lending.lend());
+        Ok(Delivery::new(taken, loan, reader.auto_ack))
     }
 
     /// Receives in whatever way; `known` is what was found out about it before.
@@ -308,12 +312,9 @@ fn delivery<T, R>(
     reader: Reader,
     taken: Taken<Stored<T, R>>,
 ) -> Delivery<T, R> {
-    let of = match (reader.auto_ack, taken.item.ask()) {
-        (false, _) => Of::Seat(lending.lend()),
-        (true, Some(_)) => Of::AutoAcked(lending.lend()),
-        (true, None) => Of::Nobody(seat.group_name.clone()),
-    };
-    Delivery::new(taken, of)
+    let lends = !reader.auto_ack || seat.group_name.is_some() || taken.item.ask().is_some();
+    let loan = lends.then(|| lending.lend());
+    Delivery::new(taken, loan, reader.auto_ack)
 }
 
 /// The name that a seat keeps of its group.
@@ -324,13 +325,7 @@ fn named(group: &str) -> Option<Arc<str>> {
 /// One more consumer of the same group: they compete.
 impl<T, R> Clone for Consumer<T, R> {
     fn clone(&self) -> Self {
-        let Seat {
-            memory, group_name, ..
-        } = &*self.seat;
-        let seat = memory.queue.join_again(self.reader.group);
-        let mut clone = Consumer::seated(memory.clone(), seat, group_name.clone());
-        clone.reader.auto_ack = self.reader.auto_ack;
-        clone
+        self.beside(self.reader.auto_ack)
     }
 }
 

@@ -7,7 +7,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-use bookdrop_queue::{DeadReason, Taken};
+use bookdrop_queue::{DEFAULT_GROUP, DeadReason, Loan, Taken};
 use serde_json::Value;
 
 use crate::answer::Answer;
@@ -17,9 +17,8 @@ use crate::failure::Failure;
 use crate::memory::{Outcome, Stored};
 use crate::operation::Operation;
 use crate::reply::{Reply, Unwanted, Watched};
-use crate::seat::group;
-use settle::InHand;
-pub(crate) use settle::Of;
+use crate::seat::Seat;
+use settle::{Acking, InHand};
 
 /// One event in hand, to be settled exactly once.
 ///
@@ -58,9 +57,17 @@ type Settled<T, R, V = ()> = Result<V, SettleError<T, R>>;
 
 impl<T, R> Delivery<T, R> {
     #[inline(always)]
-    pub(crate) fn new(taken: Taken<Stored<T, R>>, of: Of<T, R>) -> Self {
+    pub(crate) fn new(
+        taken: Taken<Stored<T, R>>,
+        seat: Option<Loan<Seat<T, R>>>,
+        is_settled: bool,
+    ) -> Self {
         Delivery {
-            in_hand: Some(InHand { taken, of }),
+            in_hand: Some(InHand {
+                taken,
+                seat,
+                is_settled,
+            }),
         }
     }
 
@@ -90,10 +97,8 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn group(&self) -> &str {
-        match &self.in_hand().of {
-            Of::Seat(seat) | Of::AutoAcked(seat) => seat.group(),
-            Of::Nobody(name) => group(name),
-        }
+        let seat = self.in_hand().seat.as_ref();
+        seat.map_or(DEFAULT_GROUP, |seat| seat.group())
     }
 
     /// Whether somebody asked for an answer.
@@ -216,10 +221,7 @@ impl<T, R> Delivery<T, R> {
     /// ```
     #[inline(always)]
     pub fn ack(self) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
-        Operation::new(self.settle_by(|delivery| {
-            drop(delivery.finish());
-            Ok(())
-        }))
+        Operation::new(Acking::new(self))
     }
 
     /// The work failed: the event comes back, at once and in front the first time, later after the driver's back-off; or,
@@ -506,8 +508,12 @@ impl<T, R> Deref for Delivery<T, R> {
 impl<T, R> Drop for Delivery<T, R> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(in_hand) = self.in_hand.take() {
-            in_hand.fail();
+        if self
+            .in_hand
+            .as_ref()
+            .is_some_and(|in_hand| in_hand.seat.is_some())
+        {
+            self.in_hand.take().into_iter().for_each(InHand::fail);
         }
     }
 }

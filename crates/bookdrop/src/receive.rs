@@ -46,7 +46,12 @@ impl<T, R> Future for Receive<'_, T, R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         match self.consumer.receive_express() {
             Ok(delivery) => Poll::Ready(Ok(delivery)),
-            Err(known) => self.poll_any(cx, known),
+            Err(known) => {
+                // Apart, so that the usual way needs no memory.
+                let mut found = None;
+                let poll = self.poll_any(cx, known, &mut found);
+                poll.map(|result| result.and_then(|()| found.ok_or(ReceiveError::Closed)))
+            }
         }
     }
 }
@@ -57,11 +62,10 @@ impl<T, R> Receive<'_, T, R> {
         &mut self,
         cx: &mut Context<'_>,
         known: NotExpress,
-    ) -> Poll<Result<Delivery<T, R>, ReceiveError>> {
-        let mut found = None;
-        let mut into = |delivery| found = Some(delivery);
-        let poll = self.consumer.poll_receive(1, cx, known, &mut into);
-        poll.map(|result| result.and_then(|()| found.ok_or(ReceiveError::Closed)))
+        found: &mut Option<Delivery<T, R>>,
+    ) -> Poll<Result<(), ReceiveError>> {
+        let mut into = |delivery| *found = Some(delivery);
+        self.consumer.poll_receive(1, cx, known, &mut into)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bookdrop_queue::{Loan, Reader};
+use bookdrop_queue::{DEFAULT_GROUP, Loan, Reader};
 
 use crate::memory::Memory;
 
@@ -16,7 +16,7 @@ pub(crate) struct Seat<T, R> {
 
 impl<T, R> Seat<T, R> {
     pub(crate) fn group(&self) -> &str {
-        group(&self.group_name)
+        self.group_name.as_deref().unwrap_or(DEFAULT_GROUP)
     }
 }
 
@@ -28,9 +28,4 @@ pub(crate) fn return_settled<T, R>(seat: Loan<Seat<T, R>>) {
         drop(seat);
         memory.queue.recount();
     }
-}
-
-/// The name of a group.
-pub(crate) fn group(name: &Option<Arc<str>>) -> &str {
-    name.as_deref().unwrap_or(bookdrop_queue::DEFAULT_GROUP)
 }

@@ -122,9 +122,9 @@ impl<I: Item> Queue<I> {
         self.change(|state, _| state.join(name))
     }
 
-    /// Adds one more consumer to a group that has one.
-    pub fn join_again(&self, group: GroupId) -> Seat {
-        self.change(|state, _| state.join_again(group))
+    /// Adds one more consumer to a group that has one; with `auto_ack`, what it takes is settled with the hand-over.
+    pub fn join_again(&self, group: GroupId, auto_ack: bool) -> Seat {
+        self.change(|state, _| state.join_again(group, auto_ack))
     }
 
     /// A consumer leaves its group. When it was the last one of the default group, requests that do not wait for a

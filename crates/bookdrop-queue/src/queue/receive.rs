@@ -28,7 +28,7 @@ pub struct Reader {
     pub group: GroupId,
     /// Its seat there.
     pub(crate) seat: Ticket,
-    /// Whether what it takes is settled with the hand-over. This stays as it is from the first hand-over on.
+    /// Whether what it takes is settled with the hand-over: its seat was taken for that.
     pub auto_ack: bool,
 }
 

@@ -226,10 +226,7 @@ fn the_short_way_and_the_long_way_go_together() {
     for taken in [first, second] {
         queue.ack(reader, taken);
     }
-    let settled = Reader {
-        auto_ack: true,
-        ..reader
-    };
+    let settled = queue.join_again(reader.group, true).reader();
     assert_eq!(queue.try_receive(reader).unwrap().unwrap().item.number, 3);
     assert_eq!(queue.short_way(settled).unwrap().item.number, 4);
     assert_eq!(queue.short_way(reader).unwrap().item.number, 5);
@@ -258,7 +255,7 @@ fn a_consumer_of_a_group_that_was_removed_gets_nothing_of_another() {
 #[test]
 fn what_is_held_ahead_stands_in_front_again_when_somebody_looks() {
     let (queue, reader) = queue(8);
-    let rival = queue.join_again(reader.group).reader();
+    let rival = queue.join_again(reader.group, false).reader();
     let mut hold = Hold::new();
     (1..=8).for_each(|number| queue.put(Note::new(number)));
     queue.state.lock().hold_ahead(&mut hold);

@@ -48,8 +48,7 @@ impl Consumer {
 
     /// One more of the same group.
     pub(crate) fn another(&self) -> Self {
-        let queue = &self.desk.queue;
-        Consumer::seated(queue, queue.join_again(self.reader.group))
+        self.beside(false)
     }
 
     fn seated(queue: &TestQueue, seat: Seat) -> Self {
@@ -63,10 +62,14 @@ impl Consumer {
         }
     }
 
-    /// The same with automatic ack; it has had nothing in hand yet.
-    pub(crate) fn auto_ack(mut self) -> Self {
-        self.reader.auto_ack = true;
-        self
+    /// The same with automatic ack.
+    pub(crate) fn auto_ack(self) -> Self {
+        self.beside(true)
+    }
+
+    fn beside(&self, auto_ack: bool) -> Self {
+        let queue = &self.desk.queue;
+        Consumer::seated(queue, queue.join_again(self.reader.group, auto_ack))
     }
 
     /// A look by one who does not wait, for what is simple only.

@@ -41,12 +41,11 @@ enum Of {
 
 impl Consumer {
     pub(crate) fn new(queue: &Arc<Queue<Event>>, group: GroupId, auto_ack: bool) -> Self {
-        Consumer::seated(queue, queue.join_again(group), auto_ack)
+        Consumer::seated(queue, queue.join_again(group, auto_ack))
     }
 
-    pub(crate) fn seated(queue: &Arc<Queue<Event>>, seat: Seat, auto_ack: bool) -> Self {
-        let mut reader = seat.reader();
-        reader.auto_ack = auto_ack;
+    pub(crate) fn seated(queue: &Arc<Queue<Event>>, seat: Seat) -> Self {
+        let reader = seat.reader();
         let queue = queue.clone();
         Consumer {
             desk: seat.lender(Desk { queue, reader }),

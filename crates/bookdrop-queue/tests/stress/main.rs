@@ -87,10 +87,10 @@ fn round(seed: u64) -> ledger::Total {
     };
     let queue = Queue::new(limits, on_full, seed);
     // These stay until the end, so that nobody is the last one to leave.
-    let mut first = vec![Consumer::seated(&queue, queue.join_default(), false)];
+    let mut first = vec![Consumer::seated(&queue, queue.join_default())];
     if random.chance(40) {
         let seat = queue.join("audit", Event::copy);
-        first.push(Consumer::seated(&queue, seat, false));
+        first.push(Consumer::seated(&queue, seat));
     }
     let run = Arc::new(Run {
         seed,

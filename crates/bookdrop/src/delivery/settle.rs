@@ -16,34 +16,18 @@ use crate::reply::Watch;
 use crate::seat::{Seat, return_settled};
 
 /// What is in hand until it is settled.
+///
+/// The flag lies behind the words: so `None`, `Err` and `Pending` around it are told apart there, and whatever is moved begins
+/// with the first word.
 pub(super) struct InHand<T, R> {
     pub(super) taken: Taken<Stored<T, R>>,
-    pub(super) of: Of<T, R>,
-}
-
-/// Whose delivery it is.
-pub(crate) enum Of<T, R> {
-    /// The consumer's with this seat.
-    Seat(Loan<Seat<T, R>>),
-    /// Also the consumer's with this seat; but it was settled when it was handed over.
-    AutoAcked(Loan<Seat<T, R>>),
-    /// Nobody's: it was settled when it was handed over, and nobody asks for an answer. What is known is the group's name.
-    Nobody(Option<Arc<str>>),
+    /// Its consumer's; `None` where nobody needs it: it is settled, it is of the default group, and nobody asks.
+    pub(super) seat: Option<Loan<Seat<T, R>>>,
+    /// Whether it was settled when it was handed over.
+    pub(super) is_settled: bool,
 }
 
 impl<T, R> Delivery<T, R> {
-    /// Settles at the first poll.
-    #[inline(always)]
-    pub(super) fn settle_by<S, V>(self, settle: S) -> Settling<T, R, S>
-    where
-        S: FnOnce(Self) -> Settled<T, R, V>,
-    {
-        Settling {
-            delivery: Some(self),
-            settle: Some(settle),
-        }
-    }
-
     #[inline]
     pub(super) fn in_hand(&self) -> &InHand<T, R> {
         self.in_hand.as_ref().expect(SETTLED)
@@ -59,10 +43,7 @@ impl<T, R> Delivery<T, R> {
     }
 
     pub(super) fn memory(&self) -> Option<&Arc<Memory<T, R>>> {
-        match &self.in_hand().of {
-            Of::Seat(seat) | Of::AutoAcked(seat) => Some(&seat.memory),
-            Of::Nobody(_) => None,
-        }
+        Some(&self.in_hand().seat.as_ref()?.memory)
     }
 
     pub(super) fn watch(&self) -> Option<Watch<&Memory<T, R>>> {
@@ -71,11 +52,31 @@ impl<T, R> Delivery<T, R> {
         Some(Watch { ask, memory })
     }
 
-    /// Settles as done, and parts with what was in hand.
+    /// Settles as done, if nobody has to be told. To move a delivery out of where it lies costs more than that.
     #[inline(always)]
+    fn ack_in_place(&mut self) -> bool {
+        let Some(in_hand) = &mut self.in_hand else {
+            return false;
+        };
+        if in_hand.is_settled || in_hand.taken.item.ask().is_some() || !in_hand.taken.leads_nobody()
+        {
+            return false;
+        }
+        let Some(Err(loan)) = in_hand.seat.take().map(Loan::give_back) else {
+            return true;
+        };
+        in_hand.seat = Some(loan);
+        false
+    }
+
+    /// Settles as done, and parts with what was in hand.
     pub(super) fn let_go(self) -> Stored<T, R> {
-        let InHand { taken, of } = self.take();
-        let Of::Seat(seat) = of else {
+        let InHand {
+            taken,
+            seat,
+            is_settled,
+        } = self.take();
+        let Some(seat) = seat.filter(|_| !is_settled) else {
             return taken.item;
         };
         let seat = match taken.leads_nobody() {
@@ -91,7 +92,6 @@ impl<T, R> Delivery<T, R> {
     }
 
     /// Settles as done; a requester is told that there is no answer.
-    #[inline(always)]
     pub(super) fn finish(self) -> Event<T> {
         let Some(ask) = self.ask() else {
             return self.let_go().event;
@@ -109,11 +109,11 @@ impl<T, R> Delivery<T, R> {
         self,
         settle: impl FnOnce(&Queue<Stored<T, R>>, Reader, Taken<Stored<T, R>>),
     ) -> Settled<T, R> {
-        if !matches!(self.in_hand().of, Of::Seat(_)) {
+        if self.in_hand().is_settled {
             return Err(SettleError::new(SettleErrorKind::AutoAcked, self));
         }
-        let InHand { taken, of } = self.take();
-        if let Of::Seat(seat) = of {
+        let InHand { taken, seat, .. } = self.take();
+        if let Some(seat) = seat {
             settle(&seat.memory.queue, seat.reader, taken);
             return_settled(seat);
         }
@@ -125,15 +125,20 @@ impl<T, R> Delivery<T, R> {
         let Some(ask) = self.ask() else {
             return Err(SettleError::new(SettleErrorKind::NotARequest, self));
         };
-        let InHand { taken, of } = self.take();
-        let refused = match of {
-            Of::Seat(seat) => {
-                let answered = seat.memory.queue.answer(seat.reader, taken, outcome);
+        let InHand {
+            taken,
+            seat,
+            is_settled,
+        } = self.take();
+        let seat = seat.expect("a request is lent the seat");
+        let queue = &seat.memory.queue;
+        let refused = match is_settled {
+            true => queue.answer_later(ask.call, outcome).is_err(),
+            false => {
+                let answered = queue.answer(seat.reader, taken, outcome);
                 return_settled(seat);
                 answered.1.is_err()
             }
-            Of::AutoAcked(seat) => seat.memory.queue.answer_later(ask.call, outcome).is_err(),
-            Of::Nobody(_) => unreachable!("a request is lent the seat"),
         };
         Ok(match refused {
             true => Answer::NotWanted,
@@ -144,39 +149,55 @@ impl<T, R> Delivery<T, R> {
 
 impl<T, R> InHand<T, R> {
     pub(super) fn fail(self) {
-        match self.of {
-            Of::Seat(seat) => {
-                seat.memory.queue.failed(seat.reader, self.taken, None);
-                return_settled(seat);
-            }
-            Of::AutoAcked(seat) => {
-                if let Some(ask) = self.taken.item.ask() {
-                    seat.memory.queue.end_call(ask.call, unanswered());
-                }
-            }
-            Of::Nobody(_) => {}
+        let Some(seat) = self.seat else {
+            return;
+        };
+        let queue = &seat.memory.queue;
+        if !self.is_settled {
+            queue.failed(seat.reader, self.taken, None);
+            return_settled(seat);
+        } else if let Some(ask) = self.taken.item.ask() {
+            queue.end_call(ask.call, unanswered());
         }
     }
 }
 
-/// A delivery that is about to be settled: dropped before it is polled, it is unsettled.
-pub(super) struct Settling<T, R, S> {
-    delivery: Option<Delivery<T, R>>,
-    settle: Option<S>,
-}
+/// A delivery that is about to be acked: dropped before it is polled, it is unsettled.
+pub(super) struct Acking<T, R>(Option<Delivery<T, R>>);
 
 // Nothing in it is pinned.
-impl<T, R, S> Unpin for Settling<T, R, S> {}
+impl<T, R> Unpin for Acking<T, R> {}
 
-impl<T, R, V, S: FnOnce(Delivery<T, R>) -> Settled<T, R, V>> Future for Settling<T, R, S> {
-    type Output = Settled<T, R, V>;
+impl<T, R> Acking<T, R> {
+    #[inline(always)]
+    pub(super) fn new(delivery: Delivery<T, R>) -> Self {
+        Acking(Some(delivery))
+    }
+}
+
+impl<T, R> Future for Acking<T, R> {
+    type Output = Settled<T, R>;
 
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        let both = self.delivery.take().zip(self.settle.take());
-        let (delivery, settle) = both.expect("a settlement was polled after it had ended");
-        Poll::Ready(settle(delivery))
+        let delivery = &mut self.0;
+        let is_done = match delivery {
+            Some(delivery) => delivery.ack_in_place(),
+            None => panic!("an ack was polled after it had ended"),
+        };
+        match is_done {
+            true => *delivery = None,
+            false => ack(delivery.take()),
+        }
+        Poll::Ready(Ok(()))
     }
+}
+
+#[inline(never)]
+fn ack<T, R>(delivery: Option<Delivery<T, R>>) {
+    delivery
+        .into_iter()
+        .for_each(|delivery| drop(delivery.finish()));
 }
 
 const SETTLED: &str = "a delivery that was settled is gone";

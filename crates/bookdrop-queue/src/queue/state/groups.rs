@@ -34,11 +34,11 @@ impl<I: Item> State<I> {
         self.founded = true;
         self.machine.set_subscribed(id, true);
         self.note_subscribers();
-        self.join_again(id)
+        self.join_again(id, false)
     }
 
     /// Adds one more consumer to a group that has one.
-    pub(in crate::queue) fn join_again(&mut self, id: GroupId) -> Seat {
+    pub(in crate::queue) fn join_again(&mut self, id: GroupId, auto_ack: bool) -> Seat {
         let is_open = self.phase == Phase::Open;
         let exists = self.machine.group_name(id).is_some();
         if self.seats[id.index as usize].has_many_left() {
@@ -46,7 +46,7 @@ impl<I: Item> State<I> {
         }
         let seats = &mut self.seats[id.index as usize];
         seats.taken += usize::from(exists);
-        seats.take(id, is_open)
+        seats.take(id, auto_ack, is_open)
     }
 
     /// A consumer leaves; the last one of the default group leaves requests without anybody to answer them.

@@ -30,6 +30,8 @@ const LEFT: usize = 16;
 pub(super) struct Member {
     group: GroupId,
     tally: Arc<Tally>,
+    /// Whether what it takes is settled with the hand-over: then its loans count for nothing.
+    auto_ack: bool,
     /// Loans whose return was counted, or will not have to be.
     counted: u64,
     has_left: bool,
@@ -40,6 +42,7 @@ pub struct Seat {
     pub(super) group: GroupId,
     pub(super) ticket: Ticket,
     pub(super) tally: Arc<Tally>,
+    pub(super) auto_ack: bool,
 }
 
 impl Seat {
@@ -48,7 +51,7 @@ impl Seat {
         Reader {
             group: self.group,
             seat: self.ticket,
-            auto_ack: false,
+            auto_ack: self.auto_ack,
         }
     }
 
@@ -86,7 +89,7 @@ impl Seats {
         }
     }
 
-    pub(super) fn take(&mut self, group: GroupId, is_open: bool) -> Seat {
+    pub(super) fn take(&mut self, group: GroupId, auto_ack: bool, is_open: bool) -> Seat {
         let tally = Tally::new();
         if !is_open {
             tally.watch();
@@ -94,6 +97,7 @@ impl Seats {
         let ticket = self.members.insert(Member {
             group,
             tally: tally.clone(),
+            auto_ack,
             counted: 0,
             has_left: false,
         });
@@ -101,6 +105,7 @@ impl Seats {
             group,
             ticket,
             tally,
+            auto_ack,
         }
     }
 }
@@ -113,10 +118,8 @@ impl<I: Item> State<I> {
             return;
         }
         self.machine.done(taken);
-        match taken.item.call() {
-            None => self.machine.counters.acked += 1,
-            // It goes with a loan, so that it can be answered.
-            Some(_) => self.expect_return(reader),
+        if taken.item.call().is_none() {
+            self.machine.counters.acked += 1;
         }
     }
 
@@ -145,7 +148,7 @@ impl<I: Item> State<I> {
                 let is_finished = member.has_left && member.tally.is_settled();
                 let returned = member.tally.returned();
                 let news = returned.saturating_sub(member.counted);
-                if news > 0 {
+                if news > 0 && !member.auto_ack {
                     member.counted += news;
                     self.machine.were_done(member.group, news);
                 }
