@@ -1,13 +1,9 @@
-//! The headers of an event: a few in place, further ones in a list.
+//! The headers of an event: one in place, further ones in a list.
 
 use std::borrow::Cow;
 
-use arrayvec::ArrayVec;
-
 use super::text::{Text, Texts};
 
-/// So many headers have their place in the event.
-const IN_PLACE: usize = 2;
 /// Entries that a spare list keeps room for; a longer one is given back to the allocator.
 const KEPT_ENTRIES: usize = 16;
 
@@ -16,7 +12,7 @@ type Header = (Text, Text);
 /// All headers, in the order in which they were first set.
 #[derive(Default)]
 pub(super) struct Headers {
-    first: ArrayVec<Header, IN_PLACE>,
+    first: Option<Header>,
     texts: Texts,
     further: Vec<Header>,
 }
@@ -29,15 +25,16 @@ impl Headers {
             texts,
             further,
         } = self;
-        for of in [&mut first[..], &mut further[..]] {
+        for of in [first.as_mut_slice(), &mut further[..]] {
             if let Some((_, old)) = of.iter_mut().find(|(known, _)| texts.get(known) == name) {
                 *old = texts.put(value);
                 return;
             }
         }
         let header = (texts.put(name), texts.put(value));
-        if let Err(full) = first.try_push(header) {
-            further.push(full.element());
+        match first {
+            None => *first = Some(header),
+            Some(_) => further.push(header),
         }
     }
 
@@ -50,7 +47,7 @@ impl Headers {
 
     #[inline]
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        let mut all = [&self.first[..], &self.further[..]].into_iter();
+        let mut all = [self.first.as_slice(), &self.further[..]].into_iter();
         all.find_map(|of| {
             let (_, value) = of.iter().find(|(known, _)| self.texts.get(known) == name)?;
             Some(self.texts.get(value))
@@ -63,7 +60,7 @@ impl Headers {
         &self,
         mut is_good: impl FnMut(&str, &str) -> Result<(), E>,
     ) -> Result<(), E> {
-        for of in [&self.first[..], &self.further[..]] {
+        for of in [self.first.as_slice(), &self.further[..]] {
             for (name, value) in of {
                 is_good(self.texts.get(name), self.texts.get(value))?;
             }
@@ -72,13 +69,13 @@ impl Headers {
     }
 
     pub(super) fn len(&self) -> usize {
-        self.first.len() + self.further.len()
+        self.first.iter().len() + self.further.len()
     }
 
     /// Forgets all, and keeps the room for a few.
     #[inline]
     pub(super) fn clear(&mut self) {
-        self.first.clear();
+        self.first = None;
         self.texts.clear();
         if !self.further.is_empty() {
             self.further.clear();

@@ -21,6 +21,13 @@ impl Clone for Made {
 }
 
 impl Id {
+    pub(super) const fn new() -> Self {
+        Id {
+            given: None,
+            made: Made(OnceLock::new()),
+        }
+    }
+
     pub(super) fn give(&mut self, id: Cow<'static, str>) {
         self.given = Some(id);
     }

@@ -1,6 +1,7 @@
 //! What an event carries beside its body.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ const KEPT_VALUES: usize = 16;
 /// It is recycled with its buffers: see [`spare`](super::spare). It goes from one core to another, one cache line after
 /// the other, so what every event needs lies in the first line, and what it has not is not even looked at.
 #[derive(Default)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub(super) struct Meta {
     pub(super) name: Cow<'static, str>,
     /// What the queue writes down while somebody has the event in hand.
@@ -30,9 +31,13 @@ pub(super) struct Meta {
     headers: Headers,
     /// Who asks for an answer, while it is a request.
     ask: Option<Ask>,
-    values: Vec<(Cow<'static, str>, Value)>,
-    rest: Rest,
+    /// Made when it is first needed, and kept from then on.
+    rest: OnceLock<Box<Rest>>,
 }
+
+// What a queued event takes is documented.
+#[cfg(target_pointer_width = "64")]
+const _: () = assert!(size_of::<Meta>() == 256);
 
 /// Which parts were put into an event.
 #[derive(Clone, Copy, Default)]
@@ -40,7 +45,8 @@ struct Parts {
     headers: bool,
     values: bool,
     ask: bool,
-    rest: bool,
+    /// Anything that the queue wants to know of.
+    details: bool,
 }
 
 /// Who asks for an answer, and until when.
@@ -50,9 +56,16 @@ pub(crate) struct Ask {
     pub(crate) deadline: Instant,
 }
 
-/// What most events do not have, and the queue wants to know of those that do.
+/// What most events do not have.
+#[derive(Default)]
+struct Rest {
+    values: Vec<(Cow<'static, str>, Value)>,
+    details: Details,
+}
+
+/// What the queue wants to know of an event.
 #[derive(Clone, Default)]
-pub(super) struct Rest {
+pub(super) struct Details {
     pub(super) id: Id,
     pub(super) key: Option<Cow<'static, str>>,
     pub(super) priority: u8,
@@ -61,6 +74,16 @@ pub(super) struct Rest {
     /// The end of its time to live, which began when it was sent.
     pub(super) expires_at: Option<Instant>,
 }
+
+/// Those of an event that has none.
+static NONE: Details = Details {
+    id: Id::new(),
+    key: None,
+    priority: 0,
+    delay: None,
+    time_to_live: None,
+    expires_at: None,
+};
 
 impl Meta {
     #[inline]
@@ -76,13 +99,13 @@ impl Meta {
 
     pub(super) fn set_value(&mut self, name: Cow<'static, str>, value: Value) {
         self.has.values = true;
-        set(&mut self.values, name, value);
+        set(&mut self.rest_mut().values, name, value);
     }
 
     pub(super) fn values(&self) -> &[(Cow<'static, str>, Value)] {
-        match self.has.values {
-            true => &self.values,
-            false => &[],
+        match self.rest.get() {
+            Some(rest) if self.has.values => &rest.values,
+            _ => &[],
         }
     }
 
@@ -105,21 +128,30 @@ impl Meta {
     /// Whether it holds nothing that the queue wants to know of.
     #[inline]
     pub(super) fn is_plain(&self) -> bool {
-        !self.has.rest
+        !self.has.details
     }
 
-    pub(super) fn rest(&self) -> &Rest {
-        &self.rest
+    pub(super) fn details(&self) -> &Details {
+        match self.rest.get() {
+            Some(rest) if self.has.details => &rest.details,
+            _ => &NONE,
+        }
     }
 
+    pub(super) fn details_mut(&mut self) -> &mut Details {
+        self.has.details = true;
+        &mut self.rest_mut().details
+    }
+
+    /// The id, which is made now if nobody asked for it before.
     pub(super) fn id(&self) -> &str {
         self.has_made_id.store(true, Ordering::Relaxed);
-        self.rest.id.get()
+        self.rest.get_or_init(Box::default).details.id.get()
     }
 
-    pub(super) fn rest_mut(&mut self) -> &mut Rest {
-        self.has.rest = true;
-        &mut self.rest
+    fn rest_mut(&mut self) -> &mut Rest {
+        self.rest.get_or_init(Box::default);
+        self.rest.get_mut().expect("it was made just now")
     }
 
     /// As it was when it was new, but for the buffers.
@@ -129,16 +161,20 @@ impl Meta {
         if self.has.headers {
             self.headers.clear();
         }
-        if self.has.values {
-            self.values.clear();
-            self.values.shrink_to(KEPT_VALUES);
-        }
-        let has_made_id = self.has_made_id.get_mut();
-        if self.has.rest || *has_made_id {
-            *has_made_id = false;
-            self.rest = Rest::default();
+        let has_made_id = std::mem::take(self.has_made_id.get_mut());
+        if self.has.values || self.has.details || has_made_id {
+            self.clear_rest();
         }
         self.has = Parts::default();
+    }
+
+    #[inline(never)]
+    fn clear_rest(&mut self) {
+        if let Some(rest) = self.rest.get_mut() {
+            rest.values.clear();
+            rest.values.shrink_to(KEPT_VALUES);
+            rest.details = Details::default();
+        }
     }
 
     /// Makes a new one like this one: what the queue wrote down is not copied.
@@ -151,13 +187,12 @@ impl Meta {
         if self.has.headers {
             copy.headers.copy_from(&self.headers);
         }
-        if self.has.values {
-            copy.values.clone_from(&self.values);
-        }
         // The id will be the same, whoever of them is asked for it first.
         self.has_made_id.store(true, Ordering::Relaxed);
         *copy.has_made_id.get_mut() = true;
-        copy.rest.clone_from(&self.rest);
+        let (rest, copied) = (self.rest.get_or_init(Box::default), copy.rest_mut());
+        copied.details.clone_from(&rest.details);
+        copied.values.clone_from(&rest.values);
     }
 }
 

@@ -233,7 +233,7 @@ impl<T> Event<T> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_id(mut self, id: impl Into<Cow<'static, str>>) -> Self {
-        self.meta.rest_mut().id.give(id.into());
+        self.meta.details_mut().id.give(id.into());
         self
     }
 
@@ -254,7 +254,7 @@ impl<T> Event<T> {
 
     /// The id given by [`with_id`](Event::with_id).
     pub(crate) fn given_id(&self) -> Option<&str> {
-        self.meta.rest().id.given()
+        self.meta.details().id.given()
     }
 
     /// With a key: events of one key are handled one at a time, in the order in which they were sent; different keys
@@ -273,7 +273,7 @@ impl<T> Event<T> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_key(mut self, key: impl Into<Cow<'static, str>>) -> Self {
-        self.meta.rest_mut().key = Some(key.into());
+        self.meta.details_mut().key = Some(key.into());
         self
     }
 
@@ -285,7 +285,7 @@ impl<T> Event<T> {
     /// assert_eq!(Event::new("lend").key(), None);
     /// ```
     pub fn key(&self) -> Option<&str> {
-        self.meta.rest().key.as_deref()
+        self.meta.details().key.as_deref()
     }
 
     /// With a priority, from 0 (the default) to [`MAX_PRIORITY`](crate::limits::MAX_PRIORITY), the most urgent: it is
@@ -301,7 +301,7 @@ impl<T> Event<T> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_priority(mut self, priority: u8) -> Self {
-        self.meta.rest_mut().priority = priority;
+        self.meta.details_mut().priority = priority;
         self
     }
 
@@ -312,7 +312,7 @@ impl<T> Event<T> {
     /// assert_eq!(Event::new("shelve").priority(), 0);
     /// ```
     pub fn priority(&self) -> u8 {
-        self.meta.rest().priority
+        self.meta.details().priority
     }
 
     /// With a delay: it is not handed over before so long after it was sent. Overlong delays mean about a hundred years.
@@ -329,7 +329,7 @@ impl<T> Event<T> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_delay(mut self, delay: Duration) -> Self {
-        self.meta.rest_mut().delay = Some(delay);
+        self.meta.details_mut().delay = Some(delay);
         self
     }
 
@@ -342,7 +342,7 @@ impl<T> Event<T> {
     /// assert_eq!(event.delay(), Some(Duration::from_secs(5)));
     /// ```
     pub fn delay(&self) -> Option<Duration> {
-        self.meta.rest().delay
+        self.meta.details().delay
     }
 
     /// With a time to live: when nobody received it so long after it was sent, it is dropped and counted. A request ends
@@ -362,7 +362,7 @@ impl<T> Event<T> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_time_to_live(mut self, time_to_live: Duration) -> Self {
-        self.meta.rest_mut().time_to_live = Some(time_to_live);
+        self.meta.details_mut().time_to_live = Some(time_to_live);
         self
     }
 
@@ -375,7 +375,7 @@ impl<T> Event<T> {
     /// assert_eq!(event.time_to_live(), Some(Duration::from_secs(60)));
     /// ```
     pub fn time_to_live(&self) -> Option<Duration> {
-        self.meta.rest().time_to_live
+        self.meta.details().time_to_live
     }
 
     /// Whether it has no id of its own, no key, no priority, no delay and no time to live.
@@ -408,13 +408,13 @@ impl<T> Event<T> {
 
     /// The end of its time to live.
     pub(crate) fn expires_at(&self) -> Option<Instant> {
-        self.meta.rest().expires_at
+        self.meta.details().expires_at
     }
 
     /// Its time to live ends then.
     pub(crate) fn set_expires_at(&mut self, at: Option<Instant>) {
         if at.is_some() || !self.is_plain() {
-            self.meta.rest_mut().expires_at = at;
+            self.meta.details_mut().expires_at = at;
         }
     }
 

@@ -16,7 +16,7 @@ use super::meta::Meta;
 /// As many go from thread to thread at once.
 const BATCH: usize = 32;
 /// Batches that all threads share at most: what goes beyond is freed.
-const SHARED: usize = 64;
+const SHARED: usize = 256;
 
 type Batch = Vec<Box<Meta>>;
 

@@ -9,7 +9,7 @@ use crate::limits::{
 
 use super::Event;
 use super::headers::Headers;
-use super::meta::{Meta, Rest};
+use super::meta::{Details, Meta};
 
 /// What is wrong with an event, by the rules of [`limits`](crate::limits).
 ///
@@ -148,7 +148,7 @@ fn validate(meta: &Meta) -> Result<(), InvalidEvent> {
     }
     match meta.is_plain() {
         true => Ok(()),
-        false => validate_rest(meta.rest()),
+        false => validate_details(meta.details()),
     }
 }
 
@@ -177,20 +177,20 @@ fn validate_values(meta: &Meta) -> Result<(), InvalidEvent> {
     Ok(())
 }
 
-fn validate_rest(rest: &Rest) -> Result<(), InvalidEvent> {
-    match rest.key.as_deref().map(str::len) {
+fn validate_details(details: &Details) -> Result<(), InvalidEvent> {
+    match details.key.as_deref().map(str::len) {
         Some(0) => return Err(InvalidEvent::KeyEmpty),
         Some(bytes) if bytes > MAX_KEY_BYTES => return Err(InvalidEvent::KeyTooLong { bytes }),
         _ => {}
     }
-    match rest.id.given().map(str::len) {
+    match details.id.given().map(str::len) {
         Some(0) => return Err(InvalidEvent::IdEmpty),
         Some(bytes) if bytes > MAX_ID_BYTES => return Err(InvalidEvent::IdTooLong { bytes }),
         _ => {}
     }
-    if rest.priority > MAX_PRIORITY {
+    if details.priority > MAX_PRIORITY {
         return Err(InvalidEvent::PriorityTooHigh {
-            priority: rest.priority,
+            priority: details.priority,
         });
     }
     Ok(())
