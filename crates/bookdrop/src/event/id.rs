@@ -1,44 +1,71 @@
-//! The id: given by the user, or made when somebody asks.
+//! Ids that nobody gave: made for those who look at them.
 
-use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
-/// Making an id costs more than sending an event, so it is made only for those who look at it. Clones share what is
-/// made, whoever of them is asked first.
-#[derive(Clone, Default)]
-pub(super) struct Id {
-    given: Option<Cow<'static, str>>,
-    made: Made,
-}
+use uuid::Builder;
 
+/// What an id will be made of; it costs less than the id, and copies of an event share it.
+///
+/// It is the time in nanoseconds since 1970 at which it was first needed, and no two are the same in one process. Zero: it was
+/// not needed yet.
 #[derive(Default)]
-struct Made(OnceLock<Arc<OnceLock<String>>>);
+pub(super) struct Stamp(AtomicU64);
 
-impl Clone for Made {
-    fn clone(&self) -> Self {
-        Made(OnceLock::from(self.0.get_or_init(Arc::default).clone()))
-    }
-}
-
-impl Id {
-    pub(super) const fn new() -> Self {
-        Id {
-            given: None,
-            made: Made(OnceLock::new()),
+impl Stamp {
+    /// The same for everybody who asks, whoever comes first.
+    pub(super) fn get(&self) -> u64 {
+        // Relaxed, here and below: nothing else is read by what the stamp says.
+        match self.0.load(Ordering::Relaxed) {
+            0 => {
+                let new = next();
+                let first = self
+                    .0
+                    .compare_exchange(0, new, Ordering::Relaxed, Ordering::Relaxed);
+                first.map_or_else(|known| known, |_| new)
+            }
+            known => known,
         }
     }
 
-    pub(super) fn give(&mut self, id: Cow<'static, str>) {
-        self.given = Some(id);
+    /// The stamp of a copy.
+    pub(super) fn copy(&self) -> Self {
+        Stamp(AtomicU64::new(self.get()))
     }
 
-    pub(super) fn given(&self) -> Option<&str> {
-        self.given.as_deref()
+    /// Forgets it. Returns whether it was needed.
+    #[inline]
+    pub(super) fn clear(&mut self) -> bool {
+        std::mem::take(self.0.get_mut()) != 0
     }
 
-    pub(super) fn get(&self) -> &str {
-        let make = || uuid::Uuid::now_v7().to_string();
-        self.given()
-            .unwrap_or_else(|| self.made.0.get_or_init(Arc::default).get_or_init(make))
+    /// The id: a version 7 uuid of that time, with bits that are random for whoever does not know this process's key.
+    pub(super) fn id(&self) -> String {
+        static KEY: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
+        let stamp = self.get();
+        let [a, b] = KEY.each_ref().map(|key| key.hash_one(stamp).to_le_bytes());
+        let mut random = [0; 10];
+        random[..8].copy_from_slice(&a);
+        random[8..].copy_from_slice(&b[..2]);
+        let uuid = Builder::from_unix_timestamp_millis(stamp / 1_000_000, &random).into_uuid();
+        uuid.to_string()
+    }
+}
+
+/// Now, or a moment later if that was given away before.
+fn next() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.map_or(0, |since| since.as_nanos() as u64);
+    let mut last = LAST.load(Ordering::Relaxed);
+    loop {
+        let new = now.max(last + 1);
+        let step = LAST.compare_exchange_weak(last, new, Ordering::Relaxed, Ordering::Relaxed);
+        match step {
+            Ok(_) => return new,
+            Err(found) => last = found,
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -10,7 +9,7 @@ use serde_json::Value;
 use bookdrop_queue::{CallId, Hand};
 
 use super::headers::Headers;
-use super::id::Id;
+use super::id::Stamp;
 
 /// Values that a spare list keeps room for; a longer one is given back to the allocator.
 const KEPT_VALUES: usize = 16;
@@ -26,11 +25,10 @@ pub(super) struct Meta {
     /// What the queue writes down while somebody has the event in hand.
     pub(super) hand: Hand,
     has: Parts,
-    /// Whether an id was made, or will be shared by copies: told by those who only look.
-    has_made_id: AtomicBool,
     headers: Headers,
     /// Who asks for an answer, while it is a request.
     ask: Option<Ask>,
+    stamp: Stamp,
     /// Made when it is first needed, and kept from then on.
     rest: OnceLock<Box<Rest>>,
 }
@@ -61,12 +59,13 @@ pub(crate) struct Ask {
 struct Rest {
     values: Vec<(Cow<'static, str>, Value)>,
     details: Details,
+    made_id: OnceLock<String>,
 }
 
 /// What the queue wants to know of an event.
 #[derive(Clone, Default)]
 pub(super) struct Details {
-    pub(super) id: Id,
+    pub(super) given_id: Option<Cow<'static, str>>,
     pub(super) key: Option<Cow<'static, str>>,
     pub(super) priority: u8,
     pub(super) delay: Option<Duration>,
@@ -77,7 +76,7 @@ pub(super) struct Details {
 
 /// Those of an event that has none.
 static NONE: Details = Details {
-    id: Id::new(),
+    given_id: None,
     key: None,
     priority: 0,
     delay: None,
@@ -143,10 +142,17 @@ impl Meta {
         &mut self.rest_mut().details
     }
 
-    /// The id, which is made now if nobody asked for it before.
+    /// The id, which is made now if none was given and nobody asked for it before.
     pub(super) fn id(&self) -> &str {
-        self.has_made_id.store(true, Ordering::Relaxed);
-        self.rest.get_or_init(Box::default).details.id.get()
+        let make = || self.stamp.id();
+        match &self.details().given_id {
+            Some(given) => given,
+            None => self
+                .rest
+                .get_or_init(Box::default)
+                .made_id
+                .get_or_init(make),
+        }
     }
 
     fn rest_mut(&mut self) -> &mut Rest {
@@ -161,8 +167,8 @@ impl Meta {
         if self.has.headers {
             self.headers.clear();
         }
-        let has_made_id = std::mem::take(self.has_made_id.get_mut());
-        if self.has.values || self.has.details || has_made_id {
+        let is_stamped = self.stamp.clear();
+        if self.has.values || self.has.details || is_stamped {
             self.clear_rest();
         }
         self.has = Parts::default();
@@ -174,6 +180,7 @@ impl Meta {
             rest.values.clear();
             rest.values.shrink_to(KEPT_VALUES);
             rest.details = Details::default();
+            rest.made_id = OnceLock::new();
         }
     }
 
@@ -188,11 +195,14 @@ impl Meta {
             copy.headers.copy_from(&self.headers);
         }
         // The id will be the same, whoever of them is asked for it first.
-        self.has_made_id.store(true, Ordering::Relaxed);
-        *copy.has_made_id.get_mut() = true;
-        let (rest, copied) = (self.rest.get_or_init(Box::default), copy.rest_mut());
-        copied.details.clone_from(&rest.details);
-        copied.values.clone_from(&rest.values);
+        copy.stamp = self.stamp.copy();
+        if self.has.details {
+            copy.rest_mut().details.clone_from(self.details());
+        }
+        if self.has.values {
+            let values = &mut copy.rest_mut().values;
+            self.values().clone_into(values);
+        }
     }
 }
 

@@ -233,7 +233,7 @@ impl<T> Event<T> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_id(mut self, id: impl Into<Cow<'static, str>>) -> Self {
-        self.meta.details_mut().id.give(id.into());
+        self.meta.details_mut().given_id = Some(id.into());
         self
     }
 
@@ -254,7 +254,7 @@ impl<T> Event<T> {
 
     /// The id given by [`with_id`](Event::with_id).
     pub(crate) fn given_id(&self) -> Option<&str> {
-        self.meta.details().id.given()
+        self.meta.details().given_id.as_deref()
     }
 
     /// With a key: events of one key are handled one at a time, in the order in which they were sent; different keys

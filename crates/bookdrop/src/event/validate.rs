@@ -183,7 +183,7 @@ fn validate_details(details: &Details) -> Result<(), InvalidEvent> {
         Some(bytes) if bytes > MAX_KEY_BYTES => return Err(InvalidEvent::KeyTooLong { bytes }),
         _ => {}
     }
-    match details.id.given().map(str::len) {
+    match details.given_id.as_deref().map(str::len) {
         Some(0) => return Err(InvalidEvent::IdEmpty),
         Some(bytes) if bytes > MAX_ID_BYTES => return Err(InvalidEvent::IdTooLong { bytes }),
         _ => {}
