@@ -41,6 +41,18 @@ impl<I: Item> Machine<I> {
         }
     }
 
+    /// Hands over the oldest of the lane, where [`is_lane_all`](Machine::is_lane_all) holds: so nothing else comes into
+    /// question, and nothing follows. To write into the item's hand is left to the receiver.
+    pub(crate) fn take_from_lane(&mut self, id: GroupId, auto_ack: bool) -> Option<I> {
+        let group = self.group_mut(id)?;
+        let item = group.lane.pop()?;
+        group.queued -= 1;
+        group.in_hand += usize::from(!auto_ack);
+        self.counters.handed_over += 1;
+        self.counters.acked += u64::from(auto_ack);
+        Some(item)
+    }
+
     /// Whose turn it is.
     #[inline]
     fn turn(&self, id: GroupId) -> Option<Turn> {

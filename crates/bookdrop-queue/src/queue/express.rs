@@ -89,6 +89,19 @@ impl<I: Item> Guarded<I> {
         Ok(item)
     }
 
+    /// Hands over the next plain item of one of several groups: the express does not run then, but a consumer has as little to
+    /// do.
+    #[inline(never)]
+    pub(super) fn receive_of_several(&mut self, reader: Reader) -> Option<I> {
+        match self.state.has_simple_groups(reader.group) {
+            true => self
+                .state
+                .machine
+                .take_from_lane(reader.group, reader.auto_ack),
+            false => None,
+        }
+    }
+
     /// Lets a consumer that has just received hold some more ahead, if there are others: then it is they who fight for the
     /// lock. A single one would gain nothing by it, and its producers would meet a full queue more often.
     pub(super) fn hold_ahead(&mut self, hold: &mut Hold<I>) {

@@ -24,7 +24,7 @@ use crate::effects::Effects;
 use crate::item::{Cause, Item};
 use crate::machine::{Dead, GroupId, Limits};
 use crate::stats::{Counters, Depths};
-use crate::sync::Lock;
+use crate::sync::{AtomicUsize, Lock, Ordering};
 use crate::timer::{Alarm, Timer};
 pub use calls::{Asking, Waited, Working};
 use express::Guarded;
@@ -59,6 +59,8 @@ pub struct Queue<I: Item> {
     capacity: usize,
     /// Makes copies for further groups; set with the first of them.
     copier: OnceLock<fn(&I) -> I>,
+    /// How many further groups there were when one last came or went: so many copies are made before the lock is taken.
+    further_groups: AtomicUsize,
     /// Itself, for the timer.
     alarm: Weak<dyn Alarm>,
 }
@@ -75,6 +77,7 @@ impl<I: Item> Queue<I> {
             state: Lock::new(Guarded::new(State::new(limits, seed))),
             on_full,
             copier: OnceLock::new(),
+            further_groups: AtomicUsize::new(0),
             alarm: this.clone(),
         })
     }
@@ -119,7 +122,11 @@ impl<I: Item> Queue<I> {
     /// Adds a consumer to a group; `copier` makes the further groups' copies, and is called without any lock.
     pub fn join(&self, name: &str, copier: fn(&I) -> I) -> Seat {
         self.copier.get_or_init(|| copier);
-        self.change(|state, _| state.join(name))
+        self.change(|state, _| {
+            let seat = state.join(name);
+            self.note_further_groups(state);
+            seat
+        })
     }
 
     /// Adds one more consumer to a group that has one; with `auto_ack`, what it takes is settled with the hand-over.
@@ -139,8 +146,16 @@ impl<I: Item> Queue<I> {
             let joined = state
                 .joined_groups()
                 .find(|id| state.machine.group_name(*id) == Some(name));
-            joined.inspect(|id| state.remove_group(*id, fx)).is_some()
+            let removed = joined.inspect(|id| state.remove_group(*id, fx));
+            self.note_further_groups(state);
+            removed.is_some()
         })
+    }
+
+    /// Relaxed: it is a guess, and whoever takes the lock sees how many copies are missing.
+    fn note_further_groups(&self, state: &State<I>) {
+        let count = state.further_groups();
+        self.further_groups.store(count, Ordering::Relaxed);
     }
 
     /// The groups that somebody joined, oldest first.

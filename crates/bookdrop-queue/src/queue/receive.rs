@@ -97,7 +97,11 @@ impl<I: Item> Queue<I> {
             Some(item) => item,
             None => {
                 let (mut guarded, was_taken) = self.state.lock_noting();
-                let item = guarded.receive(reader)?;
+                let item = match guarded.receive(reader) {
+                    Err(NotExpress::Unknown) => guarded.receive_of_several(reader),
+                    known => Some(known?),
+                };
+                let item = item.ok_or(NotExpress::Unknown)?;
                 // Another core is at it: rather than to pass the lock to and fro, take some more.
                 if was_taken {
                     guarded.hold_ahead(hold);

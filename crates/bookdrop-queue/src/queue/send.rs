@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::effects::Effects;
 use crate::item::Item;
 use crate::slab::Ticket;
-use crate::sync::Guard;
+use crate::sync::{Guard, Ordering};
 
 use super::express::Guarded;
 use super::line::{Offer, Progress};
@@ -145,21 +145,25 @@ impl<I: Item> Queue<I> {
             &mut Effects<I>,
         ) -> Result<R, (Offer<I>, Obstacle)>,
     ) -> Result<R, (Offer<I>, Refusal)> {
+        let mut needed = match offer.is_request() {
+            true => 0,
+            false => self.further_groups.load(Ordering::Relaxed),
+        };
         loop {
+            while offer.copies.len() < needed {
+                let copier = self.copier.get();
+                let copier = copier.expect("who joins a further group brings a copier");
+                offer.copies.push(copier(&offer.item));
+            }
             let (back, obstacle) = match self.change(|state, fx| change(state, offer, fx)) {
                 Ok(result) => return Ok(result),
                 Err(obstacle) => obstacle,
             };
             offer = back;
-            let needed = match obstacle {
+            needed = match obstacle {
                 Obstacle::Refused(why) => return Err((offer, why)),
                 Obstacle::Copies(needed) => needed,
             };
-            let copier = self.copier.get();
-            let copier = copier.expect("who joins a further group brings a copier");
-            while offer.copies.len() < needed {
-                offer.copies.push(copier(&offer.item));
-            }
         }
     }
 

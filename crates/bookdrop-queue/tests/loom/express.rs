@@ -231,7 +231,12 @@ fn an_express_receive_against_the_removal_of_its_group() {
         assert!(queue.remove_group("audit"));
         assert!(send(&queue, Note::new(2)).is_ok());
         let (found, mut audit) = audit.join().unwrap();
-        assert_eq!(found, [None, None], "it is the other group's");
+        let [first, second] = found;
+        assert!(
+            matches!(first, None | Some(1)),
+            "its own, as long as it is there"
+        );
+        assert_eq!(second, None, "it is the other group's");
         assert_eq!(audit.receive_and_ack(), Err(Over));
         assert_eq!(consumer.rest(), [1, 2]);
         nothing_is_left(&queue);

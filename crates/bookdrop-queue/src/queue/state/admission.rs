@@ -43,6 +43,20 @@ impl<I: Item> State<I> {
         is_free.then_some(group)
     }
 
+    /// Whether there are several groups, and a consumer of this one has nothing to do but to take the first item of its lane.
+    #[inline]
+    pub(in crate::queue) fn has_simple_groups(&self, group: GroupId) -> bool {
+        self.subscribers.len() > 1
+            && self.phase == Phase::Open
+            && self.line.is_empty()
+            && self.machine.is_lane_all(group)
+    }
+
+    /// How many copies an item needs that goes to every group.
+    pub(in crate::queue) fn further_groups(&self) -> usize {
+        self.subscribers.len() - 1
+    }
+
     /// Takes a plain one-way item in, unless something stands against it: the queue is closed, there are further groups,
     /// somebody stands in line, or there is no room.
     pub(in crate::queue) fn accept_plain(&mut self, item: I, fx: &mut Effects<I>) -> Result<(), I> {
@@ -120,7 +134,7 @@ impl<I: Item> State<I> {
     fn missing_copies(&self, offer: &Offer<I>) -> Option<Obstacle> {
         let needed = match offer.is_request() {
             true => 0,
-            false => self.subscribers.len() - 1,
+            false => self.further_groups(),
         };
         (offer.copies.len() < needed).then_some(Obstacle::Copies(needed))
     }
