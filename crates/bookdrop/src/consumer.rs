@@ -241,9 +241,9 @@ impl<T, R> Consumer<T, R> {
         let (seat, mut lending) = self.seat.split();
         let taken = seat.memory.queue.receive_express(reader, &mut self.hold)?;
         self.ready_in_a_row += 1;
-        let lends = !reader.auto_ack || seat.group_name.is_some();
+        let lends = !reader.is_auto_acked() || seat.group_name.is_some();
         let loan = lends.then(|| lending.lend());
-        Ok(Delivery::new(taken, loan, reader.auto_ack))
+        Ok(Delivery::new(taken, loan, reader.is_auto_acked()))
     }
 
     /// Receives in whatever way; `known` is what was found out about it before.
@@ -312,9 +312,9 @@ fn delivery<T, R>(
     reader: Reader,
     taken: Taken<Stored<T, R>>,
 ) -> Delivery<T, R> {
-    let lends = !reader.auto_ack || seat.group_name.is_some() || taken.item.ask().is_some();
+    let lends = !reader.is_auto_acked() || seat.group_name.is_some() || taken.item.ask().is_some();
     let loan = lends.then(|| lending.lend());
-    Delivery::new(taken, loan, reader.auto_ack)
+    Delivery::new(taken, loan, reader.is_auto_acked())
 }
 
 /// The name that a seat keeps of its group.
@@ -325,7 +325,7 @@ fn named(group: &str) -> Option<Arc<str>> {
 /// One more consumer of the same group: they compete.
 impl<T, R> Clone for Consumer<T, R> {
     fn clone(&self) -> Self {
-        self.beside(self.reader.auto_ack)
+        self.beside(self.reader.is_auto_acked())
     }
 }
 
@@ -382,7 +382,7 @@ impl<T, R> fmt::Debug for Consumer<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Consumer")
             .field("group", &self.group())
-            .field("auto_ack", &self.reader.auto_ack)
+            .field("auto_ack", &self.reader.is_auto_acked())
             .finish_non_exhaustive()
     }
 }

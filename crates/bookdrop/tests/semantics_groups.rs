@@ -18,6 +18,36 @@ fn in_group(driver: &Driver, group: &str) -> Consumer {
 
 // ---- groups ----
 
+/// What is done with a delivery that was settled by its hand-over counts for nothing, also where several groups take.
+#[test]
+fn automatic_ack_counts_an_event_of_a_further_group_once() {
+    let driver: Driver = Driver::memory(10);
+    let (a, mut b) = (Producer::new(&driver), Consumer::new(&driver));
+    let mut audit = in_group(&driver, "audit").auto_ack();
+    let names = ["1", "2", "3", "4"];
+    send_all(&a, &names);
+    let in_hand = |group| driver.group_stats(group).wait().unwrap().in_hand;
+    let settled = || (in_hand("audit"), in_hand("default"), stats(&driver).acked);
+
+    let [acked, dropped, late, last] = names.map(|_| next(&mut audit));
+    assert_eq!(
+        [&acked, &last].map(|it| (it.name(), it.group())),
+        [("1", "audit"), ("4", "audit")]
+    );
+    assert_eq!(settled(), (0, 0, 4));
+    acked.ack().wait().unwrap();
+    drop(dropped);
+    let first = next(&mut b);
+    assert_eq!(settled(), (0, 1, 4));
+    driver.close().wait();
+    late.ack().wait().unwrap();
+    drop(last);
+    assert_eq!(settled(), (0, 1, 4));
+    first.ack().wait().unwrap();
+    assert_eq!(settled(), (0, 0, 5));
+    assert_eq!(["", "", ""].map(|_| next_name(&mut b)), ["2", "3", "4"]);
+}
+
 #[test]
 fn the_first_group_gets_what_was_sent_before_it() {
     for first in ["default", "audit"] {

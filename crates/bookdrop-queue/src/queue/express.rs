@@ -2,7 +2,7 @@
 //! nobody who waits.
 //!
 //! While it is like that, sending and receiving touch nothing but what lies here. Everything else takes the express
-//! back into the state first, and lets it go again afterwards if it may.
+//! back into the state first, and lets it go again afterwards if it may. Where there are several groups it never runs.
 
 use std::ops::{Deref, DerefMut};
 
@@ -79,7 +79,7 @@ impl<I: Item> Guarded<I> {
     pub(super) fn receive(&mut self, reader: Reader) -> Result<I, NotExpress> {
         let express = &mut self.express;
         if express.limit == 0 || express.group != reader.group {
-            return Err(NotExpress::Unknown);
+            return self.receive_of_several(reader);
         }
         if express.lane.position() >= express.holders.until {
             express.call_back();
@@ -89,17 +89,16 @@ impl<I: Item> Guarded<I> {
         Ok(item)
     }
 
-    /// Hands over the next plain item of one of several groups: the express does not run then, but a consumer has as little to
-    /// do.
+    /// The same where there are several groups: the express does not run then, so there is nothing to call back, but a consumer
+    /// may have as little to do.
     #[inline(never)]
-    pub(super) fn receive_of_several(&mut self, reader: Reader) -> Option<I> {
-        match self.state.has_simple_groups(reader.group) {
-            true => self
-                .state
-                .machine
-                .take_from_lane(reader.group, reader.auto_ack),
-            false => None,
+    fn receive_of_several(&mut self, reader: Reader) -> Result<I, NotExpress> {
+        let state = &mut self.state;
+        if !state.has_several_groups() || !state.is_lane_free(reader.group) {
+            return Err(NotExpress::Unknown);
         }
+        let item = state.machine.take_from_lane(reader.group, reader.auto_ack);
+        item.ok_or(NotExpress::Empty)
     }
 
     /// Lets a consumer that has just received hold some more ahead, if there are others: then it is they who fight for the

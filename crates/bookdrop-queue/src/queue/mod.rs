@@ -59,7 +59,7 @@ pub struct Queue<I: Item> {
     capacity: usize,
     /// Makes copies for further groups; set with the first of them.
     copier: OnceLock<fn(&I) -> I>,
-    /// How many further groups there were when one last came or went: so many copies are made before the lock is taken.
+    /// How many further groups there were when one last came or went.
     further_groups: AtomicUsize,
     /// Itself, for the timer.
     alarm: Weak<dyn Alarm>,
@@ -116,12 +116,16 @@ impl<I: Item> Queue<I> {
 
     /// Adds a consumer to the default group.
     pub fn join_default(&self) -> Seat {
-        self.change(|state, _| state.join(DEFAULT_GROUP))
+        self.join_group(DEFAULT_GROUP)
     }
 
     /// Adds a consumer to a group; `copier` makes the further groups' copies, and is called without any lock.
     pub fn join(&self, name: &str, copier: fn(&I) -> I) -> Seat {
         self.copier.get_or_init(|| copier);
+        self.join_group(name)
+    }
+
+    fn join_group(&self, name: &str) -> Seat {
         self.change(|state, _| {
             let seat = state.join(name);
             self.note_further_groups(state);
@@ -152,10 +156,15 @@ impl<I: Item> Queue<I> {
         })
     }
 
-    /// Relaxed: it is a guess, and whoever takes the lock sees how many copies are missing.
     fn note_further_groups(&self, state: &State<I>) {
         let count = state.further_groups();
-        self.further_groups.store(count, Ordering::Relaxed);
+        // Release: whoever sees that there are any sees the copier, too, which was set before.
+        self.further_groups.store(count, Ordering::Release);
+    }
+
+    /// A guess at how many copies an item needs: whoever takes the lock sees how many are missing.
+    fn expected_copies(&self) -> usize {
+        self.further_groups.load(Ordering::Acquire)
     }
 
     /// The groups that somebody joined, oldest first.

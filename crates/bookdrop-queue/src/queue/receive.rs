@@ -29,12 +29,20 @@ pub struct Reader {
     /// Its seat there.
     pub(crate) seat: Ticket,
     /// Whether what it takes is settled with the hand-over: its seat was taken for that.
-    pub auto_ack: bool,
+    pub(crate) auto_ack: bool,
+}
+
+impl Reader {
+    /// Whether what it takes is settled with the hand-over.
+    #[inline]
+    pub fn is_auto_acked(&self) -> bool {
+        self.auto_ack
+    }
 }
 
 impl<I: Item> Queue<I> {
     /// Hands over the next items of a group, at most so many, into `into`; waits while there is none. `into` runs under the
-    /// lock. What it is given goes with a loan of the consumer's seat, but for one-way items with automatic ack.
+    /// lock. Without automatic ack, what it is given goes with a loan of the consumer's seat; with it, loans count for nothing.
     ///
     /// Ready with `Ok` means that at least one was handed over. Whoever stops waiting calls
     /// [`stop_receiving`](Queue::stop_receiving).
@@ -97,11 +105,7 @@ impl<I: Item> Queue<I> {
             Some(item) => item,
             None => {
                 let (mut guarded, was_taken) = self.state.lock_noting();
-                let item = match guarded.receive(reader) {
-                    Err(NotExpress::Unknown) => guarded.receive_of_several(reader),
-                    known => Some(known?),
-                };
-                let item = item.ok_or(NotExpress::Unknown)?;
+                let item = guarded.receive(reader)?;
                 // Another core is at it: rather than to pass the lock to and fro, take some more.
                 if was_taken {
                     guarded.hold_ahead(hold);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crate::effects::Effects;
 use crate::item::Item;
 use crate::slab::Ticket;
-use crate::sync::{Guard, Ordering};
+use crate::sync::Guard;
 
 use super::express::Guarded;
 use super::line::{Offer, Progress};
@@ -75,7 +75,7 @@ impl<I: Item> Queue<I> {
         due: Option<Instant>,
         waker: Waker,
     ) -> Result<Option<Ticket>, Refused<I>> {
-        match self.offer_once(Offer::new(item, due)) {
+        match self.offer_once(Offer::new(item, due), self.expected_copies()) {
             Ok(()) => Ok(None),
             Err((offer, Refusal::Full)) if self.on_full == OnFull::Wait => {
                 self.enter_line(offer, waker).map(Some)
@@ -86,7 +86,8 @@ impl<I: Item> Queue<I> {
 
     /// Takes the item in, or refuses it at once; a full queue with [`OnFull::DropOldest`] makes room.
     pub fn try_send(&self, item: I, due: Option<Instant>) -> Result<(), Refused<I>> {
-        self.offer_once(Offer::new(item, due))
+        // It may well be refused, so it is not copied before it has to be.
+        self.offer_once(Offer::new(item, due), 0)
             .map_err(|(offer, why)| self.refuse(offer, why))
     }
 
@@ -122,33 +123,31 @@ impl<I: Item> Queue<I> {
 
     fn enter_line(&self, offer: Offer<I>, waker: Waker) -> Result<Ticket, Refused<I>> {
         let mut waker = Some(waker);
-        self.with_copies(offer, |state, offer, fx| {
+        let needed = offer.copies.len();
+        self.with_copies(offer, needed, |state, offer, fx| {
             state.enter_line(offer, &mut waker, fx)
         })
         .map_err(|(offer, why)| Refused::new(offer, why))
     }
 
-    fn offer_once(&self, offer: Offer<I>) -> Result<(), (Offer<I>, Refusal)> {
-        self.with_copies(offer, |state, offer, fx| {
+    fn offer_once(&self, offer: Offer<I>, needed: usize) -> Result<(), (Offer<I>, Refusal)> {
+        self.with_copies(offer, needed, |state, offer, fx| {
             state.offer(offer, self.on_full, fx)
         })
     }
 
     /// Makes a change with an offer, which needs as many copies as there are further groups: their making runs code of
-    /// the user, so it happens without the lock.
+    /// the user, so it happens without the lock. So many are made before the first try.
     fn with_copies<R>(
         &self,
         mut offer: Offer<I>,
+        mut needed: usize,
         mut change: impl FnMut(
             &mut State<I>,
             Offer<I>,
             &mut Effects<I>,
         ) -> Result<R, (Offer<I>, Obstacle)>,
     ) -> Result<R, (Offer<I>, Refusal)> {
-        let mut needed = match offer.is_request() {
-            true => 0,
-            false => self.further_groups.load(Ordering::Relaxed),
-        };
         loop {
             while offer.copies.len() < needed {
                 let copier = self.copier.get();

@@ -156,7 +156,7 @@ impl Consumer {
 }
 
 fn delivery(reader: Reader, lending: &mut Lending<'_, Desk>, taken: Taken<Note>) -> Delivery {
-    let of = match reader.auto_ack {
+    let of = match reader.is_auto_acked() {
         false => Of::Desk(lending.lend()),
         true => Of::Nobody,
     };

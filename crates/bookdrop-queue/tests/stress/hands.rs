@@ -99,10 +99,12 @@ impl Consumer {
 }
 
 fn delivery(reader: Reader, lending: &mut Lending<'_, Desk>, taken: Taken<Event>) -> Delivery {
-    let of = match (reader.auto_ack, taken.item.call()) {
+    // Some loans are for the group's name alone.
+    let lends = taken.item.call().is_some() || taken.item.number & 1 == 0;
+    let of = match (reader.is_auto_acked(), lends) {
         (false, _) => Of::Desk(lending.lend()),
-        (true, Some(_)) => Of::AutoAcked(lending.lend()),
-        (true, None) => Of::Nobody,
+        (true, true) => Of::AutoAcked(lending.lend()),
+        (true, false) => Of::Nobody,
     };
     Delivery { taken, of }
 }

@@ -41,15 +41,21 @@ impl Stamp {
         std::mem::take(self.0.get_mut()) != 0
     }
 
-    /// The id: a version 7 uuid of that time, with bits that are random for whoever does not know this process's key.
+    /// The id: a version 7 uuid of that time. What follows its milliseconds are the nanoseconds, so that ids sort and no two are
+    /// the same; then come bits that are random for whoever does not know this process's key.
     pub(super) fn id(&self) -> String {
-        static KEY: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
+        static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let stamp = self.get();
-        let [a, b] = KEY.each_ref().map(|key| key.hash_one(stamp).to_le_bytes());
-        let mut random = [0; 10];
-        random[..8].copy_from_slice(&a);
-        random[8..].copy_from_slice(&b[..2]);
-        let uuid = Builder::from_unix_timestamp_millis(stamp / 1_000_000, &random).into_uuid();
+        let (millis, nanos) = (stamp / 1_000_000, stamp % 1_000_000);
+        let [_, random, rest @ ..] = KEY.hash_one(stamp).to_be_bytes();
+        let mut bits = [0; 10];
+        // 20 bits. Of the first byte the uuid takes the lower 4, of the third one the lower 6.
+        bits[0] = (nanos >> 16) as u8;
+        bits[1] = (nanos >> 8) as u8;
+        bits[2] = (nanos >> 2) as u8;
+        bits[3] = (nanos << 6) as u8 | random >> 2;
+        bits[4..].copy_from_slice(&rest);
+        let uuid = Builder::from_unix_timestamp_millis(millis, &bits).into_uuid();
         uuid.to_string()
     }
 }
@@ -67,5 +73,29 @@ fn next() -> u64 {
             Ok(_) => return new,
             Err(found) => last = found,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_like_their_stamps() {
+        let stamp = |stamp| Stamp(AtomicU64::new(stamp)).id();
+        let at = 1_700_000_000_000_000_000;
+        let steps = [
+            0, 1, 2, 3, 4, 255, 256, 1_023, 1_024, 65_535, 65_536, 999_999, 1_000_000,
+        ];
+        let ids = steps.map(|step| stamp(at + step));
+        assert!(ids.is_sorted_by(|one, other| one < other), "{ids:#?}");
+        assert!(ids.iter().all(|id| id.as_bytes()[14] == b'7'), "{ids:#?}");
+        assert_eq!(stamp(at), ids[0]);
+    }
+
+    #[test]
+    fn no_two_stamps_are_the_same() {
+        let all: Vec<_> = (0..1_000).map(|_| Stamp::default().get()).collect();
+        assert!(all.is_sorted_by(|one, other| one < other));
     }
 }

@@ -17,7 +17,7 @@ const KEPT_VALUES: usize = 16;
 /// Everything of an event that does not depend on the type of its body.
 ///
 /// It is recycled with its buffers: see [`spare`](super::spare). It goes from one core to another, one cache line after
-/// the other, so what every event needs lies in the first line, and what it has not is not even looked at.
+/// the other, so what every event needs lies in the first 64 bytes, and what it has not is not even looked at.
 #[derive(Default)]
 #[repr(C)]
 pub(super) struct Meta {
@@ -194,8 +194,10 @@ impl Meta {
         if self.has.headers {
             copy.headers.copy_from(&self.headers);
         }
-        // The id will be the same, whoever of them is asked for it first.
-        copy.stamp = self.stamp.copy();
+        if self.details().given_id.is_none() {
+            // The id will be the same, whoever of them is asked for it first.
+            copy.stamp = self.stamp.copy();
+        }
         if self.has.details {
             copy.rest_mut().details.clone_from(self.details());
         }

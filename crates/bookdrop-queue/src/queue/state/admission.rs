@@ -36,20 +36,20 @@ impl<I: Item> State<I> {
         let &[group] = &self.subscribers[..] else {
             return None;
         };
-        let is_free = self.phase == Phase::Open
-            && self.line.is_empty()
-            && !self.is_anybody_asleep(group)
-            && self.machine.is_lane_all(group);
+        let is_free = self.is_lane_free(group) && !self.is_anybody_asleep(group);
         is_free.then_some(group)
     }
 
-    /// Whether there are several groups, and a consumer of this one has nothing to do but to take the first item of its lane.
+    /// Whether a consumer of this group has nothing to do but to take the first item of its lane.
     #[inline]
-    pub(in crate::queue) fn has_simple_groups(&self, group: GroupId) -> bool {
+    pub(in crate::queue) fn is_lane_free(&self, group: GroupId) -> bool {
+        self.phase == Phase::Open && self.line.is_empty() && self.machine.is_lane_all(group)
+    }
+
+    /// While there are several groups the express does not run.
+    #[inline]
+    pub(in crate::queue) fn has_several_groups(&self) -> bool {
         self.subscribers.len() > 1
-            && self.phase == Phase::Open
-            && self.line.is_empty()
-            && self.machine.is_lane_all(group)
     }
 
     /// How many copies an item needs that goes to every group.
