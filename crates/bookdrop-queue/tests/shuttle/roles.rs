@@ -63,10 +63,10 @@ impl Run {
         seed: u64,
         random: &mut Random,
     ) -> (Self, Vec<Consumer>) {
-        let mut first = vec![Consumer::seated(&queue, queue.join_default(), false)];
+        let mut first = vec![Consumer::seated(&queue, queue.join_default())];
         if random.chance(50) {
             let seat = queue.join("audit", Event::copy);
-            first.push(Consumer::seated(&queue, seat, false));
+            first.push(Consumer::seated(&queue, seat));
         }
         let run = Run {
             seed,
