@@ -46,6 +46,19 @@ fn a_new_event_shows_nothing_of_a_former_one() {
     assert_eq!(ids.len(), plain.len(), "each has an id of its own");
 }
 
+/// One after the other, so that each is the former one, with an id that was looked at.
+#[test]
+fn an_id_that_was_made_goes_with_its_event() {
+    let mut ids = Vec::new();
+    for _ in 0..200 {
+        let event = Event::new("S");
+        let copy = event.clone();
+        ids.push(event.id().to_owned());
+        assert_eq!(copy.id(), event.id());
+    }
+    assert!(ids.is_sorted_by(|one, next| one < next), "{ids:#?}");
+}
+
 #[test]
 fn one_that_fills_in_only_some_shows_only_these() {
     leave_many();

@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -46,6 +48,37 @@ fn automatic_ack_counts_an_event_of_a_further_group_once() {
     first.ack().wait().unwrap();
     assert_eq!(settled(), (0, 0, 5));
     assert_eq!(["", "", ""].map(|_| next_name(&mut b)), ["2", "3", "4"]);
+}
+
+/// A body that counts how often it was cloned.
+struct Cloned(Arc<AtomicUsize>);
+
+impl Clone for Cloned {
+    fn clone(&self) -> Self {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Cloned(self.0.clone())
+    }
+}
+
+#[test]
+fn an_event_that_try_send_refuses_is_not_cloned() {
+    let driver = Driver::<Cloned>::memory(1);
+    let a = Producer::new(&driver);
+    let _groups = ["lend", "audit", "shelve"].map(|group| Consumer::in_group(&driver, group));
+    let count = Arc::<AtomicUsize>::default();
+    let event = || Event::new("S").with_body(Cloned(count.clone()));
+    a.try_send(event()).wait().unwrap();
+    assert_eq!(
+        count.load(Ordering::Relaxed),
+        2,
+        "one for each further group"
+    );
+    let refused = a.try_send(event()).wait().unwrap_err();
+    assert_eq!(refused.kind(), &SendErrorKind::Full);
+    driver.close().wait();
+    let refused = a.try_send(event()).wait().unwrap_err();
+    assert_eq!(refused.kind(), &SendErrorKind::Closed);
+    assert_eq!(count.load(Ordering::Relaxed), 2);
 }
 
 #[test]

@@ -75,7 +75,9 @@ impl<I: Item> Queue<I> {
         due: Option<Instant>,
         waker: Waker,
     ) -> Result<Option<Ticket>, Refused<I>> {
-        match self.offer_once(Offer::new(item, due), self.expected_copies()) {
+        let mut offer = Offer::new(item, due);
+        self.make_copies(&mut offer, self.expected_copies());
+        match self.offer_once(offer) {
             Ok(()) => Ok(None),
             Err((offer, Refusal::Full)) if self.on_full == OnFull::Wait => {
                 self.enter_line(offer, waker).map(Some)
@@ -87,7 +89,7 @@ impl<I: Item> Queue<I> {
     /// Takes the item in, or refuses it at once; a full queue with [`OnFull::DropOldest`] makes room.
     pub fn try_send(&self, item: I, due: Option<Instant>) -> Result<(), Refused<I>> {
         // It may well be refused, so it is not copied before it has to be.
-        self.offer_once(Offer::new(item, due), 0)
+        self.offer_once(Offer::new(item, due))
             .map_err(|(offer, why)| self.refuse(offer, why))
     }
 
@@ -123,25 +125,23 @@ impl<I: Item> Queue<I> {
 
     fn enter_line(&self, offer: Offer<I>, waker: Waker) -> Result<Ticket, Refused<I>> {
         let mut waker = Some(waker);
-        let needed = offer.copies.len();
-        self.with_copies(offer, needed, |state, offer, fx| {
+        self.with_copies(offer, |state, offer, fx| {
             state.enter_line(offer, &mut waker, fx)
         })
         .map_err(|(offer, why)| Refused::new(offer, why))
     }
 
-    fn offer_once(&self, offer: Offer<I>, needed: usize) -> Result<(), (Offer<I>, Refusal)> {
-        self.with_copies(offer, needed, |state, offer, fx| {
+    fn offer_once(&self, offer: Offer<I>) -> Result<(), (Offer<I>, Refusal)> {
+        self.with_copies(offer, |state, offer, fx| {
             state.offer(offer, self.on_full, fx)
         })
     }
 
     /// Makes a change with an offer, which needs as many copies as there are further groups: their making runs code of
-    /// the user, so it happens without the lock. So many are made before the first try.
+    /// the user, so it happens without the lock.
     fn with_copies<R>(
         &self,
         mut offer: Offer<I>,
-        mut needed: usize,
         mut change: impl FnMut(
             &mut State<I>,
             Offer<I>,
@@ -149,20 +149,24 @@ impl<I: Item> Queue<I> {
         ) -> Result<R, (Offer<I>, Obstacle)>,
     ) -> Result<R, (Offer<I>, Refusal)> {
         loop {
-            while offer.copies.len() < needed {
-                let copier = self.copier.get();
-                let copier = copier.expect("who joins a further group brings a copier");
-                offer.copies.push(copier(&offer.item));
-            }
             let (back, obstacle) = match self.change(|state, fx| change(state, offer, fx)) {
                 Ok(result) => return Ok(result),
                 Err(obstacle) => obstacle,
             };
             offer = back;
-            needed = match obstacle {
+            match obstacle {
                 Obstacle::Refused(why) => return Err((offer, why)),
-                Obstacle::Copies(needed) => needed,
-            };
+                Obstacle::Copies(needed) => self.make_copies(&mut offer, needed),
+            }
+        }
+    }
+
+    /// Sees to it that there are so many copies. This runs code of the user.
+    fn make_copies(&self, offer: &mut Offer<I>, needed: usize) {
+        while offer.copies.len() < needed {
+            let copier = self.copier.get();
+            let copier = copier.expect("who joins a further group brings a copier");
+            offer.copies.push(copier(&offer.item));
         }
     }
 
