@@ -4,18 +4,25 @@
 //! nobody sleeps for long: what is done under this lock is short and never calls foreign code, so whoever finds it taken
 //! spins a little, then yields the processor, and only then naps, so that a holder that lost its processor gets it
 //! back whatever the priorities are.
+//!
+//! Two cores that fight for it are slower together than one of them alone: each step waits for cache lines that the other
+//! one has just written. So whoever finds it taken lets the other one have a run of turns before it tries again, unless
+//! the lock falls quiet meanwhile.
 
 use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use crate::sync::{AtomicBool, Ordering, hint, thread};
+use crate::sync::{AtomicBool, AtomicUsize, Ordering, hint, thread};
 
 /// The longest pause between two looks at a taken lock, in steps of the processor's own pause; it doubles up to that.
 ///
 /// The longer one looks away, the more the other core gets done with the cache lines that it has at hand.
 const LONGEST_PAUSE: u32 = if cfg!(loom) { 1 } else { 64 };
+/// So many turns of others pass at most before one who waits tries for each chance. Fewer make more of the way between the
+/// cores; more fill the queue, or empty it, so that its users have to be put to sleep and woken.
+const RUN: usize = if cfg!(loom) { 1 } else { 16 };
 /// Times the processor is yielded before the first nap.
 const YIELDS: u32 = if cfg!(loom) { 1 } else { 32 };
 /// How long a nap lasts. Only a holder that was stopped in the middle makes anybody wait that long.
@@ -27,6 +34,8 @@ const NAP: Duration = Duration::from_micros(50);
 #[repr(C, align(128))]
 pub(crate) struct Lock<T> {
     is_taken: AtomicBool,
+    /// How often it was taken. Only its holder writes it; who waits sees by it what others do.
+    turns: AtomicUsize,
     value: UnsafeCell<T>,
 }
 
@@ -45,6 +54,7 @@ impl<T> Lock<T> {
     pub(crate) fn new(value: T) -> Self {
         Lock {
             is_taken: AtomicBool::new(false),
+            turns: AtomicUsize::new(0),
             value: UnsafeCell::new(value),
         }
     }
@@ -78,24 +88,43 @@ impl<T> Lock<T> {
 
     #[cold]
     fn wait_for_it(&self) {
-        let mut rounds = 0;
-        loop {
-            let mut pause = 1;
-            while pause <= LONGEST_PAUSE {
-                (0..pause).for_each(|_| hint::spin_loop());
-                // Reads only, so that the holder need not fight for the cache line.
-                if !self.is_taken.load(Ordering::Relaxed) && self.try_take() {
-                    return;
-                }
-                pause *= 2;
-            }
-            match rounds {
+        if self.takes_after_a_run() {
+            return;
+        }
+        for round in 0.. {
+            match round {
                 0..YIELDS => thread::yield_now(),
                 _ => nap(),
             }
-            rounds += 1;
+            if pauses().any(|()| self.takes_if_free()) {
+                return;
+            }
         }
     }
+
+    /// Takes the lock when it has fallen quiet, or when others had their run; false when neither comes about soon.
+    fn takes_after_a_run(&self) -> bool {
+        let first = self.turns.load(Ordering::Relaxed);
+        let mut last = first;
+        pauses().any(|()| {
+            let turns = self.turns.load(Ordering::Relaxed);
+            let is_quiet = std::mem::replace(&mut last, turns) == turns;
+            let had_run = turns.wrapping_sub(first) >= RUN;
+            (is_quiet || had_run) && self.takes_if_free()
+        })
+    }
+
+    /// Reads before it writes, so that the holder need not fight for the cache line.
+    fn takes_if_free(&self) -> bool {
+        !self.is_taken.load(Ordering::Relaxed) && self.try_take()
+    }
+}
+
+/// Pauses that double up to the longest.
+fn pauses() -> impl Iterator<Item = ()> {
+    let lengths = std::iter::successors(Some(1), |pause| Some(2 * pause));
+    let lengths = lengths.take_while(|pause| *pause <= LONGEST_PAUSE);
+    lengths.map(|pause| (0..pause).for_each(|_| hint::spin_loop()))
 }
 
 #[cfg(not(any(loom, shuttle)))]
@@ -131,6 +160,10 @@ impl<T> DerefMut for Guard<'_, T> {
 impl<T> Drop for Guard<'_, T> {
     #[inline]
     fn drop(&mut self) {
+        let turns = self.lock.turns.load(Ordering::Relaxed);
+        self.lock
+            .turns
+            .store(turns.wrapping_add(1), Ordering::Relaxed);
         // Release: the next holder sees what was done.
         self.lock.is_taken.store(false, Ordering::Release);
     }

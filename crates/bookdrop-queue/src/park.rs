@@ -6,6 +6,8 @@
 //! is the parker's own flag, and an unpark of the thread is only the hint to look at it. No wake-up
 //! is lost to another wait's park, and a stray unpark is one look too many.
 
+mod patience;
+
 use std::{
     cell::Cell,
     future::Future,
@@ -15,21 +17,12 @@ use std::{
     time::Instant,
 };
 
+use patience::Patience;
+
 use crate::{
     clock,
     sync::{Arc, AtomicBool, Ordering, park_timeout, thread, thread_local},
 };
-
-/// How long a wait looks for its wake-up before it really parks the thread: 5 µs.
-///
-/// A busy answerer answers within that time, and parking and being unparked cost about as much. More
-/// than that would take the processor from the very thread that is to answer.
-#[cfg(not(any(loom, shuttle)))]
-const SPIN: std::time::Duration = std::time::Duration::from_micros(5);
-
-/// Pauses of the processor between two looks at the clock while spinning.
-#[cfg(not(any(loom, shuttle)))]
-const PAUSES: u32 = 8;
 
 /// Runs the future to its end on this thread, which is parked while there is nothing to do.
 ///
@@ -109,6 +102,7 @@ struct Parker {
     waker: Waker,
     /// The earliest moment noted by [`park_limit`] during the last poll.
     limit: Cell<Option<Instant>>,
+    patience: Patience,
 }
 
 /// A wait in progress; dropping it, also by a panic of the future, ends it.
@@ -132,6 +126,12 @@ thread_local! {
 }
 
 impl Signal {
+    /// Whether there was a wake-up that nobody took notice of. Reads only, so that the waking thread need not fight for the
+    /// cache line.
+    fn is_set(&self) -> bool {
+        self.woken.load(Ordering::Relaxed)
+    }
+
     /// Takes notice of a wake-up: true if there was one since the last time.
     fn take(&self) -> bool {
         // Acquire: what the waking thread did before it woke us is seen by the poll that follows.
@@ -163,6 +163,7 @@ impl Parker {
             waker: Waker::from(Arc::clone(&signal)),
             signal,
             limit: Cell::new(None),
+            patience: Patience::default(),
         }
     }
 }
@@ -203,9 +204,7 @@ impl Entered {
             (Some(until), Some(limit)) => Some(until.min(limit)),
             (until, limit) => until.or(limit),
         };
-        if spin(signal, until) {
-            return;
-        }
+        self.parker.patience.look(until, || signal.is_set());
         while !signal.take() {
             match until {
                 None => thread::park(),
@@ -229,31 +228,6 @@ impl Drop for Entered {
             local.spare.set(Some(Rc::clone(&self.parker)));
         });
     }
-}
-
-/// Looks for a wake-up for the time of [`SPIN`], or to `until` if that comes first.
-#[cfg(not(any(loom, shuttle)))]
-fn spin(signal: &Signal, until: Option<Instant>) -> bool {
-    let end = clock::after(clock::now(), SPIN);
-    let end = until.map_or(end, |until| until.min(end));
-    loop {
-        // Reads only, so that the waking thread need not fight for the cache line.
-        if signal.woken.load(Ordering::Relaxed) {
-            return signal.take();
-        }
-        if clock::now() >= end {
-            return false;
-        }
-        for _ in 0..PAUSES {
-            std::hint::spin_loop();
-        }
-    }
-}
-
-/// A model that spins explores nothing new.
-#[cfg(any(loom, shuttle))]
-fn spin(_signal: &Signal, _until: Option<Instant>) -> bool {
-    false
 }
 
 #[cfg(all(test, not(any(loom, shuttle))))]

@@ -38,7 +38,8 @@ impl<F: Future> Operation<F> {
 
     /// Waits on this thread until it is done.
     ///
-    /// It blocks the thread; in async code, await the operation instead.
+    /// It blocks the thread; in async code, await the operation instead. The thread looks for the end for up to 50
+    /// microseconds and lends its processor to others meanwhile; then it is parked.
     ///
     /// ```
     /// # use bookdrop::Driver;
@@ -104,7 +105,8 @@ macro_rules! waits_on_threads {
         impl<T, R> $name<'_, T, R> {
             /// Waits on this thread until it is done.
             ///
-            /// It blocks the thread; in async code, await the operation instead.
+            /// It blocks the thread; in async code, await the operation instead. The thread looks for the end for up to
+            /// 50 microseconds and lends its processor to others meanwhile; then it is parked.
             ///
             /// ```
             /// # use bookdrop::{Driver, Event, Producer};
