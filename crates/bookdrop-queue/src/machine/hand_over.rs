@@ -41,15 +41,25 @@ impl<I: Item> Machine<I> {
         }
     }
 
-    /// Hands over the oldest of the lane, where [`is_lane_all`](Machine::is_lane_all) holds: so nothing else comes into
-    /// question, and nothing follows. To write into the item's hand is left to the receiver.
+    /// Hands over the oldest of the lane, where that [is next](Machine::is_lane_next): so nothing else comes into question, and
+    /// nothing follows. `None` where there is none, or where it is a request whose deadline has come, from which something
+    /// follows. To write into the item's hand is left to the receiver.
     pub(crate) fn take_from_lane(&mut self, id: GroupId, auto_ack: bool) -> Option<I> {
+        let item = self.group_mut(id)?.lane.pop()?;
+        if let Some(call) = item.call() {
+            if self.is_overdue(&item, &mut Moment::now()) {
+                self.group_mut(id)?.lane.put_back(item);
+                return None;
+            }
+            self.requests -= 1;
+            self.calls.place(call, Standing::Elsewhere);
+        } else {
+            self.counters.acked += u64::from(auto_ack);
+        }
         let group = self.group_mut(id)?;
-        let item = group.lane.pop()?;
         group.queued -= 1;
         group.in_hand += usize::from(!auto_ack);
         self.counters.handed_over += 1;
-        self.counters.acked += u64::from(auto_ack);
         Some(item)
     }
 

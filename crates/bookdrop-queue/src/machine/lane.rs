@@ -67,12 +67,18 @@ impl<I: Item> Lane<I> {
     /// The order of the oldest.
     #[inline]
     pub(crate) fn first(&self) -> Option<u64> {
-        self.get(self.first).map(|item| item.hand().order)
+        self.front().map(|item| item.hand().order)
+    }
+
+    /// The oldest.
+    #[inline]
+    pub(crate) fn front(&self) -> Option<&I> {
+        self.get(self.first)
     }
 
     /// Takes the oldest out for a consumer to hold it ahead, unless that has happened to it before.
     pub(crate) fn pop_to_hold(&mut self) -> Option<I> {
-        let was_held = self.get(self.first)?.hand().was_held;
+        let was_held = self.front()?.hand().was_held;
         let mut item = (!was_held).then(|| self.pop()).flatten()?;
         item.hand_mut().was_held = true;
         Some(item)

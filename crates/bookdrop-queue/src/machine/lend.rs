@@ -8,12 +8,17 @@ use super::lane::Lane;
 use super::{GroupId, Machine};
 
 impl<I: Item> Machine<I> {
-    /// Whether a plain item of this group has nothing to do but to stand in the lane for its turn, and nothing else in the
-    /// group can be handed over before it. (What waits for its time is no hindrance: when it is due the alarm rings, and
-    /// who rings calls the lane back.)
+    /// Whether the items of this group's lane are the next to be handed over: nothing else stands ready. (What waits for its
+    /// time is no hindrance: when it is due the alarm rings, and who rings calls the lane back.)
     #[inline]
-    pub(crate) fn is_lane_all(&self, id: GroupId) -> bool {
-        self.requests == 0 && self.group(id).is_some_and(|group| group.ready.is_empty())
+    pub(crate) fn is_lane_next(&self, id: GroupId) -> bool {
+        self.group(id).is_some_and(|group| group.ready.is_empty())
+    }
+
+    /// Whether an item of a lane has nothing to do but to stand there for its turn: a request may be given up meanwhile.
+    #[inline]
+    pub(crate) fn is_lane_all(&self) -> bool {
+        self.requests == 0
     }
 
     /// Lends the lane of a group out. Returns how many items it may hold meanwhile, and the order of the last item that was

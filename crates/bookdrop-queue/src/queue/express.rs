@@ -79,7 +79,7 @@ impl<I: Item> Guarded<I> {
     pub(super) fn receive(&mut self, reader: Reader) -> Result<I, NotExpress> {
         let express = &mut self.express;
         if express.limit == 0 || express.group != reader.group {
-            return self.receive_of_several(reader);
+            return self.receive_beside(reader);
         }
         if express.lane.position() >= express.holders.until {
             express.call_back();
@@ -89,16 +89,20 @@ impl<I: Item> Guarded<I> {
         Ok(item)
     }
 
-    /// The same where there are several groups: the express does not run then, so there is nothing to call back, but a consumer
-    /// may have as little to do.
+    /// The same where the express does not run, as it is with several groups and with requests: a consumer may have as little to do
+    /// all the same.
     #[inline(never)]
-    fn receive_of_several(&mut self, reader: Reader) -> Result<I, NotExpress> {
-        let state = &mut self.state;
-        if !state.has_several_groups() || !state.is_lane_free(reader.group) {
+    fn receive_beside(&mut self, reader: Reader) -> Result<I, NotExpress> {
+        let group = reader.group;
+        if self.express.limit > 0 || !self.state.is_lane_next(group) {
             return Err(NotExpress::Unknown);
         }
-        let item = state.machine.take_from_lane(reader.group, reader.auto_ack);
-        item.ok_or(NotExpress::Empty)
+        let machine = &mut self.state.machine;
+        let item = machine.take_from_lane(group, reader.auto_ack);
+        item.ok_or_else(|| match machine.has_ready(group) {
+            true => NotExpress::Unknown,
+            false => NotExpress::Empty,
+        })
     }
 
     /// Lets a consumer that has just received hold some more ahead, if there are others: then it is they who fight for the

@@ -1,8 +1,9 @@
 //! The express: plain notes that nobody waits for, against all that has to take it back first.
 
-use bookdrop_queue::{DeadReason, OnFull, Over, Refusal, clock};
+use bookdrop_queue::{Asking, Cause, DeadReason, OnFull, Over, Refusal, clock};
 use loom::thread::JoinHandle;
 
+use crate::sender::{ask_with, asking};
 use crate::tools::*;
 
 /// Sends a plain note in the simple way, or not at all.
@@ -31,18 +32,12 @@ fn it_runs_where_nothing_is_unusual() {
     });
 }
 
-/// What is unusual has its turn first: a request is claimed by its hand-over, a note with a key is older than the plain
-/// one behind it. (What waits for its time has its turn when the alarm rings.)
+/// What is unusual has its turn first: a note with a key is older than the plain one behind it. (What waits for its time has
+/// its turn when the alarm rings.)
 #[test]
 fn it_stops_while_anything_is_unusual() {
     model(|| {
         let (queue, mut consumer) = queue(4);
-        let requester = ask(&queue, Note::new(1)).ok().unwrap();
-        assert!(express(&queue, 2) && consumer.express().is_none());
-        assert!(consumer.take().answer(5));
-        assert_eq!(requester.outcome(), Outcome::Replied(5));
-        assert_eq!(consumer.express().map(Delivery::ack), Some(2));
-
         assert!(queue.try_send(Note::with_key(3, "k"), None).is_ok());
         assert!(express(&queue, 4) && consumer.express().is_none());
         assert_eq!(consumer.take().ack(), 3);
@@ -63,6 +58,30 @@ fn it_stops_while_anything_is_unusual() {
             [7, 8],
             "in the order in which they were sent"
         );
+        nothing_is_left(&queue);
+    });
+}
+
+/// A request is received as simply as a plain note, unless nobody wants the answer any more.
+#[test]
+fn a_request_is_claimed_by_its_hand_over() {
+    model(|| {
+        let (queue, mut consumer) = queue(3);
+        let requester = ask(&queue, Note::new(1)).ok().unwrap();
+        assert!(express(&queue, 2));
+        assert!(consumer.express().unwrap().answer(5));
+        assert_eq!(requester.outcome(), Outcome::Replied(5));
+        assert_eq!(consumer.express().map(Delivery::ack), Some(2));
+
+        let deadline = clock::now();
+        let asking = Asking {
+            deadline,
+            ..asking(deaf())
+        };
+        let late = ask_with(&queue, Note::new(3), asking).ok().unwrap();
+        assert!(consumer.express().is_none(), "its deadline has come");
+        assert_eq!(consumer.rest(), []);
+        assert_eq!(late.outcome(), Outcome::Failed(Cause::Expired, true));
         nothing_is_left(&queue);
     });
 }

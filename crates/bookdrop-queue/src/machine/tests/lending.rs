@@ -12,7 +12,7 @@ impl History {
         self.reference.advance(self.now);
         let now = self.now;
         self.change(|machine, fx| machine.advance(now, fx));
-        let may = self.machine.is_lane_all(id);
+        let may = self.machine.is_lane_all() && self.machine.is_lane_next(id);
         assert_eq!(
             may,
             self.reference.is_all_plain(group),

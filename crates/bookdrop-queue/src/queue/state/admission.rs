@@ -36,20 +36,14 @@ impl<I: Item> State<I> {
         let &[group] = &self.subscribers[..] else {
             return None;
         };
-        let is_free = self.is_lane_free(group) && !self.is_anybody_asleep(group);
-        is_free.then_some(group)
+        let is_free = self.is_lane_next(group) && self.machine.is_lane_all();
+        (is_free && !self.is_anybody_asleep(group)).then_some(group)
     }
 
     /// Whether a consumer of this group has nothing to do but to take the first item of its lane.
     #[inline]
-    pub(in crate::queue) fn is_lane_free(&self, group: GroupId) -> bool {
-        self.phase == Phase::Open && self.line.is_empty() && self.machine.is_lane_all(group)
-    }
-
-    /// While there are several groups the express does not run.
-    #[inline]
-    pub(in crate::queue) fn has_several_groups(&self) -> bool {
-        self.subscribers.len() > 1
+    pub(in crate::queue) fn is_lane_next(&self, group: GroupId) -> bool {
+        self.phase == Phase::Open && self.line.is_empty() && self.machine.is_lane_next(group)
     }
 
     /// How many copies an item needs that goes to every group.
