@@ -6,7 +6,13 @@
 //! is the parker's own flag, and an unpark of the thread is only the hint to look at it. No wake-up
 //! is lost to another wait's park, and a stray unpark is one look too many.
 
+#[cfg(not(any(loom, shuttle)))]
 mod patience;
+/// A model that looks explores nothing new.
+#[cfg(any(loom, shuttle))]
+mod patience {
+    pub(super) fn look(_until: Option<std::time::Instant>, _is_woken: impl Fn() -> bool) {}
+}
 
 use std::{
     cell::Cell,
@@ -16,8 +22,6 @@ use std::{
     task::{Context, Poll, Wake, Waker},
     time::Instant,
 };
-
-use patience::Patience;
 
 use crate::{
     clock,
@@ -102,7 +106,6 @@ struct Parker {
     waker: Waker,
     /// The earliest moment noted by [`park_limit`] during the last poll.
     limit: Cell<Option<Instant>>,
-    patience: Patience,
 }
 
 /// A wait in progress; dropping it, also by a panic of the future, ends it.
@@ -163,7 +166,6 @@ impl Parker {
             waker: Waker::from(Arc::clone(&signal)),
             signal,
             limit: Cell::new(None),
-            patience: Patience::default(),
         }
     }
 }
@@ -204,7 +206,7 @@ impl Entered {
             (Some(until), Some(limit)) => Some(until.min(limit)),
             (until, limit) => until.or(limit),
         };
-        self.parker.patience.look(until, || signal.is_set());
+        patience::look(until, || signal.is_set());
         while !signal.take() {
             match until {
                 None => thread::park(),

@@ -1,13 +1,11 @@
 //! Looking for a wake-up for a while before the thread is parked.
 
-use std::cell::Cell;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-#[cfg(not(any(loom, shuttle)))]
-use crate::{
-    clock,
-    sync::{hint, thread},
-};
+use crate::clock;
+use crate::sync::{hint, thread};
 
 /// How long a wait looks for its wake-up before the thread is really parked: 50 µs.
 ///
@@ -24,63 +22,82 @@ const PAUSES: u32 = 8;
 /// Who does not give the processor back within this time has much to do.
 const LONG_LOAN: Duration = Duration::from_micros(500);
 
-/// After so many long loans in a row the machine is taken for busy.
-const LONG_LOANS: u32 = 4;
+/// A long loan weighs as much as so many short ones.
+const LONG_LOAN_WEIGHS: u32 = 8;
 
-/// On a busy machine a thread parks at once, for so long: looking would take the processor from those who work, and who is
-/// woken gets it sooner than who lent it out.
+/// When the long loans outweigh the short ones by so much, the machine is busy: by three.
+const BUSY_AT: u32 = 3 * LONG_LOAN_WEIGHS;
+
+/// On a busy machine threads park at once, for so long: looking would take the processor from those who work, and who is woken
+/// gets it sooner than who lent it out.
 const BUSY: Duration = Duration::from_millis(100);
 
-/// How long a thread looks before it parks: it learns from what became of the processor when it lent it out.
-#[derive(Default)]
-pub(super) struct Patience {
-    long_loans: Cell<u32>,
-    is_busy_until: Cell<Option<Instant>>,
-}
+/// Looks whether it `is_woken`, up to `until` at most.
+pub(super) fn look(until: Option<Instant>, is_woken: impl Fn() -> bool) {
+    static MACHINE: LazyLock<Machine> = LazyLock::new(Machine::new);
 
-impl Patience {
-    /// Looks whether it `is_woken`, up to `until` at most.
-    #[cfg(not(any(loom, shuttle)))]
-    pub(super) fn look(&self, until: Option<Instant>, is_woken: impl Fn() -> bool) {
-        let begun = clock::now();
-        if self.is_busy(begun) {
-            return;
-        }
-        let end = clock::after(begun, LOOKS_FOR);
-        let end = until.map_or(end, |until| until.min(end));
-        let mut now = begun;
-        while !is_woken() && now < end {
-            if now - begun < ALONE {
-                (0..PAUSES).for_each(|_| hint::spin_loop());
-                now = clock::now();
-            } else {
-                thread::yield_now();
-                let back = clock::now();
-                self.note_loan(now, back);
-                now = back;
-            }
+    let begun = clock::now();
+    if MACHINE.is_busy(begun) {
+        return;
+    }
+    let end = clock::after(begun, LOOKS_FOR);
+    let end = until.map_or(end, |until| until.min(end));
+    let mut now = begun;
+    while !is_woken() && now < end {
+        if now - begun < ALONE {
+            (0..PAUSES).for_each(|_| hint::spin_loop());
+            now = clock::now();
+        } else {
+            thread::yield_now();
+            let back = clock::now();
+            MACHINE.note_loan(now, back);
+            now = back;
         }
     }
+}
 
-    /// A model that looks explores nothing new.
-    #[cfg(any(loom, shuttle))]
-    pub(super) fn look(&self, _until: Option<Instant>, _is_woken: impl Fn() -> bool) {
-        let _ = (LOOKS_FOR, ALONE, PAUSES, Self::is_busy, Self::note_loan);
+/// What is known of the machine: by what became of the processor whenever a thread of this process lent it out.
+///
+/// These are hints: a note that is lost to another one at the same time is no harm.
+struct Machine {
+    /// By how much the long loans outweigh the short ones, up to [`BUSY_AT`].
+    weight: AtomicU32,
+    since: Instant,
+    /// In microseconds since then.
+    is_busy_until: AtomicU64,
+}
+
+impl Machine {
+    fn new() -> Self {
+        Machine {
+            weight: AtomicU32::new(0),
+            since: clock::now(),
+            is_busy_until: AtomicU64::new(0),
+        }
     }
 
     fn is_busy(&self, now: Instant) -> bool {
-        self.is_busy_until.get().is_some_and(|end| now < end)
+        self.micros(now) < self.is_busy_until.load(Ordering::Relaxed)
     }
 
     fn note_loan(&self, lent: Instant, back: Instant) {
-        let long_loans = match back - lent < LONG_LOAN {
-            true => 0,
-            false => LONG_LOANS.min(self.long_loans.get() + 1),
+        let known = self.weight.load(Ordering::Relaxed);
+        let weight = match back - lent < LONG_LOAN {
+            true => known.saturating_sub(1),
+            false => BUSY_AT.min(known + LONG_LOAN_WEIGHS),
         };
-        self.long_loans.set(long_loans);
-        if long_loans == LONG_LOANS {
-            self.is_busy_until.set(back.checked_add(BUSY));
+        // Most of the time there is nothing to write, and the line stays with all who read it.
+        if weight != known {
+            self.weight.store(weight, Ordering::Relaxed);
         }
+        if weight == BUSY_AT {
+            let until = self.micros(back) + BUSY.as_micros() as u64;
+            self.is_busy_until.store(until, Ordering::Relaxed);
+        }
+    }
+
+    fn micros(&self, now: Instant) -> u64 {
+        now.saturating_duration_since(self.since).as_micros() as u64
     }
 }
 
@@ -88,46 +105,51 @@ impl Patience {
 mod tests {
     use super::*;
 
-    /// What became of the loans of a thread, and whether the machine is busy then.
-    fn is_busy_after(loans: &[Duration]) -> (Patience, Instant, bool) {
-        let patience = Patience::default();
-        let mut now = Instant::now();
-        for loan in loans {
-            patience.note_loan(now, now + *loan);
-            now += *loan;
-        }
-        let is_busy = patience.is_busy(now);
-        (patience, now, is_busy)
-    }
-
     const SHORT: Duration = Duration::from_micros(499);
     const LONG: Duration = LONG_LOAN;
 
-    #[test]
-    fn long_loans_in_a_row_mean_that_the_machine_is_busy_for_a_while() {
-        let enough = [LONG; LONG_LOANS as usize];
-        assert!(!is_busy_after(&enough[1..]).2);
-        let (patience, now, is_busy) = is_busy_after(&enough);
-        assert!(is_busy);
-        assert!(!patience.is_busy(now + BUSY), "it tries again");
+    /// A machine on which the processor was lent out one time after the other, and when that has ended.
+    fn after(loans: &[Duration]) -> (Machine, Instant) {
+        let machine = Machine::new();
+        let mut now = clock::now();
+        for loan in loans {
+            machine.note_loan(now, now + *loan);
+            now += *loan;
+        }
+        (machine, now)
+    }
+
+    fn is_busy_after(loans: &[Duration]) -> bool {
+        let (machine, now) = after(loans);
+        machine.is_busy(now)
     }
 
     #[test]
-    fn a_short_loan_means_that_it_is_not() {
-        let mut loans = [LONG; 2 * LONG_LOANS as usize - 1];
-        loans[LONG_LOANS as usize - 1] = SHORT;
-        assert!(!is_busy_after(&loans).2);
+    fn long_loans_mean_that_the_machine_is_busy_for_a_while() {
+        assert!(!is_busy_after(&[LONG, LONG]));
+        let (machine, now) = after(&[LONG, LONG, LONG]);
+        assert!(machine.is_busy(now));
+        assert!(!machine.is_busy(now + BUSY), "it is tried again");
     }
 
-    /// One that was busy just now is so again with the next long loan.
+    #[test]
+    fn a_few_short_loans_between_them_change_nothing() {
+        assert!(is_busy_after(&[LONG, SHORT, LONG, SHORT, LONG, LONG]));
+    }
+
+    /// Threads that have little to do give the processor back at once, over and over.
+    #[test]
+    fn many_short_loans_mean_that_it_is_not() {
+        let mut loans = [SHORT; 30];
+        (loans[0], loans[10], loans[20], loans[29]) = (LONG, LONG, LONG, LONG);
+        assert!(!is_busy_after(&loans));
+    }
+
     #[test]
     fn what_was_learnt_is_kept() {
-        let (patience, now, _) = is_busy_after(&[LONG; LONG_LOANS as usize]);
+        let (machine, now) = after(&[LONG, LONG, LONG]);
         let later = now + BUSY;
-        patience.note_loan(later, later + LONG);
-        assert!(patience.is_busy(later + LONG));
-        patience.note_loan(later, later + SHORT);
-        patience.note_loan(later + BUSY, later + BUSY + LONG);
-        assert!(!patience.is_busy(later + BUSY + LONG));
+        machine.note_loan(later, later + LONG);
+        assert!(machine.is_busy(later + LONG), "with the next long loan");
     }
 }
