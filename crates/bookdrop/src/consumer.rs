@@ -241,7 +241,9 @@ impl<T, R> Consumer<T, R> {
         let (seat, mut lending) = self.seat.split();
         let taken = seat.memory.queue.receive_express(reader, &mut self.hold)?;
         self.ready_in_a_row += 1;
-        Ok(delivery(seat, &mut lending, reader, taken))
+        let lends = !reader.is_auto_acked() || seat.group_name.is_some();
+        let loan = lends.then(|| lending.lend());
+        Ok(Delivery::new(taken, loan, reader.is_auto_acked()))
     }
 
     /// Receives in whatever way; `known` is what was found out about it before.

@@ -212,7 +212,7 @@ impl<T, R> Driver<T, R> {
         Operation::new(async move { memory.queue.purge() })
     }
 
-    /// The events of group "default" that failed for good.
+    /// The events of group "default" that failed for good; [`of_group`](DeadLetters::of_group) has those of another one.
     ///
     /// ```
     /// # use bookdrop::Driver;

@@ -1,4 +1,4 @@
-//! What the project wants to reach. The pages set beside it what was reached, and nobody's verdict.
+//! What the project wants to reach. The pages set beside it what was reached.
 
 use super::record::Record;
 use crate::rounds::TIE;

@@ -1,4 +1,4 @@
-//! How far the goals are reached, as figures: the reader judges.
+//! How far the goals are reached: the figures, in bold where they are what they are to be.
 
 use super::goals::{Against, Bound, Figure, Goal, When};
 use super::markdown::words;
@@ -53,7 +53,11 @@ impl Goal {
                 && self.admits_row(&record.row)
         });
         let rows: Vec<&Record> = rows.collect();
-        reached(self.figure, &rows, records).unwrap_or_else(|| NOT_MEASURED.to_owned())
+        match reached(self.figure, &rows, records) {
+            None => NOT_MEASURED.to_owned(),
+            Some((figure, text)) if self.bound.holds(figure) => format!("**{text}**"),
+            Some((_, text)) => text,
+        }
     }
 }
 
@@ -86,6 +90,14 @@ impl Against {
 }
 
 impl Bound {
+    fn holds(self, figure: f64) -> bool {
+        match self {
+            Self::AtLeast(bound) | Self::FigureAtLeast(bound) => figure >= bound,
+            Self::Over(bound) | Self::FigureOver(bound) => figure > bound,
+            Self::AtMost(bound) => figure <= bound,
+        }
+    }
+
     /// What the figure is to be, in words.
     pub(crate) fn name(self) -> String {
         match self {
@@ -98,7 +110,8 @@ impl Bound {
     }
 }
 
-fn reached(figure: Figure, rows: &[&Record], all: &[Record]) -> Option<String> {
+/// The figure, and how it is said.
+fn reached(figure: Figure, rows: &[&Record], all: &[Record]) -> Option<(f64, String)> {
     let speeds = |against: Against| {
         let speed = move |row: &&Record| {
             ratio::against(row, all, |other| against.admits(other))
@@ -128,7 +141,7 @@ fn reached(figure: Figure, rows: &[&Record], all: &[Record]) -> Option<String> {
                 .iter()
                 .filter_map(|row| Some((row.figure(name)?.median, row.place())));
             let least = figures.min_by(|a, b| a.0.total_cmp(&b.0));
-            least.map(|(figure, row)| format!("{figure:.2} ({row})"))
+            least.map(|(figure, row)| (figure, format!("{figure:.2} ({row})")))
         }
         Figure::HeapGrowth => most(rows.iter().filter_map(|row| {
             let heap = row.heap?;
@@ -144,20 +157,21 @@ impl Record {
     }
 }
 
-fn mean(speeds: &[(f64, String)]) -> Option<String> {
+fn mean(speeds: &[(f64, String)]) -> Option<(f64, String)> {
     let only: Vec<f64> = speeds.iter().map(|(speed, _)| *speed).collect();
     let rows = if only.len() == 1 { "row" } else { "rows" };
-    (!only.is_empty()).then(|| format!("{:.2}x ({} {rows})", geometric_mean(&only), only.len()))
+    let mean = (!only.is_empty()).then(|| geometric_mean(&only))?;
+    Some((mean, format!("{mean:.2}x ({} {rows})", only.len())))
 }
 
-fn least(speeds: Vec<(f64, String)>) -> Option<String> {
+fn least(speeds: Vec<(f64, String)>) -> Option<(f64, String)> {
     let least = speeds.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
-    least.map(|(speed, row)| format!("{speed:.2}x ({row})"))
+    least.map(|(speed, row)| (speed, format!("{speed:.2}x ({row})")))
 }
 
-fn most(figures: impl Iterator<Item = (f64, String)>) -> Option<String> {
+fn most(figures: impl Iterator<Item = (f64, String)>) -> Option<(f64, String)> {
     let most = figures.max_by(|a, b| a.0.total_cmp(&b.0));
-    most.map(|(figure, row)| format!("{figure:.0} ({row})"))
+    most.map(|(figure, row)| (figure, format!("{figure:.0} ({row})")))
 }
 
 #[cfg(test)]
@@ -202,6 +216,16 @@ mod tests {
             goal(Figure::LeastOfFirst).reached(FREE, &two_rows()),
             "0.25x (Ev, 4:4 cap 100, two workers)"
         );
+    }
+
+    #[test]
+    fn what_is_reached_is_in_bold() {
+        let least = goal(Figure::Least(Against::Peers));
+        let reached = |bound| Goal { bound, ..least }.reached(FREE, &two_rows());
+        let text = "0.50x (Ev, 4:4 cap 100, two workers)";
+        assert_eq!(reached(Bound::AtLeast(0.5)), format!("**{text}**"));
+        assert_eq!(reached(Bound::Over(0.5)), text);
+        assert_eq!(reached(Bound::AtMost(0.5)), format!("**{text}**"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::stats::geometric_mean;
 pub(crate) fn page(saved: &Saved) -> String {
     let mut page = format!("{GENERATED}\n\n# Measured on {}\n\n", saved.allocator);
     page += &conditions(saved);
-    page += "\n## Goals\n\n";
+    page += "\n## Goals\n\nWhat is reached is in bold; a dash stands where it is not asked for or was not measured.\n\n";
     page += &goals_table(saved);
     page += "\n## By group\n";
     for group in saved.groups() {

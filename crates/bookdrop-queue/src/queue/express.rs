@@ -90,14 +90,16 @@ impl<I: Item> Guarded<I> {
     }
 
     /// The same where the express does not run, as it is with several groups and with requests: a consumer may have as little to do
-    /// all the same.
+    /// all the same. (Not one with automatic ack: whoever answers a request is lent the seat, and to ask for that would cost it
+    /// more than it saves.)
     #[inline(never)]
     fn receive_beside(&mut self, reader: Reader) -> Result<I, NotExpress> {
-        let group = reader.group;
-        if self.express.limit > 0 || !self.state.is_lane_next(group) {
+        let (group, state) = (reader.group, &mut self.state);
+        let may_be_simple = !reader.auto_ack || state.machine.is_lane_all();
+        if self.express.limit > 0 || !may_be_simple || !state.is_lane_next(group) {
             return Err(NotExpress::Unknown);
         }
-        let machine = &mut self.state.machine;
+        let machine = &mut state.machine;
         let item = machine.take_from_lane(group, reader.auto_ack);
         item.ok_or_else(|| match machine.has_ready(group) {
             true => NotExpress::Unknown,
