@@ -14,7 +14,7 @@ use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
-use crate::sync::{AtomicBool, AtomicUsize, Ordering, hint, thread};
+use crate::sync::{AtomicBool, AtomicU32, Ordering, hint, thread};
 
 /// The longest pause between two looks at a taken lock, in steps of the processor's own pause; it doubles up to that.
 ///
@@ -22,7 +22,7 @@ use crate::sync::{AtomicBool, AtomicUsize, Ordering, hint, thread};
 const LONGEST_PAUSE: u32 = if cfg!(loom) { 1 } else { 64 };
 /// So many turns of others pass at most before one who waits tries for each chance. Fewer make more of the way between the
 /// cores; more fill the queue, or empty it, so that its users have to be put to sleep and woken.
-const RUN: usize = if cfg!(loom) { 1 } else { 16 };
+const RUN: u32 = if cfg!(loom) { 2 } else { 16 };
 /// Times the processor is yielded before the first nap.
 const YIELDS: u32 = if cfg!(loom) { 1 } else { 32 };
 /// How long a nap lasts. Only a holder that was stopped in the middle makes anybody wait that long.
@@ -35,7 +35,7 @@ const NAP: Duration = Duration::from_micros(50);
 pub(crate) struct Lock<T> {
     is_taken: AtomicBool,
     /// How often it was taken. Only its holder writes it; who waits sees by it what others do.
-    turns: AtomicUsize,
+    turns: AtomicU32,
     value: UnsafeCell<T>,
 }
 
@@ -54,7 +54,7 @@ impl<T> Lock<T> {
     pub(crate) fn new(value: T) -> Self {
         Lock {
             is_taken: AtomicBool::new(false),
-            turns: AtomicUsize::new(0),
+            turns: AtomicU32::new(0),
             value: UnsafeCell::new(value),
         }
     }

@@ -18,7 +18,7 @@ pub(crate) use std::{
     hint,
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering, fence},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering, fence},
     },
     thread, thread_local,
 };
@@ -28,7 +28,7 @@ pub(crate) use loom::{
     hint, lazy_static,
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering, fence},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering, fence},
     },
     thread_local,
 };
@@ -38,7 +38,7 @@ pub(crate) use shuttle::{
     hint, lazy_static,
     sync::{
         Mutex,
-        atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering, fence},
+        atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicUsize, Ordering, fence},
     },
     thread, thread_local,
 };

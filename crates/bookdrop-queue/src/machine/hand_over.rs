@@ -45,12 +45,13 @@ impl<I: Item> Machine<I> {
     /// nothing follows. `None` where there is none, or where it is a request whose deadline has come, from which something
     /// follows. To write into the item's hand is left to the receiver.
     pub(crate) fn take_from_lane(&mut self, id: GroupId, auto_ack: bool) -> Option<I> {
+        // Looked at before it is taken: put back it would stand elsewhere, where the one that gives it up would not find it.
+        let front = self.group(id)?.lane.front()?;
+        if self.is_overdue(front, &mut Moment::now()) {
+            return None;
+        }
         let item = self.group_mut(id)?.lane.pop()?;
         if let Some(call) = item.call() {
-            if self.is_overdue(&item, &mut Moment::now()) {
-                self.group_mut(id)?.lane.put_back(item);
-                return None;
-            }
             self.requests -= 1;
             self.calls.place(call, Standing::Elsewhere);
         } else {
