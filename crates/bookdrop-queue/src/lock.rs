@@ -28,13 +28,17 @@ const YIELDS: u32 = if cfg!(loom) { 1 } else { 32 };
 /// How long a nap lasts. Only a holder that was stopped in the middle makes anybody wait that long.
 const NAP: Duration = Duration::from_micros(50);
 
+/// Bytes of a lock that lie before its value.
+#[cfg(all(test, not(any(loom, shuttle))))]
+pub(crate) const BEFORE_THE_VALUE: usize = 8;
+
 /// A value that one thread at a time can change.
 ///
 /// It begins a cache line of its own, so that threads that fight for it slow down nobody else.
 #[repr(C, align(128))]
 pub(crate) struct Lock<T> {
     is_taken: AtomicBool,
-    /// How often it was taken. Only its holder writes it; who waits sees by it what others do.
+    /// How often it was freed. Only its holder writes it; who waits sees by it what others do.
     turns: AtomicU32,
     value: UnsafeCell<T>,
 }
@@ -206,6 +210,12 @@ mod tests {
             }
         });
         assert_eq!(*lock.lock(), [80_000; 2]);
+    }
+
+    /// The queue counts on it: what lies first in the value shares a cache line with the lock.
+    #[test]
+    fn the_value_begins_right_behind_the_lock() {
+        assert_eq!(std::mem::offset_of!(Lock<u64>, value), BEFORE_THE_VALUE);
     }
 
     #[test]

@@ -38,8 +38,8 @@ impl<F: Future> Operation<F> {
 
     /// Waits on this thread until it is done.
     ///
-    /// It blocks the thread; in async code, await the operation instead. The thread looks for the end for up to 50
-    /// microseconds and lends its processor to others meanwhile; then it is parked.
+    /// It blocks the thread; in async code, await the operation instead. The thread looks for the end for some 50
+    /// microseconds and lends its processor to others meanwhile; then it is parked. On a busy machine it is parked at once.
     ///
     /// ```
     /// # use bookdrop::Driver;
@@ -105,8 +105,8 @@ macro_rules! waits_on_threads {
         impl<T, R> $name<'_, T, R> {
             /// Waits on this thread until it is done.
             ///
-            /// It blocks the thread; in async code, await the operation instead. The thread looks for the end for up to
-            /// 50 microseconds and lends its processor to others meanwhile; then it is parked.
+            /// It blocks the thread; in async code, await the operation instead. The thread looks for the end for some 50
+            /// microseconds and lends its processor to others meanwhile; then it is parked. On a busy machine it is parked at once.
             ///
             /// ```
             /// # use bookdrop::{Driver, Event, Producer};

@@ -43,24 +43,30 @@ impl<I: Item> Machine<I> {
 
     /// Hands over the oldest of the lane, where that [is next](Machine::is_lane_next): so nothing else comes into question, and
     /// nothing follows. `None` where there is none, or where it is a request whose deadline has come, from which something
-    /// follows. To write into the item's hand is left to the receiver.
-    pub(crate) fn take_from_lane(&mut self, id: GroupId, auto_ack: bool) -> Option<I> {
-        // Looked at before it is taken: put back it would stand elsewhere, where the one that gives it up would not find it.
+    /// follows. With automatic ack there must be [no requests](Machine::has_requests). To write into the item's hand is left
+    /// to the receiver.
+    pub(crate) fn take_from_lane(
+        &mut self,
+        id: GroupId,
+        auto_ack: bool,
+        now: &mut Moment,
+    ) -> Option<I> {
+        // Looked at before it is taken: put back it might stand elsewhere, where whoever gives it up would not find it.
         let front = self.group(id)?.lane.front()?;
-        if self.is_overdue(front, &mut Moment::now()) {
+        if self.is_overdue(front, now) {
             return None;
         }
-        let item = self.group_mut(id)?.lane.pop()?;
-        if let Some(call) = item.call() {
-            self.requests -= 1;
-            self.calls.place(call, Standing::Elsewhere);
-        } else {
-            self.counters.acked += u64::from(auto_ack);
-        }
         let group = self.group_mut(id)?;
+        let item = group.lane.pop()?;
         group.queued -= 1;
         group.in_hand += usize::from(!auto_ack);
         self.counters.handed_over += 1;
+        self.counters.acked += u64::from(auto_ack);
+        if let Some(call) = item.call() {
+            debug_assert!(!auto_ack, "its consumer is lent no seat");
+            self.requests -= 1;
+            self.calls.place(call, Standing::Elsewhere);
+        }
         Some(item)
     }
 

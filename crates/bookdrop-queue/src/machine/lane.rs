@@ -98,7 +98,7 @@ impl<I: Item> Lane<I> {
         item
     }
 
-    /// Puts an item back in front.
+    /// Puts an item back in front. Where holes stood behind it, its position is another one now.
     pub(crate) fn put_back(&mut self, item: I) {
         if self.end - self.first == self.ring.len() as u64 {
             self.grow();

@@ -15,10 +15,10 @@ impl<I: Item> Machine<I> {
         self.group(id).is_some_and(|group| group.ready.is_empty())
     }
 
-    /// Whether an item of a lane has nothing to do but to stand there for its turn: a request may be given up meanwhile.
+    /// Whether any request is queued: it may be given up where it stands, so its lane is not lent.
     #[inline]
-    pub(crate) fn is_lane_all(&self) -> bool {
-        self.requests == 0
+    pub(crate) fn has_requests(&self) -> bool {
+        self.requests > 0
     }
 
     /// Lends the lane of a group out. Returns how many items it may hold meanwhile, and the order of the last item that was

@@ -7,7 +7,7 @@
 use std::ops::{Deref, DerefMut};
 
 use crate::item::Item;
-use crate::machine::{Calls, GroupId, Lane};
+use crate::machine::{Calls, GroupId, Lane, Moment};
 
 use super::hold::{Hold, Holders};
 use super::receive::{NotExpress, Reader};
@@ -47,6 +47,10 @@ struct Express<I> {
 pub(super) struct Whole<'a, I: Item>(&'a mut Guarded<I>);
 
 impl<I: Item> Guarded<I> {
+    /// Bytes up to the end of what each send and receive writes.
+    #[cfg(all(test, not(any(loom, shuttle))))]
+    pub(super) const WRITTEN: usize = std::mem::offset_of!(Self, express.limit);
+
     pub(super) fn new(state: State<I>) -> Self {
         Guarded {
             express: Express {
@@ -95,12 +99,13 @@ impl<I: Item> Guarded<I> {
     #[inline(never)]
     fn receive_beside(&mut self, reader: Reader) -> Result<I, NotExpress> {
         let (group, state) = (reader.group, &mut self.state);
-        let may_be_simple = !reader.auto_ack || state.machine.is_lane_all();
-        if self.express.limit > 0 || !may_be_simple || !state.is_lane_next(group) {
+        let is_lent = self.express.limit > 0;
+        let needs_seat = reader.auto_ack && state.machine.has_requests();
+        if is_lent || needs_seat || !state.may_take_from_lane(group) {
             return Err(NotExpress::Unknown);
         }
         let machine = &mut state.machine;
-        let item = machine.take_from_lane(group, reader.auto_ack);
+        let item = machine.take_from_lane(group, reader.auto_ack, &mut Moment::now());
         item.ok_or_else(|| match machine.has_ready(group) {
             true => NotExpress::Unknown,
             false => NotExpress::Empty,

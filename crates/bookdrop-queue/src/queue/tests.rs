@@ -6,7 +6,15 @@ use std::time::Duration;
 
 use super::*;
 use crate::item::DeadReason;
+use crate::lock::BEFORE_THE_VALUE;
 use crate::machine::{CallId, Hand, Taken};
+
+/// What each send and receive writes lies in the line of the lock.
+#[test]
+fn the_express_writes_one_cache_line() {
+    let end = BEFORE_THE_VALUE + Guarded::<Note>::WRITTEN;
+    assert!(end <= 64, "{end} bytes");
+}
 
 type Hook = Box<dyn FnOnce() + Send>;
 

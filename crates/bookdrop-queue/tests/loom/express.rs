@@ -86,6 +86,40 @@ fn a_request_is_claimed_by_its_hand_over() {
     });
 }
 
+/// Whoever is first, it is not handed over, and its requester has it back. The one behind it has left a hole.
+#[test]
+fn an_overdue_request_against_its_requester() {
+    model(|| {
+        let (queue, mut consumer) = queue(3);
+        let deadline = clock::now();
+        let asking = Asking {
+            deadline,
+            ..asking(deaf())
+        };
+        let late = ask_with(&queue, Note::new(1), asking).ok().unwrap();
+        let other = ask(&queue, Note::new(2)).ok().unwrap();
+        assert_eq!(other.give_up(), (None, Some(2)));
+        assert!(express(&queue, 3));
+        let consumer = spawn_with(consumer, |consumer| {
+            let first = consumer.express().map(Delivery::ack);
+            let rest = consumer.rest();
+            first.into_iter().chain(rest).collect::<Vec<_>>()
+        });
+        let back = late.give_up();
+        let (found, mut consumer) = consumer.join().unwrap();
+        assert_eq!(found, [3], "the overdue one was handed over");
+        match back {
+            (None, Some(1)) => {}
+            (Some(outcome), None) => assert_eq!(outcome, Outcome::Failed(Cause::Expired, true)),
+            // The queue had let go of it, and was about to tell.
+            (None, None) => {}
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(consumer.rest(), []);
+        nothing_is_left(&queue);
+    });
+}
+
 /// Either the send finds that somebody sleeps, or whoever goes to sleep finds the note.
 #[test]
 fn a_plain_send_against_a_consumer_that_goes_to_sleep() {

@@ -145,10 +145,14 @@ impl History {
 
     fn take(&mut self) {
         let (group, id) = self.any_group();
+        let simply = match self.random.below(2) {
+            0 => self.take_simply(id),
+            _ => None,
+        };
         let plain = self.plain_answer(group);
         let expected = self.reference.take(group, self.now);
         let mut now = at(self.now);
-        let taken = self.change(|machine, fx| machine.take(id, &mut now, fx));
+        let taken = simply.or_else(|| self.change(|machine, fx| machine.take(id, &mut now, fx)));
         assert_eq!(number(&taken), expected, "what was taken");
         if self.style.is_plain() {
             assert_eq!(expected, plain, "what the plain rule says");

@@ -1,7 +1,7 @@
 //! The express lane beside the rest of the machine, one rule each.
 
 use super::bench::Bench;
-use super::thing::{Answer, Thing, ms};
+use super::thing::{Answer, Thing, at, ms};
 use crate::item::{Cause, DeadReason, Item, Standing};
 use crate::machine::{CallId, Lane, Limits, Spot, Taken};
 
@@ -175,13 +175,30 @@ fn a_request_that_was_let_go_of_takes_no_other_one_with_it() {
     }
 }
 
+/// The one behind it left a hole, and its requester gives it up before anybody else looks.
+#[test]
+fn an_overdue_request_that_is_not_taken_stays_where_its_requester_finds_it() {
+    let mut bench = Bench::new(Limits::default());
+    let overdue = bench.request(1, bench.now);
+    let call = overdue.call.unwrap();
+    bench.push(overdue);
+    let other = bench.push_request(2);
+    bench.push_request(3);
+    assert_eq!(bench.give_up(other), Some(2));
+    let mut now = at(bench.now);
+    let taken = bench.machine.take_from_lane(bench.group, false, &mut now);
+    assert!(taken.is_none(), "its deadline has come");
+    assert_eq!(bench.give_up(call), Some(1));
+    assert_eq!(bench.take_all_numbers(), [3]);
+}
+
 // ---- lending ----
 
 #[test]
 fn a_lane_is_lent_while_nothing_else_is_there() {
     let mut bench = Bench::new(Limits::default());
     let may =
-        |bench: &Bench| bench.machine.is_lane_all() && bench.machine.is_lane_next(bench.group);
+        |bench: &Bench| bench.machine.is_lane_next(bench.group) && !bench.machine.has_requests();
     assert!(may(&bench));
     bench.push_plain([1, 2]);
     assert!(may(&bench));
@@ -262,7 +279,7 @@ fn a_lane_that_has_no_room_is_not_lent() {
     bench.push(bench.thing(3).with_key("k"));
     assert_eq!(bench.take_number(), None);
     bench.push_plain([4]);
-    assert!(bench.machine.is_lane_all() && bench.machine.is_lane_next(bench.group));
+    assert!(bench.machine.is_lane_next(bench.group) && !bench.machine.has_requests());
     let mut lane = Lane::new();
     let (limit, _) = bench.machine.lend_lane(bench.group, &mut lane);
     assert_eq!((limit, lane.len(), bench.lane()), (0, 0, vec![4]));

@@ -2,17 +2,15 @@
 
 use super::entry::{Entry, GroupNumber};
 use super::history::History;
+use super::thing::{Thing, at};
 use crate::item::Item;
 use crate::machine::{GroupId, Taken};
 
 impl History {
     pub(super) fn lend(&mut self) {
         let (group, id) = self.any_group();
-        // What falls due meanwhile is the alarm's affair: here no time passes.
-        self.reference.advance(self.now);
-        let now = self.now;
-        self.change(|machine, fx| machine.advance(now, fx));
-        let may = self.machine.is_lane_all() && self.machine.is_lane_next(id);
+        self.ring();
+        let may = self.machine.is_lane_next(id) && !self.machine.has_requests();
         assert_eq!(
             may,
             self.reference.is_all_plain(group),
@@ -50,6 +48,25 @@ impl History {
         self.machine
             .take_lane_back(id, &mut self.express, last_order, auto_acked);
         assert_eq!(self.express.len(), 0);
+    }
+
+    /// What falls due while the machine is not asked is the alarm's affair: here no time passes.
+    fn ring(&mut self) {
+        self.reference.advance(self.now);
+        let now = self.now;
+        self.change(|machine, fx| machine.advance(now, fx));
+    }
+
+    /// Takes the first of a lane in the simple way, unless there is more to it.
+    pub(super) fn take_simply(&mut self, id: GroupId) -> Option<Taken<Thing>> {
+        self.ring();
+        if !self.machine.is_lane_next(id) {
+            return None;
+        }
+        let mut item = self.machine.take_from_lane(id, false, &mut at(self.now))?;
+        let hand = item.hand_mut();
+        *hand = hand.first(id);
+        Some(Taken { item })
     }
 
     /// Somebody holds some for a while, and puts them back.

@@ -36,13 +36,15 @@ impl<I: Item> State<I> {
         let &[group] = &self.subscribers[..] else {
             return None;
         };
-        let is_free = self.is_lane_next(group) && self.machine.is_lane_all();
-        (is_free && !self.is_anybody_asleep(group)).then_some(group)
+        let is_free = self.may_take_from_lane(group)
+            && !self.machine.has_requests()
+            && !self.is_anybody_asleep(group);
+        is_free.then_some(group)
     }
 
     /// Whether a consumer of this group has nothing to do but to take the first item of its lane.
     #[inline]
-    pub(in crate::queue) fn is_lane_next(&self, group: GroupId) -> bool {
+    pub(in crate::queue) fn may_take_from_lane(&self, group: GroupId) -> bool {
         self.phase == Phase::Open && self.line.is_empty() && self.machine.is_lane_next(group)
     }
 
