@@ -90,7 +90,7 @@ fn a_request_is_claimed_by_its_hand_over() {
 #[test]
 fn an_overdue_request_against_its_requester() {
     model(|| {
-        let (queue, mut consumer) = queue(3);
+        let (queue, consumer) = queue(3);
         let deadline = clock::now();
         let asking = Asking {
             deadline,
