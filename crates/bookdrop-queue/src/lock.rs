@@ -115,7 +115,7 @@ impl<T> Lock<T> {
             let is_quiet = std::mem::replace(&mut last, turns) == turns;
             let had_run = turns.wrapping_sub(first) >= RUN;
             (is_quiet || had_run) && self.takes_if_free()
-        })
+        }) || self.takes_if_free()
     }
 
     /// Reads before it writes, so that the holder need not fight for the cache line.

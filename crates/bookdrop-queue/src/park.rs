@@ -11,7 +11,9 @@ mod patience;
 /// A model that looks explores nothing new.
 #[cfg(any(loom, shuttle))]
 mod patience {
-    pub(super) fn look(_until: Option<std::time::Instant>, _is_woken: impl Fn() -> bool) {}
+    use std::time::{Duration, Instant};
+
+    pub(super) fn look(_length: Duration, _until: Option<Instant>, _is_woken: impl Fn() -> bool) {}
 }
 
 use std::{
@@ -20,7 +22,7 @@ use std::{
     pin::{Pin, pin},
     rc::Rc,
     task::{Context, Poll, Wake, Waker},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -28,19 +30,59 @@ use crate::{
     sync::{Arc, AtomicBool, Ordering, park_timeout, thread, thread_local},
 };
 
+/// How long a wait looks for its wake-up before the thread is really parked; 50 µs by default.
+///
+/// The longer, the sooner the thread goes on and the less it costs to wake it, and the more of the processor an idle wait takes. Zero
+/// parks at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience(pub Duration);
+
+/// To be parked and woken across cores costs about as much where that was measured.
+impl Default for Patience {
+    fn default() -> Self {
+        Patience(Duration::from_micros(50))
+    }
+}
+
+impl Patience {
+    /// As [`wait`], with this patience.
+    pub fn wait<F: Future>(self, f: F) -> F::Output {
+        let entered = Entered::new();
+        let mut f = pin!(f);
+        loop {
+            if let Poll::Ready(output) = entered.poll(f.as_mut()) {
+                return output;
+            }
+            entered.rest(self, None);
+        }
+    }
+
+    /// As [`wait_until`], with this patience.
+    pub fn wait_until<F>(self, mut f: Pin<&mut F>, until: Instant) -> Option<F::Output>
+    where
+        F: Future + ?Sized,
+    {
+        let entered = Entered::new();
+        let mut late = false;
+        loop {
+            if let Poll::Ready(output) = entered.poll(f.as_mut()) {
+                return Some(output);
+            }
+            if late {
+                return None;
+            }
+            entered.rest(self, Some(until));
+            late = clock::now() >= until;
+        }
+    }
+}
+
 /// Runs the future to its end on this thread, which is parked while there is nothing to do.
 ///
 /// May be called anywhere, also inside the `poll` of a future or inside a waker. It blocks the
 /// thread, so on the thread of an async runtime it keeps the other tasks from running.
 pub fn wait<F: Future>(f: F) -> F::Output {
-    let entered = Entered::new();
-    let mut f = pin!(f);
-    loop {
-        if let Poll::Ready(output) = entered.poll(f.as_mut()) {
-            return output;
-        }
-        entered.rest(None);
-    }
+    Patience::default().wait(f)
 }
 
 /// Runs the future on this thread up to `until`; `None` when it has not ended by then.
@@ -49,19 +91,8 @@ pub fn wait<F: Future>(f: F) -> F::Output {
 /// that is ready at once is never timed out, even when `until` has passed, nor one that was woken
 /// while the thread was late. After `None` the future is as its last `poll` left it, and it is for
 /// the caller to drop it or to go on with it.
-pub fn wait_until<F: Future + ?Sized>(mut f: Pin<&mut F>, until: Instant) -> Option<F::Output> {
-    let entered = Entered::new();
-    let mut late = false;
-    loop {
-        if let Poll::Ready(output) = entered.poll(f.as_mut()) {
-            return Some(output);
-        }
-        if late {
-            return None;
-        }
-        entered.rest(Some(until));
-        late = clock::now() >= until;
-    }
+pub fn wait_until<F: Future + ?Sized>(f: Pin<&mut F>, until: Instant) -> Option<F::Output> {
+    Patience::default().wait_until(f, until)
 }
 
 /// Has the [`wait`] that runs on this very thread poll again at `at`, if `waker` is its waker.
@@ -200,13 +231,13 @@ impl Entered {
     }
 
     /// Sleeps up to a wake-up, to `until`, or to the limit that the last poll has noted.
-    fn rest(&self, until: Option<Instant>) {
+    fn rest(&self, patience: Patience, until: Option<Instant>) {
         let signal = &*self.parker.signal;
         let until = match (until, self.parker.limit.get()) {
             (Some(until), Some(limit)) => Some(until.min(limit)),
             (until, limit) => until.or(limit),
         };
-        patience::look(until, || signal.is_set());
+        patience::look(patience.0, until, || signal.is_set());
         while !signal.take() {
             match until {
                 None => thread::park(),

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use bookdrop_queue::park::Patience;
 use bookdrop_queue::{DEFAULT_GROUP, Hold, Lender, Lending, NotExpress, Reader, Taken, Waiting};
 use futures_core::Stream;
 use serde_json::Value;
@@ -229,6 +230,10 @@ impl<T, R> Consumer<T, R> {
     /// ```
     pub fn receive_batch(&mut self, max: usize) -> ReceiveBatch<'_, T, R> {
         ReceiveBatch::new(self, max)
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        self.seat.memory.patience
     }
 
     /// The next event, if there is one and it is as simple as it usually is.

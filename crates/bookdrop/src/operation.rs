@@ -39,7 +39,7 @@ impl<F: Future> Operation<F> {
     /// Waits on this thread until it is done.
     ///
     /// It blocks the thread; in async code, await the operation instead. The thread looks for the end for some 50
-    /// microseconds and lends its processor to others meanwhile; then it is parked. On a busy machine it is parked at once.
+    /// microseconds before it is parked.
     ///
     /// ```
     /// # use bookdrop::Driver;
@@ -98,15 +98,15 @@ impl<F: Future> Future for Operation<F> {
     }
 }
 
-/// Gives a named future the three ways to wait on a plain thread. Where the wait has a limit, the operation is still
-/// there afterwards.
+/// Gives a named future the three ways to wait on a plain thread, with the patience that its driver has set. Where the wait has
+/// a limit, the operation is still there afterwards.
 macro_rules! waits_on_threads {
-    ($name:ident) => {
+    ($name:ident with $($patience:tt)+) => {
         impl<T, R> $name<'_, T, R> {
             /// Waits on this thread until it is done.
             ///
-            /// It blocks the thread; in async code, await the operation instead. The thread looks for the end for some 50
-            /// microseconds and lends its processor to others meanwhile; then it is parked. On a busy machine it is parked at once.
+            /// It blocks the thread; in async code, await the operation instead. Before the thread is parked it looks for the
+            /// end for a while; see [`Builder::spin`](crate::Builder::spin).
             ///
             /// ```
             /// # use bookdrop::{Driver, Event, Producer};
@@ -115,7 +115,7 @@ macro_rules! waits_on_threads {
             /// # Ok::<(), bookdrop::Error>(())
             /// ```
             pub fn wait(self) -> <Self as std::future::Future>::Output {
-                bookdrop_queue::park::wait(self)
+                self.$($patience)+.wait(self)
             }
 
             /// Waits on this thread, at most so long. The operation is still there afterwards: wait on, or drop it.
@@ -164,8 +164,9 @@ macro_rules! waits_on_threads {
                 &mut self,
                 limit: std::time::Instant,
             ) -> Result<<Self as std::future::Future>::Output, crate::TimedOut> {
-                bookdrop_queue::park::wait_until(std::pin::Pin::new(self), limit)
-                    .ok_or(crate::TimedOut)
+                let patience = self.$($patience)+;
+                let done = patience.wait_until(std::pin::Pin::new(self), limit);
+                done.ok_or(crate::TimedOut)
             }
         }
     };

@@ -29,7 +29,7 @@ pub struct Receive<'a, T = (), R = Value> {
     consumer: &'a mut Consumer<T, R>,
 }
 
-waits_on_threads!(Receive);
+waits_on_threads!(Receive with consumer.patience());
 
 impl<'a, T, R> Receive<'a, T, R> {
     #[inline]
@@ -98,7 +98,7 @@ pub struct TryReceive<'a, T = (), R = Value> {
     consumer: &'a mut Consumer<T, R>,
 }
 
-waits_on_threads!(TryReceive);
+waits_on_threads!(TryReceive with consumer.patience());
 
 impl<'a, T, R> TryReceive<'a, T, R> {
     pub(crate) fn new(consumer: &'a mut Consumer<T, R>) -> Self {
@@ -139,7 +139,7 @@ pub struct ReceiveBatch<'a, T = (), R = Value> {
     max: usize,
 }
 
-waits_on_threads!(ReceiveBatch);
+waits_on_threads!(ReceiveBatch with consumer.patience());
 
 impl<'a, T, R> ReceiveBatch<'a, T, R> {
     pub(crate) fn new(consumer: &'a mut Consumer<T, R>, max: usize) -> Self {

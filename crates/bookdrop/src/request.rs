@@ -55,7 +55,7 @@ struct Waiting {
 // Nothing in it is pinned: the event is moved into the queue.
 impl<T, R> Unpin for Request<'_, T, R> {}
 
-waits_on_threads!(Request);
+waits_on_threads!(Request with memory.patience);
 
 impl<'a, T, R> Request<'a, T, R> {
     pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>, timeout: Duration) -> Self {

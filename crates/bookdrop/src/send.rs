@@ -42,7 +42,7 @@ enum Stage<T> {
 // Nothing in it is pinned: the event is moved into the queue.
 impl<T, R> Unpin for Send<'_, T, R> {}
 
-waits_on_threads!(Send);
+waits_on_threads!(Send with memory.patience);
 
 impl<'a, T, R> Send<'a, T, R> {
     #[inline]
@@ -182,7 +182,7 @@ pub struct TrySend<'a, T = (), R = Value> {
 
 impl<T, R> Unpin for TrySend<'_, T, R> {}
 
-waits_on_threads!(TrySend);
+waits_on_threads!(TrySend with memory.patience);
 
 impl<'a, T, R> TrySend<'a, T, R> {
     pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>) -> Self {
@@ -246,7 +246,7 @@ pub struct SendBatch<'a, T = (), R = Value> {
 
 impl<T, R> Unpin for SendBatch<'_, T, R> {}
 
-waits_on_threads!(SendBatch);
+waits_on_threads!(SendBatch with memory.patience);
 
 impl<'a, T, R> SendBatch<'a, T, R> {
     pub(crate) fn new(memory: &'a Memory<T, R>, events: VecDeque<Event<T>>) -> Self {

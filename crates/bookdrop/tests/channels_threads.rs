@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use bookdrop::{Consumer, Driver, Event, Producer, ReceiveError, TryReceiveError};
+use bookdrop::{
+    Consumer, Driver, Event, Producer, ReceiveError, RequestErrorKind, TimedOut, TryReceiveError,
+};
 use futures_lite::{StreamExt, future::block_on};
 
 use support::{FAR, WATCHDOG, bounded, eventually, scaled, stats};
@@ -389,6 +391,35 @@ fn closing_from_another_thread_ends_every_wait() {
                 match requester.join().unwrap() {
                     Ok(reply) => assert_eq!(reply, 7),
                     Err(error) => assert_eq!(error.into_event().map(|e| e.into_body()), Some(2)),
+                }
+            });
+        }
+    });
+}
+
+/// Threads that park at once, and threads that never would: each wait is woken, and one with a limit ends by itself.
+#[test]
+fn waits_end_whatever_their_spin_is() {
+    bounded(|| {
+        for spin in [Duration::ZERO, Duration::MAX] {
+            let driver: Driver = Driver::builder(1).spin(spin).build();
+            let (a, mut b) = (Producer::new(&driver), Consumer::new(&driver));
+            let limit = Duration::from_millis(2);
+            assert_eq!(b.receive().wait_for(limit).unwrap_err(), TimedOut);
+            let asked = a.request(Event::new("S"), limit).wait();
+            assert_eq!(asked.unwrap_err().kind(), &RequestErrorKind::Deadline);
+
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    for _ in 0..1_000 {
+                        a.send(Event::new("S")).wait().unwrap();
+                        a.request(Event::new("S"), FAR).wait().unwrap();
+                    }
+                });
+                for _ in 0..1_000 {
+                    b.receive().wait().unwrap().ack().wait().unwrap();
+                    let asked = b.receive().wait().unwrap();
+                    asked.reply("fine".into()).wait().unwrap();
                 }
             });
         }

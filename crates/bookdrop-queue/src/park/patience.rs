@@ -7,12 +7,6 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::sync::{hint, thread};
 
-/// How long a wait looks for its wake-up before the thread is really parked: 50 µs.
-///
-/// To be parked and woken across cores costs about as much where that was measured. So a wait costs about twice, at worst, what it
-/// would have cost had one known before.
-const LOOKS_FOR: Duration = Duration::from_micros(50);
-
 /// For so long a thread keeps the processor to itself. Then it lends it out between two looks: to whoever wants to run, and
 /// that may be the very thread that is to wake it.
 const ALONE: Duration = Duration::from_micros(1);
@@ -33,10 +27,13 @@ const BUSY_AT: u32 = 3 * LONG_LOAN_WEIGHS;
 /// gets it sooner than who lent it out.
 const BUSY: Duration = Duration::from_millis(100);
 
-/// Looks whether it `is_woken`, up to `until` at most. A look comes late where somebody does not give the processor back.
-pub(super) fn look(until: Option<Instant>, is_woken: impl Fn() -> bool) {
+/// Looks for so long, and up to `until` at most, whether it `is_woken`. A look comes late where somebody does not give the
+/// processor back.
+pub(super) fn look(length: Duration, until: Option<Instant>, is_woken: impl Fn() -> bool) {
     static MACHINE: LazyLock<Machine> = LazyLock::new(Machine::new);
-    MACHINE.look(until, is_woken);
+    if !length.is_zero() {
+        MACHINE.look(length, until, is_woken);
+    }
 }
 
 /// What is known of the machine: by what became of the processor whenever a thread of this process lent it out.
@@ -59,12 +56,12 @@ impl Machine {
         }
     }
 
-    fn look(&self, until: Option<Instant>, is_woken: impl Fn() -> bool) {
+    fn look(&self, length: Duration, until: Option<Instant>, is_woken: impl Fn() -> bool) {
         let begun = clock::now();
         if self.is_busy(begun) {
             return;
         }
-        let end = clock::after(begun, LOOKS_FOR);
+        let end = clock::after(begun, length);
         let end = until.map_or(end, |until| until.min(end));
         let mut now = begun;
         while !is_woken() && now < end {
@@ -111,10 +108,16 @@ mod tests {
 
     use super::*;
 
+    const A_WHILE: Duration = Duration::from_micros(50);
+
     /// How often a machine looks for somebody who is woken at the `nth` look.
     fn looks(machine: &Machine, until: Option<Instant>, nth: u32) -> u32 {
+        looks_within(A_WHILE, machine, until, nth)
+    }
+
+    fn looks_within(length: Duration, machine: &Machine, until: Option<Instant>, nth: u32) -> u32 {
         let looks = Cell::new(0);
-        machine.look(until, || {
+        machine.look(length, until, || {
             looks.set(looks.get() + 1);
             looks.get() == nth
         });
@@ -135,6 +138,13 @@ mod tests {
     #[test]
     fn it_does_not_look_for_ever() {
         assert!(looks(&Machine::new(), None, 0) > 0);
+    }
+
+    #[test]
+    fn it_looks_for_as_long_as_it_is_told() {
+        let hour = Duration::from_secs(3600);
+        assert_eq!(looks_within(hour, &Machine::new(), None, 10_000), 10_000);
+        look(Duration::ZERO, None, || panic!("it was not to look at all"));
     }
 
     #[test]

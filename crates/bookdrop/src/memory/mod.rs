@@ -6,6 +6,7 @@ mod stored;
 use std::panic::RefUnwindSafe;
 use std::sync::Arc;
 
+use bookdrop_queue::park::Patience;
 use bookdrop_queue::{Limits, OnFull, Queue};
 
 pub(crate) use outcome::{Outcome, unanswered};
@@ -14,19 +15,21 @@ pub(crate) use stored::{Stored, copy};
 /// What all handles of one driver share.
 pub(crate) struct Memory<T, R> {
     pub(crate) queue: Arc<Queue<Stored<T, R>>>,
+    /// Of the plain threads that wait.
+    pub(crate) patience: Patience,
 }
 
 // No panic of foreign code leaves it half changed: such code runs when no lock is held, and is caught.
 impl<T, R> RefUnwindSafe for Memory<T, R> {}
 
 impl<T, R> Memory<T, R> {
-    pub(crate) fn new(limits: Limits, on_full: OnFull) -> Arc<Self>
+    pub(crate) fn new(limits: Limits, on_full: OnFull, patience: Patience) -> Arc<Self>
     where
         T: Send + 'static,
         R: Send + 'static,
     {
         let seed = uuid::Uuid::now_v7().as_u64_pair().1;
         let queue = Queue::new(limits, on_full, seed);
-        Arc::new(Memory { queue })
+        Arc::new(Memory { queue, patience })
     }
 }
