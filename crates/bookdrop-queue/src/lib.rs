@@ -6,7 +6,8 @@
 //! - [`timer`]: the one thread that knows when a deadline has come.
 //! - [`park`]: ends a future on a plain thread.
 //!
-//! It depends on nothing but the standard library. Its unsafe code lies in three files: `lock.rs`, `loan.rs` and `recycled.rs`.
+//! It depends on nothing but the standard library. Its unsafe code lies in four files: `lock.rs`, `loan.rs`, `prefetch.rs` and
+//! `recycled.rs`.
 
 #![deny(unsafe_code)]
 
@@ -20,6 +21,8 @@ mod loan;
 mod lock;
 mod machine;
 pub mod park;
+#[allow(unsafe_code)] // An instruction that the language has no word for.
+mod prefetch;
 mod queue;
 #[allow(unsafe_code)] // Taking the box out of what is dropped.
 mod recycled;
@@ -34,6 +37,7 @@ pub use lock::LockForModel;
 pub use item::{Cause, DeadReason, Item, Standing};
 pub use loan::{Lender, Lending, Loan};
 pub use machine::{Backoff, CallId, Dead, GroupId, Hand, Limits, MAX_PRIORITY, Spot, Taken};
+pub use prefetch::prefetch;
 pub use queue::{
     Asking, DEFAULT_GROUP, Hold, NotExpress, OnFull, Over, Queue, Reader, Refusal, Refused, Seat,
     Waited, Waiting, Working,

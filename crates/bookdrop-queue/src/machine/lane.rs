@@ -95,6 +95,9 @@ impl<I: Item> Lane<I> {
         if self.holes > 0 {
             self.skip_holes();
         }
+        if let Some(next) = self.front() {
+            next.is_next();
+        }
         item
     }
 

@@ -384,6 +384,12 @@ impl<T> Event<T> {
         self.meta.is_plain()
     }
 
+    /// It is about to be used, and was last used on another core.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        self.meta.prefetch();
+    }
+
     /// Where the queue writes down what it knows of it.
     #[inline]
     pub(crate) fn hand(&self) -> &Hand {

@@ -72,7 +72,11 @@ impl Own {
         if self.current.is_empty() {
             self.refill();
         }
-        self.current.pop()
+        let spare = self.current.pop();
+        if let Some(next) = self.current.last() {
+            next.prefetch();
+        }
+        spare
     }
 
     #[cold]

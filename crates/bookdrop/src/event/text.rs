@@ -9,7 +9,7 @@ use std::ops::Range;
 use arrayvec::ArrayString;
 
 /// Bytes of all kept texts of an event. What does not fit stays the string that it is.
-const KEPT_BYTES: usize = 60;
+const KEPT_BYTES: usize = 56;
 
 /// A text of a header.
 #[derive(Clone)]

@@ -79,6 +79,11 @@ impl<T, R> Item for Stored<T, R> {
     }
 
     #[inline]
+    fn is_next(&self) {
+        self.event.prefetch();
+    }
+
+    #[inline]
     fn is_plain(&self) -> bool {
         self.event.is_plain()
     }
