@@ -51,7 +51,6 @@ impl<I: Item> Machine<I> {
                 deliveries: 0,
                 failures: 0,
                 leads: false,
-                was_held: false,
                 backs_off: false,
             },
             due,

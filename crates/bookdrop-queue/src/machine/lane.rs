@@ -50,8 +50,7 @@ impl<I: Item> Lane<I> {
         if self.end - self.first == self.ring.len() as u64 {
             self.grow();
         }
-        let hand = item.hand_mut();
-        (hand.order, hand.was_held) = (order, false);
+        item.hand_mut().order = order;
         let position = self.end;
         *self.place(position) = Some(item);
         self.end += 1;
@@ -76,17 +75,19 @@ impl<I: Item> Lane<I> {
         self.get(self.first)
     }
 
-    /// Takes the oldest out for a consumer to hold it ahead, unless that has happened to it before.
-    pub(crate) fn pop_to_hold(&mut self) -> Option<I> {
-        let was_held = self.front()?.hand().was_held;
-        let mut item = (!was_held).then(|| self.pop()).flatten()?;
-        item.hand_mut().was_held = true;
-        Some(item)
-    }
-
-    /// Takes the oldest out.
+    /// Takes the oldest out, and sees to it that the next one is at hand.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<I> {
+        let item = self.pop_unseen();
+        if let Some(next) = self.front() {
+            next.is_next();
+        }
+        item
+    }
+
+    /// Takes the oldest out, and touches no other one.
+    #[inline]
+    pub(crate) fn pop_unseen(&mut self) -> Option<I> {
         if self.first == self.end {
             return None;
         }
@@ -94,9 +95,6 @@ impl<I: Item> Lane<I> {
         self.first += 1;
         if self.holes > 0 {
             self.skip_holes();
-        }
-        if let Some(next) = self.front() {
-            next.is_next();
         }
         item
     }

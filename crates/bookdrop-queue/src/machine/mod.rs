@@ -115,8 +115,6 @@ pub struct Hand {
     failures: u32,
     /// Whether the others of its key wait for this one.
     leads: bool,
-    /// Whether a consumer held it ahead: nobody holds it a second time.
-    pub(crate) was_held: bool,
     /// Whether it waits as long as the queue, and not its consumer, found right.
     backs_off: bool,
 }

@@ -70,7 +70,7 @@ impl<I: Item> Guarded<I> {
     #[inline(always)]
     pub(super) fn send(&mut self, item: I) -> Result<(), I> {
         let express = &mut self.express;
-        if express.lane.len() + express.holders.held >= express.limit {
+        if express.seems_full() && express.is_full() {
             return Err(item);
         }
         express.last_order += 1;
@@ -112,11 +112,18 @@ impl<I: Item> Guarded<I> {
         })
     }
 
-    /// Lets a consumer that has just received hold some more ahead, if there are others: then it is they who fight for the
-    /// lock. A single one would gain nothing by it, and its producers would meet a full queue more often.
-    pub(super) fn hold_ahead(&mut self, hold: &mut Hold<I>) {
-        if self.express.has_rivals {
-            self.express.holders.hold(&mut self.express.lane, hold);
+    /// Lets a consumer that has just received hold some more ahead, so that it comes back less often. One among several does so
+    /// only where they fight for the lock.
+    #[inline]
+    pub(super) fn hold_ahead(&mut self, hold: &mut Hold<I>, is_fought_for: bool) {
+        let Express {
+            lane,
+            holders,
+            has_rivals,
+            ..
+        } = &mut self.express;
+        if (is_fought_for || !*has_rivals) && lane.len() > 1 {
+            holders.hold(lane, hold, *has_rivals);
         }
     }
 
@@ -135,6 +142,18 @@ impl<I: Item> Guarded<I> {
 }
 
 impl<I: Item> Express<I> {
+    /// Whether it is full unless consumers have handed over meanwhile what they held.
+    #[inline]
+    fn seems_full(&self) -> bool {
+        self.lane.len() + self.holders.held >= self.limit
+    }
+
+    #[cold]
+    fn is_full(&mut self) -> bool {
+        self.holders.recount();
+        self.seems_full()
+    }
+
     #[inline]
     fn come_back(&mut self, state: &mut State<I>) {
         if self.limit == 0 {
@@ -157,7 +176,10 @@ impl<I: Item> Express<I> {
     #[inline]
     fn let_go(&mut self, state: &mut State<I>) {
         if let Some(group) = state.express_group() {
-            self.group = group;
+            if self.group != group {
+                self.holders.forget();
+                self.group = group;
+            }
             self.has_rivals = state.consumers(group) > 1;
             (self.limit, self.last_order) = state.machine.lend_lane(group, &mut self.lane);
         }

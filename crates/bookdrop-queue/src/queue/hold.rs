@@ -1,4 +1,4 @@
-//! Holding ahead: a consumer that finds another core at the queue takes some items with it, and comes back less often.
+//! Holding ahead: a consumer takes some more items with it, and comes back to the queue less often.
 //!
 //! What is held is still queued. It counts in the capacity, and it is nobody's hostage: it is held only while the express
 //! runs, and whoever does anything else to the queue (goes to sleep, sends what is urgent, closes, looks at the figures)
@@ -33,6 +33,8 @@ struct Shelf<I>(Lock<Content<I>>);
 struct Content<I> {
     /// Oldest first.
     items: VecDeque<I>,
+    /// So many of them count as queued; some of these may have been handed over.
+    counted: usize,
     /// Items that were settled with the hand-over.
     auto_acked: u64,
     /// Whether it is among the [`Holders`].
@@ -44,10 +46,12 @@ pub(super) struct Holders<I> {
     shelves: Vec<Arc<Shelf<I>>>,
     /// A buffer for what is called back; empty but for that.
     returning: Vec<I>,
-    /// How many items were put on these shelves, also those that were taken from them since.
+    /// So many items stand on these shelves at most. Some may have been handed over since they were counted.
     pub(super) held: usize,
     /// When the lane has come to this position, it is time to call back.
     pub(super) until: u64,
+    /// What stands in the lane before this position was held once: nobody holds it a second time.
+    held_before: u64,
 }
 
 impl<I: Item> Hold<I> {
@@ -69,6 +73,9 @@ impl<I: Item> Hold<I> {
     pub(super) fn take(&mut self, auto_ack: bool) -> Option<I> {
         let mut content = self.shelf.as_ref()?.0.lock();
         let item = content.items.pop_front();
+        if let Some(next) = content.items.front() {
+            next.is_next();
+        }
         content.auto_acked += u64::from(auto_ack && item.is_some());
         self.has_some = item.is_some();
         item
@@ -92,37 +99,58 @@ impl<I: Item> Holders<I> {
             returning: Vec::new(),
             held: 0,
             until: u64::MAX,
+            held_before: 0,
         }
     }
 
-    /// Lets a consumer hold some items of the lane; the other half is left to others.
-    #[cold]
-    pub(super) fn hold(&mut self, lane: &mut Lane<I>, hold: &mut Hold<I>) {
-        let count = MOST.min(lane.len() / 2);
-        if count == 0 {
+    /// Lets a consumer whose shelf is empty hold some items of the lane; the other half is left to its rivals.
+    #[inline(never)]
+    pub(super) fn hold(&mut self, lane: &mut Lane<I>, hold: &mut Hold<I>, has_rivals: bool) {
+        if has_rivals && lane.position() < self.held_before {
             return;
         }
+        let count = MOST.min(if has_rivals {
+            lane.len() / 2
+        } else {
+            lane.len()
+        });
         let shelf = hold.shelf.get_or_insert_with(|| {
             Arc::new(Shelf(Lock::new(Content {
                 items: VecDeque::with_capacity(MOST),
+                counted: 0,
                 auto_acked: 0,
                 is_listed: false,
             })))
         });
         let mut content = shelf.0.lock();
-        let before = content.items.len();
-        let items = (0..count).map_while(|_| lane.pop_to_hold());
+        let items = (0..count).map_while(|_| lane.pop_unseen());
         content.items.extend(items);
-        let count = content.items.len() - before;
-        if count == 0 {
-            return;
-        }
         if !std::mem::replace(&mut content.is_listed, true) {
             self.shelves.push(shelf.clone());
         }
-        self.held += count;
-        self.until = self.until.min(lane.position() + OVERTAKEN);
+        self.count(&mut content);
+        if has_rivals {
+            self.until = self.until.min(lane.position() + OVERTAKEN);
+        }
         hold.has_some = true;
+    }
+
+    /// Counts anew what is held: consumers hand it over without a word.
+    pub(super) fn recount(&mut self) {
+        for at in 0..self.shelves.len() {
+            let shelf = self.shelves[at].clone();
+            self.count(&mut shelf.0.lock());
+        }
+    }
+
+    fn count(&mut self, content: &mut Content<I>) {
+        let now = content.items.len();
+        self.held = self.held + now - std::mem::replace(&mut content.counted, now);
+    }
+
+    /// Positions of another lane are about to come.
+    pub(super) fn forget(&mut self) {
+        self.held_before = 0;
     }
 
     /// Puts everything that is held back in front, in order. Returns how many items were settled with their hand-over
@@ -133,9 +161,12 @@ impl<I: Item> Holders<I> {
         let items = &mut self.returning;
         for shelf in self.shelves.drain(..) {
             let mut content = shelf.0.lock();
-            content.is_listed = false;
+            (content.is_listed, content.counted) = (false, 0);
             auto_acked += std::mem::take(&mut content.auto_acked);
             items.extend(content.items.drain(..));
+        }
+        if !items.is_empty() {
+            self.held_before = lane.position();
         }
         items.sort_unstable_by_key(|item| item.hand().order);
         items.drain(..).rev().for_each(|item| lane.put_back(item));

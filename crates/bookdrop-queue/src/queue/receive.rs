@@ -106,10 +106,7 @@ impl<I: Item> Queue<I> {
             None => {
                 let (mut guarded, was_taken) = self.state.lock_noting();
                 let item = guarded.receive(reader)?;
-                // Another core is at it: rather than to pass the lock to and fro, take some more.
-                if was_taken {
-                    guarded.hold_ahead(hold);
-                }
+                guarded.hold_ahead(hold, was_taken);
                 item
             }
         };

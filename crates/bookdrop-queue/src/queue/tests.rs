@@ -266,7 +266,7 @@ fn what_is_held_ahead_stands_in_front_again_when_somebody_looks() {
     let rival = queue.join_again(reader.group, false).reader();
     let mut hold = Hold::new();
     (1..=8).for_each(|number| queue.put(Note::new(number)));
-    queue.state.lock().hold_ahead(&mut hold);
+    queue.state.lock().hold_ahead(&mut hold, true);
     let held = |hold: &mut Hold<Note>, auto_ack| {
         let reader = Reader { auto_ack, ..reader };
         let taken = queue.receive_express(reader, hold).ok();
@@ -286,12 +286,35 @@ fn what_is_held_ahead_stands_in_front_again_when_somebody_looks() {
     // Nothing is held any more, whatever its consumer believes.
     assert_eq!(held(&mut hold, false), Some(3));
     // Nobody holds one a second time.
-    queue.state.lock().hold_ahead(&mut hold);
+    queue.state.lock().hold_ahead(&mut hold, true);
     assert!(!hold.has_some());
     assert_eq!(queue.short_way(rival).unwrap().item.number, 4);
     // What is held by one who goes is not lost.
-    queue.state.lock().hold_ahead(&mut hold);
+    queue.state.lock().hold_ahead(&mut hold, true);
     assert!(hold.has_some());
     drop(hold);
     assert_eq!(queue.numbers(rival), [6, 7, 8]);
+}
+
+/// A single consumer takes along what is there. What it has handed over makes room at once, and no more than that.
+#[test]
+fn what_a_single_consumer_holds_counts_until_it_is_handed_over() {
+    let (queue, reader) = queue(4);
+    let mut hold = Hold::new();
+    let mut receive = || {
+        queue
+            .receive_express(reader, &mut hold)
+            .unwrap()
+            .item
+            .number
+    };
+    let send = |number| queue.state.lock().send(Note::new(number));
+    (1..=4).for_each(|number| queue.put(Note::new(number)));
+    assert_eq!(receive(), 1);
+    assert!(send(5).is_ok(), "three are held");
+    assert!(send(6).is_err(), "and one stands in the lane");
+    assert_eq!((receive(), receive()), (2, 3));
+    assert!(send(6).is_ok() && send(7).is_ok() && send(8).is_err());
+    assert_eq!([(); 4].map(|()| receive()), [4, 5, 6, 7]);
+    assert_eq!(queue.counts().1.queued, 0);
 }
