@@ -8,10 +8,18 @@
 
 #[cfg(not(any(loom, shuttle)))]
 mod patience;
-/// A model that looks explores nothing new.
+/// A model that looks, or tries again, explores nothing new.
 #[cfg(any(loom, shuttle))]
 mod patience {
+    use std::ops::ControlFlow;
     use std::time::{Duration, Instant};
+
+    pub(super) fn attempt<R>(
+        _until: Option<Instant>,
+        mut attempt: impl FnMut() -> ControlFlow<R>,
+    ) -> Option<R> {
+        attempt().break_value()
+    }
 
     pub(super) fn look(_length: Duration, _until: Option<Instant>, _is_woken: impl Fn() -> bool) {}
 }
@@ -19,6 +27,7 @@ mod patience {
 use std::{
     cell::Cell,
     future::Future,
+    ops::ControlFlow,
     pin::{Pin, pin},
     rc::Rc,
     task::{Context, Poll, Wake, Waker},
@@ -45,6 +54,21 @@ impl Default for Patience {
 }
 
 impl Patience {
+    /// Attempts something before the wait for it begins: over and over for ten microseconds, while the attempt says that another
+    /// one may help, but not after `until`. `None`: it did not come about.
+    ///
+    /// A wait that has begun has to be noticed by whoever ends it. That costs both sides more than a moment's delay.
+    pub fn attempt<R>(
+        self,
+        until: Option<Instant>,
+        mut attempt: impl FnMut() -> ControlFlow<R>,
+    ) -> Option<R> {
+        match self.0.is_zero() {
+            true => attempt().break_value(),
+            false => patience::attempt(until, attempt),
+        }
+    }
+
     /// As [`wait`], with this patience.
     pub fn wait<F: Future>(self, f: F) -> F::Output {
         let entered = Entered::new();

@@ -272,7 +272,7 @@ impl<T, R> Consumer<T, R> {
         let queue = &seat.memory.queue;
         let mut hand_over = |taken| into(delivery(seat, &mut lending, *reader, taken));
         let poll = match known {
-            NotExpress::Empty => queue.poll_sleep(*reader, max, waiting, cx, &mut hand_over),
+            NotExpress::HasToWait => queue.poll_sleep(*reader, max, waiting, cx, &mut hand_over),
             NotExpress::Unknown => queue.poll_receive(*reader, max, waiting, cx, &mut hand_over),
         };
         self.count_ready(poll.is_ready());

@@ -1,11 +1,13 @@
 //! Futures that can also be waited for on a plain thread.
 
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use bookdrop_queue::{clock, park};
+use bookdrop_queue::clock;
+use bookdrop_queue::park::{self, Patience};
 use pin_project_lite::pin_project;
 
 use crate::error::TimedOut;
@@ -98,10 +100,39 @@ impl<F: Future> Future for Operation<F> {
     }
 }
 
-/// Gives a named future the three ways to wait on a plain thread, with the patience that its driver has set. Where the wait has
-/// a limit, the operation is still there afterwards.
+/// An operation that a plain thread can wait for.
+pub(crate) trait Wait: Future + Unpin {
+    /// That of its driver.
+    fn patience(&self) -> Patience;
+
+    /// Tries to end it without a waker. `Continue`: it may help to try again. `Break(None)`: the operation has to be polled.
+    fn attempt(&mut self) -> ControlFlow<Option<Self::Output>> {
+        ControlFlow::Break(None)
+    }
+}
+
+#[inline]
+pub(crate) fn wait<O: Wait>(mut operation: O) -> O::Output {
+    let patience = operation.patience();
+    let done = patience.attempt(None, || operation.attempt());
+    done.flatten().unwrap_or_else(|| patience.wait(operation))
+}
+
+pub(crate) fn wait_until<O: Wait>(
+    operation: &mut O,
+    limit: Instant,
+) -> Result<O::Output, TimedOut> {
+    let patience = operation.patience();
+    let done = patience.attempt(Some(limit), || operation.attempt());
+    let done = done.flatten();
+    done.or_else(|| patience.wait_until(Pin::new(operation), limit))
+        .ok_or(TimedOut)
+}
+
+/// Gives an operation with a name of its own the three ways to [`Wait`]. Where the wait has a limit, the operation is still there
+/// afterwards.
 macro_rules! waits_on_threads {
-    ($name:ident with $($patience:tt)+) => {
+    ($name:ident) => {
         impl<T, R> $name<'_, T, R> {
             /// Waits on this thread until it is done.
             ///
@@ -115,7 +146,7 @@ macro_rules! waits_on_threads {
             /// # Ok::<(), bookdrop::Error>(())
             /// ```
             pub fn wait(self) -> <Self as std::future::Future>::Output {
-                self.$($patience)+.wait(self)
+                crate::operation::wait(self)
             }
 
             /// Waits on this thread, at most so long. The operation is still there afterwards: wait on, or drop it.
@@ -164,9 +195,7 @@ macro_rules! waits_on_threads {
                 &mut self,
                 limit: std::time::Instant,
             ) -> Result<<Self as std::future::Future>::Output, crate::TimedOut> {
-                let patience = self.$($patience)+;
-                let done = patience.wait_until(std::pin::Pin::new(self), limit);
-                done.ok_or(crate::TimedOut)
+                crate::operation::wait_until(self, limit)
             }
         }
     };

@@ -1,16 +1,18 @@
 //! Receives under way.
 
 use bookdrop_queue::NotExpress;
+use bookdrop_queue::park::Patience;
 use serde_json::Value;
 use std::fmt;
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use crate::consumer::Consumer;
 use crate::delivery::Delivery;
 use crate::error::{ReceiveError, TryReceiveError};
-use crate::operation::waits_on_threads;
+use crate::operation::{Wait, waits_on_threads};
 
 /// The wait for an event; made by [`Consumer::receive`].
 ///
@@ -29,7 +31,22 @@ pub struct Receive<'a, T = (), R = Value> {
     consumer: &'a mut Consumer<T, R>,
 }
 
-waits_on_threads!(Receive with consumer.patience());
+waits_on_threads!(Receive);
+
+impl<T, R> Wait for Receive<'_, T, R> {
+    fn patience(&self) -> Patience {
+        self.consumer.patience()
+    }
+
+    #[inline]
+    fn attempt(&mut self) -> ControlFlow<Option<Self::Output>> {
+        match self.consumer.receive_express() {
+            Ok(delivery) => ControlFlow::Break(Some(Ok(delivery))),
+            Err(NotExpress::HasToWait) => ControlFlow::Continue(()),
+            Err(NotExpress::Unknown) => ControlFlow::Break(None),
+        }
+    }
+}
 
 impl<'a, T, R> Receive<'a, T, R> {
     #[inline]
@@ -98,7 +115,13 @@ pub struct TryReceive<'a, T = (), R = Value> {
     consumer: &'a mut Consumer<T, R>,
 }
 
-waits_on_threads!(TryReceive with consumer.patience());
+waits_on_threads!(TryReceive);
+
+impl<T, R> Wait for TryReceive<'_, T, R> {
+    fn patience(&self) -> Patience {
+        self.consumer.patience()
+    }
+}
 
 impl<'a, T, R> TryReceive<'a, T, R> {
     pub(crate) fn new(consumer: &'a mut Consumer<T, R>) -> Self {
@@ -139,7 +162,13 @@ pub struct ReceiveBatch<'a, T = (), R = Value> {
     max: usize,
 }
 
-waits_on_threads!(ReceiveBatch with consumer.patience());
+waits_on_threads!(ReceiveBatch);
+
+impl<T, R> Wait for ReceiveBatch<'_, T, R> {
+    fn patience(&self) -> Patience {
+        self.consumer.patience()
+    }
+}
 
 impl<'a, T, R> ReceiveBatch<'a, T, R> {
     pub(crate) fn new(consumer: &'a mut Consumer<T, R>, max: usize) -> Self {

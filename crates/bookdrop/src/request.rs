@@ -6,13 +6,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use bookdrop_queue::park::Patience;
 use bookdrop_queue::{Asking, CallId, Refusal, Waited, clock, park};
 use serde_json::Value;
 
 use crate::error::{RequestError, RequestErrorKind};
 use crate::event::Event;
 use crate::memory::{Memory, Outcome, Stored};
-use crate::operation::waits_on_threads;
+use crate::operation::{Wait, waits_on_threads};
 
 /// A request and the wait for its reply; made by [`Producer::request`](crate::Producer::request).
 ///
@@ -55,7 +56,13 @@ struct Waiting {
 // Nothing in it is pinned: the event is moved into the queue.
 impl<T, R> Unpin for Request<'_, T, R> {}
 
-waits_on_threads!(Request with memory.patience);
+waits_on_threads!(Request);
+
+impl<T, R> Wait for Request<'_, T, R> {
+    fn patience(&self) -> Patience {
+        self.memory.patience
+    }
+}
 
 impl<'a, T, R> Request<'a, T, R> {
     pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>, timeout: Duration) -> Self {

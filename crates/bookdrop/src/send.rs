@@ -3,16 +3,18 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
+use std::ops::ControlFlow;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bookdrop_queue::{Refusal, Refused, Ticket};
+use bookdrop_queue::park::Patience;
+use bookdrop_queue::{NotExpress, Refusal, Refused, Ticket};
 use serde_json::Value;
 
 use crate::error::{SendBatchError, SendError, SendErrorKind};
 use crate::event::Event;
 use crate::memory::{Memory, Stored};
-use crate::operation::waits_on_threads;
+use crate::operation::{Wait, waits_on_threads};
 
 /// An event on its way into the queue; made by [`Producer::send`](crate::Producer::send).
 ///
@@ -42,7 +44,29 @@ enum Stage<T> {
 // Nothing in it is pinned: the event is moved into the queue.
 impl<T, R> Unpin for Send<'_, T, R> {}
 
-waits_on_threads!(Send with memory.patience);
+waits_on_threads!(Send);
+
+impl<T, R> Wait for Send<'_, T, R> {
+    fn patience(&self) -> Patience {
+        self.memory.patience
+    }
+
+    #[inline]
+    fn attempt(&mut self) -> ControlFlow<Option<Self::Output>> {
+        let Some(event) = self.take_plain() else {
+            return ControlFlow::Break(None);
+        };
+        let (stored, why) = match self.memory.queue.try_send_express(Stored::plain(event)) {
+            Ok(()) => return ControlFlow::Break(Some(Ok(()))),
+            Err(not_sent) => not_sent,
+        };
+        self.stage = Stage::New(stored.event);
+        match why {
+            NotExpress::HasToWait => ControlFlow::Continue(()),
+            NotExpress::Unknown => ControlFlow::Break(None),
+        }
+    }
+}
 
 impl<'a, T, R> Send<'a, T, R> {
     #[inline]
@@ -89,11 +113,7 @@ impl<T, R> Future for Send<'_, T, R> {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Stage::New(event) = &this.stage
-            && event.is_plain()
-            && event.validate().is_ok()
-            && let Stage::New(event) = std::mem::replace(&mut this.stage, Stage::Ended)
-        {
+        if let Some(event) = this.take_plain() {
             match this.memory.queue.send_express(Stored::plain(event)) {
                 Ok(()) => return Poll::Ready(Ok(())),
                 Err(stored) => this.stage = Stage::New(stored.event),
@@ -104,6 +124,19 @@ impl<T, R> Future for Send<'_, T, R> {
 }
 
 impl<T, R> Send<'_, T, R> {
+    /// The event, if it may take the express and has not been sent yet.
+    #[inline(always)]
+    fn take_plain(&mut self) -> Option<Event<T>> {
+        if let Stage::New(event) = &self.stage
+            && event.is_plain()
+            && event.validate().is_ok()
+            && let Stage::New(event) = std::mem::replace(&mut self.stage, Stage::Ended)
+        {
+            return Some(event);
+        }
+        None
+    }
+
     /// Sends what has more to it, or has to wait.
     #[inline(never)]
     fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
@@ -182,7 +215,13 @@ pub struct TrySend<'a, T = (), R = Value> {
 
 impl<T, R> Unpin for TrySend<'_, T, R> {}
 
-waits_on_threads!(TrySend with memory.patience);
+waits_on_threads!(TrySend);
+
+impl<T, R> Wait for TrySend<'_, T, R> {
+    fn patience(&self) -> Patience {
+        self.memory.patience
+    }
+}
 
 impl<'a, T, R> TrySend<'a, T, R> {
     pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>) -> Self {
@@ -246,7 +285,13 @@ pub struct SendBatch<'a, T = (), R = Value> {
 
 impl<T, R> Unpin for SendBatch<'_, T, R> {}
 
-waits_on_threads!(SendBatch with memory.patience);
+waits_on_threads!(SendBatch);
+
+impl<T, R> Wait for SendBatch<'_, T, R> {
+    fn patience(&self) -> Patience {
+        self.memory.patience
+    }
+}
 
 impl<'a, T, R> SendBatch<'a, T, R> {
     pub(crate) fn new(memory: &'a Memory<T, R>, events: VecDeque<Event<T>>) -> Self {

@@ -1,5 +1,6 @@
-//! Looking for a wake-up for a while before the thread is parked.
+//! Trying again for a moment before a thread begins to wait, and looking for a wake-up for a while before it is parked.
 
+use std::ops::ControlFlow;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -7,12 +8,18 @@ use std::time::{Duration, Instant};
 use crate::clock;
 use crate::sync::{hint, thread};
 
-/// For so long a thread keeps the processor to itself. Then it lends it out between two looks: to whoever wants to run, and
-/// that may be the very thread that is to wake it.
+/// For so long something is tried again before its thread begins to wait.
+const MOMENT: Duration = Duration::from_micros(10);
+
+/// For so long a thread keeps the processor to itself. Then it lends it out between two looks or tries: to whoever wants to run,
+/// and that may be the very thread that is to wake it.
 const ALONE: Duration = Duration::from_micros(1);
 
 /// Pauses of the processor between two looks while the thread keeps it to itself.
-const PAUSES: u32 = 8;
+const PAUSES_BETWEEN_LOOKS: u32 = 8;
+
+/// The same between two tries: these may disturb those who are to make them succeed.
+const PAUSES_BETWEEN_TRIES: u32 = 64;
 
 /// Who does not give the processor back within this time has much to do.
 const LONG_LOAN: Duration = Duration::from_micros(500);
@@ -27,13 +34,30 @@ const BUSY_AT: u32 = 3 * LONG_LOAN_WEIGHS;
 /// gets it sooner than who lent it out.
 const BUSY: Duration = Duration::from_millis(100);
 
+/// Attempts something, over and over for a moment while that may help, and up to `until` at most. A try comes late where somebody
+/// does not give the processor back.
+#[inline]
+pub(super) fn attempt<R>(
+    until: Option<Instant>,
+    mut attempt: impl FnMut() -> ControlFlow<R>,
+) -> Option<R> {
+    match attempt() {
+        ControlFlow::Break(result) => Some(result),
+        ControlFlow::Continue(()) => machine().attempt_again(until, attempt),
+    }
+}
+
 /// Looks for so long, and up to `until` at most, whether it `is_woken`. A look comes late where somebody does not give the
 /// processor back.
 pub(super) fn look(length: Duration, until: Option<Instant>, is_woken: impl Fn() -> bool) {
-    static MACHINE: LazyLock<Machine> = LazyLock::new(Machine::new);
     if !length.is_zero() {
-        MACHINE.look(length, until, is_woken);
+        machine().look(length, until, is_woken);
     }
+}
+
+fn machine() -> &'static Machine {
+    static MACHINE: LazyLock<Machine> = LazyLock::new(Machine::new);
+    &MACHINE
 }
 
 /// What is known of the machine: by what became of the processor whenever a thread of this process lent it out.
@@ -56,24 +80,46 @@ impl Machine {
         }
     }
 
+    #[cold]
+    fn attempt_again<R>(
+        &self,
+        until: Option<Instant>,
+        mut attempt: impl FnMut() -> ControlFlow<R>,
+    ) -> Option<R> {
+        let begun = clock::now();
+        let end = earlier(until, clock::after(begun, MOMENT));
+        let alone = match self.is_busy(begun) {
+            true => MOMENT,
+            false => ALONE,
+        };
+        let mut now = begun;
+        while now < end {
+            // What becomes of these loans is not noted: where threads take turns at the queue, all that are not asleep have
+            // much to do.
+            let_pass(now - begun < alone, PAUSES_BETWEEN_TRIES);
+            if let ControlFlow::Break(result) = attempt() {
+                return Some(result);
+            }
+            now = clock::now();
+        }
+        None
+    }
+
     fn look(&self, length: Duration, until: Option<Instant>, is_woken: impl Fn() -> bool) {
         let begun = clock::now();
         if self.is_busy(begun) {
             return;
         }
-        let end = clock::after(begun, length);
-        let end = until.map_or(end, |until| until.min(end));
+        let end = earlier(until, clock::after(begun, length));
         let mut now = begun;
         while !is_woken() && now < end {
-            if now - begun < ALONE {
-                (0..PAUSES).for_each(|_| hint::spin_loop());
-                now = clock::now();
-            } else {
-                thread::yield_now();
-                let back = clock::now();
+            let is_alone = now - begun < ALONE;
+            let_pass(is_alone, PAUSES_BETWEEN_LOOKS);
+            let back = clock::now();
+            if !is_alone {
                 self.note_loan(now, back);
-                now = back;
             }
+            now = back;
         }
     }
 
@@ -102,6 +148,18 @@ impl Machine {
     }
 }
 
+/// Lets some time pass, and keeps the processor alone or lends it out meanwhile.
+fn let_pass(is_alone: bool, pauses: u32) {
+    match is_alone {
+        true => (0..pauses).for_each(|_| hint::spin_loop()),
+        false => thread::yield_now(),
+    }
+}
+
+fn earlier(until: Option<Instant>, end: Instant) -> Instant {
+    until.map_or(end, |until| until.min(end))
+}
+
 #[cfg(test)]
 mod tests {
     use std::cell::Cell;
@@ -122,6 +180,31 @@ mod tests {
             looks.get() == nth
         });
         looks.get()
+    }
+
+    /// How often something is attempted that succeeds the `nth` time.
+    fn attempts(until: Option<Instant>, nth: u32) -> (Option<()>, u32) {
+        let mut count = 0;
+        let result = attempt(until, || {
+            count += 1;
+            match count == nth {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        (result, count)
+    }
+
+    #[test]
+    fn it_attempts_until_it_succeeds_or_the_moment_has_passed() {
+        assert_eq!(attempts(None, 1), (Some(()), 1));
+        assert_eq!(attempts(None, 2), (Some(()), 2));
+        assert_eq!(attempts(None, 0).0, None);
+    }
+
+    #[test]
+    fn it_attempts_once_when_the_time_is_up() {
+        assert_eq!(attempts(Some(clock::now()), 0), (None, 1));
     }
 
     #[test]

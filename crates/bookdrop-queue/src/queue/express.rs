@@ -10,8 +10,17 @@ use crate::item::Item;
 use crate::machine::{Calls, GroupId, Lane, Moment};
 
 use super::hold::{Hold, Holders};
-use super::receive::{NotExpress, Reader};
+use super::receive::Reader;
 use super::state::State;
+
+/// Why nothing was sent or received in the simple way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotExpress {
+    /// There was no room, or nothing to be handed over: whoever cannot do without it has to wait.
+    HasToWait,
+    /// There may be room, or something to be handed over, all the same.
+    Unknown,
+}
 
 /// Everything under the queue's lock; the express lies beside the lock itself.
 #[repr(C)]
@@ -78,6 +87,14 @@ impl<I: Item> Guarded<I> {
         Ok(())
     }
 
+    /// Why [`send`](Guarded::send) gave the item back.
+    pub(super) fn why_not_sent(&self) -> NotExpress {
+        match self.express.limit {
+            0 => NotExpress::Unknown,
+            _ => NotExpress::HasToWait,
+        }
+    }
+
     /// Hands over the next item, unless there is none or more to it than that.
     #[inline(always)]
     pub(super) fn receive(&mut self, reader: Reader) -> Result<I, NotExpress> {
@@ -88,7 +105,7 @@ impl<I: Item> Guarded<I> {
         if express.lane.position() >= express.holders.until {
             express.call_back();
         }
-        let item = express.lane.pop().ok_or(NotExpress::Empty)?;
+        let item = express.lane.pop().ok_or(NotExpress::HasToWait)?;
         express.auto_acked += u64::from(reader.auto_ack);
         Ok(item)
     }
@@ -108,7 +125,7 @@ impl<I: Item> Guarded<I> {
         let item = machine.take_from_lane(group, reader.auto_ack, &mut Moment::now());
         item.ok_or_else(|| match machine.has_ready(group) {
             true => NotExpress::Unknown,
-            false => NotExpress::Empty,
+            false => NotExpress::HasToWait,
         })
     }
 

@@ -6,20 +6,11 @@ use crate::item::Item;
 use crate::machine::{GroupId, Moment, Taken};
 use crate::slab::Ticket;
 
-use super::{Hold, Queue, Waiting};
+use super::{Hold, NotExpress, Queue, Waiting};
 
 /// The queue was closed (or the group removed), and nothing is left to hand out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Over;
-
-/// Why nothing was received in the simple way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NotExpress {
-    /// There was nothing to be handed over, so the consumer is about to sleep.
-    Empty,
-    /// Something may be there all the same.
-    Unknown,
-}
 
 /// Who receives: a consumer of a group.
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@ use crate::sync::Guard;
 use super::express::Guarded;
 use super::line::{Offer, Progress};
 use super::state::{Obstacle, State};
-use super::{OnFull, Queue};
+use super::{NotExpress, OnFull, Queue};
 
 /// An item that was not taken in.
 pub struct Refused<I> {
@@ -57,7 +57,18 @@ impl<I: Item> Queue<I> {
         }
     }
 
-    /// The same where a consumer has to be woken.
+    /// The same for one who tries again before it waits: where there is no room it is not looked for any further.
+    #[inline]
+    pub fn try_send_express(&self, item: I) -> Result<(), (I, NotExpress)> {
+        if !item.is_plain() || self.on_full != OnFull::Wait {
+            return Err((item, NotExpress::Unknown));
+        }
+        let mut guarded = self.state.lock();
+        let sent = guarded.send(item);
+        sent.map_err(|item| (item, guarded.why_not_sent()))
+    }
+
+    /// Sends where a consumer has to be woken.
     #[inline(never)]
     fn send_and_wake(&self, mut guarded: Guard<'_, Guarded<I>>, item: I) -> Result<(), I> {
         let mut fx = Effects::none();
