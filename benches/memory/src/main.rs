@@ -42,17 +42,24 @@ fn main() {
     let all = contenders::catalogue();
     let rows = workloads::rows(&all, &options);
     if rows.is_empty() {
-        eprintln!("no row has all these texts in its name; --list prints the names");
-        std::process::exit(2);
+        fail(
+            "no row has all these texts in its name, or none of the contenders of --with takes part; --list prints the names of the rows",
+        );
     }
     if options.list {
         rows.iter().for_each(|row| println!("{}", row.path()));
         return;
     }
     let _busy = options.busy.then(Busy::start);
-    let mut report = Report::new(&options);
+    let mut report = Report::new(&options).unwrap_or_else(|problem| fail(&problem));
     for row in &rows {
         report.row(&rounds::measure(row, row.rounds(options.rounds), &watchdog));
     }
     report.end();
+}
+
+/// What was asked for cannot be done.
+fn fail(problem: &str) -> ! {
+    eprintln!("{problem}");
+    std::process::exit(2);
 }

@@ -9,7 +9,7 @@ Measures bookdrop's memory driver beside other channels, in one process, in alte
 cargo run --release -p bookdrop-bench -- [options] [filter]...
 
   filter, --only <text>   only rows whose name contains every such text (see --list)
-  --with <text>           only contenders whose name contains this text (may be repeated)
+  --with <text>           only contenders whose name contains this text (may be repeated); the best peer is one of these
   --rounds <n>            rounds of each contender in a row (9)
   --scale <x>             so many times the usual number of events in a round (1)
   --pinned                pin each thread to a core of its own, in turn when there are fewer cores
@@ -21,7 +21,8 @@ cargo run --release -p bookdrop-bench -- [options] [filter]...
   --list                  print the names of the rows and end
   --help                  print this and end
 
-Build with `--features mimalloc` to measure on mimalloc in place of the system's malloc.";
+Build with `--features mimalloc` to measure on mimalloc in place of the system's malloc, and with `--features frameworks` to have
+the actor and broker frameworks take part.";
 
 /// What was asked for.
 #[derive(Clone, Debug)]
@@ -91,7 +92,7 @@ impl Options {
             let mut value = || words.next().ok_or(format!("{word} needs a value"));
             match word.as_str() {
                 "--help" | "-h" => return Ok(None),
-                "--rounds" => rounds = Some(number::<usize>(&value()?)?.max(1)),
+                "--rounds" => rounds = Some(number::<usize>(&value()?)?),
                 "--scale" => scale = Some(number(&value()?)?),
                 "--pinned" => options.pinned = true,
                 "--busy" => options.busy = true,
@@ -108,6 +109,9 @@ impl Options {
         }
         options.rounds = rounds.unwrap_or(if options.quick { 3 } else { 9 });
         options.scale = scale.unwrap_or(if options.quick { 0.05 } else { 1.0 });
+        if options.rounds == 0 || !(options.scale > 0.0 && options.scale.is_finite()) {
+            return Err("--rounds and --scale are more than 0".to_owned());
+        }
         let publishes = options.publish.is_some() || options.render.is_some();
         if publishes && (options.pinned || options.json.is_some() || options.list) {
             return Err("--publish and --render choose --pinned and --json themselves".to_owned());

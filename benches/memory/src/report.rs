@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::alloc;
 use crate::clock::{Figure, Round};
 use crate::contenders::Role;
-use crate::machine;
+use crate::machine::Origin;
 use crate::options::Options;
 use crate::pin;
 use crate::rounds::{Measured, Measurement, TIE};
@@ -19,6 +19,7 @@ use crate::workloads::Row;
 pub(crate) struct Report {
     conditions: String,
     options: Options,
+    origin: Origin,
     json: Option<File>,
     group: &'static str,
     lines: Vec<String>,
@@ -37,7 +38,7 @@ struct Line {
 
 impl Report {
     /// Starts a report and says under which conditions.
-    pub(crate) fn new(options: &Options) -> Self {
+    pub(crate) fn new(options: &Options) -> Result<Self, String> {
         let conditions = conditions(options);
         println!("{conditions}");
         println!(
@@ -46,18 +47,16 @@ impl Report {
         if options.quick {
             println!("QUICK: a smoke run, its figures mean nothing.");
         }
-        let json = options
-            .json
-            .as_ref()
-            .map(|path| File::create(path).expect("the file for --json can be written"));
-        Self {
+        let create = |path| File::create(path).map_err(|error| format!("--json {path:?}: {error}"));
+        Ok(Self {
             conditions,
             options: options.clone(),
-            json,
+            origin: Origin::of_this_run(),
+            json: options.json.as_ref().map(create).transpose()?,
             group: "",
             lines: Vec::new(),
             ours: Vec::new(),
-        }
+        })
     }
 
     /// Adds a row.
@@ -141,7 +140,11 @@ impl Report {
             "quick": self.options.quick,
             "allocator": alloc::NAME,
             "cores": pin::cores().len(),
-            "processor": machine::processor(),
+            "processor": self.origin.processor,
+            "kernel": self.origin.kernel,
+            "rustc": self.origin.rustc,
+            "commit": self.origin.commit,
+            "date": self.origin.date,
             "events": measured.row.events,
             "rounds": result.rounds.len(),
             "ns": spread(&result.wall()),

@@ -216,9 +216,15 @@ fn fairness() -> Vec<Goal> {
         rows,
         ..goal("cooperation", &["Ev"], Other("other_turns_per_1000"), bound)
     };
+    let auto_ack = |goal| Goal {
+        ours: AUTO_ACK,
+        ..goal
+    };
     vec![
         share("least_producer_share"),
+        auto_ack(share("least_producer_share")),
         share("least_consumer_share"),
+        auto_ack(share("least_consumer_share")),
         turns(
             &["a full queue beside a task that is ready"],
             TURNS_PER_1000,

@@ -13,7 +13,7 @@ use super::saved::{Run, Saved};
 use crate::stats::Spread;
 
 /// Peers, in the order in which they come; told apart by their order at the end of the lines as well.
-const COLORS: [RGBColor; 8] = [
+const COLORS: [RGBColor; 12] = [
     RGBColor(0xd9, 0x7a, 0x0f),
     RGBColor(0x3a, 0x94, 0x5f),
     RGBColor(0xb5, 0x47, 0x8e),
@@ -22,6 +22,10 @@ const COLORS: [RGBColor; 8] = [
     RGBColor(0x2b, 0x9c, 0xa8),
     RGBColor(0x6a, 0x55, 0xc0),
     RGBColor(0x8c, 0x82, 0x1e),
+    RGBColor(0x5c, 0x3a, 0x21),
+    RGBColor(0xe3, 0x8a, 0xb5),
+    RGBColor(0x1d, 0x4e, 0x4a),
+    RGBColor(0xa4, 0xb4, 0x2f),
 ];
 const HEAD: i32 = 40;
 const CHART: (i32, i32) = (330, 300);

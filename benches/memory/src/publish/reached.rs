@@ -81,8 +81,8 @@ impl Against {
     fn name(self) -> &'static str {
         match self {
             Self::Peers => "the best peer",
-            Self::SpinningPeers => "the best peer that spins",
-            Self::ParkingPeers => "the best peer that parks",
+            Self::SpinningPeers => "the best peer that spins (kanal, crossfire, crossbeam)",
+            Self::ParkingPeers => "the best peer that parks (all others)",
             Self::Pools => "the best crate + pool",
             Self::TokioWithoutDeadline => "tokio without a deadline",
         }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::machine::Origin;
 use crate::stats::Spread;
 
 /// One machine-readable line.
@@ -29,8 +30,8 @@ pub(crate) struct Record {
     pub allocator: String,
     /// How many cores the run could use.
     pub cores: u64,
-    /// The processor, where it was known.
-    pub processor: Option<String>,
+    /// Where and when it was run.
+    pub origin: Origin,
     /// Rounds that were counted.
     pub rounds: u64,
     /// Nanoseconds on the wall per event.
@@ -104,7 +105,13 @@ impl Record {
             quick: json["quick"].as_bool()?,
             allocator: text("allocator")?,
             cores: json["cores"].as_u64()?,
-            processor: text("processor"),
+            origin: Origin {
+                processor: text("processor"),
+                kernel: text("kernel"),
+                rustc: text("rustc"),
+                commit: text("commit"),
+                date: text("date"),
+            },
             rounds: json["rounds"].as_u64()?,
             wall: spread(&json["ns"])?,
             each_round: each_round
@@ -198,7 +205,7 @@ pub(crate) mod tests {
             quick: false,
             allocator: "glibc malloc".to_owned(),
             cores: 2,
-            processor: None,
+            origin: Origin::default(),
             rounds: each_round.len() as u64,
             wall: Spread::of(each_round.iter().copied()),
             each_round: each_round.to_vec(),

@@ -30,9 +30,18 @@ pub(crate) fn page(saved: &Saved) -> String {
 
 /// How it was run, and a warning where the figures mean nothing.
 pub(crate) fn conditions(saved: &Saved) -> String {
-    let head = ["run", "processor", "cores", "rounds"].map(str::to_owned);
+    let head = [
+        "run",
+        "processor",
+        "kernel",
+        "rustc",
+        "commit",
+        "date",
+        "cores",
+        "rounds",
+    ];
     let rows: Vec<Vec<String>> = saved.runs.iter().map(condition).collect();
-    let mut text = table(&head, 2, &rows);
+    let mut text = table(&head.map(str::to_owned), 6, &rows);
     if saved.records().any(|record| record.quick) {
         text.insert_str(0, "**A smoke run: its figures mean nothing.**\n\n");
     }
@@ -41,11 +50,16 @@ pub(crate) fn conditions(saved: &Saved) -> String {
 
 fn condition(run: &Run) -> Vec<String> {
     let first = run.records.first();
-    let processor = first.and_then(|record| record.processor.clone());
+    let origin = first.map(|record| record.origin.clone());
+    let origin = origin.unwrap_or_default();
     let rounds = run.records.iter().map(|record| record.rounds).max();
     vec![
         run.condition.name().to_owned(),
-        processor.unwrap_or_default(),
+        origin.processor.unwrap_or_default(),
+        origin.kernel.unwrap_or_default(),
+        origin.rustc.unwrap_or_default(),
+        origin.commit.unwrap_or_default(),
+        origin.date.unwrap_or_default(),
         first.map_or(0, |record| record.cores).to_string(),
         rounds.unwrap_or(0).to_string(),
     ]

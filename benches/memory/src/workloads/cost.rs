@@ -8,7 +8,7 @@ use std::ops::Range;
 use tokio::runtime::Runtime;
 
 use super::one_way::shares;
-use super::request::{ask, serve_some};
+use super::request::{ask, requesters, serve_some};
 use super::{DEADLINE, Row, cells};
 use crate::alloc::{self, Heap};
 use crate::clock::{Clock, Round};
@@ -84,7 +84,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
             ));
             rows.push(Row {
                 group: GROUP,
-                name: format!("{producers} requesters"),
+                name: requesters(producers),
                 kind,
                 executor,
                 events,

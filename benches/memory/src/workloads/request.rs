@@ -19,6 +19,11 @@ const CAPACITY: usize = 100;
 /// Requesters, and requests in one round.
 const SIZES: [(usize, u64); 2] = [(1, 50_000), (64, 100_000)];
 
+/// The name of a row with so many requesters.
+pub(super) fn requesters(count: usize) -> String {
+    format!("{count} requester{}", if count == 1 { "" } else { "s" })
+}
+
 /// The rows of this workload.
 pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row<'a>>) {
     for kind in [Which::Ev, Which::Bare] {
@@ -47,7 +52,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
                         }
                     },
                 ));
-                let name = format!("{producers} requesters");
+                let name = requesters(producers);
                 rows.push(Row {
                     group: GROUP,
                     name,

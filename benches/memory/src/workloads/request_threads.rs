@@ -6,6 +6,7 @@ use tokio::runtime::Runtime;
 
 use super::one_way::shares;
 use super::one_way_threads::Crew;
+use super::request::requesters;
 use super::{DEADLINE, Row, cells};
 use crate::clock::Round;
 use crate::contenders::Catalogue;
@@ -30,7 +31,7 @@ pub(crate) fn rows<'a>(all: &'a Catalogue, options: &Options, rows: &mut Vec<Row
             let cells = cells(&all.blocking_services, options, kind, shape, |service| {
                 move |_: Option<&Runtime>| service.request(kind, shape, events)
             });
-            let name = format!("{producers} requesters");
+            let name = requesters(producers);
             rows.push(Row {
                 group: GROUP,
                 name,
