@@ -6,8 +6,8 @@ use crate::event::{Event, InvalidEvent};
 
 use super::{Error, ErrorKind, Handback};
 
-pub(super) const FULL: &str = "the queue is full; try again later, or build the driver with more \
-                               capacity or with `OnFull::Wait` and use `send`";
+pub(super) const FULL: &str = "the queue is full; try again later, use `send`, which waits unless the \
+                               driver was built with another `OnFull`, or give it more capacity";
 
 /// The event was not sent; here it is.
 ///
