@@ -46,6 +46,8 @@ pub struct Consumer<T = (), R = Value> {
     hold: Hold<Stored<T, R>>,
     waiting: Waiting,
     ready_in_a_row: u8,
+    /// Whether what it received last was a request.
+    serves: bool,
 }
 
 impl<T, R> Consumer<T, R> {
@@ -119,6 +121,7 @@ impl<T, R> Consumer<T, R> {
             hold: Hold::new(),
             waiting: None,
             ready_in_a_row: 0,
+            serves: false,
         }
     }
 
@@ -236,6 +239,11 @@ impl<T, R> Consumer<T, R> {
         self.seat.memory.patience
     }
 
+    /// Whether it most likely receives a request next: then somebody waits, and each moment counts.
+    pub(crate) fn serves(&self) -> bool {
+        self.serves
+    }
+
     /// The next event, if there is one and it is as simple as it usually is.
     #[inline(always)]
     pub(crate) fn receive_express(&mut self) -> Result<Delivery<T, R>, NotExpress> {
@@ -246,6 +254,7 @@ impl<T, R> Consumer<T, R> {
         let (seat, mut lending) = self.seat.split();
         let taken = seat.memory.queue.receive_express(reader, &mut self.hold)?;
         self.ready_in_a_row += 1;
+        self.serves = taken.item.ask().is_some();
         let lends = !reader.is_auto_acked() || seat.group_name.is_some();
         let loan = lends.then(|| lending.lend());
         Ok(Delivery::new(taken, loan, reader.is_auto_acked()))
@@ -266,11 +275,15 @@ impl<T, R> Consumer<T, R> {
             seat,
             reader,
             waiting,
+            serves,
             ..
         } = self;
         let (seat, mut lending) = seat.split();
         let queue = &seat.memory.queue;
-        let mut hand_over = |taken| into(delivery(seat, &mut lending, *reader, taken));
+        let mut hand_over = |taken: Taken<Stored<T, R>>| {
+            *serves = taken.item.ask().is_some();
+            into(delivery(seat, &mut lending, *reader, taken));
+        };
         let poll = match known {
             NotExpress::HasToWait => queue.poll_sleep(*reader, max, waiting, cx, &mut hand_over),
             NotExpress::Unknown => queue.poll_receive(*reader, max, waiting, cx, &mut hand_over),

@@ -42,8 +42,8 @@ impl<T, R> Wait for Receive<'_, T, R> {
     fn attempt(&mut self) -> ControlFlow<Option<Self::Output>> {
         match self.consumer.receive_express() {
             Ok(delivery) => ControlFlow::Break(Some(Ok(delivery))),
-            Err(NotExpress::HasToWait) => ControlFlow::Continue(()),
-            Err(NotExpress::Unknown) => ControlFlow::Break(None),
+            Err(NotExpress::HasToWait) if !self.consumer.serves() => ControlFlow::Continue(()),
+            Err(_) => ControlFlow::Break(None),
         }
     }
 }

@@ -41,6 +41,14 @@ struct Content<I> {
     is_listed: bool,
 }
 
+impl<I> Content<I> {
+    /// Counts as many as there are. Returns how many counted before, and how many do now.
+    fn recount(&mut self) -> (usize, usize) {
+        let now = self.items.len();
+        (std::mem::replace(&mut self.counted, now), now)
+    }
+}
+
 /// Everybody who may hold something.
 pub(super) struct Holders<I> {
     shelves: Vec<Arc<Shelf<I>>>,
@@ -128,7 +136,8 @@ impl<I: Item> Holders<I> {
         if !std::mem::replace(&mut content.is_listed, true) {
             self.shelves.push(shelf.clone());
         }
-        self.count(&mut content);
+        let (before, now) = content.recount();
+        self.held = self.held + now - before;
         if has_rivals {
             self.until = self.until.min(lane.position() + OVERTAKEN);
         }
@@ -137,15 +146,8 @@ impl<I: Item> Holders<I> {
 
     /// Counts anew what is held: consumers hand it over without a word.
     pub(super) fn recount(&mut self) {
-        for at in 0..self.shelves.len() {
-            let shelf = self.shelves[at].clone();
-            self.count(&mut shelf.0.lock());
-        }
-    }
-
-    fn count(&mut self, content: &mut Content<I>) {
-        let now = content.items.len();
-        self.held = self.held + now - std::mem::replace(&mut content.counted, now);
+        let recount = |shelf: &Arc<Shelf<I>>| shelf.0.lock().recount().1;
+        self.held = self.shelves.iter().map(recount).sum();
     }
 
     /// Positions of another lane are about to come.
