@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -58,9 +59,12 @@ impl<T, R> Producer<T, R> {
     /// ```
     #[doc(alias = "NewProduce")]
     pub fn new(driver: &Driver<T, R>) -> Self {
-        Producer {
-            memory: driver.memory.clone(),
-        }
+        Producer::attached(driver.memory.clone())
+    }
+
+    fn attached(memory: Arc<Memory<T, R>>) -> Self {
+        memory.producers.fetch_add(1, Ordering::Relaxed);
+        Producer { memory }
     }
 
     /// Sends an event, and waits only while the queue is full (see [`OnFull`](crate::OnFull) for other answers to that).
@@ -186,9 +190,13 @@ impl<T, R> Producer<T, R> {
 /// One more producer for the same driver.
 impl<T, R> Clone for Producer<T, R> {
     fn clone(&self) -> Self {
-        Producer {
-            memory: self.memory.clone(),
-        }
+        Producer::attached(self.memory.clone())
+    }
+}
+
+impl<T, R> Drop for Producer<T, R> {
+    fn drop(&mut self) {
+        self.memory.producers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -61,9 +61,10 @@ impl<T, R> Wait for Send<'_, T, R> {
             Err(not_sent) => not_sent,
         };
         self.stage = Stage::New(stored.event);
+        // One among several stands in line at once, so that each has its turn.
         match why {
-            NotExpress::HasToWait => ControlFlow::Continue(()),
-            NotExpress::Unknown => ControlFlow::Break(None),
+            NotExpress::HasToWait if self.memory.has_one_producer() => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(None),
         }
     }
 }

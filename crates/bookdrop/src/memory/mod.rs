@@ -5,6 +5,7 @@ mod stored;
 
 use std::panic::RefUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bookdrop_queue::park::Patience;
 use bookdrop_queue::{Limits, OnFull, Queue};
@@ -17,12 +18,19 @@ pub(crate) struct Memory<T, R> {
     pub(crate) queue: Arc<Queue<Stored<T, R>>>,
     /// Of the plain threads that wait.
     pub(crate) patience: Patience,
+    /// How many producers there are.
+    pub(crate) producers: AtomicUsize,
 }
 
 // No panic of foreign code leaves it half changed: such code runs when no lock is held, and is caught.
 impl<T, R> RefUnwindSafe for Memory<T, R> {}
 
 impl<T, R> Memory<T, R> {
+    /// Whether senders have nobody to be fair to.
+    pub(crate) fn has_one_producer(&self) -> bool {
+        self.producers.load(Ordering::Relaxed) == 1
+    }
+
     pub(crate) fn new(limits: Limits, on_full: OnFull, patience: Patience) -> Arc<Self>
     where
         T: Send + 'static,
@@ -30,6 +38,10 @@ impl<T, R> Memory<T, R> {
     {
         let seed = uuid::Uuid::now_v7().as_u64_pair().1;
         let queue = Queue::new(limits, on_full, seed);
-        Arc::new(Memory { queue, patience })
+        Arc::new(Memory {
+            queue,
+            patience,
+            producers: AtomicUsize::new(0),
+        })
     }
 }
