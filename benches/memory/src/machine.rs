@@ -11,14 +11,14 @@ pub(crate) struct Origin {
     pub kernel: Option<String>,
     /// The version of the compiler.
     pub rustc: Option<String>,
-    /// The commit that is checked out; a plus sign says that its code was changed.
+    /// The commit that is checked out when it runs; a plus sign says that its code was changed.
     pub commit: Option<String>,
     /// The day, in UTC.
     pub date: Option<String>,
 }
 
 /// The pages that are being written are none of it.
-const STATUS_OF_THE_CODE: [&str; 7] = [
+const STATUS_OF_THE_CODE: [&str; 8] = [
     "status",
     "--porcelain",
     "--untracked-files=no",
@@ -26,6 +26,7 @@ const STATUS_OF_THE_CODE: [&str; 7] = [
     ":/crates",
     ":/benches",
     ":/Cargo.lock",
+    ":/Cargo.toml",
 ];
 
 impl Origin {

@@ -106,7 +106,7 @@ impl<T> Lock<T> {
         }
     }
 
-    /// Takes the lock when it has fallen quiet, or when others had their run; false when neither comes about soon.
+    /// Takes the lock when it has fallen quiet, or when others had their run, or else when it is free at the end of the pauses.
     fn takes_after_a_run(&self) -> bool {
         let first = self.turns.load(Ordering::Relaxed);
         let mut last = first;

@@ -19,8 +19,8 @@ pub fn prefetch<T>(value: &T, bytes: usize) {
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 #[inline(always)]
 fn prefetch_line<T>(at: *const T) {
-    // SAFETY: the instruction reads and writes nothing that the program could see, and does not fail whatever the address.
-    // Processors that do not know it do nothing: those of 64 bits all take it for a `nop` at least.
+    // SAFETY: the instruction reads and writes nothing that the program could see, and does not fail whatever the address. (A
+    // processor that does not know it takes it for a `nop`; the very first ones of 64 bits, of 2004, may not.)
     unsafe {
         std::arch::asm!("prefetchw [{}]", in(reg) at, options(nostack, preserves_flags, readonly));
     }

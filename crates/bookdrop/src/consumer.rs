@@ -285,7 +285,9 @@ impl<T, R> Consumer<T, R> {
             into(delivery(seat, &mut lending, *reader, taken));
         };
         let poll = match known {
-            NotExpress::HasToWait => queue.poll_sleep(*reader, max, waiting, cx, &mut hand_over),
+            NotExpress::HasToWait { .. } => {
+                queue.poll_sleep(*reader, max, waiting, cx, &mut hand_over)
+            }
             NotExpress::Unknown => queue.poll_receive(*reader, max, waiting, cx, &mut hand_over),
         };
         self.count_ready(poll.is_ready());
@@ -309,6 +311,9 @@ impl<T, R> Consumer<T, R> {
         let (seat, mut lending) = self.seat.split();
         let taken = seat.memory.queue.try_receive(self.reader);
         let taken = taken.map_err(|_| ReceiveError::Closed)?;
+        self.serves = taken
+            .as_ref()
+            .is_some_and(|taken| taken.item.ask().is_some());
         Ok(taken.map(|taken| delivery(seat, &mut lending, self.reader, taken)))
     }
 
@@ -388,7 +393,10 @@ impl<T, R> Stream for Consumer<T, R> {
         let reader = this.reader;
         let (seat, mut lending) = this.seat.split();
         let mut found = None;
-        let mut hand_over = |taken| found = Some(delivery(seat, &mut lending, reader, taken));
+        let mut hand_over = |taken: Taken<Stored<T, R>>| {
+            this.serves = taken.item.ask().is_some();
+            found = Some(delivery(seat, &mut lending, reader, taken));
+        };
         let queue = &seat.memory.queue;
         let poll = queue.poll_next(reader, &mut this.waiting, cx, &mut hand_over);
         this.count_ready(poll.is_ready());

@@ -42,7 +42,10 @@ impl<T, R> Wait for Receive<'_, T, R> {
     fn attempt(&mut self) -> ControlFlow<Option<Self::Output>> {
         match self.consumer.receive_express() {
             Ok(delivery) => ControlFlow::Break(Some(Ok(delivery))),
-            Err(NotExpress::HasToWait) if !self.consumer.serves() => ControlFlow::Continue(()),
+            // One whose requester waits does not pause, nor does one try again past another that waits.
+            Err(NotExpress::HasToWait { is_awaited: false }) if !self.consumer.serves() => {
+                ControlFlow::Continue(())
+            }
             Err(_) => ControlFlow::Break(None),
         }
     }

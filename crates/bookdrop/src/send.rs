@@ -63,7 +63,9 @@ impl<T, R> Wait for Send<'_, T, R> {
         self.stage = Stage::New(stored.event);
         // One among several stands in line at once, so that each has its turn.
         match why {
-            NotExpress::HasToWait if self.memory.has_one_producer() => ControlFlow::Continue(()),
+            NotExpress::HasToWait { .. } if self.memory.has_one_producer() => {
+                ControlFlow::Continue(())
+            }
             _ => ControlFlow::Break(None),
         }
     }

@@ -17,7 +17,10 @@ use super::state::State;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotExpress {
     /// There was no room, or nothing to be handed over: whoever cannot do without it has to wait.
-    HasToWait,
+    HasToWait {
+        /// Whether somebody else waits for it already.
+        is_awaited: bool,
+    },
     /// There may be room, or something to be handed over, all the same.
     Unknown,
 }
@@ -79,7 +82,7 @@ impl<I: Item> Guarded<I> {
     #[inline(always)]
     pub(super) fn send(&mut self, item: I) -> Result<(), I> {
         let express = &mut self.express;
-        if express.seems_full() && express.is_full() {
+        if express.seems_full() && (express.limit == 0 || express.is_full()) {
             return Err(item);
         }
         express.last_order += 1;
@@ -91,7 +94,8 @@ impl<I: Item> Guarded<I> {
     pub(super) fn why_not_sent(&self) -> NotExpress {
         match self.express.limit {
             0 => NotExpress::Unknown,
-            _ => NotExpress::HasToWait,
+            // Who stands in line keeps the express from running.
+            _ => NotExpress::HasToWait { is_awaited: false },
         }
     }
 
@@ -105,9 +109,17 @@ impl<I: Item> Guarded<I> {
         if express.lane.position() >= express.holders.until {
             express.call_back();
         }
-        let item = express.lane.pop().ok_or(NotExpress::HasToWait)?;
+        let Some(item) = express.lane.pop() else {
+            return Err(self.nothing_for(reader));
+        };
         express.auto_acked += u64::from(reader.auto_ack);
         Ok(item)
+    }
+
+    #[cold]
+    fn nothing_for(&mut self, reader: Reader) -> NotExpress {
+        let is_awaited = self.state.waiters(reader.group).len() > 0;
+        NotExpress::HasToWait { is_awaited }
     }
 
     /// The same where the express does not run, as it is with several groups and with requests: a consumer may have as little to do
@@ -123,10 +135,13 @@ impl<I: Item> Guarded<I> {
         }
         let machine = &mut state.machine;
         let item = machine.take_from_lane(group, reader.auto_ack, &mut Moment::now());
-        item.ok_or_else(|| match machine.has_ready(group) {
-            true => NotExpress::Unknown,
-            false => NotExpress::HasToWait,
-        })
+        if let Some(item) = item {
+            return Ok(item);
+        }
+        match machine.has_ready(group) {
+            true => Err(NotExpress::Unknown),
+            false => Err(self.nothing_for(reader)),
+        }
     }
 
     /// Lets a consumer that has just received hold some more ahead, so that it comes back less often. One among several does so
@@ -176,7 +191,7 @@ impl<I: Item> Express<I> {
         if self.limit == 0 {
             return;
         }
-        if self.holders.held > 0 {
+        if self.holders.has_listed() {
             self.call_back();
         }
         let machine = &mut state.machine;

@@ -14,8 +14,8 @@ use crate::sync::Lock;
 
 /// So many items a consumer holds ahead at most.
 const MOST: usize = 32;
-/// What is held is overtaken by at most so many others: then it is called back, and not held again, so that nobody waits for
-/// a slow handler.
+/// What one among several consumers holds is overtaken by at most so many others: then it is called back, and they do not hold it
+/// again, so that nobody waits for a slow handler.
 const OVERTAKEN: u64 = if cfg!(loom) { 4 } else { 256 };
 
 /// What one consumer holds ahead.
@@ -54,7 +54,7 @@ pub(super) struct Holders<I> {
     shelves: Vec<Arc<Shelf<I>>>,
     /// A buffer for what is called back; empty but for that.
     returning: Vec<I>,
-    /// So many items stand on these shelves at most. Some may have been handed over since they were counted.
+    /// So many items stand on these shelves at most: what the listed ones have counted. Some may have been handed over since.
     pub(super) held: usize,
     /// When the lane has come to this position, it is time to call back.
     pub(super) until: u64,
@@ -142,6 +142,11 @@ impl<I: Item> Holders<I> {
             self.until = self.until.min(lane.position() + OVERTAKEN);
         }
         hold.has_some = true;
+    }
+
+    /// Whether there is something to be called back: items, or what was settled with their hand-over.
+    pub(super) fn has_listed(&self) -> bool {
+        !self.shelves.is_empty()
     }
 
     /// Counts anew what is held: consumers hand it over without a word.

@@ -318,3 +318,24 @@ fn what_a_single_consumer_holds_counts_until_it_is_handed_over() {
     assert_eq!([(); 4].map(|()| receive()), [4, 5, 6, 7]);
     assert_eq!(queue.counts().1.queued, 0);
 }
+
+/// Handed over from a shelf that was counted anew since: whoever looks still hears of it.
+#[test]
+fn what_was_settled_with_the_hand_over_from_a_shelf_is_not_in_hand() {
+    let (queue, first) = queue(4);
+    let reader = queue.join_again(first.group, true).reader();
+    queue.leave(first);
+    let mut hold = Hold::new();
+    for _ in 0..2 {
+        (1..=4).for_each(|number| queue.put(Note::new(number)));
+        let receive = |hold: &mut Hold<Note>| queue.receive_express(reader, hold).map(drop);
+        (1..=4).for_each(|_| receive(&mut hold).unwrap());
+        // The second one finds the queue full, counts again, and finds that it is not.
+        (5..=8).for_each(|number| assert!(queue.state.lock().send(Note::new(number)).is_ok()));
+        let (counters, depths) = queue.counts();
+        assert_eq!((depths.queued, depths.in_hand), (4, 0));
+        assert_eq!(counters.acked, counters.handed_over);
+        while receive(&mut hold).is_ok() {}
+        assert_eq!(queue.counts().1.in_hand, 0);
+    }
+}

@@ -104,6 +104,33 @@ fn what_is_held_takes_room() {
     });
 }
 
+/// A sender that takes the queue for full counts again while the only consumer hands over what it holds; with automatic ack nothing
+/// is in hand, whoever looks when.
+#[test]
+fn a_sender_counts_again_against_a_single_consumer() {
+    model(|| {
+        let (queue, consumer) = queue(3);
+        let mut consumer = consumer.auto_ack();
+        for number in 1..=3 {
+            assert!(queue.send_express(Note::new(number)).is_ok());
+        }
+        assert_eq!(consumer.express().map(Delivery::ack), Some(1));
+        let consumer = spawn_with(consumer, |consumer| {
+            [(); 2].map(|()| consumer.express().map(Delivery::ack))
+        });
+        let goes_in = |number: &u32| queue.try_send_express(Note::new(*number)).is_ok();
+        let sent: Vec<u32> = (4..=6).filter(goes_in).collect();
+        assert_eq!(queue.counts().1.in_hand, 0);
+        let (found, mut consumer) = consumer.join().unwrap();
+        let mut received: Vec<_> = found.into_iter().flatten().collect();
+        received.extend(rest_of(&mut consumer));
+        assert!(!sent.is_empty(), "one was handed over before");
+        let expected: Vec<u32> = [2, 3].into_iter().chain(sent).collect();
+        assert_eq!(received, expected, "in order");
+        nothing_is_left(&queue);
+    });
+}
+
 /// A drain finds what is held, unless it was handed over before.
 #[test]
 fn a_drain_against_one_who_holds() {
