@@ -21,7 +21,7 @@ pub trait Item: Sized {
 
     /// It is about to be taken, most likely by a core that has not written it: the time to [`prefetch`](crate::prefetch) what
     /// it owns.
-    fn is_next(&self) {}
+    fn fetch_ahead(&self) {}
 
     /// Whether it has no key, no priority, no end of its life and no identity: then it takes the express lane. It must not
     /// have a time at which it is to be handed over either.

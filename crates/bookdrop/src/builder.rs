@@ -187,7 +187,9 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
     /// To be parked and woken takes a thread tens of microseconds, and whoever wakes it a system call. One that still looks
     /// goes on at once, and takes processor time meanwhile: a microsecond for itself, then it yields the processor between two
     /// looks. While the machine is busy with something else, threads are parked whatever is set here. Unless this is zero, a
-    /// receive, or a send of the only producer, is tried again for some ten microseconds before it counts as waiting. Tasks that await are not concerned.
+    /// receive, or a send of the only producer, is tried again for some ten microseconds before it counts as waiting (not a
+    /// batch). Tasks that await are not concerned, nor are the operations of the driver and of deliveries, which are ready at
+    /// once or wait for long.
     ///
     /// ```
     /// # use std::time::Duration;

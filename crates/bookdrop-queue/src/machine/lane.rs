@@ -80,7 +80,7 @@ impl<I: Item> Lane<I> {
     pub(crate) fn pop(&mut self) -> Option<I> {
         let item = self.pop_unseen();
         if let Some(next) = self.front() {
-            next.is_next();
+            next.fetch_ahead();
         }
         item
     }

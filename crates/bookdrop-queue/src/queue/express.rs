@@ -82,6 +82,7 @@ impl<I: Item> Guarded<I> {
     #[inline(always)]
     pub(super) fn send(&mut self, item: I) -> Result<(), I> {
         let express = &mut self.express;
+        // While it does not run, nothing stands in it and nothing is held: zero of zero seems full.
         if express.seems_full() && (express.limit == 0 || express.is_full()) {
             return Err(item);
         }

@@ -82,7 +82,7 @@ impl<I: Item> Hold<I> {
         let mut content = self.shelf.as_ref()?.0.lock();
         let item = content.items.pop_front();
         if let Some(next) = content.items.front() {
-            next.is_next();
+            next.fetch_ahead();
         }
         content.auto_acked += u64::from(auto_ack && item.is_some());
         self.has_some = item.is_some();

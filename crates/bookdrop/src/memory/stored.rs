@@ -79,7 +79,7 @@ impl<T, R> Item for Stored<T, R> {
     }
 
     #[inline]
-    fn is_next(&self) {
+    fn fetch_ahead(&self) {
         self.event.prefetch();
     }
 
