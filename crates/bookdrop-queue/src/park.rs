@@ -42,11 +42,10 @@ use crate::{
 /// How long a wait looks for its wake-up before the thread is really parked; 50 µs by default.
 ///
 /// The longer, the sooner the thread goes on and the less it costs to wake it, and the more of the processor an idle wait takes. Zero
-/// parks at once.
+/// parks at once. To be parked and woken across cores costs about as much as the default where that was measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience(pub Duration);
 
-/// To be parked and woken across cores costs about as much where that was measured.
 impl Default for Patience {
     fn default() -> Self {
         Patience(Duration::from_micros(50))

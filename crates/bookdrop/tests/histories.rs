@@ -15,7 +15,7 @@ const MOST_CONSUMERS: u64 = 4;
 /// What one history does to a queue, and what the model says of it.
 struct History {
     random: u64,
-    library: Driver<u64>,
+    driver: Driver<u64>,
     a: Producer<u64>,
     consumers: Vec<Consumer<u64>>,
     is_auto_acked: bool,
@@ -30,18 +30,18 @@ struct History {
 impl History {
     fn new(seed: u64) -> Self {
         let mut random = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-        let library = Driver::memory(1 + below(&mut random, 70) as usize);
+        let driver = Driver::memory(1 + below(&mut random, 70) as usize);
         let is_auto_acked = below(&mut random, 2) == 0;
-        let first = Consumer::new(&library);
+        let first = Consumer::new(&driver);
         History {
             random,
-            a: Producer::new(&library),
+            a: Producer::new(&driver),
             consumers: vec![if is_auto_acked {
                 first.auto_ack()
             } else {
                 first
             }],
-            library,
+            driver,
             is_auto_acked,
             had_rivals: false,
             in_hand: Vec::new(),
@@ -71,7 +71,7 @@ impl History {
         for _ in 0..=self.below(40) {
             let event = Event::new("S").with_body(self.sent);
             let went_in = self.a.try_send(event).wait().is_ok();
-            let has_room = self.queued.len() < self.library.capacity();
+            let has_room = self.queued.len() < self.driver.capacity();
             assert_eq!(went_in, has_room, "the bound is exact");
             if went_in {
                 self.queued.push_back(self.sent);
@@ -101,7 +101,7 @@ impl History {
     }
 
     fn look(&mut self) {
-        let stats = self.library.stats().wait();
+        let stats = self.driver.stats().wait();
         assert_eq!(
             (stats.queued, stats.in_hand, stats.sent, stats.acked),
             (self.queued.len(), self.in_hand.len(), self.sent, self.acked)

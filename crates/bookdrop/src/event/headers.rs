@@ -23,6 +23,9 @@ pub(super) struct Headers {
 }
 
 impl Headers {
+    /// What a first header uses whose texts of its own are short, 16 bytes in all.
+    pub(super) const USED: usize = std::mem::offset_of!(Headers, texts) + size_of::<u32>() + 16;
+
     #[inline]
     pub(super) fn set(&mut self, name: Cow<'static, str>, value: Cow<'static, str>) {
         let Headers {

@@ -35,7 +35,7 @@ pub(super) struct Meta {
 
 // What a queued event takes is documented.
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Meta>() == 256);
+const _: () = assert!(size_of::<Meta>() == 256 && Meta::USED <= 144);
 
 /// Which parts were put into an event.
 #[derive(Clone, Copy, Default)]
@@ -85,9 +85,8 @@ static NONE: Details = Details {
 };
 
 impl Meta {
-    /// What most events use: all up to a first header of 16 bytes. That is three cache lines, wherever an allocator that aligns to
-    /// 16 bytes puts it.
-    const USED: usize = 144;
+    /// What most events use. That is three cache lines, wherever an allocator that aligns to 16 bytes puts it.
+    const USED: usize = std::mem::offset_of!(Meta, headers) + Headers::USED;
 
     /// It is about to be used, and was last used on another core.
     #[inline]

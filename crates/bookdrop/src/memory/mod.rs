@@ -26,11 +26,6 @@ pub(crate) struct Memory<T, R> {
 impl<T, R> RefUnwindSafe for Memory<T, R> {}
 
 impl<T, R> Memory<T, R> {
-    /// Whether senders have nobody to be fair to.
-    pub(crate) fn has_one_producer(&self) -> bool {
-        self.producers.load(Ordering::Relaxed) == 1
-    }
-
     pub(crate) fn new(limits: Limits, on_full: OnFull, patience: Patience) -> Arc<Self>
     where
         T: Send + 'static,
@@ -43,5 +38,10 @@ impl<T, R> Memory<T, R> {
             patience,
             producers: AtomicUsize::new(0),
         })
+    }
+
+    /// Whether senders have nobody to be fair to.
+    pub(crate) fn has_one_producer(&self) -> bool {
+        self.producers.load(Ordering::Relaxed) == 1
     }
 }
