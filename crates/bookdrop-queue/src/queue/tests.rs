@@ -339,3 +339,58 @@ fn what_was_settled_with_the_hand_over_from_a_shelf_is_not_in_hand() {
         assert_eq!(queue.counts().1.in_hand, 0);
     }
 }
+
+/// Who may try again before it waits: one who finds no room, unless there is more to it than that.
+#[test]
+fn a_sender_is_told_whether_it_may_try_again() {
+    let (rejecting, _) = queue(1);
+    let why = rejecting.try_send_express(Note::new(1)).unwrap_err().1;
+    assert_eq!(why, NotExpress::Unknown, "nobody waits there");
+
+    let limits = Limits {
+        capacity: 1,
+        ..Limits::default()
+    };
+    let queue = Queue::new(limits, OnFull::Wait, 1);
+    let reader = queue.join_default().reader();
+    let why = |number| queue.try_send_express(Note::new(number)).unwrap_err().1;
+    assert!(queue.try_send_express(Note::new(1)).is_ok());
+    assert_eq!(why(2), NotExpress::HasToWait { is_awaited: false });
+    let first = queue.send(Note::new(2), None, Waker::noop().clone());
+    let Ok(Some(ticket)) = first else {
+        panic!("it stands in line");
+    };
+    assert_eq!(why(3), NotExpress::Unknown, "somebody stands in line");
+    assert!(queue.leave_line(ticket).is_some());
+    assert_eq!(why(3), NotExpress::HasToWait { is_awaited: false });
+    queue.close();
+    assert_eq!(why(3), NotExpress::Unknown, "it is closed");
+    assert_eq!(queue.numbers(reader), [1]);
+}
+
+/// Nor past a consumer that waits for an event, also when that one was woken and has not come yet.
+#[test]
+fn a_consumer_is_told_whether_another_one_waits() {
+    let (queue, reader) = queue(4);
+    let other = queue.join_again(reader.group, false).reader();
+    let mut why = {
+        let (queue, mut hold) = (queue.clone(), Hold::new());
+        move || queue.receive_express(reader, &mut hold).err()
+    };
+    assert_eq!(why(), Some(NotExpress::HasToWait { is_awaited: false }));
+    let (mut waiting, mut cx) = (None, Context::from_waker(Waker::noop()));
+    let mut sleeps = |waiting: &mut Waiting| {
+        let into = &mut |_: Taken<Note>| panic!("there is nothing");
+        queue.poll_receive(other, 1, waiting, &mut cx, into)
+    };
+    assert!(sleeps(&mut waiting).is_pending());
+    queue.put(Note::new(1));
+    assert_eq!(
+        why(),
+        None,
+        "it takes the event that the other was woken for"
+    );
+    assert_eq!(why(), Some(NotExpress::HasToWait { is_awaited: true }));
+    queue.stop_receiving(other.group, &mut waiting);
+    assert_eq!(why(), Some(NotExpress::HasToWait { is_awaited: false }));
+}
