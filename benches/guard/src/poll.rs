@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-/// A consumer that was ready many times in a row is pending once, to let others run.
+/// Who was ready many times in a row is pending once, to let others run.
 const POLLS: usize = 2;
 
 /// Polls once.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bookdrop_queue::park::Patience;
 use bookdrop_queue::{DEFAULT_GROUP, Hold, Lender, Lending, NotExpress, Reader, Taken, Waiting};
@@ -16,9 +16,7 @@ use crate::error::{InvalidGroup, ReceiveError};
 use crate::memory::{Memory, Stored, copy};
 use crate::receive::{Receive, ReceiveBatch, TryReceive};
 use crate::seat::Seat;
-
-/// So many events in a row are ready at most before a consumer lets the other tasks of its executor run.
-const READY_IN_A_ROW: u8 = 128;
+use crate::turn;
 
 /// Receives the events of one group of a driver.
 ///
@@ -45,7 +43,6 @@ pub struct Consumer<T = (), R = Value> {
     reader: Reader,
     hold: Hold<Stored<T, R>>,
     waiting: Waiting,
-    ready_in_a_row: u8,
     /// Whether what it received last was a request.
     serves: bool,
 }
@@ -120,7 +117,6 @@ impl<T, R> Consumer<T, R> {
             reader,
             hold: Hold::new(),
             waiting: None,
-            ready_in_a_row: 0,
             serves: false,
         }
     }
@@ -169,9 +165,9 @@ impl<T, R> Consumer<T, R> {
 
     /// Receives the next event, and waits while there is none.
     ///
-    /// After 128 events in a row that were ready at once it is pending once and wakes itself, so that the other tasks of
-    /// the executor run. So one poll of it alone, as `now_or_never` does, may find nothing although there is an event:
-    /// [`try_receive`](Consumer::try_receive) is the call for that.
+    /// After 128 sends and receives of one thread that were ready at once it is pending once and wakes itself, so that the
+    /// other tasks of the executor run. So one poll of it alone, as `now_or_never` does, may find nothing although there is an
+    /// event: [`try_receive`](Consumer::try_receive) is the call for that.
     ///
     /// # Errors
     /// [`Closed`](ReceiveError::Closed) when the driver was closed (or the group removed) and nothing is left. Nothing
@@ -247,13 +243,12 @@ impl<T, R> Consumer<T, R> {
     /// The next event, if there is one and it is as simple as it usually is.
     #[inline(always)]
     pub(crate) fn receive_express(&mut self) -> Result<Delivery<T, R>, NotExpress> {
-        if self.waiting.is_some() || self.ready_in_a_row == READY_IN_A_ROW {
+        if self.waiting.is_some() {
             return Err(NotExpress::Unknown);
         }
         let reader = self.reader;
         let (seat, mut lending) = self.seat.split();
         let taken = seat.memory.queue.receive_express(reader, &mut self.hold)?;
-        self.ready_in_a_row += 1;
         self.serves = taken.item.ask().is_some();
         let lends = !reader.is_auto_acked() || seat.group_name.is_some();
         let loan = lends.then(|| lending.lend());
@@ -268,9 +263,6 @@ impl<T, R> Consumer<T, R> {
         known: NotExpress,
         into: &mut impl FnMut(Delivery<T, R>),
     ) -> Poll<Result<(), ReceiveError>> {
-        if self.lets_others_run(cx) {
-            return Poll::Pending;
-        }
         let Consumer {
             seat,
             reader,
@@ -284,27 +276,13 @@ impl<T, R> Consumer<T, R> {
             *serves = taken.item.ask().is_some();
             into(delivery(seat, &mut lending, *reader, taken));
         };
-        let poll = match known {
+        let poll = turn::watch(match known {
             NotExpress::HasToWait { .. } => {
                 queue.poll_sleep(*reader, max, waiting, cx, &mut hand_over)
             }
             NotExpress::Unknown => queue.poll_receive(*reader, max, waiting, cx, &mut hand_over),
-        };
-        self.count_ready(poll.is_ready());
+        });
         poll.map_err(|_| ReceiveError::Closed)
-    }
-
-    fn lets_others_run(&mut self, cx: &mut Context<'_>) -> bool {
-        let is_time = self.ready_in_a_row == READY_IN_A_ROW;
-        if is_time {
-            self.ready_in_a_row = 0;
-            cx.waker().wake_by_ref();
-        }
-        is_time
-    }
-
-    fn count_ready(&mut self, is_ready: bool) {
-        self.ready_in_a_row = if is_ready { self.ready_in_a_row + 1 } else { 0 };
     }
 
     pub(crate) fn receive_now(&mut self) -> Result<Option<Delivery<T, R>>, ReceiveError> {
@@ -384,11 +362,9 @@ impl<T, R> Stream for Consumer<T, R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        ready!(turn::poll_go_on(cx));
         if let Ok(delivery) = this.receive_express() {
             return Poll::Ready(Some(Ok(delivery)));
-        }
-        if this.lets_others_run(cx) {
-            return Poll::Pending;
         }
         let reader = this.reader;
         let (seat, mut lending) = this.seat.split();
@@ -398,8 +374,8 @@ impl<T, R> Stream for Consumer<T, R> {
             found = Some(delivery(seat, &mut lending, reader, taken));
         };
         let queue = &seat.memory.queue;
-        let poll = queue.poll_next(reader, &mut this.waiting, cx, &mut hand_over);
-        this.count_ready(poll.is_ready());
+        let waiting = &mut this.waiting;
+        let poll = turn::watch(queue.poll_next(reader, waiting, cx, &mut hand_over));
         poll.map(|_| found.map(Ok))
     }
 }

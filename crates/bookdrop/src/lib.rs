@@ -81,6 +81,7 @@ mod request;
 mod seat;
 mod send;
 mod stats;
+mod turn;
 
 /// The futures that the methods of producers and consumers return: to be awaited on any executor, or waited for on a plain
 /// thread. They stand apart so that `use bookdrop::*` does not hide the trait `Send`.

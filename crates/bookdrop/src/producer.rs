@@ -72,6 +72,10 @@ impl<T, R> Producer<T, R> {
     /// `Ok` means that the event is in the queue of every group. An event that was sent before with the same
     /// [id](Event::with_id), within the window, is `Ok` too, and dropped.
     ///
+    /// After 128 sends and receives of one thread that were ready at once it is pending once and wakes itself, so that the
+    /// other tasks of the executor run. So one poll of it alone, as `now_or_never` does, may not send although there is
+    /// room: [`try_send`](Producer::try_send) is the call for that.
+    ///
     /// # Errors
     /// `Closed`, `Invalid` (see [`limits`](crate::limits)) or, where the driver is told not to wait, `Full`. The error
     /// gives the event back.

@@ -7,12 +7,13 @@ use std::fmt;
 use std::future::Future;
 use std::ops::ControlFlow;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use crate::consumer::Consumer;
 use crate::delivery::Delivery;
 use crate::error::{ReceiveError, TryReceiveError};
 use crate::operation::{Wait, waits_on_threads};
+use crate::turn;
 
 /// The wait for an event; made by [`Consumer::receive`].
 ///
@@ -64,6 +65,7 @@ impl<T, R> Future for Receive<'_, T, R> {
     // Where it is used: a delivery that is handed back through memory costs more than the rest of a receive.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(turn::poll_go_on(cx));
         match self.consumer.receive_express() {
             Ok(delivery) => Poll::Ready(Ok(delivery)),
             Err(known) => {
@@ -186,6 +188,7 @@ impl<T, R> Future for ReceiveBatch<'_, T, R> {
     type Output = Result<Vec<Delivery<T, R>>, ReceiveError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        ready!(turn::poll_go_on(cx));
         let (max, mut found) = (self.max, Vec::new());
         let mut into = |delivery| found.push(delivery);
         let poll = self

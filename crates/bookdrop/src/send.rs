@@ -15,6 +15,7 @@ use crate::error::{SendBatchError, SendError, SendErrorKind};
 use crate::event::Event;
 use crate::memory::{Memory, Stored};
 use crate::operation::{Wait, waits_on_threads};
+use crate::turn;
 
 /// An event on its way into the queue; made by [`Producer::send`](crate::Producer::send).
 ///
@@ -116,13 +117,14 @@ impl<T, R> Future for Send<'_, T, R> {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        ready!(turn::poll_go_on(cx));
         if let Some(event) = this.take_plain() {
             match this.memory.queue.send_express(Stored::plain(event)) {
                 Ok(()) => return Poll::Ready(Ok(())),
                 Err(stored) => this.stage = Stage::New(stored.event),
             }
         }
-        this.poll_any(cx)
+        turn::watch(this.poll_any(cx))
     }
 }
 

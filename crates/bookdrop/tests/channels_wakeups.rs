@@ -344,5 +344,62 @@ fn a_busy_consumer_lets_others_run_but_loses_nothing() {
             }
         }
     }
+    assert!(pauses >= 1000 / 128, "{pauses} pauses are too few");
     assert!(pauses < 500, "more often ready than not: {pauses} pauses");
+}
+
+#[test]
+fn a_busy_producer_lets_others_run_but_loses_nothing() {
+    let (driver, a, _b) = library(1000);
+    let wakes = Wakes::new();
+    let (mut sent, mut in_a_row, mut pauses) = (0, 0, 0);
+    while sent < 1000 {
+        let mut send = a.send(Event::new("S"));
+        while poll_with(&mut send, &wakes).is_pending() {
+            pauses += 1;
+            in_a_row = 0;
+            assert_eq!(wakes.count(), pauses, "it woke itself");
+        }
+        sent += 1;
+        in_a_row += 1;
+        assert!(in_a_row <= 128, "others have waited for long enough");
+    }
+    assert!(pauses < 500, "more often ready than not: {pauses} pauses");
+    assert_eq!(stats(&driver).queued, 1000);
+}
+
+#[test]
+fn a_batch_lets_others_run_but_loses_nothing() {
+    let (driver, a, _b) = library(1000);
+    let wakes = Wakes::new();
+    let mut batch = a.send_batch((0..1000).map(|_| Event::new("S")));
+    let mut pauses = 0;
+    let sent = loop {
+        match poll_with(&mut batch, &wakes) {
+            Poll::Ready(sent) => break sent.unwrap(),
+            Poll::Pending => pauses += 1,
+        }
+        assert_eq!(wakes.count(), pauses, "it woke itself");
+    };
+    assert_eq!((sent, stats(&driver).queued), (1000, 1000));
+    assert!(pauses >= 1000 / 128, "{pauses} pauses are too few");
+}
+
+#[test]
+fn who_was_woken_in_vain_keeps_its_turn() {
+    let (_driver, a, mut b) = library(10);
+    let (mut c, mut hasty) = (b.clone(), b.clone());
+    let (b_wakes, c_wakes) = (Wakes::new(), Wakes::new());
+    let (mut b_receive, mut c_receive) = (b.receive(), c.receive());
+    assert!(poll_with(&mut b_receive, &b_wakes).is_pending());
+    assert!(poll_with(&mut c_receive, &c_wakes).is_pending());
+
+    send_all(&a, &["S"]);
+    let taken = hasty.try_receive().wait().unwrap();
+    assert!(poll_with(&mut b_receive, &b_wakes).is_pending());
+    taken.ack().wait().unwrap();
+
+    send_all(&a, &["T"]);
+    assert_eq!((b_wakes.count(), c_wakes.count()), (2, 0));
+    assert!(poll(&mut b_receive).is_ready());
 }

@@ -226,11 +226,17 @@ fn fairness() -> Vec<Goal> {
         share("least_consumer_share"),
         auto_ack(share("least_consumer_share")),
         turns(
-            &["a full queue beside a task that is ready"],
+            &[
+                "a full queue beside a task that is ready",
+                "an empty queue beside a task that is ready",
+            ],
             TURNS_PER_1000,
         ),
         turns(
-            &["a full queue beside a task that waits for the driver"],
+            &[
+                "a full queue beside a task that waits for the driver",
+                "an empty queue beside a task that waits for the driver",
+            ],
             ANY,
         ),
     ]

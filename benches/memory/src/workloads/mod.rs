@@ -31,7 +31,7 @@ use std::time::Duration;
 
 use tokio::runtime::Runtime;
 
-use self::cooperation::{GROUP as COOPERATION, Other};
+use self::cooperation::{Busy, GROUP as COOPERATION, Other};
 use self::cost::GROUP as COST;
 use self::fairness::GROUP as FAIRNESS;
 use crate::clock::Round;
@@ -152,8 +152,8 @@ pub(crate) trait AnyAsyncQueue {
     fn cost(&self, runtime: &Runtime, kind: Which, shape: Shape, events: u64) -> Round;
     /// How Ev is shared out among equals for so long.
     fn fairness(&self, runtime: &Runtime, shape: Shape, time: Duration) -> Round;
-    /// How often another task has its turn while a full queue of Ev is drained.
-    fn cooperation(&self, runtime: &Runtime, other: Other, events: u64) -> Round;
+    /// How often another task has its turn while a queue of Ev is filled or drained.
+    fn cooperation(&self, runtime: &Runtime, busy: Busy, other: Other, events: u64) -> Round;
 }
 
 impl<Q> AnyAsyncQueue for PhantomData<Q>
@@ -180,8 +180,8 @@ where
         fairness::tasks::<Ev, Q>(runtime, shape, time)
     }
 
-    fn cooperation(&self, runtime: &Runtime, other: Other, events: u64) -> Round {
-        cooperation::run::<Ev, Q>(runtime, other, events)
+    fn cooperation(&self, runtime: &Runtime, busy: Busy, other: Other, events: u64) -> Round {
+        cooperation::run::<Ev, Q>(runtime, busy, other, events)
     }
 }
 

@@ -45,7 +45,8 @@ impl Waiters {
         known.is_some_and(|known| known.will_wake(waker))
     }
 
-    /// Sleeps, at the end, with this waker; one that sleeps already keeps its place.
+    /// Sleeps, at the end, with this waker; one that sleeps already keeps its place, and one that was woken in vain is the
+    /// first again.
     pub(super) fn sleep<I: Item>(
         &mut self,
         waiting: &mut Waiting,
@@ -64,7 +65,10 @@ impl Waiters {
         waiter.is_unsure = is_unsure;
         match waiter.waker.replace(waker) {
             Some(old) => fx.drop_waker(old),
-            None => self.all.push_back(&mut self.asleep, ticket),
+            None => {
+                let first = self.all.first(&self.asleep);
+                self.all.insert_before(&mut self.asleep, first, ticket);
+            }
         }
     }
 
