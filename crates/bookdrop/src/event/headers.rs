@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::text::{Text, Texts};
+use crate::limits::{MAX_HEADER_NAME_BYTES, MAX_HEADER_VALUE_BYTES};
 
 /// Entries that a spare list keeps room for; a longer one is given back to the allocator.
 const KEPT_ENTRIES: usize = 16;
@@ -18,6 +19,8 @@ pub(super) struct Headers {
     first: Option<Header>,
     /// Whether the list has any: else it is not even looked at.
     has_further: bool,
+    /// Whether they may be more, or longer, than is allowed: else nobody has to look again when the event is sent.
+    may_be_invalid: bool,
     texts: Texts,
     further: Vec<Header>,
 }
@@ -28,12 +31,26 @@ impl Headers {
 
     #[inline]
     pub(super) fn set(&mut self, name: Cow<'static, str>, value: Cow<'static, str>) {
+        if self.first.is_some() {
+            return self.set_further(name, value);
+        }
+        let is_valid = (1..=MAX_HEADER_NAME_BYTES).contains(&name.len())
+            && value.len() <= MAX_HEADER_VALUE_BYTES;
+        self.may_be_invalid = !is_valid;
+        self.first = Some((self.texts.put(name), self.texts.put(value)));
+    }
+
+    /// Sets a header beside others, or in place of one.
+    #[inline(never)]
+    fn set_further(&mut self, name: Cow<'static, str>, value: Cow<'static, str>) {
         let Headers {
             first,
             has_further,
+            may_be_invalid,
             texts,
             further,
         } = self;
+        *may_be_invalid = true;
         let listed = match has_further {
             true => &mut further[..],
             false => &mut [],
@@ -44,14 +61,8 @@ impl Headers {
                 return;
             }
         }
-        let header = (texts.put(name), texts.put(value));
-        match first {
-            None => *first = Some(header),
-            Some(_) => {
-                further.push(header);
-                *has_further = true;
-            }
-        }
+        further.push((texts.put(name), texts.put(value)));
+        *has_further = true;
     }
 
     #[inline]
@@ -92,6 +103,11 @@ impl Headers {
         Ok(())
     }
 
+    #[inline]
+    pub(super) fn may_be_invalid(&self) -> bool {
+        self.may_be_invalid
+    }
+
     pub(super) fn len(&self) -> usize {
         self.first.iter().len() + self.further().len()
     }
@@ -110,6 +126,7 @@ impl Headers {
     pub(super) fn copy_from(&mut self, other: &Headers) {
         self.first.clone_from(&other.first);
         self.texts.clone_from(&other.texts);
+        self.may_be_invalid = other.may_be_invalid;
         self.has_further = other.has_further;
         if other.has_further {
             self.further.clone_from(&other.further);

@@ -110,6 +110,11 @@ impl Meta {
         set(&mut self.rest_mut().values, name, value);
     }
 
+    #[inline]
+    pub(super) fn has_values(&self) -> bool {
+        self.has.values
+    }
+
     pub(super) fn values(&self) -> &[(Cow<'static, str>, Value)] {
         match self.rest.get() {
             Some(rest) if self.has.values => &rest.values,

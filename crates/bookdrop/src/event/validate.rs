@@ -140,10 +140,12 @@ impl<T> Event<T> {
 
 #[inline]
 fn validate(meta: &Meta) -> Result<(), InvalidEvent> {
-    if let Some(headers) = meta.headers() {
+    if let Some(headers) = meta.headers()
+        && headers.may_be_invalid()
+    {
         validate_headers(headers)?;
     }
-    if !meta.values().is_empty() {
+    if meta.has_values() {
         validate_values(meta)?;
     }
     match meta.is_plain() {
