@@ -19,6 +19,11 @@ impl Ticket {
     pub(crate) fn place(self) -> u32 {
         self.index
     }
+
+    /// Whether its node was there first.
+    pub(crate) fn is_older_than(self, other: Ticket) -> bool {
+        self.serial < other.serial
+    }
 }
 
 /// All nodes of one kind.

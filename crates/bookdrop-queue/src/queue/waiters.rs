@@ -45,8 +45,7 @@ impl Waiters {
         known.is_some_and(|known| known.will_wake(waker))
     }
 
-    /// Sleeps, at the end, with this waker; one that sleeps already keeps its place, and one that was woken in vain is the
-    /// first again.
+    /// Sleeps with this waker, behind all who came before: at the end, unless it was woken in vain.
     pub(super) fn sleep<I: Item>(
         &mut self,
         waiting: &mut Waiting,
@@ -66,8 +65,11 @@ impl Waiters {
         match waiter.waker.replace(waker) {
             Some(old) => fx.drop_waker(old),
             None => {
-                let first = self.all.first(&self.asleep);
-                self.all.insert_before(&mut self.asleep, first, ticket);
+                let mut behind = self.all.first(&self.asleep);
+                while let Some(other) = behind.filter(|other| other.is_older_than(ticket)) {
+                    behind = self.all.next(other);
+                }
+                self.all.insert_before(&mut self.asleep, behind, ticket);
             }
         }
     }
