@@ -4,8 +4,8 @@ use std::future::Future;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 
-/// Who was ready many times in a row is pending once, to let others run.
-const POLLS: usize = 2;
+/// Who was ready many times in a row is pending for once, or for some polls, to let others run.
+const POLLS: usize = 10;
 
 /// Polls once.
 #[inline]

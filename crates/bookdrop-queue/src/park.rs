@@ -139,12 +139,21 @@ pub fn park_limit(waker: &Waker, at: Instant) -> bool {
         }
         own
     };
+    with_running(with_parker).unwrap_or(false)
+}
+
+/// Whether this is the waker of the [`wait`] that runs on this very thread.
+pub fn is_waiting_with(waker: &Waker) -> bool {
+    with_running(|parker| parker.waker.will_wake(waker)).unwrap_or(false)
+}
+
+/// Looks at the wait that runs on this very thread, if there is one.
+fn with_running<R>(look: impl FnOnce(&Parker) -> R) -> Option<R> {
     // `Err`: the thread is ending, and its locals are gone.
     LOCAL
-        .try_with(|local| local.with_running(with_parker))
+        .try_with(|local| local.with_running(look))
         .ok()
         .flatten()
-        .unwrap_or(false)
 }
 
 /// What a waker of ours does: sets the flag, then has the thread look at it.

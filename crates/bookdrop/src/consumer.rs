@@ -165,8 +165,8 @@ impl<T, R> Consumer<T, R> {
 
     /// Receives the next event, and waits while there is none.
     ///
-    /// After 128 sends and receives of one thread that were ready at once it is pending once and wakes itself, so that the
-    /// other tasks of the executor run. So one poll of it alone, as `now_or_never` does, may find nothing although there is an
+    /// After 128 sends and receives of one thread that were ready at once it is pending for a poll or some, and wakes itself, so
+    /// that the other tasks of the executor run. So one poll of it alone, as `now_or_never` does, may find nothing although there is an
     /// event: [`try_receive`](Consumer::try_receive) is the call for that.
     ///
     /// # Errors
@@ -192,7 +192,7 @@ impl<T, R> Consumer<T, R> {
         Receive::new(self)
     }
 
-    /// Receives an event if there is one now.
+    /// Receives an event if there is one now. It never lets other tasks run: a loop of it has to do so itself.
     ///
     /// # Errors
     /// `Empty` when there is none, `Closed` as for [`receive`](Consumer::receive).
@@ -210,7 +210,8 @@ impl<T, R> Consumer<T, R> {
         TryReceive::new(self)
     }
 
-    /// Receives what is there, at least one event and at most `max` (at least 1); waits while there is none.
+    /// Receives what is there, at least one event and at most `max` (at least 1); waits while there is none. It lets other tasks
+    /// run like [`receive`](Consumer::receive).
     ///
     /// # Errors
     /// As [`receive`](Consumer::receive).
@@ -252,7 +253,7 @@ impl<T, R> Consumer<T, R> {
         self.serves = taken.item.ask().is_some();
         let lends = !reader.is_auto_acked() || seat.group_name.is_some();
         let loan = lends.then(|| lending.lend());
-        Ok(Delivery::new(taken, loan, reader.is_auto_acked()))
+        Ok(Delivery::new(taken, loan))
     }
 
     /// Receives in whatever way; `known` is what was found out about it before.
@@ -276,8 +277,8 @@ impl<T, R> Consumer<T, R> {
             *serves = taken.item.ask().is_some();
             into(delivery(seat, &mut lending, *reader, taken));
         };
-        let poll = turn::watch(match known {
-            NotExpress::HasToWait { .. } => {
+        let poll = turn::uncount_if_pending(match known {
+            NotExpress::HasToWait | NotExpress::HasToWaitBehindOthers => {
                 queue.poll_sleep(*reader, max, waiting, cx, &mut hand_over)
             }
             NotExpress::Unknown => queue.poll_receive(*reader, max, waiting, cx, &mut hand_over),
@@ -315,7 +316,7 @@ fn delivery<T, R>(
 ) -> Delivery<T, R> {
     let lends = !reader.is_auto_acked() || seat.group_name.is_some() || taken.item.ask().is_some();
     let loan = lends.then(|| lending.lend());
-    Delivery::new(taken, loan, reader.is_auto_acked())
+    Delivery::new(taken, loan)
 }
 
 /// The name that a seat keeps of its group.
@@ -337,7 +338,8 @@ impl<T, R> Drop for Consumer<T, R> {
     }
 }
 
-/// The deliveries, one after the other, until the driver is closed and nothing is left.
+/// The deliveries, one after the other, until the driver is closed and nothing is left. It lets other tasks run like
+/// [`receive`](Consumer::receive).
 ///
 /// ```
 /// use bookdrop::{Consumer, Driver, Event, Producer};
@@ -362,7 +364,7 @@ impl<T, R> Stream for Consumer<T, R> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        ready!(turn::poll_go_on(cx));
+        ready!(turn::poll_go_on(cx, this));
         if let Ok(delivery) = this.receive_express() {
             return Poll::Ready(Some(Ok(delivery)));
         }
@@ -375,7 +377,7 @@ impl<T, R> Stream for Consumer<T, R> {
         };
         let queue = &seat.memory.queue;
         let waiting = &mut this.waiting;
-        let poll = turn::watch(queue.poll_next(reader, waiting, cx, &mut hand_over));
+        let poll = turn::uncount_if_pending(queue.poll_next(reader, waiting, cx, &mut hand_over));
         poll.map(|_| found.map(Ok))
     }
 }

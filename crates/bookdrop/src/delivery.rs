@@ -47,7 +47,7 @@ use settle::{Acking, InHand};
 /// book.nack().wait()?;
 /// # Ok::<(), bookdrop::Error>(())
 /// ```
-#[must_use = "a delivery that is dropped unsettled counts as failed and comes back"]
+#[must_use = "a delivery that is dropped unsettled counts as failed and comes back, unless its consumer acks automatically"]
 pub struct Delivery<T = (), R = Value> {
     /// `None` once it is settled.
     in_hand: Option<InHand<T, R>>,
@@ -57,17 +57,9 @@ type Settled<T, R, V = ()> = Result<V, SettleError<T, R>>;
 
 impl<T, R> Delivery<T, R> {
     #[inline(always)]
-    pub(crate) fn new(
-        taken: Taken<Stored<T, R>>,
-        seat: Option<Loan<Seat<T, R>>>,
-        is_settled: bool,
-    ) -> Self {
+    pub(crate) fn new(taken: Taken<Stored<T, R>>, seat: Option<Loan<Seat<T, R>>>) -> Self {
         Delivery {
-            in_hand: Some(InHand {
-                taken,
-                seat,
-                is_settled,
-            }),
+            in_hand: Some(InHand { taken, seat }),
         }
     }
 

@@ -48,7 +48,8 @@
 //!
 //! # Async and threads
 //!
-//! Every operation is a future that acts at its first poll. Await it on any executor; on a plain thread end it with
+//! Every operation is a future that acts at its first poll, but for sends and receives that let other tasks run first: see
+//! [`Consumer::receive`]. Await it on any executor; on a plain thread end it with
 //! `.wait()`, `.wait_for(duration)` or `.wait_until(instant)`. No runtime has to be running, not even for deadlines and
 //! delays. Every future says what dropping it means.
 //!

@@ -72,8 +72,8 @@ impl<T, R> Producer<T, R> {
     /// `Ok` means that the event is in the queue of every group. An event that was sent before with the same
     /// [id](Event::with_id), within the window, is `Ok` too, and dropped.
     ///
-    /// After 128 sends and receives of one thread that were ready at once it is pending once and wakes itself, so that the
-    /// other tasks of the executor run. So one poll of it alone, as `now_or_never` does, may not send although there is
+    /// After 128 sends and receives of one thread that were ready at once it is pending for a poll or some, and wakes itself, so
+    /// that the other tasks of the executor run. So one poll of it alone, as `now_or_never` does, may not send although there is
     /// room: [`try_send`](Producer::try_send) is the call for that.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl<T, R> Producer<T, R> {
         Send::new(&self.memory, event)
     }
 
-    /// Sends an event if there is room now.
+    /// Sends an event if there is room now. It never lets other tasks run: a loop of it has to do so itself.
     ///
     /// # Errors
     /// `Full` in place of waiting; else as [`send`](Producer::send).
@@ -132,7 +132,8 @@ impl<T, R> Producer<T, R> {
         TrySend::new(&self.memory, event)
     }
 
-    /// Sends events one after the other, and says how many: not all or nothing.
+    /// Sends events one after the other, and says how many: not all or nothing. It lets other tasks run like
+    /// [`send`](Producer::send).
     ///
     /// # Errors
     /// As [`send`](Producer::send), at the first event that fails; the error gives back that one and all behind it.

@@ -44,9 +44,7 @@ impl<T, R> Wait for Receive<'_, T, R> {
         match self.consumer.receive_express() {
             Ok(delivery) => ControlFlow::Break(Some(Ok(delivery))),
             // One whose requester waits does not pause, nor does one try again past another that waits.
-            Err(NotExpress::HasToWait { is_awaited: false }) if !self.consumer.serves() => {
-                ControlFlow::Continue(())
-            }
+            Err(NotExpress::HasToWait) if !self.consumer.serves() => ControlFlow::Continue(()),
             Err(_) => ControlFlow::Break(None),
         }
     }
@@ -65,7 +63,7 @@ impl<T, R> Future for Receive<'_, T, R> {
     // Where it is used: a delivery that is handed back through memory costs more than the rest of a receive.
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(turn::poll_go_on(cx));
+        ready!(turn::poll_go_on(cx, &*self.consumer));
         match self.consumer.receive_express() {
             Ok(delivery) => Poll::Ready(Ok(delivery)),
             Err(known) => {
@@ -188,7 +186,7 @@ impl<T, R> Future for ReceiveBatch<'_, T, R> {
     type Output = Result<Vec<Delivery<T, R>>, ReceiveError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        ready!(turn::poll_go_on(cx));
+        ready!(turn::poll_go_on(cx, &*self.consumer));
         let (max, mut found) = (self.max, Vec::new());
         let mut into = |delivery| found.push(delivery);
         let poll = self

@@ -64,9 +64,7 @@ impl<T, R> Wait for Send<'_, T, R> {
         self.stage = Stage::New(stored.event);
         // One among several stands in line at once, so that each has its turn.
         match why {
-            NotExpress::HasToWait { .. } if self.memory.has_one_producer() => {
-                ControlFlow::Continue(())
-            }
+            NotExpress::HasToWait if self.memory.has_one_producer() => ControlFlow::Continue(()),
             _ => ControlFlow::Break(None),
         }
     }
@@ -117,14 +115,14 @@ impl<T, R> Future for Send<'_, T, R> {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        ready!(turn::poll_go_on(cx));
+        ready!(turn::poll_go_on(cx, this));
         if let Some(event) = this.take_plain() {
             match this.memory.queue.send_express(Stored::plain(event)) {
                 Ok(()) => return Poll::Ready(Ok(())),
                 Err(stored) => this.stage = Stage::New(stored.event),
             }
         }
-        turn::watch(this.poll_any(cx))
+        turn::uncount_if_pending(this.poll_any(cx))
     }
 }
 

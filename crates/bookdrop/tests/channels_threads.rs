@@ -339,7 +339,7 @@ fn every_waiting_consumer_gets_its_turn() {
         }
         let wakes: Vec<_> = (0..5).map(|_| support::Wakes::new()).collect();
         for (receive, wakes) in receives.iter_mut().zip(&wakes) {
-            assert!(support::poll_with(receive, wakes).is_pending());
+            assert!(support::poll_on(receive, wakes).is_pending());
         }
         a.send(Event::new("n").with_body(round)).wait().unwrap();
         let woken = wakes

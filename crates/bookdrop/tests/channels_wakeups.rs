@@ -2,10 +2,13 @@
 
 mod support;
 
+use std::cell::RefCell;
 use std::task::Poll;
+use std::time::Instant;
 
 use bookdrop::{Consumer, Driver, Event, OnFull, Producer};
 use futures_lite::StreamExt;
+use futures_lite::future::or;
 
 use support::{Wakes, is_empty, library, next_name, poll, poll_with, send_all, stats};
 
@@ -385,21 +388,111 @@ fn a_batch_lets_others_run_but_loses_nothing() {
     assert!(pauses >= 1000 / 128, "{pauses} pauses are too few");
 }
 
+/// Polls such a future again and again, a new one each time it is ready: so often it may be ready in a row.
+fn lets_others_run<F: Future>(mut begin: impl FnMut() -> F, times: usize) {
+    let wakes = Wakes::new();
+    let (mut in_a_row, mut pauses) = (0, 0);
+    for _ in 0..times {
+        let mut future = Box::pin(begin());
+        while poll_with(&mut future, &wakes).is_pending() {
+            assert!(wakes.count() > pauses, "it woke itself");
+            pauses = wakes.count();
+            in_a_row = 0;
+        }
+        in_a_row += 1;
+        assert!(in_a_row <= 128, "others have waited for long enough");
+    }
+}
+
+#[test]
+fn a_task_that_looks_at_two_queues_lets_others_run() {
+    let (_idle_driver, _c, idle) = library(10);
+    let (_driver, a, b) = library(2000);
+    a.send_batch((0..2000).map(|_| Event::new("S")))
+        .wait()
+        .unwrap();
+    let consumers = RefCell::new((idle, b.clone(), b));
+    let receive = |consumer: &mut Consumer| {
+        let mut consumer = consumer.clone();
+        async move { consumer.receive().await.unwrap().ack().await.unwrap() }
+    };
+    // One of them has nothing, in either order; both of them have something.
+    lets_others_run(
+        || {
+            let (idle, busy, _) = &mut *consumers.borrow_mut();
+            or(receive(idle), receive(busy))
+        },
+        500,
+    );
+    lets_others_run(
+        || {
+            let (idle, busy, _) = &mut *consumers.borrow_mut();
+            or(receive(busy), receive(idle))
+        },
+        500,
+    );
+    lets_others_run(
+        || {
+            let (_, busy, other) = &mut *consumers.borrow_mut();
+            or(receive(busy), receive(other))
+        },
+        500,
+    );
+}
+
+#[test]
+fn tasks_within_a_task_let_others_run() {
+    let (_driver, a, b) = library(2000);
+    a.send_batch((0..2000).map(|_| Event::new("S")))
+        .wait()
+        .unwrap();
+    let mut consumers = [b.clone(), b];
+    let wakes = [Wakes::new(), Wakes::new()];
+    let mut in_a_row = 0;
+    for _ in 0..1000 {
+        // As a combinator does that gives each of its futures a waker of its own.
+        let ready = consumers.iter_mut().zip(&wakes).any(|(consumer, wakes)| {
+            let received = poll_with(&mut consumer.receive(), wakes);
+            received.is_ready()
+        });
+        in_a_row = if ready { in_a_row + 1 } else { 0 };
+        assert!(in_a_row <= 128, "others have waited for long enough");
+    }
+}
+
+#[test]
+fn a_thread_that_waits_has_no_others() {
+    let (_driver, a, mut b) = library(1000);
+    let mut batch = a.send_batch((0..1000).map(|_| Event::new("S")));
+    // What is ready at once is never too late.
+    assert_eq!(batch.wait_until(Instant::now()).unwrap().unwrap(), 1000);
+    for _ in 0..1000 {
+        let receive = b.receive_batch(1).wait_until(Instant::now());
+        assert_eq!(receive.unwrap().unwrap().len(), 1);
+    }
+}
+
 #[test]
 fn who_was_woken_in_vain_keeps_its_turn() {
-    let (_driver, a, mut b) = library(10);
-    let (mut c, mut hasty) = (b.clone(), b.clone());
-    let (b_wakes, c_wakes) = (Wakes::new(), Wakes::new());
-    let (mut b_receive, mut c_receive) = (b.receive(), c.receive());
-    assert!(poll_with(&mut b_receive, &b_wakes).is_pending());
-    assert!(poll_with(&mut c_receive, &c_wakes).is_pending());
-
-    send_all(&a, &["S"]);
-    let taken = hasty.try_receive().wait().unwrap();
-    assert!(poll_with(&mut b_receive, &b_wakes).is_pending());
-    taken.ack().wait().unwrap();
-
-    send_all(&a, &["T"]);
-    assert_eq!((b_wakes.count(), c_wakes.count()), (2, 0));
-    assert!(poll(&mut b_receive).is_ready());
+    let (_driver, a, b) = library(10);
+    let mut hasty = b.clone();
+    let mut consumers: Vec<_> = (0..3).map(|_| (b.clone(), Wakes::new())).collect();
+    let mut receives: Vec<_> = consumers
+        .iter_mut()
+        .map(|(c, wakes)| (c.receive(), wakes.clone()))
+        .collect();
+    for (receive, wakes) in &mut receives {
+        assert!(poll_with(receive, wakes).is_pending());
+    }
+    // Two of them are woken, and somebody else was quicker.
+    send_all(&a, &["1", "2"]);
+    for _ in 0..2 {
+        hasty.try_receive().wait().unwrap().ack().wait().unwrap();
+    }
+    for (receive, wakes) in &mut receives[..2] {
+        assert!(poll_with(receive, wakes).is_pending());
+    }
+    send_all(&a, &["3"]);
+    let woken: Vec<_> = receives.iter().map(|(_, wakes)| wakes.count()).collect();
+    assert_eq!(woken, [2, 1, 0], "in the order in which they came");
 }

@@ -2,7 +2,12 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+/// So often an operation may wake itself in a row.
+const PAUSES: usize = 100;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type OnCancel<'a, T> = Box<dyn FnOnce(Boxed<'a, T>) + Send + 'a>;
@@ -35,9 +40,29 @@ impl<'a, T> Started<'a, T> {
         Pin::new(self).poll(&mut Context::from_waker(waker))
     }
 
-    /// Polls it once; nobody is woken.
+    /// Polls it until it is ready or waits; nobody is woken. One that wakes itself does not wait: it lets others run.
     pub fn poll_once(&mut self) -> Poll<T> {
-        self.poll_with(Waker::noop())
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        for _ in 0..PAUSES {
+            if let Poll::Ready(output) = self.poll_with(&waker) {
+                return Poll::Ready(output);
+            }
+            if !woken.0.swap(false, Ordering::AcqRel) {
+                break;
+            }
+        }
+        Poll::Pending
+    }
+}
+
+/// Whether it was woken.
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
     }
 }
 

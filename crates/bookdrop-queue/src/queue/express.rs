@@ -14,13 +14,16 @@ use super::receive::Reader;
 use super::state::State;
 
 /// Why nothing was sent or received in the simple way.
+///
+/// It is a word: a `Result` with something to be handed over is then moved in words, as that is by itself. Were it a byte, the
+/// rest would be moved in pieces that lie across them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
 pub enum NotExpress {
     /// There was no room, or nothing to be handed over: whoever cannot do without it has to wait.
-    HasToWait {
-        /// Whether somebody else waits for it already.
-        is_awaited: bool,
-    },
+    HasToWait,
+    /// The same, and others wait already.
+    HasToWaitBehindOthers,
     /// There may be room, or something to be handed over, all the same.
     Unknown,
 }
@@ -96,7 +99,7 @@ impl<I: Item> Guarded<I> {
         match self.express.limit {
             0 => NotExpress::Unknown,
             // Who stands in line keeps the express from running.
-            _ => NotExpress::HasToWait { is_awaited: false },
+            _ => NotExpress::HasToWait,
         }
     }
 
@@ -119,8 +122,10 @@ impl<I: Item> Guarded<I> {
 
     #[cold]
     fn nothing_for(&mut self, reader: Reader) -> NotExpress {
-        let is_awaited = self.state.waiters(reader.group).len() > 0;
-        NotExpress::HasToWait { is_awaited }
+        match self.state.waiters(reader.group).len() {
+            0 => NotExpress::HasToWait,
+            _ => NotExpress::HasToWaitBehindOthers,
+        }
     }
 
     /// The same where the express does not run, as it is with several groups and with requests: a consumer may have as little to do

@@ -355,14 +355,14 @@ fn a_sender_is_told_whether_it_may_try_again() {
     let reader = queue.join_default().reader();
     let why = |number| queue.try_send_express(Note::new(number)).unwrap_err().1;
     assert!(queue.try_send_express(Note::new(1)).is_ok());
-    assert_eq!(why(2), NotExpress::HasToWait { is_awaited: false });
+    assert_eq!(why(2), NotExpress::HasToWait);
     let first = queue.send(Note::new(2), None, Waker::noop().clone());
     let Ok(Some(ticket)) = first else {
         panic!("it stands in line");
     };
     assert_eq!(why(3), NotExpress::Unknown, "somebody stands in line");
     assert!(queue.leave_line(ticket).is_some());
-    assert_eq!(why(3), NotExpress::HasToWait { is_awaited: false });
+    assert_eq!(why(3), NotExpress::HasToWait);
     queue.close();
     assert_eq!(why(3), NotExpress::Unknown, "it is closed");
     assert_eq!(queue.numbers(reader), [1]);
@@ -377,7 +377,7 @@ fn a_consumer_is_told_whether_another_one_waits() {
         let (queue, mut hold) = (queue.clone(), Hold::new());
         move || queue.receive_express(reader, &mut hold).err()
     };
-    assert_eq!(why(), Some(NotExpress::HasToWait { is_awaited: false }));
+    assert_eq!(why(), Some(NotExpress::HasToWait));
     let (mut waiting, mut cx) = (None, Context::from_waker(Waker::noop()));
     let mut sleeps = |waiting: &mut Waiting| {
         let into = &mut |_: Taken<Note>| panic!("there is nothing");
@@ -390,7 +390,7 @@ fn a_consumer_is_told_whether_another_one_waits() {
         None,
         "it takes the event that the other was woken for"
     );
-    assert_eq!(why(), Some(NotExpress::HasToWait { is_awaited: true }));
+    assert_eq!(why(), Some(NotExpress::HasToWaitBehindOthers));
     queue.stop_receiving(other.group, &mut waiting);
-    assert_eq!(why(), Some(NotExpress::HasToWait { is_awaited: false }));
+    assert_eq!(why(), Some(NotExpress::HasToWait));
 }

@@ -97,7 +97,7 @@ impl Consumer {
         let (queue, waiting) = (&desk.queue, &mut self.waiting);
         let poll = match (is_stream, known) {
             (true, _) => queue.poll_next(reader, waiting, cx, &mut into),
-            (false, NotExpress::HasToWait { .. }) => {
+            (false, NotExpress::HasToWait | NotExpress::HasToWaitBehindOthers) => {
                 queue.poll_sleep(reader, 1, waiting, cx, &mut into)
             }
             (false, NotExpress::Unknown) => queue.poll_receive(reader, 1, waiting, cx, &mut into),

@@ -87,7 +87,9 @@ impl Consumer {
         let mut into = |taken| hands.push(delivery(reader, &mut lending, taken));
         let (queue, waiting) = (&desk.queue, &mut self.waiting);
         match known {
-            NotExpress::HasToWait { .. } => queue.poll_sleep(reader, max, waiting, cx, &mut into),
+            NotExpress::HasToWait | NotExpress::HasToWaitBehindOthers => {
+                queue.poll_sleep(reader, max, waiting, cx, &mut into)
+            }
             NotExpress::Unknown => queue.poll_receive(reader, max, waiting, cx, &mut into),
         }
     }

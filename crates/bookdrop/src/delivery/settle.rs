@@ -17,14 +17,11 @@ use crate::seat::{Seat, return_settled};
 
 /// What is in hand until it is settled.
 ///
-/// The flag lies behind the words: so `None`, `Err` and `Pending` around it are told apart there, and whatever is moved begins
-/// with the first word.
+/// Without a body it is two words, which a compiler moves in registers.
 pub(super) struct InHand<T, R> {
     pub(super) taken: Taken<Stored<T, R>>,
     /// Its consumer's; `None` where nobody needs it: it is settled, it is of the default group, and nobody asks.
     pub(super) seat: Option<Loan<Seat<T, R>>>,
-    /// Whether it was settled when it was handed over.
-    pub(super) is_settled: bool,
 }
 
 impl<T, R> Delivery<T, R> {
@@ -58,10 +55,10 @@ impl<T, R> Delivery<T, R> {
         let Some(in_hand) = &mut self.in_hand else {
             return false;
         };
-        if in_hand.is_settled || in_hand.taken.item.ask().is_some() || !in_hand.taken.leads_nobody()
-        {
+        if in_hand.taken.item.ask().is_some() || !in_hand.taken.leads_nobody() {
             return false;
         }
+        // With automatic ack it leads nobody, and what comes back to such a seat counts for nothing.
         let Some(Err(loan)) = in_hand.seat.take().map(Loan::give_back) else {
             return true;
         };
@@ -71,12 +68,8 @@ impl<T, R> Delivery<T, R> {
 
     /// Settles as done, and parts with what was in hand.
     pub(super) fn let_go(self) -> Stored<T, R> {
-        let InHand {
-            taken,
-            seat,
-            is_settled,
-        } = self.take();
-        let Some(seat) = seat.filter(|_| !is_settled) else {
+        let InHand { taken, seat } = self.take();
+        let Some(seat) = seat.filter(|seat| !seat.reader.is_auto_acked()) else {
             return taken.item;
         };
         let seat = match taken.leads_nobody() {
@@ -109,10 +102,10 @@ impl<T, R> Delivery<T, R> {
         self,
         settle: impl FnOnce(&Queue<Stored<T, R>>, Reader, Taken<Stored<T, R>>),
     ) -> Settled<T, R> {
-        if self.in_hand().is_settled {
-            return Err(SettleError::new(SettleErrorKind::AutoAcked, self));
-        }
-        let InHand { taken, seat, .. } = self.take();
+        let InHand { taken, seat } = match self.in_hand().is_settled() {
+            true => return Err(SettleError::new(SettleErrorKind::AutoAcked, self)),
+            false => self.take(),
+        };
         if let Some(seat) = seat {
             settle(&seat.memory.queue, seat.reader, taken);
             return_settled(seat);
@@ -125,14 +118,10 @@ impl<T, R> Delivery<T, R> {
         let Some(ask) = self.ask() else {
             return Err(SettleError::new(SettleErrorKind::NotARequest, self));
         };
-        let InHand {
-            taken,
-            seat,
-            is_settled,
-        } = self.take();
+        let InHand { taken, seat } = self.take();
         let seat = seat.expect("a request is lent the seat");
         let queue = &seat.memory.queue;
-        let refused = match is_settled {
+        let refused = match seat.reader.is_auto_acked() {
             true => queue.answer_later(ask.call, outcome).is_err(),
             false => {
                 let answered = queue.answer(seat.reader, taken, outcome);
@@ -148,12 +137,18 @@ impl<T, R> Delivery<T, R> {
 }
 
 impl<T, R> InHand<T, R> {
+    /// Whether it was settled when it was handed over.
+    fn is_settled(&self) -> bool {
+        let seat = self.seat.as_ref();
+        seat.is_none_or(|seat| seat.reader.is_auto_acked())
+    }
+
     pub(super) fn fail(self) {
         let Some(seat) = self.seat else {
             return;
         };
         let queue = &seat.memory.queue;
-        if !self.is_settled {
+        if !seat.reader.is_auto_acked() {
             queue.failed(seat.reader, self.taken, None);
             return_settled(seat);
         } else if let Some(ask) = self.taken.item.ask() {
@@ -163,7 +158,7 @@ impl<T, R> InHand<T, R> {
 }
 
 /// A delivery that is about to be acked: dropped before it is polled, it is unsettled.
-pub(super) struct Acking<T, R>(Option<Delivery<T, R>>);
+pub(super) struct Acking<T, R>(Delivery<T, R>);
 
 // Nothing in it is pinned.
 impl<T, R> Unpin for Acking<T, R> {}
@@ -171,7 +166,7 @@ impl<T, R> Unpin for Acking<T, R> {}
 impl<T, R> Acking<T, R> {
     #[inline(always)]
     pub(super) fn new(delivery: Delivery<T, R>) -> Self {
-        Acking(Some(delivery))
+        Acking(delivery)
     }
 }
 
@@ -181,23 +176,21 @@ impl<T, R> Future for Acking<T, R> {
     #[inline(always)]
     fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
         let delivery = &mut self.0;
-        let is_done = match delivery {
-            Some(delivery) => delivery.ack_in_place(),
-            None => panic!("an ack was polled after it had ended"),
-        };
-        match is_done {
-            true => *delivery = None,
-            false => ack(delivery.take()),
+        assert!(
+            delivery.in_hand.is_some(),
+            "an ack was polled after it had ended"
+        );
+        match delivery.ack_in_place() {
+            true => delivery.in_hand = None,
+            false => ack(delivery.in_hand.take()),
         }
         Poll::Ready(Ok(()))
     }
 }
 
 #[inline(never)]
-fn ack<T, R>(delivery: Option<Delivery<T, R>>) {
-    delivery
-        .into_iter()
-        .for_each(|delivery| drop(delivery.finish()));
+fn ack<T, R>(in_hand: Option<InHand<T, R>>) {
+    drop(Delivery { in_hand }.finish());
 }
 
 const SETTLED: &str = "a delivery that was settled is gone";

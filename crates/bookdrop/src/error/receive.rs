@@ -41,7 +41,7 @@ pub enum TryReceiveError {
     Closed,
 }
 
-const CLOSED: &str = "the driver was closed and nothing is left to receive";
+const CLOSED: &str = "the driver was closed, or the group removed, and nothing is left to receive";
 
 impl fmt::Display for ReceiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

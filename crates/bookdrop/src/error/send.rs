@@ -6,8 +6,9 @@ use crate::event::{Event, InvalidEvent};
 
 use super::{Error, ErrorKind, Handback};
 
-pub(super) const FULL: &str = "the queue is full; try again later, use `send`, which waits unless the \
-                               driver was built with another `OnFull`, or give it more capacity";
+pub(super) const FULL: &str = "there is no room: the fullest group (see `group_stats`) holds as many as \
+                               `capacity` allows, or as many are delayed as `max_delayed` does; `send` waits, unless \
+                               the driver was built with another `OnFull`";
 
 /// The event was not sent; here it is.
 ///

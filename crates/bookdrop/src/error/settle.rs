@@ -48,7 +48,8 @@ impl fmt::Display for SettleErrorKind {
                 "nobody waits for an answer to a one-way event; settle it with `ack`, `into_event`, `nack` or `reject`"
             }
             SettleErrorKind::AutoAcked => {
-                "with automatic ack the event was settled at hand-over and cannot go back"
+                "with automatic ack the event was settled at hand-over and cannot go back; receive without `auto_ack` to \
+                 give events back"
             }
         })
     }

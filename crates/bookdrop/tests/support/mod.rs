@@ -68,9 +68,23 @@ pub(crate) fn stats<T, R>(driver: &Driver<T, R>) -> Stats {
     driver.stats().wait()
 }
 
-/// Polls once, with a waker that does nothing.
+/// Polls until it is ready or waits, with a waker that nobody looks at.
 pub(crate) fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
-    Pin::new(future).poll(&mut Context::from_waker(Waker::noop()))
+    poll_on(future, &Wakes::new())
+}
+
+/// Polls until it is ready or waits, with a waker that counts and that nobody else has. One that wakes itself does not wait,
+/// but lets others run: it is polled again, and that wake-up does not count.
+pub(crate) fn poll_on<F: Future + Unpin>(future: &mut F, wakes: &Arc<Wakes>) -> Poll<F::Output> {
+    for _ in 0..100 {
+        let before = wakes.count();
+        let polled = poll_with(future, wakes);
+        if polled.is_ready() || wakes.count() == before {
+            return polled;
+        }
+        wakes.0.store(before, Ordering::SeqCst);
+    }
+    panic!("it wakes itself again and again");
 }
 
 /// Polls once, with a waker that counts.
