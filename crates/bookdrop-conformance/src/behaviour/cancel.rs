@@ -36,7 +36,7 @@ impl Wake for Counter {
 }
 
 /// Polls at most so often; whether it became ready.
-fn poll_times<T>(operation: &mut Started<'_, T>, times: usize) -> Option<T> {
+fn poll_times<T: Send>(operation: &mut Started<'_, T>, times: usize) -> Option<T> {
     let waker = Waker::from(Arc::new(Counter::default()));
     for _ in 0..times {
         if let Poll::Ready(output) = operation.poll_with(&waker) {

@@ -2,12 +2,8 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
-
-/// So often an operation may wake itself in a row.
-const PAUSES: usize = 100;
+use std::task::{Context, Poll, Waker};
+use std::thread;
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 type OnCancel<'a, T> = Box<dyn FnOnce(Boxed<'a, T>) + Send + 'a>;
@@ -34,35 +30,21 @@ impl<'a, T> Started<'a, T> {
         self.on_cancel = Some(Box::new(run));
         self
     }
-
-    /// Polls it once with this waker.
-    pub fn poll_with(&mut self, waker: &Waker) -> Poll<T> {
-        Pin::new(self).poll(&mut Context::from_waker(waker))
-    }
-
-    /// Polls it until it is ready or waits; nobody is woken. One that wakes itself does not wait: it lets others run.
-    pub fn poll_once(&mut self) -> Poll<T> {
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
-        for _ in 0..PAUSES {
-            if let Poll::Ready(output) = self.poll_with(&waker) {
-                return Poll::Ready(output);
-            }
-            if !woken.0.swap(false, Ordering::AcqRel) {
-                break;
-            }
-        }
-        Poll::Pending
-    }
 }
 
-/// Whether it was woken.
-#[derive(Default)]
-struct Woken(AtomicBool);
+impl<T: Send> Started<'_, T> {
+    /// Polls it once with this waker.
+    ///
+    /// On a thread of its own: a driver may let others run first where much was polled already, as on the thread of an executor.
+    pub fn poll_with(&mut self, waker: &Waker) -> Poll<T> {
+        let poll = || Pin::new(self).poll(&mut Context::from_waker(waker));
+        let polled = thread::scope(|scope| scope.spawn(poll).join());
+        polled.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
 
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.store(true, Ordering::Release);
+    /// Polls it once; nobody is woken.
+    pub fn poll_once(&mut self) -> Poll<T> {
+        self.poll_with(Waker::noop())
     }
 }
 
