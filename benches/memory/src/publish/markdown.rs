@@ -39,6 +39,14 @@ pub(crate) fn words(name: &str) -> String {
     name.replace('_', " ")
 }
 
+/// So many times as fast, with two digits that mean something.
+pub(crate) fn times(ratio: f64) -> String {
+    match ratio < 0.1 {
+        true => format!("{ratio:.3}x"),
+        false => format!("{ratio:.2}x"),
+    }
+}
+
 /// A speed against the best peer, with its quartiles.
 pub(crate) fn speed(record: &Record) -> String {
     let Some(speed) = &record.speed else {

@@ -22,14 +22,15 @@ pub(crate) fn write(saved: &Saved, directory: &Path) -> Result<(), String> {
     };
     put("summary.md".to_owned(), &summary::page(saved))?;
     for group in saved.groups() {
-        let mut page = head(saved, group);
+        let saved = saved.of_group(group);
+        let mut page = head(&saved, group);
         for kind in saved.kinds(group) {
             page += &format!("\n## {kind}\n\n");
-            for (name, svg) in plots::draw(saved, group, kind)? {
+            for (name, svg) in plots::draw(&saved, group, kind)? {
                 put(name.clone(), &svg)?;
                 page += &format!("![{group}, {kind}]({name})\n\n");
             }
-            page += &figures(saved, group, kind);
+            page += &figures(&saved, group, kind);
         }
         put(format!("{}.md", slug(group)), &page)?;
     }

@@ -1,7 +1,7 @@
 //! How far the goals are reached: the figures, in bold where they are what they are to be.
 
 use super::goals::{Against, Bound, Figure, Goal, When};
-use super::markdown::words;
+use super::markdown::{times, words};
 use super::ratio;
 use super::record::{Condition, Record};
 use crate::stats::geometric_mean;
@@ -161,12 +161,12 @@ fn mean(speeds: &[(f64, String)]) -> Option<(f64, String)> {
     let only: Vec<f64> = speeds.iter().map(|(speed, _)| *speed).collect();
     let rows = if only.len() == 1 { "row" } else { "rows" };
     let mean = (!only.is_empty()).then(|| geometric_mean(&only))?;
-    Some((mean, format!("{mean:.2}x ({} {rows})", only.len())))
+    Some((mean, format!("{} ({} {rows})", times(mean), only.len())))
 }
 
 fn least(speeds: Vec<(f64, String)>) -> Option<(f64, String)> {
     let least = speeds.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
-    least.map(|(speed, row)| (speed, format!("{speed:.2}x ({row})")))
+    least.map(|(speed, row)| (speed, format!("{} ({row})", times(speed))))
 }
 
 fn most(figures: impl Iterator<Item = (f64, String)>) -> Option<(f64, String)> {

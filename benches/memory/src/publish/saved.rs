@@ -53,6 +53,22 @@ impl Saved {
         parts.filter(|(_, part)| !part.runs.is_empty()).collect()
     }
 
+    /// The figures of one group, of the runs that have any.
+    pub(crate) fn of_group(&self, group: &str) -> Self {
+        let of_group = |run: &Run| {
+            let records = run.records.iter().filter(|record| record.group == group);
+            Run {
+                condition: run.condition,
+                records: records.cloned().collect(),
+            }
+        };
+        let runs = self.runs.iter().map(of_group);
+        Self {
+            allocator: self.allocator.clone(),
+            runs: runs.filter(|run| !run.records.is_empty()).collect(),
+        }
+    }
+
     /// What the rows of a group are about.
     pub(crate) fn subject(&self, group: &str) -> Subject {
         let mut records = self.records().filter(|record| record.group == group);

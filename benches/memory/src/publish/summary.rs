@@ -1,7 +1,7 @@
 //! The first page: how it was measured, what the goals are, and our speed in each group.
 
 use super::goals;
-use super::markdown::{capital, table};
+use super::markdown::{capital, table, times};
 use super::pages::GENERATED;
 use super::record::Record;
 use super::saved::{Run, Saved, Subject, slug};
@@ -20,9 +20,10 @@ pub(crate) fn page(saved: &Saved) -> String {
             capital(group),
             slug(group)
         );
+        let saved = saved.of_group(group);
         if saved.subject(group) == Subject::Time {
             page += "\n";
-            page += &speeds(saved, group);
+            page += &speeds(&saved, group);
         }
     }
     page
@@ -115,7 +116,7 @@ fn mean_and_least(lines: &[&Record]) -> [String; 2] {
     };
     let only: Vec<f64> = speeds.iter().map(|(speed, _)| *speed).collect();
     [
-        format!("{:.2}x", geometric_mean(&only)),
-        format!("{least:.2}x ({})", line.label()),
+        times(geometric_mean(&only)),
+        format!("{} ({})", times(*least), line.label()),
     ]
 }
