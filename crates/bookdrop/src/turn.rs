@@ -43,12 +43,10 @@ pub(crate) fn poll_go_on<W>(cx: &mut Context<'_>, who: &W) -> Poll<()> {
 #[cold]
 fn poll_pause(cx: &mut Context<'_>, who: *const ()) -> Poll<()> {
     let pause = PAUSE.get();
-    let is_over = match pause {
-        // A plain thread that waits has no other tasks.
-        None => park::is_waiting_with(cx.waker()),
-        Some(pause) => pause.begun_by == who || pause.pending == PENDING_IN_A_PAUSE,
-    };
-    if is_over {
+    let is_over =
+        pause.is_some_and(|pause| pause.begun_by == who || pause.pending == PENDING_IN_A_PAUSE);
+    // A plain thread that waits has no other tasks.
+    if is_over || park::is_waiting_with(cx.waker()) {
         PAUSE.set(None);
         LEFT.set(READY_IN_A_ROW - 1);
         return Poll::Ready(());

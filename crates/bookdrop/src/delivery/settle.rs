@@ -58,7 +58,7 @@ impl<T, R> Delivery<T, R> {
         if in_hand.taken.item.ask().is_some() || !in_hand.taken.leads_nobody() {
             return false;
         }
-        // With automatic ack it leads nobody, and what comes back to such a seat counts for nothing.
+        // With automatic ack as well: what comes back to such a seat counts for nothing.
         let Some(Err(loan)) = in_hand.seat.take().map(Loan::give_back) else {
             return true;
         };
