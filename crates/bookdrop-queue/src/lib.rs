@@ -24,7 +24,7 @@ pub mod park;
 #[allow(unsafe_code)] // An instruction that the language has no word for.
 mod prefetch;
 mod queue;
-#[allow(unsafe_code)] // Taking the box out of what is dropped.
+#[allow(unsafe_code)] // A body of any type in memory of no type.
 mod recycled;
 mod slab;
 mod stats;
@@ -42,6 +42,6 @@ pub use queue::{
     Asking, DEFAULT_GROUP, Hold, NotExpress, OnFull, Over, Queue, Reader, Refusal, Refused, Seat,
     Waited, Waiting, Working,
 };
-pub use recycled::{Recycle, Recycled};
+pub use recycled::{Block, Recycle, Recycled};
 pub use slab::Ticket;
 pub use stats::{Counters, Depths};

@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use bookdrop::{
-    Answer, Consumer, Driver, Event, Failure, InvalidEvent, InvalidGroup, Producer,
+    Answer, Consumer, Delivery, Driver, Event, Failure, InvalidEvent, InvalidGroup, Producer,
     RequestErrorKind, SendErrorKind, SettleErrorKind, TryReceiveError, limits,
 };
 use futures_lite::StreamExt;
@@ -527,8 +527,8 @@ fn things_are_as_small_as_they_are_said_to_be() {
         word
     );
     assert_eq!(size_of::<Result<(), bookdrop::Error>>(), word);
-    // An event is one word beside its body.
+    // An event is one word, whatever its body, and a delivery two.
     assert_eq!(size_of::<Event>(), word);
-    assert_eq!(size_of::<Event<u64>>(), word + 8);
-    assert_eq!(size_of::<Option<Event>>(), word);
+    assert_eq!(size_of::<Option<Event<[u64; 100]>>>(), word);
+    assert_eq!(size_of::<Delivery<[u64; 100]>>(), 2 * word);
 }

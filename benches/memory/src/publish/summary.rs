@@ -1,5 +1,7 @@
 //! The first page: how it was measured, what the goals are, and our speed in each group.
 
+use std::collections::BTreeSet;
+
 use super::goals;
 use super::markdown::{capital, table, times};
 use super::pages::GENERATED;
@@ -29,7 +31,7 @@ pub(crate) fn page(saved: &Saved) -> String {
     page
 }
 
-/// How it was run, and a warning where the figures mean nothing.
+/// How it was run, with a warning where the figures mean nothing or cannot be compared.
 pub(crate) fn conditions(saved: &Saved) -> String {
     let head = [
         "run",
@@ -45,6 +47,16 @@ pub(crate) fn conditions(saved: &Saved) -> String {
     let mut text = table(&head.map(str::to_owned), 6, &rows);
     if saved.records().any(|record| record.quick) {
         text.insert_str(0, "**A smoke run: its figures mean nothing.**\n\n");
+    }
+    let commits: BTreeSet<_> = saved
+        .records()
+        .map(|record| &record.origin.commit)
+        .collect();
+    if commits.len() > 1 {
+        text.insert_str(
+            0,
+            "**The runs are not of one commit: compare within a column only.**\n\n",
+        );
     }
     text
 }

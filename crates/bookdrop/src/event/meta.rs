@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use bookdrop_queue::{CallId, Hand, prefetch};
+use bookdrop_queue::{Block, CallId, Hand};
 
 use super::headers::Headers;
 use super::id::Stamp;
@@ -35,7 +35,7 @@ pub(super) struct Meta {
 
 // What a queued event takes is documented.
 #[cfg(target_pointer_width = "64")]
-const _: () = assert!(size_of::<Meta>() == 256 && Meta::USED <= 144);
+const _: () = assert!(size_of::<Block<Meta>>() == 304 && Meta::USED <= 144);
 
 /// Which parts were put into an event.
 #[derive(Clone, Copy, Default)]
@@ -86,13 +86,7 @@ static NONE: Details = Details {
 
 impl Meta {
     /// What most events use. That is three cache lines, wherever an allocator that aligns to 16 bytes puts it.
-    const USED: usize = std::mem::offset_of!(Meta, headers) + Headers::USED;
-
-    /// It is about to be used, and was last used on another core.
-    #[inline]
-    pub(super) fn prefetch(&self) {
-        prefetch(self, Meta::USED);
-    }
+    pub(super) const USED: usize = std::mem::offset_of!(Meta, headers) + Headers::USED;
 
     #[inline]
     pub(super) fn set_header(&mut self, name: Cow<'static, str>, value: Cow<'static, str>) {

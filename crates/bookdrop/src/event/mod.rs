@@ -23,7 +23,8 @@ pub use validate::InvalidEvent;
 /// The body is moved from the producer to the consumer and, in process, never serialized: it may hold a file, a channel
 /// or a closure. Where no body is needed, leave it out: `Event` is `Event<()>`.
 ///
-/// A large body (some kilobytes) belongs into a `Box`: it is moved several times on its way.
+/// A body is moved into the event once, and out of it at most once, whatever its size. One of more than a kilobyte costs an
+/// allocation for each event.
 ///
 /// Building never fails. What is wrong with an event (see [`limits`](crate::limits)) is said when it is sent, by an error
 /// that gives the event back.
@@ -42,8 +43,8 @@ pub use validate::InvalidEvent;
 /// ```
 #[doc(alias = "NewEvent")]
 pub struct Event<T = ()> {
-    meta: Recycled<Meta>,
-    body: T,
+    /// With the body in it.
+    meta: Recycled<Meta, T>,
 }
 
 impl Event<()> {
@@ -59,9 +60,9 @@ impl Event<()> {
     #[doc(alias = "NewEvent")]
     #[inline]
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
-        let mut meta = spare::take();
+        let mut meta = Recycled::new(spare::take(), ());
         meta.name = name.into();
-        Event { meta, body: () }
+        Event { meta }
     }
 }
 
@@ -77,8 +78,7 @@ impl<T> Event<T> {
     #[inline]
     pub fn with_body<U>(self, body: U) -> Event<U> {
         Event {
-            meta: self.meta,
-            body,
+            meta: self.meta.with_body(body),
         }
     }
 
@@ -387,7 +387,7 @@ impl<T> Event<T> {
     /// It is about to be used, and was last used on another core.
     #[inline]
     pub(crate) fn prefetch(&self) {
-        self.meta.prefetch();
+        self.meta.prefetch(Meta::USED);
     }
 
     /// Where the queue writes down what it knows of it.
@@ -432,7 +432,7 @@ impl<T> Event<T> {
     /// ```
     #[inline]
     pub fn body(&self) -> &T {
-        &self.body
+        self.meta.body()
     }
 
     /// The body, to be changed in place.
@@ -444,7 +444,7 @@ impl<T> Event<T> {
     /// assert_eq!(event.body(), &[1, 2]);
     /// ```
     pub fn body_mut(&mut self) -> &mut T {
-        &mut self.body
+        self.meta.body_mut()
     }
 
     /// The body alone.
@@ -457,17 +457,19 @@ impl<T> Event<T> {
     /// ```
     #[inline]
     pub fn into_body(self) -> T {
-        self.body
+        self.meta.into_body()
     }
 }
 
 /// The copy has the same id, whoever of them is asked for it first.
 impl<T: Clone> Clone for Event<T> {
     fn clone(&self) -> Self {
-        let body = self.body.clone();
-        let mut meta = spare::take();
-        self.meta.copy_into(&mut meta);
-        Event { meta, body }
+        let body = self.body().clone();
+        let mut spare = spare::take();
+        self.meta.copy_into(&mut spare.head);
+        Event {
+            meta: Recycled::new(spare, body),
+        }
     }
 }
 

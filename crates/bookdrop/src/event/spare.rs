@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 
-use bookdrop_queue::{Recycle, Recycled};
+use bookdrop_queue::{Block, Recycle, prefetch};
 
 use super::meta::Meta;
 
@@ -18,7 +18,7 @@ const BATCH: usize = 32;
 /// Batches that all threads share at most: what goes beyond is freed.
 const SHARED: usize = 256;
 
-type Batch = Vec<Box<Meta>>;
+type Batch = Vec<Box<Block<Meta>>>;
 
 /// The spare ones of one thread.
 ///
@@ -51,30 +51,30 @@ static ALL: Mutex<Shared> = Mutex::new(Shared {
 
 /// A spare one, or a new one.
 #[inline]
-pub(super) fn take() -> Recycled<Meta> {
+pub(super) fn take() -> Box<Block<Meta>> {
     // `Err`: the thread is ending, and its locals are gone.
     let spare = OWN.try_with(|own| own.borrow_mut().take());
-    Recycled::new(spare.ok().flatten().unwrap_or_default())
+    spare.ok().flatten().unwrap_or_default()
 }
 
 /// Clears what an event left, and keeps it.
 impl Recycle for Meta {
     #[inline]
-    fn recycle(mut spare: Box<Self>) {
-        spare.clear();
+    fn recycle(mut spare: Box<Block<Self>>) {
+        spare.head.clear();
         let _ = OWN.try_with(|own| own.borrow_mut().give(spare));
     }
 }
 
 impl Own {
     #[inline]
-    fn take(&mut self) -> Option<Box<Meta>> {
+    fn take(&mut self) -> Option<Box<Block<Meta>>> {
         if self.current.is_empty() {
             self.refill();
         }
         let spare = self.current.pop();
         if let Some(next) = self.current.last() {
-            next.prefetch();
+            prefetch(&next.head, Meta::USED);
         }
         spare
     }
@@ -93,11 +93,11 @@ impl Own {
     }
 
     #[inline]
-    fn give(&mut self, meta: Box<Meta>) {
+    fn give(&mut self, spare: Box<Block<Meta>>) {
         if self.current.len() >= BATCH {
             self.hand_over();
         }
-        self.current.push(meta);
+        self.current.push(spare);
     }
 
     #[cold]
