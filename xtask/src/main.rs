@@ -26,7 +26,7 @@ const HELP: &str = "\
 cargo xtask check [--build-time] [--miri]
     formatting, lints, documentation, dependencies, layering, the hot paths, the loom models and shuttle
     --build-time   also measure a clean release build
-    --miri         also run the queue's tests under miri, where a nightly toolchain has it
+    --miri         also run the tests of unsafe code under miri, where a nightly toolchain has it
 cargo xtask test [--long]
     unit, integration, conformance and documentation tests, and every example
     --long         also the long stress runs

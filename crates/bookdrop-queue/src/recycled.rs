@@ -4,13 +4,14 @@
 //! The owner is one pointer, whatever the body is. So a body is moved in once and out once, and what is in between (the
 //! queue, a delivery, an ack) moves a word.
 
+use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ops::{Deref, DerefMut};
+use std::panic::RefUnwindSafe;
+use std::ptr;
 
 use crate::prefetch;
-
-type Word = MaybeUninit<u64>;
 
 /// Words of a body that lies beside the head: those of a string, or of a small enum around one.
 const ROOM: usize = 4;
@@ -23,24 +24,36 @@ pub trait Recycle: Sized {
     fn recycle(spare: Box<Block<Self>>);
 }
 
+/// Memory of no type. What lies in it may change while it is shared, if the body is of a type that may.
+#[derive(Debug)]
+#[repr(C, align(8))]
+struct Word(UnsafeCell<MaybeUninit<u64>>);
+
+const _: () = assert!(size_of::<Word>() == align_of::<Word>());
+
+// SAFETY: all that a word itself can be asked is where it is. Who looks at a body there does so through a `Recycled`, which
+// threads share only if they may share its body.
+unsafe impl Sync for Word {}
+
+/// As above: it is the body that can be seen broken, or not.
+impl RefUnwindSafe for Word {}
+
+impl Word {
+    const fn uninit() -> Self {
+        Word(UnsafeCell::new(MaybeUninit::uninit()))
+    }
+}
+
 /// A head, and room for a body.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Block<H> {
-    /// A body lies at its end, so that it shares a cache line with the head.
+    /// A body lies at its end, next to the head.
     room: [Word; ROOM],
     /// What does not depend on the body's type.
     pub head: H,
     /// Made for the first body that does not fit into the room, and kept from then on.
     buffer: Box<[Word]>,
-}
-
-/// Owns a block with a body in it, and gives the block back when it is dropped. As small as a box.
-///
-/// Invariant: a body was put in as `B`, and not taken out.
-pub struct Recycled<H: Recycle, B> {
-    block: ManuallyDrop<Box<Block<H>>>,
-    body: PhantomData<B>,
 }
 
 /// Where a body lies. It depends on nothing but its type, so it is known when the program is built.
@@ -67,7 +80,7 @@ const fn place_of<B>() -> Place {
 impl<H: Default> Default for Block<H> {
     fn default() -> Self {
         Block {
-            room: [Word::uninit(); ROOM],
+            room: [const { Word::uninit() }; ROOM],
             head: H::default(),
             buffer: Box::default(),
         }
@@ -75,22 +88,16 @@ impl<H: Default> Default for Block<H> {
 }
 
 impl<H> Block<H> {
-    /// Where a body lies, or is to be put.
+    /// Where a body lies, or is to be put: aligned, and as long as the body once there was one.
     #[inline]
-    fn at<B>(&self) -> *const B {
-        match place_of::<B>() {
-            Place::Room(first) => self.room[first..].as_ptr().cast(),
-            Place::Buffer(_) => aligned(self.buffer.as_ptr().cast_mut()),
-        }
-    }
-
-    /// The same, to be written to.
-    #[inline]
-    fn at_mut<B>(&mut self) -> *mut B {
-        match place_of::<B>() {
-            Place::Room(first) => self.room[first..].as_mut_ptr().cast(),
-            Place::Buffer(_) => aligned(self.buffer.as_mut_ptr()),
-        }
+    fn at<B>(&self) -> *mut B {
+        let (words, first) = match place_of::<B>() {
+            Place::Room(first) => (&self.room[..], first),
+            Place::Buffer(_) => (&self.buffer[..], 0),
+        };
+        let from = words[first..].as_ptr().cast::<B>();
+        from.map_addr(|at| at.next_multiple_of(align_of::<B>()))
+            .cast_mut()
     }
 
     /// Puts a body in. What was in there before is forgotten.
@@ -99,39 +106,15 @@ impl<H> Block<H> {
         if let Place::Buffer(words) = place_of::<B>()
             && self.buffer.len() < words
         {
-            self.buffer = Box::new_uninit_slice(words);
+            self.buffer = (0..words).map(|_| Word::uninit()).collect();
         }
-        // SAFETY: it is aligned memory of this block, and as long as the body (see `place_of`).
-        unsafe { self.at_mut::<B>().write(body) };
+        // SAFETY: it is memory of this block, to which nobody else has a reference, aligned and long enough (see `place_of`).
+        unsafe { self.at::<B>().write(body) };
     }
 
-    /// Takes the body out.
-    ///
-    /// # Safety
-    ///
-    /// There is one, put in as `B`. From now on there is none.
+    /// Frees what was made for a body of this type, if it is too long to be kept for the next one.
     #[inline]
-    unsafe fn take<B>(&mut self) -> B {
-        // SAFETY: it was put in there, and is taken out once, says the caller.
-        let body = unsafe { self.at::<B>().read() };
-        self.end_with::<B>();
-        body
-    }
-
-    /// Drops the body where it lies.
-    ///
-    /// # Safety
-    ///
-    /// There is one, put in as `B`. From now on there is none.
-    #[inline]
-    unsafe fn drop_body<B>(&mut self) {
-        // SAFETY: it was put in there, and is dropped once, says the caller.
-        unsafe { self.at_mut::<B>().drop_in_place() };
-        self.end_with::<B>();
-    }
-
-    #[inline]
-    fn end_with<B>(&mut self) {
+    fn shed<B>(&mut self) {
         if let Place::Buffer(words) = place_of::<B>()
             && words > LONGEST
         {
@@ -140,11 +123,46 @@ impl<H> Block<H> {
     }
 }
 
-/// The first place from here on that is aligned for an `X`.
-#[inline]
-fn aligned<X>(from: *mut Word) -> *mut X {
-    from.cast::<X>()
-        .map_addr(|at| at.next_multiple_of(align_of::<X>()))
+/// A block in which there was a body of this type. It is given back when this is dropped.
+struct Unloaded<H: Recycle, B> {
+    block: ManuallyDrop<Box<Block<H>>>,
+    body: PhantomData<B>,
+}
+
+impl<H: Recycle, B> Unloaded<H, B> {
+    /// The block, to be used at once.
+    #[inline]
+    fn into_block(self) -> Box<Block<H>> {
+        // SAFETY: it is taken once, since this is not dropped.
+        unsafe { ManuallyDrop::new(self).take() }
+    }
+
+    /// # Safety
+    ///
+    /// It is done once, and the last that is done.
+    #[inline]
+    unsafe fn take(&mut self) -> Box<Block<H>> {
+        // SAFETY: says the caller.
+        let mut block = unsafe { ManuallyDrop::take(&mut self.block) };
+        block.shed::<B>();
+        block
+    }
+}
+
+impl<H: Recycle, B> Drop for Unloaded<H, B> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: it is taken once, since nothing comes after the drop.
+        H::recycle(unsafe { self.take() });
+    }
+}
+
+/// Owns a block with a body in it, and gives the block back when it is dropped. As small as a box.
+///
+/// Invariant: a body was put in as `B`, and not taken out.
+pub struct Recycled<H: Recycle, B> {
+    /// It is given back after the body was dropped, also by a drop that panics.
+    block: Unloaded<H, B>,
 }
 
 impl<H: Recycle, B> Recycled<H, B> {
@@ -153,8 +171,10 @@ impl<H: Recycle, B> Recycled<H, B> {
     pub fn new(mut block: Box<Block<H>>, body: B) -> Self {
         block.put(body);
         Recycled {
-            block: ManuallyDrop::new(block),
-            body: PhantomData,
+            block: Unloaded {
+                block: ManuallyDrop::new(block),
+                body: PhantomData,
+            },
         }
     }
 
@@ -162,7 +182,7 @@ impl<H: Recycle, B> Recycled<H, B> {
     #[inline]
     pub fn with_body<C>(self, body: C) -> Recycled<H, C> {
         let (block, before) = self.unload();
-        let recycled = Recycled::new(block, body);
+        let recycled = Recycled::new(block.into_block(), body);
         drop(before);
         recycled
     }
@@ -170,45 +190,52 @@ impl<H: Recycle, B> Recycled<H, B> {
     /// The body alone.
     #[inline]
     pub fn into_body(self) -> B {
-        let (block, body) = self.unload();
-        H::recycle(block);
-        body
+        self.unload().1
     }
 
     /// The body.
     #[inline]
     pub fn body(&self) -> &B {
-        // SAFETY: the invariant.
-        unsafe { &*self.block.at() }
+        // SAFETY: the invariant. Nobody has it to change it while this is borrowed.
+        unsafe { &*self.block.block.at() }
     }
 
     /// The body, to be changed.
     #[inline]
     pub fn body_mut(&mut self) -> &mut B {
-        // SAFETY: the invariant.
-        unsafe { &mut *self.block.at_mut() }
+        // SAFETY: the invariant. Nobody else has it while this is borrowed to be changed.
+        unsafe { &mut *self.block.block.at() }
     }
 
-    /// It is about to be used, with so many bytes of its head, and was last used on another core.
+    /// It is about to be used, with so many bytes of its head, and was last used on another core. (A body in a buffer is not asked
+    /// for: where it lies is not known before the block is here.)
     #[inline]
     pub fn prefetch(&self, head_bytes: usize) {
-        let Block { room, head, buffer } = &**self.block;
-        match place_of::<B>() {
-            Place::Room(ROOM) => {}
-            Place::Room(first) => prefetch(&room[first], 1),
-            Place::Buffer(_) => prefetch(buffer, 1),
+        let Block { room, head, .. } = &**self.block.block;
+        if let Place::Room(first) = place_of::<B>()
+            && let Some(word) = room.get(first)
+        {
+            prefetch(word, 1);
         }
         prefetch(head, head_bytes);
     }
 
     #[inline]
-    fn unload(self) -> (Box<Block<H>>, B) {
-        let mut this = ManuallyDrop::new(self);
-        // SAFETY: nobody can look at it any more, and it is not dropped.
-        let mut block = unsafe { ManuallyDrop::take(&mut this.block) };
-        // SAFETY: the invariant, of what has just ended.
-        let body = unsafe { block.take() };
+    fn unload(self) -> (Unloaded<H, B>, B) {
+        let this = ManuallyDrop::new(self);
+        // SAFETY: it is taken once, since its owner is not dropped.
+        let block = unsafe { ptr::read(&this.block) };
+        // SAFETY: the invariant, which ends with this.
+        let body = unsafe { block.block.at::<B>().read() };
         (block, body)
+    }
+}
+
+impl<H: Recycle, B> Drop for Recycled<H, B> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: the invariant, which ends with this.
+        unsafe { self.block.block.at::<B>().drop_in_place() };
     }
 }
 
@@ -217,36 +244,14 @@ impl<H: Recycle, B> Deref for Recycled<H, B> {
 
     #[inline]
     fn deref(&self) -> &H {
-        &self.block.head
+        &self.block.block.head
     }
 }
 
 impl<H: Recycle, B> DerefMut for Recycled<H, B> {
     #[inline]
     fn deref_mut(&mut self) -> &mut H {
-        &mut self.block.head
-    }
-}
-
-/// Gives a block back, also when the drop of its body panics.
-struct GivenBack<H: Recycle>(ManuallyDrop<Box<Block<H>>>);
-
-impl<H: Recycle> Drop for GivenBack<H> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: it is taken once, here, and nobody can look at it any more.
-        H::recycle(unsafe { ManuallyDrop::take(&mut self.0) });
-    }
-}
-
-impl<H: Recycle, B> Drop for Recycled<H, B> {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: it is taken once, here, and nobody can look at it any more.
-        let block = unsafe { ManuallyDrop::take(&mut self.block) };
-        let mut given_back = GivenBack(ManuallyDrop::new(block));
-        // SAFETY: the invariant, which ends with this.
-        unsafe { given_back.0.drop_body::<B>() };
+        &mut self.block.block.head
     }
 }
 

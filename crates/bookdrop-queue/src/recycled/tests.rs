@@ -1,7 +1,9 @@
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use super::*;
 
@@ -80,6 +82,45 @@ fn a_body_of_any_size_goes_through() {
 }
 
 #[test]
+fn a_body_may_change_while_it_is_shared() {
+    #[repr(align(64))]
+    struct AlignedCell(Cell<u8>);
+
+    let in_the_room = laden(Cell::new(1));
+    let in_a_buffer = laden([const { Cell::new(1_u64) }; ROOM + 1]);
+    let aligned = laden(AlignedCell(Cell::new(1)));
+    for _ in 0..2 {
+        in_the_room.body().set(in_the_room.body().get() + 1);
+        let last = &in_a_buffer.body()[ROOM];
+        last.set(last.get() + 1);
+        aligned.body().0.set(aligned.body().0.get() + 1);
+    }
+    assert_eq!(in_the_room.into_body().get(), 3);
+    assert_eq!(in_a_buffer.into_body()[ROOM].get(), 3);
+    assert_eq!(aligned.into_body().0.get(), 3);
+}
+
+#[test]
+fn threads_may_share_a_body() {
+    let in_the_room = laden(AtomicU64::new(0));
+    let in_a_buffer = laden([const { AtomicU64::new(0) }; ROOM + 1]);
+    let locked = laden(Mutex::new(String::new()));
+    let change = || {
+        in_the_room.body().fetch_add(1, Ordering::Relaxed);
+        in_a_buffer.body()[ROOM].fetch_add(1, Ordering::Relaxed);
+        locked.body().lock().unwrap().push('x');
+        assert_eq!(in_the_room.0, 7);
+    };
+    thread::scope(|scope| {
+        scope.spawn(change);
+        change();
+    });
+    assert_eq!(in_the_room.into_body().into_inner(), 2);
+    assert_eq!(in_a_buffer.body()[ROOM].load(Ordering::Relaxed), 2);
+    assert_eq!(locked.into_body().into_inner().unwrap(), "xx");
+}
+
+#[test]
 fn it_is_one_pointer_whatever_the_body() {
     assert_eq!(size_of::<Option<Recycled<Head, ()>>>(), size_of::<usize>());
     assert_eq!(
@@ -107,19 +148,30 @@ fn a_buffer_is_kept_for_the_next_body() {
     );
 }
 
+/// A body whose drop panics, and which takes that many words.
+struct Bad<const WORDS: usize>([u64; WORDS]);
+
+impl<const WORDS: usize> Drop for Bad<WORDS> {
+    fn drop(&mut self) {
+        panic!("it is meant to, with {} words", self.0.len());
+    }
+}
+
 #[test]
 fn a_block_is_given_back_also_when_the_drop_of_its_body_panics() {
-    struct Bad;
-    impl Drop for Bad {
-        fn drop(&mut self) {
-            panic!("it is meant to");
-        }
-    }
-    let laden_with_a_bad_one = laden(Bad);
-    assert!(catch_unwind(AssertUnwindSafe(|| drop(laden_with_a_bad_one))).is_err());
+    let bad = laden(Bad([0; ROOM]));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(bad))).is_err());
     assert_eq!(spare_blocks(), 1);
-    let laden_with_a_bad_one = laden(Bad);
-    let changed = catch_unwind(AssertUnwindSafe(|| laden_with_a_bad_one.with_body(1)));
+    let bad = laden(Bad([0; ROOM]));
+    let changed = catch_unwind(AssertUnwindSafe(|| bad.with_body(1)));
     assert!(changed.is_err());
     assert_eq!(spare_blocks(), 1);
+}
+
+#[test]
+fn a_buffer_that_is_too_long_goes_also_when_the_drop_of_its_body_panics() {
+    let bad = laden(Bad([0; LONGEST + 1]));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(bad))).is_err());
+    let spare = SPARE.with_borrow_mut(VecDeque::pop_back);
+    assert_eq!(spare.map(|spare| spare.buffer.len()), Some(0));
 }
