@@ -41,6 +41,12 @@ pub(crate) fn number(number: u64) -> Event<u64> {
     Event::new(NAME).with_body(number)
 }
 
+/// So many bytes in the body itself.
+#[inline]
+pub(crate) fn bytes<const COUNT: usize>() -> Event<[u8; COUNT]> {
+    Event::new(NAME).with_body(black_box([0; COUNT]))
+}
+
 /// A short string on the heap. It is the producer's own and so is not counted, but for its coming and going in the growth.
 #[inline]
 fn text() -> String {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bookdrop::{Answer, Consumer, Delivery, Driver, Event, Producer, SendErrorKind};
 
-use crate::event::{ev, ev_body, number, read, read_body};
+use crate::event::{bytes, ev, ev_body, number, read, read_body};
 use crate::poll::{once, ready};
 
 /// So many events each time; they stand in the queue together where the path lets them.
@@ -41,6 +41,8 @@ pub(crate) const ALL: &[HotPath] = &[
     path("ev-woken", ev_woken),
     path("u64", || one_way(|| number(7), read_body)),
     path("ev-body", || one_way(ev_body, read_body)),
+    path("bytes-100", || one_way(bytes::<100>, read_body)),
+    path("bytes-2000", || one_way(bytes::<2_000>, read_body)),
     path("request", request),
     path("fan-out-4", fan_out),
     path("keyed", keyed),

@@ -77,6 +77,11 @@ fn what_holds_an_event_is_unpin_like_it<T: Unpin, R>() {
     types!(Event<T>, Delivery<T, R>; Unpin);
 }
 
+/// A body with a reference may be taken for one with a shorter-lived one.
+fn an_event_is_covariant<'a>(event: Event<&'static str>, _: &'a str) -> Event<&'a str> {
+    event
+}
+
 fn what_holds_an_event_that_is_not_shared_is_not_shared(
     event: Event<Unshared>,
     delivery: Delivery<Unshared>,
