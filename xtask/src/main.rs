@@ -1,4 +1,5 @@
-//! The checks and tests of this repository: `cargo xtask check`, `cargo xtask test` and `cargo xtask guard`.
+//! The checks and tests of this repository, and its published figures: `cargo xtask check`, `cargo xtask test`,
+//! `cargo xtask guard` and `cargo xtask publish`.
 
 mod build_time;
 mod cargo;
@@ -10,6 +11,7 @@ mod loom;
 mod miri;
 mod msrv;
 mod oldest_rust;
+mod publish;
 mod shuttle;
 mod size;
 mod steps;
@@ -32,7 +34,10 @@ cargo xtask test [--long]
     --long         also the long stress runs
 cargo xtask guard [--update]
     what the hot paths cost in allocations and instructions, as `check` looks at it too
-    --update       record what they cost now";
+    --update       record what they cost now
+cargo xtask publish
+    measures everything that docs/performance.md shows and makes its pages anew; takes an hour or more of a machine that
+    does nothing else, and everything but the pages has to be committed";
 
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,6 +46,7 @@ enum Asked {
     Check(check::Options),
     Test(test::Options),
     Guard(guard::Options),
+    Publish,
 }
 
 fn main() -> ExitCode {
@@ -53,6 +59,7 @@ fn main() -> ExitCode {
         Ok(Asked::Check(options)) => check::run(&options),
         Ok(Asked::Test(options)) => test::run(&options),
         Ok(Asked::Guard(options)) => guard::run(&options),
+        Ok(Asked::Publish) => publish::run(),
         Err(error) => Err(format!("{error}\n\n{HELP}")),
     };
     match outcome {
@@ -101,6 +108,10 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
             }
             Ok(Asked::Guard(options))
         }
+        "publish" => match flags {
+            [] => Ok(Asked::Publish),
+            [other, ..] => Err(format!("`publish` does not know `{other}`")),
+        },
         "help" | "--help" | "-h" => Ok(Asked::Help),
         other => Err(format!("there is no command `{other}`")),
     }
@@ -131,9 +142,11 @@ mod tests {
             parse("guard --update"),
             Ok(Asked::Guard(guard::Options { update: true }))
         );
+        assert_eq!(parse("publish"), Ok(Asked::Publish));
         assert!(parse("check --long").is_err());
         assert!(parse("check --update").is_err());
         assert!(parse("test --miri").is_err());
+        assert!(parse("publish --update").is_err());
     }
 
     #[test]
