@@ -31,9 +31,14 @@ impl Goal {
         format!("{}, {kinds}{rows}{when}: {}", self.group, self.ours)
     }
 
-    /// Whether it is asked for in a row of this name.
-    pub(crate) fn admits_row(&self, row: &str) -> bool {
-        self.rows.is_empty() || self.rows.iter().any(|start| row.starts_with(start))
+    /// Each kind of event with each beginning of a row; an empty one is that of every row.
+    pub(crate) fn kinds_of_row(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let starts = match self.rows {
+            [] => &[""],
+            rows => rows,
+        };
+        let kinds = self.kinds.iter();
+        kinds.flat_map(move |kind| starts.iter().map(move |start| (*kind, *start)))
     }
 
     /// What was reached in a run.
@@ -46,19 +51,41 @@ impl Goal {
         if !asked {
             return NOT_MEASURED.to_owned();
         }
+        let rows = self.measured(records);
+        let Some((figure, place)) = self.figure.over(&rows) else {
+            return NOT_MEASURED.to_owned();
+        };
+        let text = self.figure.say(figure);
+        let all = self.kinds_of_row().count();
+        let there = self.kinds_of_row().filter(|kind| has_kind(&rows, *kind));
+        let there = there.count();
+        if there < all {
+            // What was not measured may be what misses the goal.
+            format!("{text} ({place}; {there} of {all} kinds of row)")
+        } else if self.bound.holds(figure) {
+            format!("**{text} ({place})**")
+        } else {
+            format!("{text} ({place})")
+        }
+    }
+
+    /// The rows it is asked for in that have the figure.
+    fn measured<'a>(&self, records: &'a [Record]) -> Vec<Measured<'a>> {
         let rows = records.iter().filter(|record| {
             record.group == self.group
                 && record.contender == self.ours
-                && self.kinds.contains(&record.kind.as_str())
-                && self.admits_row(&record.row)
+                && self.kinds_of_row().any(|kind| record.is_of(kind))
         });
-        let rows: Vec<&Record> = rows.collect();
-        match reached(self.figure, &rows, records) {
-            None => NOT_MEASURED.to_owned(),
-            Some((figure, text)) if self.bound.holds(figure) => format!("**{text}**"),
-            Some((_, text)) => text,
-        }
+        rows.filter_map(|row| Some((self.figure.of_row(row, records)?, row)))
+            .collect()
     }
+}
+
+/// What was measured in a row, and our record of it.
+type Measured<'a> = (f64, &'a Record);
+
+fn has_kind(rows: &[Measured], kind: (&str, &str)) -> bool {
+    rows.iter().any(|(_, row)| row.is_of(kind))
 }
 
 impl Figure {
@@ -73,6 +100,39 @@ impl Figure {
             Self::Allocations => "allocations per million events".to_owned(),
             Self::Other(name) => format!("{}, least row", words(name)),
             Self::HeapGrowth => "bytes the heap grows by in a second run".to_owned(),
+        }
+    }
+
+    /// What is looked at in one row.
+    fn of_row(self, row: &Record, all: &[Record]) -> Option<f64> {
+        let speed = |against: Against| ratio::against(row, all, |other| against.admits(other));
+        match self {
+            Self::Mean(against) | Self::Least(against) => speed(against),
+            Self::LeastOfFirst => speed(Against::Peers),
+            Self::Allocations => Some(row.heap?.allocations * 1e6),
+            Self::Other(name) => Some(row.figure(name)?.median),
+            Self::HeapGrowth => Some(row.heap?.growth),
+        }
+    }
+
+    /// The figure over all rows, and where it is from.
+    fn over(self, rows: &[Measured]) -> Option<(f64, String)> {
+        match self {
+            Self::Mean(_) => mean(rows),
+            Self::Least(_) | Self::Other(_) => least(rows.iter().copied()),
+            Self::LeastOfFirst => {
+                let (&(first, _), others) = rows.split_first()?;
+                least(others.iter().map(|(speed, row)| (speed / first, *row)))
+            }
+            Self::Allocations | Self::HeapGrowth => most(rows.iter().copied()),
+        }
+    }
+
+    fn say(self, figure: f64) -> String {
+        match self {
+            Self::Mean(_) | Self::Least(_) | Self::LeastOfFirst => times(figure),
+            Self::Other(_) => format!("{figure:.2}"),
+            Self::Allocations | Self::HeapGrowth => format!("{figure:.0}"),
         }
     }
 }
@@ -110,68 +170,33 @@ impl Bound {
     }
 }
 
-/// The figure, and how it is said.
-fn reached(figure: Figure, rows: &[&Record], all: &[Record]) -> Option<(f64, String)> {
-    let speeds = |against: Against| {
-        let speed = move |row: &&Record| {
-            ratio::against(row, all, |other| against.admits(other))
-                .map(|speed| (speed, row.place()))
-        };
-        rows.iter().filter_map(speed).collect::<Vec<_>>()
-    };
-    match figure {
-        Figure::Mean(against) => mean(&speeds(against)),
-        Figure::Least(against) => least(speeds(against)),
-        Figure::LeastOfFirst => {
-            let speeds = speeds(Against::Peers);
-            let (&(first, _), others) = speeds.split_first()?;
-            least(
-                others
-                    .iter()
-                    .map(|(speed, row)| (speed / first, row.clone()))
-                    .collect(),
-            )
-        }
-        Figure::Allocations => most(rows.iter().filter_map(|row| {
-            let heap = row.heap?;
-            Some((heap.allocations * 1e6, row.place()))
-        })),
-        Figure::Other(name) => {
-            let figures = rows
-                .iter()
-                .filter_map(|row| Some((row.figure(name)?.median, row.place())));
-            let least = figures.min_by(|a, b| a.0.total_cmp(&b.0));
-            least.map(|(figure, row)| (figure, format!("{figure:.2} ({row})")))
-        }
-        Figure::HeapGrowth => most(rows.iter().filter_map(|row| {
-            let heap = row.heap?;
-            Some((heap.growth, row.place()))
-        })),
-    }
-}
-
 impl Record {
     /// The row, and the kind of event.
     fn place(&self) -> String {
         format!("{}, {}", self.kind, self.label())
     }
+
+    /// Whether its event is of this kind, and its row begins like this.
+    fn is_of(&self, (kind, start): (&str, &str)) -> bool {
+        self.kind == kind && self.row.starts_with(start)
+    }
 }
 
-fn mean(speeds: &[(f64, String)]) -> Option<(f64, String)> {
-    let only: Vec<f64> = speeds.iter().map(|(speed, _)| *speed).collect();
-    let rows = if only.len() == 1 { "row" } else { "rows" };
-    let mean = (!only.is_empty()).then(|| geometric_mean(&only))?;
-    Some((mean, format!("{} ({} {rows})", times(mean), only.len())))
+fn mean(rows: &[Measured]) -> Option<(f64, String)> {
+    let speeds: Vec<f64> = rows.iter().map(|(speed, _)| *speed).collect();
+    let word = if speeds.len() == 1 { "row" } else { "rows" };
+    let mean = (!speeds.is_empty()).then(|| geometric_mean(&speeds))?;
+    Some((mean, format!("{} {word}", speeds.len())))
 }
 
-fn least(speeds: Vec<(f64, String)>) -> Option<(f64, String)> {
-    let least = speeds.into_iter().min_by(|a, b| a.0.total_cmp(&b.0));
-    least.map(|(speed, row)| (speed, format!("{} ({row})", times(speed))))
+fn least<'a>(rows: impl Iterator<Item = Measured<'a>>) -> Option<(f64, String)> {
+    let least = rows.min_by(|a, b| a.0.total_cmp(&b.0));
+    least.map(|(figure, row)| (figure, row.place()))
 }
 
-fn most(figures: impl Iterator<Item = (f64, String)>) -> Option<(f64, String)> {
-    let most = figures.max_by(|a, b| a.0.total_cmp(&b.0));
-    most.map(|(figure, row)| (figure, format!("{figure:.0} ({row})")))
+fn most<'a>(rows: impl Iterator<Item = Measured<'a>>) -> Option<(f64, String)> {
+    let most = rows.max_by(|a, b| a.0.total_cmp(&b.0));
+    most.map(|(figure, row)| (figure, row.place()))
 }
 
 #[cfg(test)]
@@ -226,6 +251,33 @@ mod tests {
         assert_eq!(reached(Bound::AtLeast(0.5)), format!("**{text}**"));
         assert_eq!(reached(Bound::Over(0.5)), text);
         assert_eq!(reached(Bound::AtMost(0.5)), format!("**{text}**"));
+    }
+
+    #[test]
+    fn nothing_is_reached_while_a_kind_of_row_is_missing() {
+        let goal = Goal {
+            kinds: &["Ev", "u64"],
+            rows: &["1:1 ", "4:4 "],
+            bound: Bound::AtLeast(0.5),
+            ..goal(Figure::Least(Against::Peers))
+        };
+        let mut records = two_rows();
+        for mut record in two_rows() {
+            record.kind = "u64".to_owned();
+            records.push(record);
+        }
+        let text = "0.50x (Ev, 4:4 cap 100, two workers";
+        let reached = |records| goal.reached(FREE, records);
+        assert_eq!(reached(&records), format!("**{text})**"));
+        // A row without a peer has no speed; nor has one that is not there at all.
+        assert_eq!(
+            reached(&records[..7]),
+            format!("{text}; 3 of 4 kinds of row)")
+        );
+        assert_eq!(
+            reached(&records[..4]),
+            format!("{text}; 2 of 4 kinds of row)")
+        );
     }
 
     #[test]
