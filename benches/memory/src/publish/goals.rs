@@ -20,7 +20,8 @@ const REQUEST_LEAST: Bound = Bound::AtLeast(1.3);
 const WITHIN_TWICE: Bound = Bound::AtLeast(0.5);
 const ALLOCATIONS_PER_MILLION: Bound = Bound::AtMost(100.0);
 const HALF_OF_ITS_SHARE: Bound = Bound::FigureAtLeast(0.5);
-/// A sender or a receiver yields after at most 128 ready operations: 1,000 / 128, less what the end of a round cuts off.
+/// A thread pauses after 128 sends or receives that were ready: 1,000 / 128, less what the end of a round cuts off. So this
+/// goal guards the documented constant rather than compares with peers.
 const TURNS_PER_1000: Bound = Bound::FigureAtLeast(7.8);
 /// The executor's own timers and I/O are looked after at all.
 const ANY: Bound = Bound::FigureOver(0.0);
