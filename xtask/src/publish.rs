@@ -15,7 +15,7 @@ const PARTS: [(&str, &str); 4] = [
     ),
     (
         "a busy machine",
-        "-- --publish docs/performance threads --busy --rounds 5 --scale 0.2",
+        "-- --publish docs/performance threads --busy --scale 0.2",
     ),
     (
         "frameworks",
