@@ -39,6 +39,8 @@ pub(crate) const ALL: &[HotPath] = &[
     path("ev-auto-ack", ev_auto_ack),
     path("ev-on-threads", ev_on_threads),
     path("ev-woken", ev_woken),
+    path("in-vain", || ev_in_vain(1)),
+    path("in-vain-1024", || ev_in_vain(1_024)),
     path("u64", || one_way(|| number(7), read_body)),
     path("ev-body", || one_way(ev_body, read_body)),
     path("bytes-100", || one_way(bytes::<100>, read_body)),
@@ -119,6 +121,31 @@ fn ev_woken() -> Burst {
             let delivery = ready(receive).expect("it is open");
             read(&delivery);
             ack(delivery);
+        }
+    })
+}
+
+/// Each event wakes one of so many sleepers, and somebody else takes it. When all were woken they go back to sleep: in the
+/// order in which they came, and the next time the other way round.
+fn ev_in_vain(sleepers: usize) -> Burst {
+    let (a, mut quick) = ends::<(), u64>();
+    let asleep = |mut b: Consumer<(), u64>| Box::pin(async move { b.receive().await.is_ok() });
+    let mut sleepers: Vec<_> = (0..sleepers).map(|_| asleep(quick.clone())).collect();
+    let mut left = 0;
+    Box::new(move || {
+        for _ in 0..BURST {
+            if left == 0 {
+                let sleep = |b| assert!(once(b).is_pending(), "somebody was quicker");
+                sleepers.iter_mut().for_each(|b| sleep(b.as_mut()));
+                sleepers.reverse();
+                left = sleepers.len();
+            }
+            // Unlike `send` and `receive`, these never pause.
+            ready(a.try_send(ev())).expect("there is room");
+            let delivery = ready(quick.try_receive()).expect("it was sent just now");
+            read(&delivery);
+            ack(delivery);
+            left -= 1;
         }
     })
 }
