@@ -7,22 +7,18 @@ use std::num::NonZeroU64;
 const NONE: u32 = u32::MAX;
 
 /// Names one node for as long as it lives. A ticket whose node is gone names nothing, also after the place was given
-/// to another node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// to another node. The lesser of two tickets is the older one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ticket {
-    index: u32,
+    // First, so that it decides.
     serial: NonZeroU64,
+    index: u32,
 }
 
 impl Ticket {
     /// The place that the node has, and others had or will have.
     pub(crate) fn place(self) -> u32 {
         self.index
-    }
-
-    /// Whether its node was there first.
-    pub(crate) fn is_older_than(self, other: Ticket) -> bool {
-        self.serial < other.serial
     }
 }
 

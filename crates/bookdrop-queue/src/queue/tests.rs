@@ -394,3 +394,27 @@ fn a_consumer_is_told_whether_another_one_waits() {
     queue.stop_receiving(other.group, &mut waiting);
     assert_eq!(why(), Some(NotExpress::HasToWait));
 }
+
+/// While a consumer sleeps each send has to wake one, also when it was woken before; when it has left, none has to.
+#[test]
+fn the_express_runs_again_when_a_sleeper_that_came_back_leaves() {
+    let (queue, reader) = queue(4);
+    let other = queue.join_again(reader.group, false).reader();
+    let (mut waiting, mut cx) = (None, Context::from_waker(Waker::noop()));
+    let mut sleeps = |waiting: &mut Waiting| {
+        let into = &mut |_: Taken<Note>| panic!("there is nothing");
+        assert!(
+            queue
+                .poll_receive(other, 1, waiting, &mut cx, into)
+                .is_pending()
+        );
+    };
+    sleeps(&mut waiting);
+    queue.put(Note::new(1));
+    assert_eq!(queue.numbers(reader), [1], "it was woken in vain");
+    sleeps(&mut waiting);
+    let by_express = |number| queue.state.lock().send(Note::new(number)).is_ok();
+    assert!(!by_express(2));
+    queue.stop_receiving(other.group, &mut waiting);
+    assert!(by_express(3));
+}

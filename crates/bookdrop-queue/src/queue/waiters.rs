@@ -1,5 +1,7 @@
 //! Those who wait for something to become theirs, woken in the order in which they came.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::task::Waker;
 
 use crate::effects::Effects;
@@ -16,7 +18,16 @@ pub type Waiting = Option<Ticket>;
 #[derive(Debug)]
 pub(super) struct Waiters {
     all: Slab<Waiter>,
-    asleep: List,
+    /// Those who sleep for the first time, in the order in which they came.
+    newcomers: List,
+    /// Those who were woken in vain and sleep again, the oldest on top: a heap, since they may come back in any order. The
+    /// ticket of one that leaves stays, and is passed over when its turn comes.
+    ///
+    /// Invariant: they came before all newcomers, since these are woken from the first on. And no newcomer is woken
+    /// while there is any ticket here, so there are never more tickets than there once were waiters.
+    returned: BinaryHeap<Reverse<Ticket>>,
+    /// How many sleep, of both.
+    asleep: usize,
 }
 
 #[derive(Debug)]
@@ -25,13 +36,17 @@ struct Waiter {
     waker: Option<Waker>,
     /// Whether it may stay here when nobody polls it any more, so that its notification may be lost.
     is_unsure: bool,
+    /// Until it is notified for the first time: it is linked among the newcomers.
+    is_newcomer: bool,
 }
 
 impl Waiters {
     pub(super) fn new() -> Self {
         Waiters {
             all: Slab::new(),
-            asleep: List::default(),
+            newcomers: List::default(),
+            returned: BinaryHeap::new(),
+            asleep: 0,
         }
     }
 
@@ -45,7 +60,7 @@ impl Waiters {
         known.is_some_and(|known| known.will_wake(waker))
     }
 
-    /// Sleeps with this waker, behind all who came before: at the end, unless it was woken in vain.
+    /// Sleeps with this waker, behind all who came before: behind everybody, unless it was woken in vain.
     pub(super) fn sleep<I: Item>(
         &mut self,
         waiting: &mut Waiting,
@@ -55,9 +70,13 @@ impl Waiters {
     ) {
         let known = waiting.and_then(|ticket| Some((ticket, self.all.get_mut(ticket)?)));
         let Some((ticket, waiter)) = known else {
-            let waker = Some(waker);
-            let ticket = self.all.insert(Waiter { waker, is_unsure });
-            self.all.push_back(&mut self.asleep, ticket);
+            let ticket = self.all.insert(Waiter {
+                waker: Some(waker),
+                is_unsure,
+                is_newcomer: true,
+            });
+            self.all.push_back(&mut self.newcomers, ticket);
+            self.asleep += 1;
             *waiting = Some(ticket);
             return;
         };
@@ -65,31 +84,24 @@ impl Waiters {
         match waiter.waker.replace(waker) {
             Some(old) => fx.drop_waker(old),
             None => {
-                let mut behind = self.all.first(&self.asleep);
-                while let Some(other) = behind.filter(|other| other.is_older_than(ticket)) {
-                    behind = self.all.next(other);
-                }
-                self.all.insert_before(&mut self.asleep, behind, ticket);
+                self.returned.push(Reverse(ticket));
+                self.asleep += 1;
             }
         }
     }
 
     #[inline]
     pub(super) fn is_anybody_asleep(&self) -> bool {
-        !self.asleep.is_empty()
+        self.asleep > 0
     }
 
     /// Wakes so many sleepers, the one that sleeps longest first. Those who may have been left alone are woken on the
     /// way, and not counted.
     pub(super) fn notify<I: Item>(&mut self, count: usize, fx: &mut Effects<I>) {
         let mut left = count;
-        while left > 0 {
-            let Some(ticket) = self.all.pop_front(&mut self.asleep) else {
-                return;
-            };
-            let Some(waiter) = self.all.get_mut(ticket) else {
-                continue;
-            };
+        while left > 0
+            && let Some(waiter) = self.pop_oldest()
+        {
             left -= usize::from(!waiter.is_unsure);
             if let Some(waker) = waiter.waker.take() {
                 fx.wake(waker);
@@ -97,8 +109,24 @@ impl Waiters {
         }
     }
 
+    /// The one that sleeps longest; it sleeps no more.
+    #[inline]
+    fn pop_oldest(&mut self) -> Option<&mut Waiter> {
+        self.asleep = self.asleep.checked_sub(1)?;
+        while let Some(Reverse(ticket)) = self.returned.pop() {
+            // Else it has left since.
+            if self.all.get(ticket).is_some() {
+                return self.all.get_mut(ticket);
+            }
+        }
+        let first = self.all.pop_front(&mut self.newcomers)?;
+        let waiter = self.all.get_mut(first)?;
+        waiter.is_newcomer = false;
+        Some(waiter)
+    }
+
     pub(super) fn notify_all<I: Item>(&mut self, fx: &mut Effects<I>) {
-        self.notify(self.asleep.len(), fx);
+        self.notify(self.asleep, fx);
     }
 
     /// Waits no more. Returns whether it had been notified: unless it found what it waited for, somebody else must be.
@@ -107,15 +135,13 @@ impl Waiters {
         let Some(ticket) = waiting.take() else {
             return false;
         };
-        if self
-            .all
-            .get(ticket)
-            .is_some_and(|waiter| waiter.waker.is_some())
-        {
-            self.all.unlink(&mut self.asleep, ticket);
+        let known = self.all.get(ticket);
+        if known.is_some_and(|waiter| waiter.is_newcomer) {
+            self.all.unlink(&mut self.newcomers, ticket);
         }
         match self.all.remove(ticket).map(|waiter| waiter.waker) {
             Some(Some(waker)) => {
+                self.asleep -= 1;
                 fx.drop_waker(waker);
                 false
             }
