@@ -121,7 +121,8 @@ impl<T, R> DeadLetters<T, R> {
         }
     }
 
-    /// Those of another group.
+    /// Those of another group. There are none where there is no such group; [`Driver::group_stats`](crate::Driver::group_stats)
+    /// tells whether there is.
     ///
     /// ```
     /// # use bookdrop::Driver;
