@@ -11,7 +11,7 @@ const PARTS: [(&str, &str); 4] = [
     ("the system's allocator", "-- --publish docs/performance"),
     (
         "mimalloc",
-        "--features mimalloc -- --publish docs/performance",
+        "--features mimalloc -- --publish docs/performance --rounds 5",
     ),
     (
         "a busy machine",
@@ -37,21 +37,33 @@ const STATUS: [&str; 6] = [
 pub(crate) fn run() -> Outcome {
     let steps = Steps::of("publish");
     let workspace = Workspace::read()?;
-    steps.step("everything is committed", || {
-        no_changes(&changes(&workspace)?)
-    })?;
+    let commit = clean_commit(&workspace)?;
     for (name, asked) in PARTS {
-        steps.step(name, || measure(&workspace, asked))?;
+        steps.step(name, || {
+            measure(&workspace, asked)?;
+            match clean_commit(&workspace)? == commit {
+                true => Ok(()),
+                false => Err(
+                    "another commit is checked out than the one that was measured before"
+                        .to_owned(),
+                ),
+            }
+        })?;
     }
     steps.finish();
     Ok(())
 }
 
-/// The changed files of the repository, as git lists them.
-fn changes(workspace: &Workspace) -> Result<String, String> {
+/// The commit that is checked out, if nothing was changed since.
+fn clean_commit(workspace: &Workspace) -> Result<String, String> {
+    no_changes(&git(workspace, &STATUS)?)?;
+    git(workspace, &["rev-parse", "HEAD"])
+}
+
+fn git(workspace: &Workspace, asked: &[&str]) -> Result<String, String> {
     let mut git = Command::new("git");
     git.current_dir(&workspace.root).stdin(Stdio::null());
-    cargo::read(git.args(STATUS))
+    cargo::read(git.args(asked))
 }
 
 /// The pages name the commit, so what is measured has to be one.

@@ -1,6 +1,6 @@
 //! Unsafe code stays where it is expected: a few named modules of the queue, and nowhere else.
 //!
-//! Every source file of the product crates is looked at, since a file can allow again what its root denies. The benchmarks
+//! Every file below `src` of the product crates is looked at, since a file can allow again what its root denies. The benchmarks
 //! are no products: the allocators by which they count are unsafe code of necessity.
 
 use crate::workspace::{Package, Workspace};
@@ -143,7 +143,8 @@ fn has_word(code: &str, word: &str) -> bool {
     words.any(|other| other == word)
 }
 
-/// A line without the comment at its end. Comments between `/*` and `*/` count as code: there are none in the products.
+/// A line without the comment at its end. Comments between `/*` and `*/` count as code, and a string of several lines is not seen as
+/// one: there are none in the products.
 fn code(line: &str) -> &str {
     let (mut is_in_string, mut is_escaped) = (false, false);
     for (at, c) in line.char_indices() {

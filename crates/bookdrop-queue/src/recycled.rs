@@ -31,11 +31,11 @@ struct Word(UnsafeCell<MaybeUninit<u64>>);
 
 const _: () = assert!(size_of::<Word>() == align_of::<Word>());
 
-// SAFETY: all that a word itself can be asked is where it is. Who looks at a body there does so through a `Recycled`, which
-// threads share only if they may share its body.
+// SAFETY: all that a word itself can be asked is where it is. Who looks at a body there does so through a `Recycled`, whose
+// `PhantomData` lets threads share it only if they may share its body.
 unsafe impl Sync for Word {}
 
-/// As above: it is the body that can be seen broken, or not.
+/// A word cannot be seen broken. Whether a body can, its `Recycled` says.
 impl RefUnwindSafe for Word {}
 
 impl Word {
@@ -134,14 +134,14 @@ impl<H: Recycle, B> Unloaded<H, B> {
     #[inline]
     fn into_block(self) -> Box<Block<H>> {
         // SAFETY: it is taken once, since this is not dropped.
-        unsafe { ManuallyDrop::new(self).take() }
+        unsafe { ManuallyDrop::new(self).take_block() }
     }
 
     /// # Safety
     ///
-    /// It is done once, and the last that is done.
+    /// It is called once, and nothing is done with `self` afterwards, but that it is forgotten.
     #[inline]
-    unsafe fn take(&mut self) -> Box<Block<H>> {
+    unsafe fn take_block(&mut self) -> Box<Block<H>> {
         // SAFETY: says the caller.
         let mut block = unsafe { ManuallyDrop::take(&mut self.block) };
         block.shed::<B>();
@@ -153,7 +153,7 @@ impl<H: Recycle, B> Drop for Unloaded<H, B> {
     #[inline]
     fn drop(&mut self) {
         // SAFETY: it is taken once, since nothing comes after the drop.
-        H::recycle(unsafe { self.take() });
+        H::recycle(unsafe { self.take_block() });
     }
 }
 

@@ -5,6 +5,7 @@ use super::markdown::{times, words};
 use super::ratio;
 use super::record::{Condition, Record};
 use crate::stats::geometric_mean;
+use crate::workloads::Row;
 
 /// What a cell of the table says where nothing was measured.
 const NOT_MEASURED: &str = "-";
@@ -31,18 +32,28 @@ impl Goal {
         format!("{}, {kinds}{rows}{when}: {}", self.group, self.ours)
     }
 
-    /// Each kind of event with each beginning of a row; an empty one is that of every row.
-    pub(crate) fn kinds_of_row(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        let starts = match self.rows {
-            [] => &[""],
-            rows => rows,
-        };
-        let kinds = self.kinds.iter();
-        kinds.flat_map(move |kind| starts.iter().map(move |start| (*kind, *start)))
+    /// Whether it is about such rows.
+    pub(crate) fn is_about(&self, group: &str, kind: &str, row: &str) -> bool {
+        let starts = self.rows;
+        self.group == group
+            && self.kinds.contains(&kind)
+            && (starts.is_empty() || starts.iter().any(|start| row.starts_with(start)))
     }
 
-    /// What was reached in a run.
-    pub(crate) fn reached(&self, condition: Condition, records: &[Record]) -> String {
+    /// How many of these rows it is about.
+    pub(crate) fn count(&self, rows: &[Row]) -> usize {
+        let ours = |row: &Row| row.cells.iter().any(|cell| cell.contender == self.ours);
+        let asked = |row: &&Row| self.is_about(row.group, row.kind.name(), &row.name) && ours(row);
+        rows.iter().filter(asked).count()
+    }
+
+    /// What was reached in a run, if it is about so many rows of all that there are.
+    pub(crate) fn reached(
+        &self,
+        condition: Condition,
+        records: &[Record],
+        all_rows: usize,
+    ) -> String {
         let asked = match self.when {
             When::Always => true,
             When::WhileCoresAreFree => !condition.busy,
@@ -56,12 +67,9 @@ impl Goal {
             return NOT_MEASURED.to_owned();
         };
         let text = self.figure.say(figure);
-        let all = self.kinds_of_row().count();
-        let there = self.kinds_of_row().filter(|kind| has_kind(&rows, *kind));
-        let there = there.count();
-        if there < all {
+        if rows.len() < all_rows {
             // What was not measured may be what misses the goal.
-            format!("{text} ({place}; {there} of {all} kinds of row)")
+            format!("{text} ({place}; {} of {all_rows} rows)", rows.len())
         } else if self.bound.holds(figure) {
             format!("**{text} ({place})**")
         } else {
@@ -69,12 +77,10 @@ impl Goal {
         }
     }
 
-    /// The rows it is asked for in that have the figure.
+    /// The rows it is about that have the figure.
     fn measured<'a>(&self, records: &'a [Record]) -> Vec<Measured<'a>> {
         let rows = records.iter().filter(|record| {
-            record.group == self.group
-                && record.contender == self.ours
-                && self.kinds_of_row().any(|kind| record.is_of(kind))
+            record.contender == self.ours && self.is_about(&record.group, &record.kind, &record.row)
         });
         rows.filter_map(|row| Some((self.figure.of_row(row, records)?, row)))
             .collect()
@@ -83,10 +89,6 @@ impl Goal {
 
 /// What was measured in a row, and our record of it.
 type Measured<'a> = (f64, &'a Record);
-
-fn has_kind(rows: &[Measured], kind: (&str, &str)) -> bool {
-    rows.iter().any(|(_, row)| row.is_of(kind))
-}
 
 impl Figure {
     /// What is looked at, in words.
@@ -175,11 +177,6 @@ impl Record {
     fn place(&self) -> String {
         format!("{}, {}", self.kind, self.label())
     }
-
-    /// Whether its event is of this kind, and its row begins like this.
-    fn is_of(&self, (kind, start): (&str, &str)) -> bool {
-        self.kind == kind && self.row.starts_with(start)
-    }
 }
 
 fn mean(rows: &[Measured]) -> Option<(f64, String)> {
@@ -231,22 +228,18 @@ mod tests {
 
     #[test]
     fn means_and_least_rows() {
-        let (mean, least) = (Figure::Mean(Against::Peers), Figure::Least(Against::Peers));
-        assert_eq!(goal(mean).reached(FREE, &two_rows()), "1.00x (2 rows)");
-        assert_eq!(
-            goal(least).reached(FREE, &two_rows()),
-            "0.50x (Ev, 4:4 cap 100, two workers)"
-        );
-        assert_eq!(
-            goal(Figure::LeastOfFirst).reached(FREE, &two_rows()),
-            "0.25x (Ev, 4:4 cap 100, two workers)"
-        );
+        let reached = |figure| goal(figure).reached(FREE, &two_rows(), 2);
+        assert_eq!(reached(Figure::Mean(Against::Peers)), "1.00x (2 rows)");
+        let least = "0.50x (Ev, 4:4 cap 100, two workers)";
+        assert_eq!(reached(Figure::Least(Against::Peers)), least);
+        let least = "0.25x (Ev, 4:4 cap 100, two workers)";
+        assert_eq!(reached(Figure::LeastOfFirst), least);
     }
 
     #[test]
     fn what_is_reached_is_in_bold() {
         let least = goal(Figure::Least(Against::Peers));
-        let reached = |bound| Goal { bound, ..least }.reached(FREE, &two_rows());
+        let reached = |bound| Goal { bound, ..least }.reached(FREE, &two_rows(), 2);
         let text = "0.50x (Ev, 4:4 cap 100, two workers)";
         assert_eq!(reached(Bound::AtLeast(0.5)), format!("**{text}**"));
         assert_eq!(reached(Bound::Over(0.5)), text);
@@ -254,40 +247,28 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_reached_while_a_kind_of_row_is_missing() {
+    fn nothing_is_reached_while_a_row_is_missing() {
         let goal = Goal {
-            kinds: &["Ev", "u64"],
-            rows: &["1:1 ", "4:4 "],
             bound: Bound::AtLeast(0.5),
             ..goal(Figure::Least(Against::Peers))
         };
-        let mut records = two_rows();
-        for mut record in two_rows() {
-            record.kind = "u64".to_owned();
-            records.push(record);
-        }
+        let reached = |records: &[Record], all_rows| goal.reached(FREE, records, all_rows);
         let text = "0.50x (Ev, 4:4 cap 100, two workers";
-        let reached = |records| goal.reached(FREE, records);
-        assert_eq!(reached(&records), format!("**{text})**"));
-        // A row without a peer has no speed; nor has one that is not there at all.
-        assert_eq!(
-            reached(&records[..7]),
-            format!("{text}; 3 of 4 kinds of row)")
-        );
-        assert_eq!(
-            reached(&records[..4]),
-            format!("{text}; 2 of 4 kinds of row)")
-        );
+        assert_eq!(reached(&two_rows(), 2), format!("**{text})**"));
+        assert_eq!(reached(&two_rows(), 3), format!("{text}; 2 of 3 rows)"));
+        // A row without a peer has no speed.
+        let text = "2.00x (Ev, 1:1 cap 100, two workers; 1 of 2 rows)";
+        assert_eq!(reached(&two_rows()[..3], 2), text);
     }
 
     #[test]
     fn what_was_not_measured_is_not_said() {
         let pools = Figure::Mean(Against::Pools);
-        assert_eq!(goal(pools).reached(FREE, &two_rows()), NOT_MEASURED);
+        assert_eq!(goal(pools).reached(FREE, &two_rows(), 2), NOT_MEASURED);
         let busy = Goal {
             when: When::WhileBusy,
             ..goal(Figure::Mean(Against::Peers))
         };
-        assert_eq!(busy.reached(FREE, &two_rows()), NOT_MEASURED);
+        assert_eq!(busy.reached(FREE, &two_rows(), 2), NOT_MEASURED);
     }
 }

@@ -7,7 +7,10 @@ use super::markdown::{capital, table, times};
 use super::pages::GENERATED;
 use super::record::Record;
 use super::saved::{Run, Saved, Subject, slug};
+use crate::contenders;
+use crate::options::Options;
 use crate::stats::geometric_mean;
+use crate::workloads;
 
 /// The page.
 pub(crate) fn page(saved: &Saved) -> String {
@@ -82,12 +85,15 @@ fn goals_table(saved: &Saved) -> String {
     let mut head = ["rows", "figure", "goal"].map(str::to_owned).to_vec();
     let reached = saved.runs.iter();
     head.extend(reached.map(|run| format!("reached, {}", run.condition.name())));
+    let catalogue = contenders::catalogue();
+    let all_rows = workloads::rows(&catalogue, &Options::default());
     let rows: Vec<Vec<String>> = goals::all()
         .iter()
         .map(|goal| {
             let mut row = vec![goal.name(), goal.figure.name(), goal.bound.name()];
+            let count = goal.count(&all_rows);
             let runs = saved.runs.iter();
-            row.extend(runs.map(|run| goal.reached(run.condition, &run.records)));
+            row.extend(runs.map(|run| goal.reached(run.condition, &run.records, count)));
             row
         })
         .collect();

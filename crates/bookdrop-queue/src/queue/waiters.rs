@@ -24,7 +24,7 @@ pub(super) struct Waiters {
     /// ticket of one that leaves stays, and is passed over when its turn comes.
     ///
     /// Invariant: they came before all newcomers, since these are woken from the first on. And no newcomer is woken
-    /// while there is any ticket here, so there are never more tickets than there once were waiters.
+    /// while there is any ticket here, so there are never more tickets than there were waiters at one time.
     returned: BinaryHeap<Reverse<Ticket>>,
     /// How many sleep, of both.
     asleep: usize,
@@ -114,7 +114,7 @@ impl Waiters {
     fn pop_oldest(&mut self) -> Option<&mut Waiter> {
         self.asleep = self.asleep.checked_sub(1)?;
         while let Some(Reverse(ticket)) = self.returned.pop() {
-            // Else it has left since.
+            // Else it has left since. (Looked up twice, since a borrow that may be returned lasts to the end.)
             if self.all.get(ticket).is_some() {
                 return self.all.get_mut(ticket);
             }
@@ -142,6 +142,10 @@ impl Waiters {
         match self.all.remove(ticket).map(|waiter| waiter.waker) {
             Some(Some(waker)) => {
                 self.asleep -= 1;
+                if self.asleep == 0 {
+                    // So that whoever wakes the next one need not pass over them.
+                    self.returned.clear();
+                }
                 fx.drop_waker(waker);
                 false
             }

@@ -77,8 +77,51 @@ fn a_body_of_any_size_goes_through() {
     goes_through([2_u64; ROOM]);
     goes_through([3_u64; LONGEST - 1]);
     goes_through([4_u64; LONGEST]);
+    goes_through(1_u128);
     goes_through(Aligned(5));
     goes_through([Aligned(6), Aligned(7)]);
+}
+
+#[test]
+fn a_body_of_no_size_is_dropped_once() {
+    thread_local! {
+        static DROPPED: Cell<u32> = const { Cell::new(0) };
+    }
+    struct Empty;
+    #[repr(align(64))]
+    struct AlignedEmpty;
+    impl Drop for Empty {
+        fn drop(&mut self) {
+            DROPPED.set(DROPPED.get() + 1);
+        }
+    }
+    impl Drop for AlignedEmpty {
+        fn drop(&mut self) {
+            assert!(std::ptr::from_ref(self).is_aligned());
+            DROPPED.set(DROPPED.get() + 1);
+        }
+    }
+
+    drop(laden(Empty));
+    drop(
+        laden(())
+            .with_body(Empty)
+            .with_body(AlignedEmpty)
+            .with_body(()),
+    );
+    assert_eq!(DROPPED.get(), 3);
+    let _kept = laden(AlignedEmpty).into_body();
+    assert_eq!((DROPPED.get(), spare_blocks()), (3, 1));
+}
+
+#[test]
+fn a_body_may_hold_others() {
+    let body = Counted(1_u64, Arc::new(()));
+    let inner = laden(body.clone());
+    let outer = laden((inner, laden(body.clone())));
+    assert_eq!(outer.body().0.body(), &body);
+    drop(outer);
+    assert_eq!((Arc::strong_count(&body.1), spare_blocks()), (1, 3));
 }
 
 #[test]
@@ -163,9 +206,10 @@ fn a_block_is_given_back_also_when_the_drop_of_its_body_panics() {
     assert!(catch_unwind(AssertUnwindSafe(|| drop(bad))).is_err());
     assert_eq!(spare_blocks(), 1);
     let bad = laden(Bad([0; ROOM]));
-    let changed = catch_unwind(AssertUnwindSafe(|| bad.with_body(1)));
+    let next = Arc::new(());
+    let changed = catch_unwind(AssertUnwindSafe(|| bad.with_body(next.clone())));
     assert!(changed.is_err());
-    assert_eq!(spare_blocks(), 1);
+    assert_eq!((Arc::strong_count(&next), spare_blocks()), (1, 1));
 }
 
 #[test]
