@@ -1,0 +1,159 @@
+//! A frame: a record as it lies in a segment.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 0..4 | the marker `b0 0c d2 09` |
+//! | 4..8 | length of the payload |
+//! | 8..16 | sequence number |
+//! | 16..20 | kind |
+//! | 20..24 | checksum: CRC-32 of the generation, the offset, bytes 4 to 20, and the payload |
+//! | 24.. | the payload, and zeros up to a multiple of eight |
+//!
+//! All numbers are little-endian. The checksum says not only what was written but where: a frame that an earlier use of the file
+//! left behind, or that lies in a payload, is none.
+
+use crc32fast::Hasher;
+
+/// Bytes before the payload.
+pub(crate) const HEAD: usize = 24;
+/// Every frame begins at a multiple of it.
+pub(crate) const ALIGNMENT: usize = 8;
+
+const MARKER: [u8; 4] = [0xb0, 0x0c, 0xd2, 0x09];
+
+/// A place in the journal: a later place is greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// Which segment.
+    pub generation: u64,
+    /// Bytes from its beginning.
+    pub offset: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Frame<'a> {
+    pub(crate) sequence: u64,
+    pub(crate) kind: u32,
+    pub(crate) payload: &'a [u8],
+}
+
+/// Bytes that a frame takes with a payload of so many.
+pub(crate) const fn length_with(payload: usize) -> usize {
+    (HEAD + payload).next_multiple_of(ALIGNMENT)
+}
+
+impl<'a> Frame<'a> {
+    pub(crate) fn length(&self) -> usize {
+        length_with(self.payload.len())
+    }
+
+    /// Appends it to what will be written; it will lie at this position.
+    ///
+    /// The payload is shorter than a segment, which is shorter than 4 GiB.
+    pub(crate) fn encode(&self, at: Position, into: &mut Vec<u8>) {
+        let begin = into.len();
+        into.extend_from_slice(&MARKER);
+        into.extend_from_slice(&(self.payload.len() as u32).to_le_bytes());
+        into.extend_from_slice(&self.sequence.to_le_bytes());
+        into.extend_from_slice(&self.kind.to_le_bytes());
+        let checksum = checksum(at, &into[begin + 4..begin + 20], self.payload);
+        into.extend_from_slice(&checksum.to_le_bytes());
+        into.extend_from_slice(self.payload);
+        into.resize(begin + self.length(), 0);
+    }
+
+    /// The frame with which these bytes begin, if they lie at this position and are as they were written.
+    pub(crate) fn decode(bytes: &'a [u8], at: Position) -> Option<Frame<'a>> {
+        let (head, rest) = bytes.split_at_checked(HEAD)?;
+        if head[..4] != MARKER {
+            return None;
+        }
+        let payload = rest.get(..u32_at(head, 4) as usize)?;
+        let frame = Frame {
+            sequence: u64_at(head, 8),
+            kind: u32_at(head, 16),
+            payload,
+        };
+        let is_whole = bytes.len() >= frame.length();
+        (is_whole && u32_at(head, 20) == checksum(at, &head[4..20], payload)).then_some(frame)
+    }
+}
+
+fn checksum(at: Position, head: &[u8], payload: &[u8]) -> u32 {
+    let mut hasher = Hasher::new();
+    hasher.update(&at.generation.to_le_bytes());
+    hasher.update(&at.offset.to_le_bytes());
+    hasher.update(head);
+    hasher.update(payload);
+    hasher.finalize()
+}
+
+/// The number that begins at this byte. There are four of it.
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    let mut number = [0; 4];
+    number.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(number)
+}
+
+/// The number that begins at this byte. There are eight of it.
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    let mut number = [0; 8];
+    number.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AT: Position = Position {
+        generation: 7,
+        offset: 64,
+    };
+    const FRAME: Frame<'_> = Frame {
+        sequence: 3,
+        kind: 1,
+        payload: b"hello",
+    };
+
+    fn encoded() -> Vec<u8> {
+        let mut bytes = Vec::new();
+        FRAME.encode(AT, &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        assert_eq!(encoded().len(), 32);
+        assert_eq!(Frame::decode(&encoded(), AT), Some(FRAME));
+        let mut followed = encoded();
+        followed.extend([0xff; 50]);
+        assert_eq!(Frame::decode(&followed, AT), Some(FRAME));
+    }
+
+    #[test]
+    fn nothing_is_read_elsewhere() {
+        let later = Position { offset: 72, ..AT };
+        assert_eq!(Frame::decode(&encoded(), later), None);
+        let used_again = Position {
+            generation: 8,
+            ..AT
+        };
+        assert_eq!(Frame::decode(&encoded(), used_again), None);
+    }
+
+    #[test]
+    fn no_part_of_it_may_be_missing_or_changed() {
+        let whole = encoded();
+        for length in 0..whole.len() {
+            assert_eq!(Frame::decode(&whole[..length], AT), None, "{length} bytes");
+        }
+        for at in 0..HEAD + FRAME.payload.len() {
+            for bit in 0..8 {
+                let mut changed = whole.clone();
+                changed[at] ^= 1 << bit;
+                assert_eq!(Frame::decode(&changed, AT), None, "bit {bit} of byte {at}");
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What is found when a folder is opened.
+//!
+//! A record that was flushed is there, or its damage is told; what was being written when the power went is cut off. Which of the
+//! two a hole is follows from where it lies: the header of a segment says where the one before it ends, and that all of it was
+//! flushed; in the newest one, each write begins with a mark that says how far it had been flushed before.
+
+use std::ops::Range;
+
+use super::frame::Position;
+use super::scan::{self, Piece, scan};
+use super::segment::{self, Found, HEADER, Header};
+use super::writer::MARK;
+use super::{Error, ErrorKind};
+use crate::storage::{File, Folder};
+
+/// A part of the journal that was once flushed, and cannot be read any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Damage {
+    /// These bytes of a segment. All other records of it were found.
+    Bytes {
+        /// The file.
+        file: String,
+        /// From the first to behind the last one.
+        range: Range<u64>,
+    },
+    /// The header of a segment. Its records were found.
+    Header {
+        /// The file.
+        file: String,
+    },
+    /// A whole segment is not there.
+    Missing {
+        /// What it was called.
+        file: String,
+    },
+}
+
+/// How a folder was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovery {
+    /// How many records there are.
+    pub records: u64,
+    /// What was lost.
+    pub damage: Vec<Damage>,
+    /// Bytes of a write that was not finished, and was cut off: nobody was told that it was.
+    pub cut: u64,
+}
+
+/// A record that was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovered<'a> {
+    /// Where it lies.
+    pub position: Position,
+    /// Its number: that of the record before it and one, unless that was lost.
+    pub sequence: u64,
+    /// What it is, as it was appended.
+    pub kind: u32,
+    /// Its bytes.
+    pub payload: &'a [u8],
+}
+
+/// What a journal goes on from.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) recovery: Recovery,
+    /// All segments, the oldest first.
+    pub(super) generations: Vec<u64>,
+    /// Where the newest one ends; all of it is on the disk.
+    pub(super) end: Option<Position>,
+    pub(super) next_sequence: u64,
+}
+
+/// Reads all segments, and hands every record over in order.
+pub(super) fn recover<F: Folder>(
+    folder: &F,
+    names: &[String],
+    visit: &mut dyn FnMut(Recovered<'_>),
+) -> Result<Known, Error> {
+    let mut generations: Vec<u64> = names
+        .iter()
+        .filter_map(|n| segment::generation_of(n))
+        .collect();
+    generations.sort_unstable();
+    let mut known = Known {
+        next_sequence: 1,
+        ..Known::default()
+    };
+    let mut headers = Vec::new();
+    for generation in &generations {
+        headers.push(header_of(folder, *generation, &mut known.recovery.damage)?);
+    }
+    for (index, generation) in generations.iter().enumerate() {
+        let next = headers.get(index + 1).copied().flatten();
+        let end = next.and_then(|next| end_said_by(next, *generation, &mut known.recovery.damage));
+        let is_newest = index + 1 == generations.len();
+        let segment = Segment {
+            generation: *generation,
+            end,
+        };
+        if let Some(header) = headers[index] {
+            known.next_sequence = known.next_sequence.max(header.first_sequence);
+        }
+        let end = segment.read(folder, is_newest, &mut known, visit)?;
+        known.end = Some(Position {
+            generation: *generation,
+            offset: end,
+        });
+    }
+    known.generations = generations;
+    Ok(known)
+}
+
+fn header_of<F: Folder>(
+    folder: &F,
+    generation: u64,
+    damage: &mut Vec<Damage>,
+) -> Result<Option<Header>, Error> {
+    let file = segment::name_of_segment(generation);
+    let bytes = read(folder, &file, HEADER)?;
+    match Header::decode(&bytes, generation) {
+        Found::Header(header) => Ok(Some(header)),
+        Found::Newer(version) => Err(ErrorKind::NewerVersion { file, version }.into()),
+        Found::Damaged => {
+            damage.push(Damage::Header { file });
+            Ok(None)
+        }
+    }
+}
+
+/// Where the segment before this header ends. If the header speaks of a later one, that one is lost, and the earlier one's end is not
+/// known.
+fn end_said_by(header: Header, generation: u64, damage: &mut Vec<Damage>) -> Option<u64> {
+    let said = header.previous_end?;
+    if said.generation > generation {
+        let file = segment::name_of_segment(said.generation);
+        damage.push(Damage::Missing { file });
+    }
+    (said.generation == generation).then_some(said.offset)
+}
+
+/// The first bytes of a file, as many of these as there are.
+fn read<F: Folder>(folder: &F, name: &str, most: usize) -> Result<Vec<u8>, Error> {
+    let bytes = folder.open(name).and_then(|file| {
+        let length = usize::try_from(file.length()?).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; length.min(most)];
+        file.read_at(&mut bytes, 0)?;
+        Ok(bytes)
+    });
+    bytes.map_err(|error| Error::io(format!("read {name}"), error))
+}
+
+struct Segment {
+    generation: u64,
+    /// Where it ends, if that is known.
+    end: Option<u64>,
+}
+
+impl Segment {
+    /// Hands its records over. Returns where it ends.
+    fn read<F: Folder>(
+        &self,
+        folder: &F,
+        is_newest: bool,
+        known: &mut Known,
+        visit: &mut dyn FnMut(Recovered<'_>),
+    ) -> Result<u64, Error> {
+        let file = segment::name_of_segment(self.generation);
+        let most = super::LONGEST_SEGMENT as usize;
+        let bytes = read(folder, &file, most)?;
+        let length = bytes.len() as u64;
+        // All up to there was flushed, so it is damaged where it cannot be read.
+        let flushed = match self.end {
+            Some(end) => end,
+            None => scan::flushed(&bytes, self.generation).min(length),
+        };
+        let looked_at = self.end.map_or(length, |end| end.min(length));
+        let mut end = looked_at;
+        for piece in scan(&bytes[..looked_at as usize], self.generation) {
+            match piece {
+                Piece::Frame(offset, frame) => {
+                    known.next_sequence = known.next_sequence.max(frame.sequence);
+                    if frame.kind == MARK {
+                        continue;
+                    }
+                    known.next_sequence = known.next_sequence.max(frame.sequence + 1);
+                    known.recovery.records += 1;
+                    visit(Recovered {
+                        position: Position {
+                            generation: self.generation,
+                            offset,
+                        },
+                        sequence: frame.sequence,
+                        kind: frame.kind,
+                        payload: frame.payload,
+                    });
+                }
+                Piece::Gap(gap) => {
+                    let lost = gap.start..gap.end.min(flushed);
+                    if !lost.is_empty() {
+                        let file = file.clone();
+                        known
+                            .recovery
+                            .damage
+                            .push(Damage::Bytes { file, range: lost });
+                    }
+                    if gap.end > flushed {
+                        end = gap.start.max(flushed);
+                        break;
+                    }
+                }
+            }
+        }
+        if end < flushed {
+            // The file has become shorter.
+            let range = end..flushed;
+            known.recovery.damage.push(Damage::Bytes {
+                file: file.clone(),
+                range,
+            });
+        }
+        if is_newest && self.end.is_none() {
+            known.recovery.cut += unfinished(&bytes, end);
+            confirm(folder, &file, &bytes, flushed..end)?;
+        }
+        Ok(end)
+    }
+}
+
+/// Bytes behind the end that were written to: up to the last that is not zero.
+fn unfinished(bytes: &[u8], end: u64) -> u64 {
+    let behind = &bytes[end as usize..];
+    let last = behind.iter().rposition(|byte| *byte != 0);
+    last.map_or(0, |last| last as u64 + 1)
+}
+
+/// Sees to it that what was read is on the disk, and not only in memory: it is written once more, and flushed.
+///
+/// After a flush has failed, its pages may be taken for clean, though they never reached the disk.
+fn confirm<F: Folder>(
+    folder: &F,
+    file: &str,
+    bytes: &[u8],
+    range: Range<u64>,
+) -> Result<(), Error> {
+    if range.is_empty() {
+        return Ok(());
+    }
+    let again = folder.open(file).and_then(|file| {
+        file.write_at(
+            &bytes[range.start as usize..range.end as usize],
+            range.start,
+        )?;
+        file.flush()
+    });
+    again.map_err(|error| Error::io(format!("write the end of {file} again"), error))
+}

@@ -1,0 +1,93 @@
+//! The files that wait to become segments: made before they are needed, and used again after a segment was freed.
+
+use super::Error;
+use super::segment::{name_of_spare, number_of_spare};
+use crate::storage::{File, Folder};
+
+/// Files that are kept for later segments; what is freed beyond them goes back to the file system.
+pub(crate) const KEPT: usize = 2;
+/// Of these, so many are not given to records that take room. So there is always room for those that give room back.
+const RESERVED: usize = 1;
+
+/// Whether a record leads to room being given back.
+///
+/// On a full disk, those that take room are refused while those that give it are still written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// It takes room, as an event does.
+    TakesRoom,
+    /// It gives room back in the end, as an ack does.
+    GivesRoom,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Spares {
+    names: Vec<String>,
+    /// Of the last one that was made. Numbers are not used twice: a rename of the former one may still be lost.
+    last_number: u64,
+}
+
+impl Spares {
+    /// Those that are in a folder, without the ones that are of no use; these are removed.
+    pub(crate) fn find<F: Folder>(
+        folder: &F,
+        names: &[String],
+        length: u64,
+    ) -> Result<Self, Error> {
+        let mut spares = Spares::default();
+        for name in names {
+            let Some(number) = number_of_spare(name) else {
+                continue;
+            };
+            spares.last_number = spares.last_number.max(number);
+            let found = folder.open(name).and_then(|file| file.length());
+            let found = found.map_err(|error| Error::io(format!("open {name}"), error))?;
+            if found == length && spares.names.len() < KEPT {
+                spares.names.push(name.clone());
+            } else {
+                // Its length is another one, or it was being filled when the power went.
+                let removed = folder.remove(name);
+                removed.map_err(|error| Error::io(format!("remove {name}"), error))?;
+            }
+        }
+        Ok(spares)
+    }
+
+    /// Sees to it that there are so many for records of this need.
+    pub(crate) fn ensure<F: Folder>(
+        &mut self,
+        folder: &F,
+        count: usize,
+        need: Need,
+        length: u64,
+    ) -> Result<(), Error> {
+        let wanted = match need {
+            Need::TakesRoom => count + RESERVED,
+            Need::GivesRoom => count,
+        };
+        while self.names.len() < wanted {
+            let name = self.new_name();
+            let made = folder.create(&name, length);
+            made.map_err(|error| Error::io(format!("create {name}"), error))?;
+            self.names.push(name);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn take(&mut self) -> Option<String> {
+        self.names.pop()
+    }
+
+    pub(crate) fn is_one_wanted(&self) -> bool {
+        self.names.len() < KEPT
+    }
+
+    pub(crate) fn keep(&mut self, name: String) {
+        self.names.push(name);
+    }
+
+    pub(crate) fn new_name(&mut self) -> String {
+        self.last_number += 1;
+        name_of_spare(self.last_number)
+    }
+}

@@ -1,0 +1,83 @@
+//! What the journal needs of a file system, and no more: so that a test can stand in for it with one that loses power.
+
+mod folder;
+
+use std::io;
+
+pub use folder::DiskFolder;
+
+/// A folder that nobody else writes to.
+///
+/// A name that was made, changed or removed is sure to be so after a loss of power only once [`flush`](Folder::flush) has
+/// returned; until then either may be found.
+pub trait Folder {
+    /// A file of it.
+    type File: File;
+
+    /// The names of its files, in any order.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    fn names(&self) -> io::Result<Vec<String>>;
+
+    /// Makes a file of so many zeros, and sees to it that there is room for all of them, also after a loss of power.
+    ///
+    /// # Errors
+    /// `AlreadyExists`, `StorageFull`, or whatever else the file system says. Then there is no such file, or part of one.
+    fn create(&self, name: &str, length: u64) -> io::Result<Self::File>;
+
+    /// Opens a file to read and write.
+    ///
+    /// # Errors
+    /// `NotFound`, or whatever else the file system says.
+    fn open(&self, name: &str) -> io::Result<Self::File>;
+
+    /// Gives a file another name, which no other one has.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    fn remove(&self, name: &str) -> io::Result<()>;
+
+    /// Returns when all names are sure.
+    ///
+    /// # Errors
+    /// Whatever the file system says. Then nothing is known of the names since the last success.
+    fn flush(&self) -> io::Result<()>;
+}
+
+/// A file whose length does not change.
+///
+/// What was written is sure to be there after a loss of power only once [`flush`](File::flush) has returned; until then any
+/// part of it may be.
+pub trait File {
+    /// Its length in bytes.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    fn length(&self) -> io::Result<u64>;
+
+    /// Fills the buffer with what lies from this offset on.
+    ///
+    /// # Errors
+    /// `UnexpectedEof` beyond the end, or whatever else the file system says.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()>;
+
+    /// Writes all of the bytes.
+    ///
+    /// # Errors
+    /// Whatever the file system says. Then any part of them may have been written.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+
+    /// Returns when all that was written is sure.
+    ///
+    /// # Errors
+    /// Whatever the file system says. Then nothing is known of what was written since the last success, nor can it be
+    /// learned: what is read may not be what reaches the disk.
+    fn flush(&self) -> io::Result<()>;
+}

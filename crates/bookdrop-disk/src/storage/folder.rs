@@ -1,0 +1,154 @@
+//! A folder of the operating system.
+
+use std::fs;
+use std::io;
+#[cfg(windows)]
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::{File, Folder};
+
+/// So many zeros are written at once.
+const ZEROS: usize = 1 << 20;
+
+/// A folder of the operating system.
+#[derive(Debug)]
+pub struct DiskFolder {
+    path: PathBuf,
+    /// Kept open to flush the names.
+    #[cfg(unix)]
+    names: fs::File,
+}
+
+impl DiskFolder {
+    /// A folder that exists.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        Ok(DiskFolder {
+            path: path.to_owned(),
+            #[cfg(unix)]
+            names: fs::File::open(path)?,
+        })
+    }
+}
+
+impl Folder for DiskFolder {
+    type File = fs::File;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            // Names of ours are text, so others are not among them.
+            if let Ok(name) = entry?.file_name().into_string() {
+                names.push(name);
+            }
+        }
+        Ok(names)
+    }
+
+    fn create(&self, name: &str, length: u64) -> io::Result<fs::File> {
+        let path = self.path.join(name);
+        let file = fs::File::options()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .open(&path)?;
+        match fill(&file, length) {
+            Ok(()) => Ok(file),
+            Err(error) => {
+                // It is of no use, and takes room where there is none. If it stays, it is found when the folder is opened.
+                let _ = fs::remove_file(&path);
+                Err(error)
+            }
+        }
+    }
+
+    fn open(&self, name: &str) -> io::Result<fs::File> {
+        let path = self.path.join(name);
+        fs::File::options().read(true).write(true).open(path)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        fs::rename(self.path.join(from), self.path.join(to))
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        fs::remove_file(self.path.join(name))
+    }
+
+    #[cfg(unix)]
+    fn flush(&self) -> io::Result<()> {
+        self.names.sync_all()
+    }
+
+    /// There is no way to ask for it: NTFS keeps a journal of names of its own.
+    #[cfg(not(unix))]
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Zeros and not a hole, so that later writes change neither its length nor where it lies, and cannot run out of room.
+fn fill(file: &fs::File, length: u64) -> io::Result<()> {
+    let zeros = vec![0; ZEROS.min(usize::try_from(length).unwrap_or(ZEROS))];
+    let mut offset = 0;
+    while offset < length {
+        let left = usize::try_from(length - offset).unwrap_or(zeros.len());
+        let part = &zeros[..left.min(zeros.len())];
+        file.write_at(part, offset)?;
+        offset += part.len() as u64;
+    }
+    file.sync_all()
+}
+
+impl File for fs::File {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.metadata()?.len())
+    }
+
+    #[cfg(unix)]
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::read_exact_at(self, buffer, offset)
+    }
+
+    #[cfg(unix)]
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        std::os::unix::fs::FileExt::write_all_at(self, bytes, offset)
+    }
+
+    #[cfg(windows)]
+    fn read_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
+        while !buffer.is_empty() {
+            let read = match std::os::windows::fs::FileExt::seek_read(self, buffer, offset) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            buffer = &mut buffer[read..];
+            offset += read as u64;
+        }
+        Ok(())
+    }
+
+    #[cfg(windows)]
+    fn write_at(&self, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = match std::os::windows::fs::FileExt::seek_write(self, bytes, offset) {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Ok(written) => written,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error),
+            };
+            bytes = &bytes[written..];
+            offset += written as u64;
+        }
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.sync_data()
+    }
+}

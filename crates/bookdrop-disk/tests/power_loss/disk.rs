@@ -1,0 +1,332 @@
+//! A disk that loses power.
+//!
+//! What was not flushed may be found afterwards or not: any part of a write, and any change of a name. A flush may fail, and
+//! then its pages read well and never reach the disk, as on Linux. Room may be short. A sabotaged disk says that it flushed, and did not.
+
+use std::cell::{RefCell, RefMut};
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+use std::rc::Rc;
+
+use bookdrop_disk::storage::{File, Folder};
+use fastrand::Rng;
+
+/// A write reaches the disk in pieces of so many bytes.
+const SECTOR: usize = 64;
+
+/// A flush that is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sabotage {
+    /// Of the header of a new segment.
+    Header,
+    /// Of the name of a new segment.
+    NewName,
+    /// Of the name of a segment that was freed.
+    FreedName,
+    /// Of records.
+    Records,
+    /// Of the end of the newest segment, when the folder is opened.
+    End,
+}
+
+pub(crate) const ALL: [Sabotage; 5] = [
+    Sabotage::Header,
+    Sabotage::NewName,
+    Sabotage::FreedName,
+    Sabotage::Records,
+    Sabotage::End,
+];
+
+/// The folder; its clones are the same one.
+#[derive(Clone, Debug)]
+pub(crate) struct Disk(Rc<RefCell<State>>);
+
+#[derive(Debug)]
+struct State {
+    rng: Rng,
+    sabotage: Option<Sabotage>,
+    files: Vec<Content>,
+    /// As a program sees them.
+    names: BTreeMap<String, usize>,
+    /// As they are after a loss of power, if none of the changes survives.
+    sure_names: BTreeMap<String, usize>,
+    changes: Vec<Change>,
+    /// After so many more steps the power goes.
+    fuse: Option<u32>,
+    /// So many more bytes may be taken by new files.
+    room: u64,
+    /// One flush of so many fails.
+    failing_flushes: Option<u32>,
+}
+
+#[derive(Debug, Default)]
+struct Content {
+    /// As a program sees it.
+    seen: Vec<u8>,
+    sure: Vec<u8>,
+    /// Written since the last flush.
+    unsure: Vec<(usize, Vec<u8>)>,
+}
+
+#[derive(Debug)]
+enum Change {
+    Made(String, usize),
+    Renamed(String, String),
+    Removed(String),
+}
+
+impl Change {
+    fn apply(&self, names: &mut BTreeMap<String, usize>) {
+        match self {
+            Change::Made(name, file) => drop(names.insert(name.clone(), *file)),
+            Change::Renamed(from, to) => {
+                if let Some(file) = names.remove(from) {
+                    names.insert(to.clone(), file);
+                }
+            }
+            Change::Removed(name) => drop(names.remove(name)),
+        }
+    }
+}
+
+impl Disk {
+    pub(crate) fn new(seed: u64, room: u64, sabotage: Option<Sabotage>) -> Self {
+        Disk(Rc::new(RefCell::new(State {
+            rng: Rng::with_seed(seed),
+            sabotage,
+            files: Vec::new(),
+            names: BTreeMap::new(),
+            sure_names: BTreeMap::new(),
+            changes: Vec::new(),
+            fuse: None,
+            room,
+            failing_flushes: None,
+        })))
+    }
+
+    /// The power goes after so many more steps; until then everything is as usual.
+    pub(crate) fn light_fuse(&self, steps: u32) {
+        self.0.borrow_mut().fuse = Some(steps);
+    }
+
+    pub(crate) fn set_room(&self, room: u64) {
+        self.0.borrow_mut().room = room;
+    }
+
+    /// One flush of so many fails from now on.
+    pub(crate) fn set_failing_flushes(&self, one_of: Option<u32>) {
+        self.0.borrow_mut().failing_flushes = one_of;
+    }
+
+    /// The power goes, and comes back.
+    pub(crate) fn lose_power(&self) {
+        let mut state = self.0.borrow_mut();
+        let State {
+            rng,
+            files,
+            names,
+            sure_names,
+            changes,
+            fuse,
+            ..
+        } = &mut *state;
+        *fuse = None;
+        for change in changes.drain(..) {
+            if rng.bool() {
+                change.apply(sure_names);
+            }
+        }
+        names.clone_from(sure_names);
+        for file in files {
+            // Mostly all or nothing, so that few pieces are missing as well.
+            let survives = [0, 50, 90, 100][rng.usize(..4)];
+            for (offset, bytes) in file.unsure.drain(..) {
+                for (index, piece) in bytes.chunks(SECTOR).enumerate() {
+                    if rng.u32(..100) < survives {
+                        let from = offset + index * SECTOR;
+                        file.sure[from..from + piece.len()].copy_from_slice(piece);
+                    }
+                }
+            }
+            file.seen.clone_from(&file.sure);
+        }
+    }
+
+    /// The process is killed: all that was written stays.
+    pub(crate) fn kill(&self) {
+        self.0.borrow_mut().fuse = None;
+    }
+
+    /// One step; an error when the power is gone.
+    fn step(&self) -> io::Result<RefMut<'_, State>> {
+        let mut state = self.0.borrow_mut();
+        match &mut state.fuse {
+            Some(0) => Err(io::Error::other("no power")),
+            Some(left) => {
+                *left -= 1;
+                Ok(state)
+            }
+            None => Ok(state),
+        }
+    }
+}
+
+impl State {
+    fn fails_to_flush(&mut self) -> bool {
+        self.failing_flushes
+            .is_some_and(|one_of| self.rng.u32(..one_of) == 0)
+    }
+
+    fn change(&mut self, change: Change) {
+        change.apply(&mut self.names);
+        self.changes.push(change);
+    }
+
+    fn name_of(&self, file: usize) -> Option<&str> {
+        let mut names = self.names.iter();
+        names
+            .find(|(_, known)| **known == file)
+            .map(|(name, _)| name.as_str())
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct OnDisk {
+    disk: Disk,
+    file: usize,
+    /// What it was called when it was opened.
+    was_spare: bool,
+}
+
+fn not_found() -> io::Error {
+    ErrorKind::NotFound.into()
+}
+
+impl Folder for Disk {
+    type File = OnDisk;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        Ok(self.step()?.names.keys().cloned().collect())
+    }
+
+    fn create(&self, name: &str, length: u64) -> io::Result<OnDisk> {
+        let mut state = self.step()?;
+        assert!(!state.names.contains_key(name), "{name} is there");
+        if state.room < length {
+            return Err(ErrorKind::StorageFull.into());
+        }
+        state.room -= length;
+        let zeros = vec![0; length as usize];
+        let file = state.files.len();
+        state.files.push(Content {
+            seen: zeros.clone(),
+            sure: zeros,
+            unsure: Vec::new(),
+        });
+        state.change(Change::Made(name.into(), file));
+        drop(state);
+        self.open(name)
+    }
+
+    fn open(&self, name: &str) -> io::Result<OnDisk> {
+        let state = self.step()?;
+        let file = *state.names.get(name).ok_or_else(not_found)?;
+        Ok(OnDisk {
+            disk: self.clone(),
+            file,
+            was_spare: name.starts_with("spare"),
+        })
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.step()?;
+        assert!(state.names.contains_key(from), "{from} is not there");
+        assert!(!state.names.contains_key(to), "{to} is there");
+        state.change(Change::Renamed(from.into(), to.into()));
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = self.step()?;
+        let file = *state.names.get(name).ok_or_else(not_found)?;
+        state.room += state.files[file].seen.len() as u64;
+        state.change(Change::Removed(name.into()));
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let mut state = self.step()?;
+        if state.fails_to_flush() {
+            return Err(io::Error::other("the disk says no"));
+        }
+        let is_new = match state.changes.last() {
+            Some(Change::Renamed(_, to)) => to.starts_with("journal"),
+            _ => false,
+        };
+        let here = if is_new {
+            Sabotage::NewName
+        } else {
+            Sabotage::FreedName
+        };
+        if state.sabotage == Some(here) {
+            return Ok(());
+        }
+        state.changes.clear();
+        state.sure_names = state.names.clone();
+        Ok(())
+    }
+}
+
+impl File for OnDisk {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.disk.step()?.files[self.file].seen.len() as u64)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let state = self.disk.step()?;
+        let from = offset as usize;
+        let seen = state.files[self.file].seen.get(from..from + buffer.len());
+        buffer.copy_from_slice(seen.ok_or(ErrorKind::UnexpectedEof)?);
+        Ok(())
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let from = offset as usize;
+        let written = self.disk.step();
+        // When the power goes in the middle of a write, any part of it may survive.
+        let (mut state, written) = match written {
+            Ok(state) => (state, Ok(())),
+            Err(error) => (self.disk.0.borrow_mut(), Err(error)),
+        };
+        let content = &mut state.files[self.file];
+        content.seen[from..from + bytes.len()].copy_from_slice(bytes);
+        content.unsure.push((from, bytes.to_vec()));
+        written
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let mut state = self.disk.step()?;
+        if state.fails_to_flush() {
+            // The pages are taken for clean.
+            state.files[self.file].unsure.clear();
+            return Err(io::Error::other("the disk says no"));
+        }
+        let is_spare = state
+            .name_of(self.file)
+            .is_some_and(|name| name.starts_with("spare"));
+        let here = match (is_spare, self.was_spare) {
+            (true, _) => Sabotage::Header,
+            (false, true) => Sabotage::Records,
+            (false, false) => Sabotage::End,
+        };
+        if state.sabotage == Some(here) {
+            return Ok(());
+        }
+        // Not all that is seen: what a failed flush left never reaches the disk.
+        let content = &mut state.files[self.file];
+        for (offset, bytes) in content.unsure.drain(..) {
+            content.sure[offset..offset + bytes.len()].copy_from_slice(&bytes);
+        }
+        Ok(())
+    }
+}
