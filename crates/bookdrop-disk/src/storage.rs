@@ -1,9 +1,12 @@
 //! What the journal needs of a file system, and no more: so that a test can stand in for it with one that loses power.
 
+// Nobody has tried it elsewhere yet.
+#[cfg(unix)]
 mod folder;
 
 use std::io;
 
+#[cfg(unix)]
 pub use folder::DiskFolder;
 
 /// A folder that nobody else writes to.

@@ -1,5 +1,7 @@
 //! What is damaged on a real disk is told, and costs no more than itself.
 
+#![cfg(unix)]
+
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};

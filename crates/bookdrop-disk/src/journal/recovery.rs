@@ -219,7 +219,7 @@ impl Segment {
                 range,
             });
         }
-        if is_newest && self.end.is_none() {
+        if is_newest {
             known.recovery.cut += unfinished(&bytes, end);
             confirm(folder, &file, &bytes, flushed..end)?;
         }

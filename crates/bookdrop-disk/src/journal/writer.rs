@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use super::frame::{self, Frame, HEAD, Position, length_with, u32_at};
+use super::frame::{Frame, HEAD, Position, length_with, u32_at};
 use super::recovery::{Recovered, Recovery, recover};
 use super::scan::payload_of;
 use super::segment::{HEADER, Header, name_of_segment};
-use super::space::Spares;
+use super::space::{KEPT, Spares};
 use super::{Error, ErrorKind, Settings};
 use crate::storage::{File, Folder};
 
@@ -262,7 +262,7 @@ impl<F: Folder> Journal<F> {
             let payload = u32_at(&bytes, 4) as usize;
             // What is damaged may say anything.
             if payload <= self.longest_record() {
-                bytes.resize(frame::length_with(payload), 0);
+                bytes.resize(length_with(payload), 0);
                 file.read_at(&mut bytes, at.offset)?;
             }
             Ok(bytes)
@@ -280,13 +280,9 @@ impl<F: Folder> Journal<F> {
     /// # Errors
     /// [`ErrorKind::NoSpace`] or [`ErrorKind::Io`]; the journal can be used as before.
     pub fn prepare(&mut self) -> Result<(), Error> {
-        while self.spares.is_one_wanted() {
-            let count = super::space::KEPT;
-            let length = self.settings.segment_bytes;
-            self.spares
-                .ensure(&self.folder, count, Need::GivesRoom, length)?;
-        }
-        Ok(())
+        let length = self.settings.segment_bytes;
+        self.spares
+            .ensure(&self.folder, KEPT, Need::GivesRoom, length)
     }
 
     /// Frees the segments before this generation, but never the newest one. Their records are gone.

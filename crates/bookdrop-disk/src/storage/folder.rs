@@ -2,8 +2,7 @@
 
 use std::fs;
 use std::io;
-#[cfg(windows)]
-use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use super::{File, Folder};
@@ -16,7 +15,6 @@ const ZEROS: usize = 1 << 20;
 pub struct DiskFolder {
     path: PathBuf,
     /// Kept open to flush the names.
-    #[cfg(unix)]
     names: fs::File,
 }
 
@@ -28,7 +26,6 @@ impl DiskFolder {
     pub fn open(path: &Path) -> io::Result<Self> {
         Ok(DiskFolder {
             path: path.to_owned(),
-            #[cfg(unix)]
             names: fs::File::open(path)?,
         })
     }
@@ -78,15 +75,8 @@ impl Folder for DiskFolder {
         fs::remove_file(self.path.join(name))
     }
 
-    #[cfg(unix)]
     fn flush(&self) -> io::Result<()> {
         self.names.sync_all()
-    }
-
-    /// There is no way to ask for it: NTFS keeps a journal of names of its own.
-    #[cfg(not(unix))]
-    fn flush(&self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -97,7 +87,7 @@ fn fill(file: &fs::File, length: u64) -> io::Result<()> {
     while offset < length {
         let left = usize::try_from(length - offset).unwrap_or(zeros.len());
         let part = &zeros[..left.min(zeros.len())];
-        file.write_at(part, offset)?;
+        file.write_all_at(part, offset)?;
         offset += part.len() as u64;
     }
     file.sync_all()
@@ -108,44 +98,12 @@ impl File for fs::File {
         Ok(self.metadata()?.len())
     }
 
-    #[cfg(unix)]
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::read_exact_at(self, buffer, offset)
+        self.read_exact_at(buffer, offset)
     }
 
-    #[cfg(unix)]
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        std::os::unix::fs::FileExt::write_all_at(self, bytes, offset)
-    }
-
-    #[cfg(windows)]
-    fn read_at(&self, mut buffer: &mut [u8], mut offset: u64) -> io::Result<()> {
-        while !buffer.is_empty() {
-            let read = match std::os::windows::fs::FileExt::seek_read(self, buffer, offset) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(read) => read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            buffer = &mut buffer[read..];
-            offset += read as u64;
-        }
-        Ok(())
-    }
-
-    #[cfg(windows)]
-    fn write_at(&self, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
-        while !bytes.is_empty() {
-            let written = match std::os::windows::fs::FileExt::seek_write(self, bytes, offset) {
-                Ok(0) => return Err(ErrorKind::WriteZero.into()),
-                Ok(written) => written,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error),
-            };
-            bytes = &bytes[written..];
-            offset += written as u64;
-        }
-        Ok(())
+        self.write_all_at(bytes, offset)
     }
 
     fn flush(&self) -> io::Result<()> {
