@@ -1,0 +1,145 @@
+//! A record as it stands in the queue.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bookdrop_backend::{DeadReason, Record, Unanswered, Why};
+use bookdrop_queue::{CallId, Cause, Hand, Item, clock};
+use bytes::Bytes;
+
+/// What a request ends with.
+pub(crate) type Outcome = Result<Bytes, Unanswered>;
+
+/// An event in the queue of one group. The groups share the record.
+pub(crate) struct Entry {
+    pub(crate) record: Arc<Record>,
+    hand: Hand,
+    expires_at: Option<Instant>,
+    asks: Option<(CallId, Instant)>,
+}
+
+impl Entry {
+    /// One that is published now, with the instant at which it is to be handed over, if it has a delay.
+    pub(crate) fn new(record: Record) -> (Self, Option<Instant>) {
+        let has_times = record.delay.is_some() || record.time_to_live.is_some();
+        let now = has_times.then(clock::now);
+        let after = |wait: Option<_>| Some(clock::after(now?, wait?));
+        let (due, expires_at) = (after(record.delay), after(record.time_to_live));
+        let entry = Entry {
+            record: Arc::new(record),
+            hand: Hand::default(),
+            expires_at,
+            asks: None,
+        };
+        (entry, due)
+    }
+
+    /// One for a further group.
+    pub(crate) fn copy(&self) -> Self {
+        Entry {
+            record: self.record.clone(),
+            hand: Hand::default(),
+            expires_at: self.expires_at,
+            asks: None,
+        }
+    }
+
+    /// Until when its requester wants an answer.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.asks.map(|(_, deadline)| deadline)
+    }
+}
+
+impl Item for Entry {
+    type Answer = Outcome;
+
+    fn hand(&self) -> &Hand {
+        &self.hand
+    }
+
+    fn hand_mut(&mut self) -> &mut Hand {
+        &mut self.hand
+    }
+
+    /// The express tells nobody what happens to an item.
+    fn is_plain(&self) -> bool {
+        false
+    }
+
+    fn key(&self) -> Option<&str> {
+        self.record.key.as_deref()
+    }
+
+    fn priority(&self) -> u8 {
+        self.record.priority
+    }
+
+    fn expires_at(&self) -> Option<Instant> {
+        self.expires_at
+    }
+
+    fn identity(&self) -> Option<&str> {
+        self.record.is_id_given.then_some(&*self.record.id)
+    }
+
+    fn call(&self) -> Option<CallId> {
+        self.asks.map(|(call, _)| call)
+    }
+
+    fn ask_for(&mut self, call: CallId, deadline: Instant) {
+        self.asks = Some((call, deadline));
+    }
+
+    fn sever(&mut self) -> Option<CallId> {
+        self.asks.take().map(|(call, _)| call)
+    }
+
+    fn revive(&mut self, now: Instant) {
+        self.expires_at = self.record.time_to_live.map(|ttl| clock::after(now, ttl));
+    }
+
+    fn discarded(self, cause: Cause, deliveries: u32, answer: impl FnOnce(Outcome)) {
+        if self.asks.is_some() {
+            answer(Err(unanswered(cause, deliveries > 0)));
+        }
+    }
+
+    fn told(cause: Cause) -> Outcome {
+        Err(unanswered(cause, true))
+    }
+}
+
+/// What a requester is told when its request was settled without an answer.
+pub(crate) fn settled_unanswered() -> Outcome {
+    Err(Unanswered {
+        why: Why::Unanswered,
+        was_taken: true,
+    })
+}
+
+/// What a requester is told when the queue let go of its request.
+fn unanswered(cause: Cause, was_taken: bool) -> Unanswered {
+    let why = match cause {
+        Cause::Expired => Why::Deadline,
+        Cause::NoConsumer | Cause::GroupRemoved => Why::NoConsumer,
+        Cause::Closed => Why::Closed,
+        Cause::Displaced => Why::Full,
+        Cause::RetryTooLate => Why::RetryTooLate,
+        Cause::Purged => Why::Purged,
+        Cause::Buried(reason) => Why::Buried(told_reason(reason)),
+        // Nobody is there to be told in the remaining cases.
+        Cause::Duplicate | Cause::DeadLetterDropped | Cause::GivenUp => Why::Unanswered,
+    };
+    Unanswered { why, was_taken }
+}
+
+/// The reason in the words of the contract.
+pub(crate) fn told_reason(reason: bookdrop_queue::DeadReason) -> DeadReason {
+    use bookdrop_queue::DeadReason as Known;
+    match reason {
+        Known::Rejected(why) => DeadReason::Rejected(why),
+        Known::MaxAttempts => DeadReason::MaxAttempts,
+        Known::MaxDeliveries => DeadReason::MaxDeliveries,
+        other => DeadReason::Rejected(other.to_string()),
+    }
+}

@@ -1,0 +1,132 @@
+//! A request, from its requester's side.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bookdrop_backend::{Asking, Record, Unanswered, Why};
+use bookdrop_queue::{CallId, Queue, Refusal, Waited, clock, park};
+use bytes::Bytes;
+
+use crate::entry::Entry;
+
+/// Asks, and waits for the answer. Dropped, the request is given up.
+pub(super) struct Asked<'a> {
+    queue: &'a Queue<Entry>,
+    stage: Stage,
+}
+
+enum Stage {
+    New(Record, Asking),
+    Waiting(Waiting),
+    Ended,
+}
+
+struct Waiting {
+    call: CallId,
+    deadline: Instant,
+    /// Whether the thread that waits looks at the clock by itself.
+    by_the_clock: bool,
+}
+
+// Nothing in it is pinned: the record is moved into the queue.
+impl Unpin for Asked<'_> {}
+
+impl<'a> Asked<'a> {
+    pub(super) fn new(queue: &'a Queue<Entry>, record: Record, asking: Asking) -> Self {
+        Asked {
+            queue,
+            stage: Stage::New(record, asking),
+        }
+    }
+
+    fn begin(
+        &self,
+        record: Record,
+        asking: Asking,
+        cx: &Context<'_>,
+    ) -> Result<Waiting, Unanswered> {
+        let deadline = clock::after(clock::now(), asking.timeout);
+        let (entry, due) = Entry::new(record);
+        let waker = cx.waker().clone();
+        let by_the_clock = park::park_limit(&waker, deadline);
+        let asking = bookdrop_queue::Asking {
+            deadline,
+            waits_for_consumer: asking.waits_for_consumer,
+            waker,
+            wakes_at_deadline: !by_the_clock,
+        };
+        let sent = self.queue.send_request(entry, due, asking);
+        let call = sent.map_err(|refused| Unanswered {
+            why: match refused.why {
+                Refusal::Full => Why::Full,
+                Refusal::Closed => Why::Closed,
+                Refusal::NoConsumer => Why::NoConsumer,
+            },
+            was_taken: false,
+        })?;
+        Ok(Waiting {
+            call,
+            deadline,
+            by_the_clock,
+        })
+    }
+
+    /// The answer that came meanwhile, or whether a consumer had the request in hand.
+    fn give_up(&mut self) -> Result<Result<Bytes, Unanswered>, bool> {
+        let Stage::Waiting(waiting) = std::mem::replace(&mut self.stage, Stage::Ended) else {
+            return Err(false);
+        };
+        match self.queue.give_up(waiting.call) {
+            (Some(outcome), _) => Ok(outcome),
+            (None, queued) => Err(queued.is_none_or(|(_, deliveries)| deliveries > 0)),
+        }
+    }
+}
+
+impl Future for Asked<'_> {
+    type Output = Result<Bytes, Unanswered>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let waiting = match std::mem::replace(&mut this.stage, Stage::Ended) {
+            Stage::New(record, asking) => {
+                let waiting = this.begin(record, asking, cx)?;
+                this.stage = Stage::Waiting(waiting);
+                return Poll::Pending;
+            }
+            Stage::Waiting(waiting) => waiting,
+            Stage::Ended => panic!("a request was polled after it had ended"),
+        };
+        let poll = this.queue.poll_answer(waiting.call, cx);
+        match poll {
+            Poll::Ready(Waited::Answered(outcome)) => Poll::Ready(outcome),
+            Poll::Ready(Waited::Overdue) => {
+                this.stage = Stage::Waiting(waiting);
+                Poll::Ready(this.give_up().unwrap_or_else(|was_taken| {
+                    let why = Why::Deadline;
+                    Err(Unanswered { why, was_taken })
+                }))
+            }
+            Poll::Pending => {
+                let by_the_clock =
+                    waiting.by_the_clock && park::park_limit(cx.waker(), waiting.deadline);
+                if waiting.by_the_clock && !by_the_clock {
+                    this.queue.wake_at_deadline(waiting.call);
+                }
+                this.stage = Stage::Waiting(Waiting {
+                    by_the_clock,
+                    ..waiting
+                });
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Asked<'_> {
+    fn drop(&mut self) {
+        drop(self.give_up());
+    }
+}

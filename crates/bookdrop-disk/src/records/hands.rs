@@ -1,0 +1,169 @@
+//! What is in hand, by its receipt.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bookdrop_backend::{
+    DeadReason, Error, ErrorKind, Fetched, Receipt, Record, Settled, Settlement,
+};
+use bookdrop_queue::{CallId, Item, Queue, Reader, Taken};
+
+use crate::entry::{Entry, settled_unanswered};
+
+/// Everything that was handed over and is not settled.
+#[derive(Default)]
+pub(super) struct Hands(Mutex<Held>);
+
+#[derive(Default)]
+struct Held {
+    last: u64,
+    all: HashMap<u64, Holding>,
+}
+
+enum Holding {
+    /// It has to be settled.
+    InHand(Reader, Taken<Entry>),
+    /// It is settled, and an answer is owed.
+    Owed(CallId),
+}
+
+impl Hands {
+    /// Keeps what was taken for this reader, and makes deliveries of it.
+    pub(super) fn hold(&self, reader: Reader, taken: Vec<Taken<Entry>>) -> Vec<Fetched> {
+        let mut held = self.lock();
+        let fetched = taken.into_iter().map(|taken| {
+            held.last += 1;
+            let receipt = held.last;
+            let fetched = Fetched {
+                receipt: Receipt(receipt),
+                record: Record::clone(&taken.item.record),
+                attempt: taken.attempt(),
+                deadline: taken.item.deadline(),
+            };
+            let holding = match (reader.is_auto_acked(), taken.item.call()) {
+                (false, _) => Some(Holding::InHand(reader, taken)),
+                (true, call) => call.map(Holding::Owed),
+            };
+            if let Some(holding) = holding {
+                held.all.insert(receipt, holding);
+            }
+            fetched
+        });
+        fetched.collect()
+    }
+
+    /// The call of a request in hand.
+    pub(super) fn call_of(&self, receipt: Receipt) -> Option<CallId> {
+        match self.lock().all.get(&receipt.0)? {
+            Holding::InHand(_, taken) => taken.item.call(),
+            Holding::Owed(call) => Some(*call),
+        }
+    }
+
+    pub(super) fn settle(
+        &self,
+        queue: &Queue<Entry>,
+        receipt: Receipt,
+        how: Settlement,
+    ) -> Result<Settled, Error> {
+        if matches!(how, Settlement::Extend) {
+            // There is no lease: it stays in hand as long as nobody settles it.
+            return Ok(Settled::Yes);
+        }
+        let holding = self.lock().all.remove(&receipt.0);
+        match holding.ok_or_else(unknown_receipt)? {
+            Holding::InHand(reader, taken) => self.settle_taken(queue, receipt, reader, taken, how),
+            Holding::Owed(call) => match how {
+                Settlement::Answer(answer) => Ok(told(queue.answer_later(call, Ok(answer)))),
+                Settlement::Done => {
+                    queue.end_call(call, settled_unanswered());
+                    Ok(Settled::Yes)
+                }
+                _ => {
+                    self.lock().all.insert(receipt.0, Holding::Owed(call));
+                    Err(settled_already())
+                }
+            },
+        }
+    }
+
+    fn settle_taken(
+        &self,
+        queue: &Queue<Entry>,
+        receipt: Receipt,
+        reader: Reader,
+        taken: Taken<Entry>,
+        how: Settlement,
+    ) -> Result<Settled, Error> {
+        let call = taken.item.call();
+        match how {
+            Settlement::Done => {
+                queue.ack(reader, taken);
+                if let Some(call) = call {
+                    queue.end_call(call, settled_unanswered());
+                }
+            }
+            Settlement::Answer(answer) => {
+                return Ok(told(queue.answer(reader, taken, Ok(answer)).1));
+            }
+            Settlement::Owe => {
+                // Noted first, so that whoever answers at once finds it.
+                if let Some(call) = call {
+                    self.lock().all.insert(receipt.0, Holding::Owed(call));
+                }
+                queue.ack(reader, taken);
+            }
+            Settlement::Failed => queue.failed(reader, taken, None),
+            Settlement::RetryAfter(wait) => queue.failed(reader, taken, Some(wait)),
+            Settlement::Bury(reason) => queue.bury(reader, taken, known_reason(reason)),
+            other => {
+                let holding = Holding::InHand(reader, taken);
+                self.lock().all.insert(receipt.0, holding);
+                return Err(unsupported(&other));
+            }
+        }
+        Ok(Settled::Yes)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn told<A>(answered: Result<(), A>) -> Settled {
+    match answered {
+        Ok(()) => Settled::Yes,
+        Err(_) => Settled::NotWanted,
+    }
+}
+
+fn known_reason(reason: DeadReason) -> bookdrop_queue::DeadReason {
+    use bookdrop_queue::DeadReason as Known;
+    match reason {
+        DeadReason::Rejected(why) => Known::Rejected(why),
+        DeadReason::MaxAttempts => Known::MaxAttempts,
+        DeadReason::MaxDeliveries => Known::MaxDeliveries,
+        other => Known::Rejected(other.to_string()),
+    }
+}
+
+fn unknown_receipt() -> Error {
+    Error::new(
+        ErrorKind::Invalid,
+        "it is not in hand: it was settled before",
+    )
+}
+
+fn settled_already() -> Error {
+    Error::new(
+        ErrorKind::Invalid,
+        "it was settled before, and can only be answered",
+    )
+}
+
+fn unsupported(how: &Settlement) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!("it cannot be settled like that: {how:?}"),
+    )
+}
