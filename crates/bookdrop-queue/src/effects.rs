@@ -5,6 +5,7 @@ use std::task::Waker;
 
 use crate::item::{Cause, Item};
 use crate::machine::{CallId, ToWake};
+use crate::note::{Note, note};
 
 /// Calls into foreign code (wakers, drops) that a change under the lock asked for.
 ///
@@ -65,7 +66,8 @@ impl<I: Item> Effects<I> {
     }
 
     /// Lets go of an item that was handed over so many times.
-    pub(crate) fn discard(&mut self, item: I, cause: Cause, deliveries: u32) {
+    pub(crate) fn discard(&mut self, mut item: I, cause: Cause, deliveries: u32) {
+        note(&mut item, Note::Gone);
         self.others().discarded.push((item, cause, deliveries));
     }
 

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::machine::{CallId, Hand, Spot};
+use crate::note::Note;
 use crate::slab::Ticket;
 
 /// Something that can stand in a [`Queue`](crate::Queue): an event with what belongs to it.
@@ -60,6 +61,16 @@ pub trait Item: Sized {
 
     /// A dead letter is sent again: its time to live begins anew.
     fn revive(&mut self, _now: Instant) {}
+
+    /// Something happened to it: told under the queue's lock, in the order in which it happens, so that a journal can be kept.
+    ///
+    /// What is plain is told nothing: it goes ways on which nobody looks at it. Who wants to be told is never plain, and its
+    /// consumers settle each delivery through the queue, never by giving back their loan alone.
+    ///
+    /// Nothing is told of an item that its sender is given back, with an error or by
+    /// [`take_left`](crate::Queue::take_left), nor when the queue itself is dropped.
+    #[inline]
+    fn note(&mut self, _what: Note<'_>) {}
 
     /// The queue lets go of the item, which was handed over so many times. A request leaves its requester an answer, once
     /// and first of all: with the item itself, if nobody ever had it. Then whatever is left of it is dropped.

@@ -20,6 +20,7 @@ mod loan;
 #[allow(unsafe_code)] // The value inside the lock.
 mod lock;
 mod machine;
+mod note;
 pub mod park;
 #[allow(unsafe_code)] // An instruction that the language has no word for.
 mod prefetch;
@@ -37,6 +38,7 @@ pub use lock::LockForModel;
 pub use item::{Cause, DeadReason, Item, Standing};
 pub use loan::{Lender, Lending, Loan};
 pub use machine::{Backoff, CallId, Dead, GroupId, Hand, Limits, MAX_PRIORITY, Spot, Taken};
+pub use note::Note;
 pub use prefetch::prefetch;
 pub use queue::{
     Asking, DEFAULT_GROUP, Hold, NotExpress, OnFull, Over, Queue, Reader, Refusal, Refused, Seat,

@@ -1,10 +1,13 @@
 //! Dead letters: what failed for good is kept, to be looked at, replayed or let go of.
 
+use std::time::Instant;
+
 use crate::clock;
 use crate::effects::Effects;
 use crate::item::{Cause, DeadReason, Item};
+use crate::note::{Note, note};
 
-use super::{Dead, GroupId, Machine, Taken};
+use super::{Dead, GroupId, Hand, Machine, Taken};
 
 impl<I: Item> Machine<I> {
     /// Makes a dead letter of an item in hand; its requester is told.
@@ -14,22 +17,37 @@ impl<I: Item> Machine<I> {
         if let Some(call) = taken.item.sever() {
             fx.tell(call, Cause::Buried(reason.clone()));
         }
+        if self.group(hand.group).is_none() {
+            return fx.discard(taken.item, Cause::GroupRemoved, hand.deliveries);
+        }
         self.next_dead += 1;
+        self.counters.buried += 1;
+        let (id, at) = (self.next_dead, clock::wall());
+        let buried = Note::Buried {
+            reason: &reason,
+            id,
+            at,
+        };
+        note(&mut taken.item, buried);
         let dead = Dead {
             item: taken.item,
-            id: self.next_dead,
+            id,
             deliveries: hand.deliveries,
             reason,
-            at: clock::wall(),
+            at,
         };
+        self.keep_dead(hand.group, dead, fx);
+    }
+
+    /// Puts a dead letter behind the others of its group; if they are too many, the oldest goes.
+    pub(super) fn keep_dead(&mut self, id: GroupId, dead: Dead<I>, fx: &mut Effects<I>) {
         let max_dead = self.limits.max_dead;
-        let Some(group) = self.group_mut(hand.group) else {
+        let Some(group) = self.group_mut(id) else {
             return fx.discard(dead.item, Cause::GroupRemoved, dead.deliveries);
         };
         group.dead.push_back(dead);
         let overflow = group.dead.len() > max_dead;
         let oldest = overflow.then(|| group.dead.pop_front()).flatten();
-        self.counters.buried += 1;
         if let Some(oldest) = oldest {
             self.counters.dead_dropped += 1;
             fx.discard(oldest.item, Cause::DeadLetterDropped, oldest.deliveries);
@@ -43,16 +61,49 @@ impl<I: Item> Machine<I> {
             .flat_map(|group| group.dead.iter())
     }
 
-    /// Takes one dead letter out.
+    /// Takes one dead letter out, for good.
     pub(crate) fn take_dead(&mut self, id: GroupId, dead: u64) -> Option<Dead<I>> {
+        let mut found = self.dig_out(id, dead)?;
+        note(&mut found.item, Note::Gone);
+        Some(found)
+    }
+
+    /// Sends a dead letter again, as if it had just been sent. False when there is no such one.
+    pub(crate) fn replay(
+        &mut self,
+        id: GroupId,
+        dead: u64,
+        now: Instant,
+        fx: &mut Effects<I>,
+    ) -> bool {
+        let Some(Dead { mut item, .. }) = self.dig_out(id, dead) else {
+            return false;
+        };
+        item.revive(now);
+        *item.hand_mut() = Hand {
+            group: id,
+            ..Hand::default()
+        };
+        note(&mut item, Note::Replayed);
+        self.push(id, item, None, fx);
+        true
+    }
+
+    fn dig_out(&mut self, id: GroupId, dead: u64) -> Option<Dead<I>> {
         let graves = &mut self.group_mut(id)?.dead;
         let at = graves.iter().position(|grave| grave.id == dead)?;
         graves.remove(at)
     }
 
-    /// Takes all dead letters out, oldest first.
+    /// Takes all dead letters out, for good, oldest first.
     pub(crate) fn take_all_dead(&mut self, id: GroupId) -> Vec<Dead<I>> {
-        self.group_mut(id)
-            .map_or_else(Vec::new, |group| std::mem::take(&mut group.dead).into())
+        let Some(group) = self.group_mut(id) else {
+            return Vec::new();
+        };
+        let mut all: Vec<_> = std::mem::take(&mut group.dead).into();
+        for dead in &mut all {
+            note(&mut dead.item, Note::Gone);
+        }
+        all
     }
 }

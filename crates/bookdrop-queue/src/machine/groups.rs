@@ -2,6 +2,7 @@
 
 use crate::effects::Effects;
 use crate::item::{Cause, Item};
+use crate::note::{Note, note};
 
 use super::group::Group;
 use super::{GroupId, Hand, Machine, Place, Spot};
@@ -90,12 +91,14 @@ impl<I: Item> Machine<I> {
                 Some(Place::Delayed { due }) => Some(due),
                 _ => None,
             };
-            if let Some(node) = self.take_out(ticket) {
+            if let Some(mut node) = self.take_out(ticket) {
                 let hand = Hand {
                     group: to,
                     leads: false,
                     ..node.hand
                 };
+                *node.item.hand_mut() = hand;
+                note(&mut node.item, Note::Moved);
                 self.put_in(node.item, hand, due, true);
             }
         }

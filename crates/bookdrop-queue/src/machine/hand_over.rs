@@ -2,6 +2,7 @@
 
 use crate::effects::Effects;
 use crate::item::{Cause, Item, Standing};
+use crate::note::{Note, note};
 use crate::slab::{List, Ticket};
 
 use super::{GroupId, Hand, Machine, Moment, Node, Place, Spot, Taken};
@@ -136,7 +137,9 @@ impl<I: Item> Machine<I> {
         if let Some(call) = item.call() {
             self.calls.place(call, Standing::Elsewhere);
         }
-        self.hand_over(item, hand)
+        let mut taken = self.hand_over(item, hand)?;
+        note(&mut taken.item, Note::HandedOver);
+        Some(taken)
     }
 
     #[inline]

@@ -13,9 +13,11 @@ impl<I: Item> Machine<I> {
     /// Takes a queued item out, with its hand-overs so far; `None` when it is not there any more.
     pub(crate) fn remove(&mut self, spot: Spot) -> Option<(I, u32)> {
         match spot {
-            Spot::Node(ticket) => self
-                .take_out(ticket)
-                .map(|node| (node.item, node.hand.deliveries)),
+            Spot::Node(ticket) => {
+                let Node { mut item, hand, .. } = self.take_out(ticket)?;
+                *item.hand_mut() = hand;
+                Some((item, hand.deliveries))
+            }
             Spot::Lane(id, position) => {
                 let group = self.group_mut(id)?;
                 let item = group.lane.remove(position)?;

@@ -98,14 +98,16 @@ impl<I: Item> Taken<I> {
         self.hand().deliveries
     }
 
-    /// Whether nothing waits for it, so that nobody has to hear at once that it is done.
+    /// Whether nothing waits for it, so that nobody has to hear at once that it is done (but itself, if it is to be
+    /// [told](Item::note)).
     #[inline]
     pub fn leads_nobody(&self) -> bool {
         !self.hand().leads
     }
 }
 
-/// What the machine knows of an item beside the item.
+/// What the machine knows of an item beside the item. The item's own is up to date while it is handed over or dead, and
+/// whenever it is [told](Item::note) something; while it is queued the queue has another one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Hand {
     pub(crate) group: GroupId,
@@ -129,6 +131,21 @@ impl Hand {
             deliveries: 1,
             ..Hand::default()
         }
+    }
+
+    /// The group that it was handed over to, or stood in last.
+    pub fn group(&self) -> GroupId {
+        self.group
+    }
+
+    /// How often it was handed over.
+    pub fn deliveries(&self) -> u32 {
+        self.deliveries
+    }
+
+    /// How often it failed.
+    pub fn failures(&self) -> u32 {
+        self.failures
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::effects::Effects;
 use crate::item::{Cause, DeadReason, Item};
+use crate::note::{Note, note};
 
 use super::{GroupId, Machine, Taken};
 
@@ -72,6 +73,7 @@ impl<I: Item> Machine<I> {
         if let Some(group) = self.group_mut(hand.group) {
             group.in_hand -= 1;
         }
+        note(&mut taken.item, Note::Returned { due });
         self.put_in(taken.item, hand, due, false);
     }
 

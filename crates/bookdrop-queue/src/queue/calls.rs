@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::item::{Item, Standing};
 use crate::machine::{CallId, Calls, Taken, ToWake};
+use crate::note::{Note, note};
 
 use super::line::Offer;
 use super::{OnFull, Queue, Reader, Refusal, Refused};
@@ -150,12 +151,15 @@ impl<I: Item> Queue<I> {
             // One that the queue has let go of was counted then.
             let is_counted = closed.standing == Standing::Leaving;
             state.machine.counters.given_up += u64::from(!is_counted);
-            let queued = match closed.standing {
+            let mut left = match closed.standing {
                 Standing::Queued(spot) => state.machine.remove(spot),
                 Standing::InLine(ticket) => state.line.leave(ticket, fx).map(|o| (o.item, 0)),
                 Standing::Leaving | Standing::Elsewhere => None,
             };
-            (None, queued)
+            if let Some((item, _)) = &mut left {
+                note(item, Note::Gone);
+            }
+            (None, left)
         })
     }
 
@@ -172,11 +176,12 @@ impl<I: Item> Queue<I> {
     pub fn answer(
         &self,
         reader: Reader,
-        taken: Taken<I>,
+        mut taken: Taken<I>,
         answer: I::Answer,
     ) -> (I, Result<(), I::Answer>) {
         let result = self.change(|state, fx| {
             state.machine.done(&taken);
+            note(&mut taken.item, Note::Gone);
             state.expect_return(reader);
             let call = taken.item.call();
             state.answer(call, answer, fx)

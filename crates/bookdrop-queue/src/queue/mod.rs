@@ -218,12 +218,7 @@ impl<I: Item> Queue<I> {
             let Some(id) = state.machine.group_named(group) else {
                 return false;
             };
-            let Some(mut found) = state.machine.take_dead(id, dead) else {
-                return false;
-            };
-            found.item.revive(crate::clock::now());
-            state.machine.push(id, found.item, None, fx);
-            true
+            state.machine.replay(id, dead, crate::clock::now(), fx)
         })
     }
 

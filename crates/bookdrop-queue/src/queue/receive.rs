@@ -160,10 +160,10 @@ impl<I: Item> Queue<I> {
             let mut count = 0;
             let mut now = Moment::now();
             while count < max
-                && let Some(taken) = state.take(group, &mut now, fx)
+                && let Some(mut taken) = state.take(group, &mut now, fx)
             {
                 count += 1;
-                state.note_hand_over(reader, &taken);
+                state.note_hand_over(reader, &mut taken);
                 into(taken);
             }
             if count > 0 || state.is_over(group) {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::effects::Effects;
 use crate::item::Item;
+use crate::note::{Note, note};
 use crate::slab::Ticket;
 use crate::sync::Guard;
 
@@ -129,9 +130,13 @@ impl<I: Item> Queue<I> {
 
     /// Gives up a send. Returns the item if it was not taken in.
     pub fn leave_line(&self, ticket: Ticket) -> Option<I> {
+        let left = self.change(|state, fx| {
+            let mut offer = state.line.leave(ticket, fx)?;
+            note(&mut offer.item, Note::Gone);
+            Some(offer)
+        });
         // The copies are dropped here, after the lock.
-        self.change(|state, fx| state.line.leave(ticket, fx))
-            .map(|offer| offer.item)
+        left.map(|offer| offer.item)
     }
 
     fn enter_line(&self, offer: Offer<I>, waker: Waker) -> Result<Ticket, Refused<I>> {

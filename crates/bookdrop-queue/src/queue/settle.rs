@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::item::{DeadReason, Item};
 use crate::machine::Taken;
+use crate::note::{Note, note};
 
 use super::{Queue, Reader};
 
@@ -16,10 +17,12 @@ impl<I: Item> Queue<I> {
     /// The item is done with; it is given back, since it is not the queue's any more.
     ///
     /// For an item that [leads nobody](Taken::leads_nobody) it is enough to
-    /// [give the loan back](crate::Loan::give_back), if that can be done without a word.
-    pub fn ack(&self, reader: Reader, taken: Taken<I>) -> I {
+    /// [give the loan back](crate::Loan::give_back), if that can be done without a word and the item need not be
+    /// [told](Item::note).
+    pub fn ack(&self, reader: Reader, mut taken: Taken<I>) -> I {
         self.change(|state, _| {
             state.machine.done(&taken);
+            note(&mut taken.item, Note::Gone);
             state.machine.counters.acked += 1;
             state.expect_return(reader);
         });

@@ -1,5 +1,8 @@
 //! What can happen between two looks under the lock, told step by step.
 
+mod notes;
+mod recording;
+
 use std::sync::Mutex;
 use std::task::Waker;
 use std::time::Duration;

@@ -96,11 +96,15 @@ impl History {
                 .into_iter()
                 .for_each(|number| self.reference.remove(number));
         }
-        let dead = self.machine.take_dead(id, dead_id).unwrap();
-        assert!(self.machine.take_dead(id, dead_id).is_none());
-        assert_eq!(dead.deliveries, self.reference.get(number).deliveries);
+        let dead = self.machine.dead(id).find(|dead| dead.id == dead_id);
+        let deliveries = dead.unwrap().deliveries;
+        assert_eq!(deliveries, self.reference.get(number).deliveries);
         self.reference.replay(number);
-        self.change(|machine, fx| machine.push(id, dead.item, None, fx));
+        let now = self.now;
+        self.change(|machine, fx| {
+            assert!(machine.replay(id, dead_id, now, fx));
+            assert!(!machine.replay(id, dead_id, now, fx));
+        });
     }
 
     pub(super) fn add_group(&mut self) -> (GroupNumber, GroupId) {

@@ -5,6 +5,7 @@ use std::task::Waker;
 use crate::effects::Effects;
 use crate::item::{Cause, Item, Standing};
 use crate::machine::GroupId;
+use crate::note::{Note, note};
 use crate::queue::line::{Offer, ROWS, Row};
 use crate::queue::{OnFull, Refusal};
 use crate::slab::Ticket;
@@ -213,10 +214,14 @@ impl<I: Item> State<I> {
         }
         self.machine.counters.sent += 1;
         let Offer {
-            item,
+            mut item,
             mut copies,
             due,
         } = offer;
+        let targets = self.targets(is_request);
+        // A group that was joined while this offer stood in line gets what is sent from now on.
+        let groups = &targets[..targets.len().min(1 + copies.len())];
+        note(&mut item, Note::Accepted { groups, due });
         if is_request {
             return self.machine.push(self.default_group, item, due, fx);
         }
@@ -225,7 +230,6 @@ impl<I: Item> State<I> {
             .split_first()
             .expect("somebody gets what is sent");
         for id in others {
-            // A group that was joined while this offer stood in line gets what is sent from now on.
             if let Some(copy) = copies.pop() {
                 self.machine.push(*id, copy, due, fx);
             }

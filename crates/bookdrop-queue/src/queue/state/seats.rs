@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::item::Item;
 use crate::loan::{Lender, Tally};
 use crate::machine::{GroupId, Taken};
+use crate::note::{Note, note};
 use crate::queue::Reader;
 use crate::queue::waiters::Waiters;
 use crate::slab::{Slab, Ticket};
@@ -113,11 +114,12 @@ impl Seats {
 impl<I: Item> State<I> {
     /// Something is handed over to a consumer.
     #[inline]
-    pub(in crate::queue) fn note_hand_over(&mut self, reader: Reader, taken: &Taken<I>) {
+    pub(in crate::queue) fn note_hand_over(&mut self, reader: Reader, taken: &mut Taken<I>) {
         if !reader.auto_ack {
             return;
         }
         self.machine.done(taken);
+        note(&mut taken.item, Note::Gone);
         if taken.item.call().is_none() {
             self.machine.counters.acked += 1;
         }
