@@ -194,11 +194,20 @@ impl<I: Item> Machine<I> {
         group.map_or(0, |group| std::mem::take(&mut group.fresh))
     }
 
-    /// Makes room in a full group: its oldest item goes.
-    pub(crate) fn displace_oldest(&mut self, id: GroupId, fx: &mut Effects<I>) -> bool {
-        let Some(group) = self.group(id) else {
+    /// Makes room: the oldest item that is queued in these groups goes. False when there is none.
+    pub(crate) fn displace_oldest(&mut self, ids: &[GroupId], fx: &mut Effects<I>) -> bool {
+        let oldest = ids.iter().filter_map(|id| self.oldest(*id));
+        let Some((_, oldest)) = oldest.min_by_key(|(order, _)| *order) else {
             return false;
         };
+        self.counters.dropped_when_full += 1;
+        self.discard(oldest, Cause::Displaced, fx);
+        true
+    }
+
+    /// The order of the oldest item that is queued in a group, and where it stands.
+    fn oldest(&self, id: GroupId) -> Option<(u64, Spot)> {
+        let group = self.group(id)?;
         let ready: usize = group.ready.levels().map(List::len).sum();
         let ready = ready + group.lane.len();
         // Most keys have nobody waiting behind them.
@@ -214,12 +223,7 @@ impl<I: Item> Machine<I> {
         });
         let lane = group.lane.iter().next();
         let lane = lane.map(|(at, item)| (item.hand().order, Spot::Lane(id, at)));
-        let Some((_, oldest)) = firsts.chain(lane).min_by_key(|(order, _)| *order) else {
-            return false;
-        };
-        self.counters.dropped_when_full += 1;
-        self.discard(oldest, Cause::Displaced, fx);
-        true
+        firsts.chain(lane).min_by_key(|(order, _)| *order)
     }
 
     /// The next instant at which [`advance`](Machine::advance) has something to do.

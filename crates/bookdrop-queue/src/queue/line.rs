@@ -133,10 +133,10 @@ impl<I: Item> Line<I> {
         ticket
     }
 
-    /// When the first of a row came, and whether it is a request.
-    pub(super) fn first(&self, row: Row) -> Option<(u64, bool)> {
+    /// The first of a row, and when it came.
+    pub(super) fn first(&self, row: Row) -> Option<(u64, &Offer<I>)> {
         let first = self.all.get(self.all.first(&self.rows[row as usize])?)?;
-        Some((first.arrival, first.offer.is_request()))
+        Some((first.arrival, &first.offer))
     }
 
     /// Takes the first of a row out, to let it in; its sender is woken.

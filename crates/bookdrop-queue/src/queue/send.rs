@@ -139,6 +139,12 @@ impl<I: Item> Queue<I> {
         left.map(|offer| offer.item)
     }
 
+    /// Looks again whether those who stand in line find room: there is more of it [beside the queue](Item::has_room).
+    pub fn let_in(&self) {
+        // Those are let in after every change.
+        self.change(|_, _| {});
+    }
+
     fn enter_line(&self, offer: Offer<I>, waker: Waker) -> Result<Ticket, Refused<I>> {
         let mut waker = Some(waker);
         self.with_copies(offer, |state, offer, fx| {

@@ -2,6 +2,7 @@
 
 mod notes;
 mod recording;
+mod room;
 
 use std::sync::Mutex;
 use std::task::Waker;

@@ -52,7 +52,7 @@ impl Bench {
 
     pub(super) fn displace(&mut self) -> bool {
         let group = self.group;
-        self.change(|machine, fx| machine.displace_oldest(group, fx))
+        self.change(|machine, fx| machine.displace_oldest(&[group], fx))
     }
 
     pub(super) fn push(&mut self, thing: Thing) {

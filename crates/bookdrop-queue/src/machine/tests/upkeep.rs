@@ -67,7 +67,7 @@ impl History {
     pub(super) fn displace(&mut self) {
         let (group, id) = self.any_group();
         let expected = self.reference.displace_oldest(group);
-        let found = self.change(|machine, fx| machine.displace_oldest(id, fx));
+        let found = self.change(|machine, fx| machine.displace_oldest(&[id], fx));
         assert_eq!(found, expected);
     }
 

@@ -107,7 +107,6 @@ impl<I: Item> State<I> {
         if let Some(why) = self.bars(&offer.item) {
             return Err((offer, Obstacle::Refused(why)));
         }
-        let is_request = offer.is_request();
         // It takes no place, so a full queue is nothing to it, and nobody is to make room for it.
         if self.is_duplicate(&offer) {
             offer.discard(Cause::Duplicate, fx);
@@ -115,9 +114,9 @@ impl<I: Item> State<I> {
         }
         let row = offer.row();
         if on_full == OnFull::DropOldest && row != Row::Delayed {
-            self.displace(row, fx);
+            self.displace(&offer, fx);
         }
-        if !self.line.is_row_empty(row) || !self.has_room(row, is_request) {
+        if !self.line.is_row_empty(row) || !self.has_room(&offer) {
             return Err((offer, Obstacle::Refused(Refusal::Full)));
         }
         if let Some(copies) = self.missing_copies(&offer) {
@@ -187,18 +186,22 @@ impl<I: Item> State<I> {
         }
     }
 
-    fn has_room(&self, row: Row, is_request: bool) -> bool {
-        let targets = self.targets(is_request).iter();
-        targets
-            .into_iter()
-            .all(|id| self.machine.has_room(*id, row == Row::Delayed))
+    fn has_room(&self, offer: &Offer<I>) -> bool {
+        let is_delayed = offer.row() == Row::Delayed;
+        let mut targets = self.targets(offer.is_request()).iter();
+        targets.all(|id| self.machine.has_room(*id, is_delayed)) && offer.item.has_room()
     }
 
-    fn displace(&mut self, row: Row, fx: &mut Effects<I>) {
-        for at in 0..self.targets(row == Row::Request).len() {
-            let id = self.targets(row == Row::Request)[at];
-            while !self.machine.has_room(id, false) && self.machine.displace_oldest(id, fx) {}
+    fn displace(&mut self, offer: &Offer<I>, fx: &mut Effects<I>) {
+        let targets = match offer.is_request() {
+            true => std::slice::from_ref(&self.default_group),
+            false => &self.subscribers,
+        };
+        for id in targets {
+            while !self.machine.has_room(*id, false) && self.machine.displace_oldest(&[*id], fx) {}
         }
+        // The oldest of all groups, since room beside the queue is that of all of them.
+        while !offer.item.has_room() && self.machine.displace_oldest(targets, fx) {}
     }
 
     /// Whether the same one-way item was sent within the window.
@@ -244,8 +247,8 @@ impl<I: Item> State<I> {
     pub(super) fn let_in(&mut self, fx: &mut Effects<I>) {
         while !self.line.is_empty() {
             let ready = ROWS.into_iter().filter_map(|row| {
-                let (arrival, is_request) = self.line.first(row)?;
-                self.has_room(row, is_request).then_some((arrival, row))
+                let (arrival, offer) = self.line.first(row)?;
+                self.has_room(offer).then_some((arrival, row))
             });
             let Some((_, row)) = ready.min_by_key(|(arrival, _)| *arrival) else {
                 return;

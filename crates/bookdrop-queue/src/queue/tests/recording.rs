@@ -1,5 +1,6 @@
 //! An item that writes down what it is told.
 
+use std::sync::atomic::{AtomicIsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -13,12 +14,18 @@ use crate::slab::Ticket;
 /// What all items were told, in order.
 type Log = Arc<Mutex<Vec<String>>>;
 
+/// How much room is left beside the queue. Copies may take more than there is.
+type Room = Arc<AtomicIsize>;
+
 /// An item with a number, which is not plain.
 pub(super) struct Recording {
     pub(super) number: u32,
     pub(super) key: Option<&'static str>,
     pub(super) identity: Option<&'static str>,
     pub(super) expires: Option<Instant>,
+    /// The room that it takes beside the queue, as does each of its copies.
+    pub(super) size: isize,
+    room: Room,
     call: Option<CallId>,
     hand: Hand,
     log: Log,
@@ -45,6 +52,7 @@ pub(super) fn copy(of: &Recording) -> Recording {
         hand: Hand::default(),
         call: None,
         log: of.log.clone(),
+        room: of.room.clone(),
         ..*of
     }
 }
@@ -88,9 +96,15 @@ impl Item for Recording {
         self.call.take()
     }
 
+    fn has_room(&self) -> bool {
+        self.room.load(Relaxed) >= self.size
+    }
+
     fn note(&mut self, what: Note<'_>) {
         self.tell(match what {
             Note::Accepted { groups, due } => {
+                self.room
+                    .fetch_sub(groups.len() as isize * self.size, Relaxed);
                 let groups: Vec<_> = groups.iter().map(|id| id.index).collect();
                 format!("accepted for {groups:?}{}", in_time(due))
             }
@@ -102,7 +116,10 @@ impl Item for Recording {
                 format!("buried as {id}, {reason}")
             }
             Note::Replayed => "replayed".into(),
-            Note::Gone => "gone".into(),
+            Note::Gone => {
+                self.room.fetch_add(self.size, Relaxed);
+                "gone".into()
+            }
         });
     }
 
@@ -128,6 +145,7 @@ fn in_time(due: Option<Instant>) -> String {
 pub(super) struct Recorded {
     pub(super) queue: Arc<Queue<Recording>>,
     log: Log,
+    pub(super) room: Room,
 }
 
 impl Recorded {
@@ -135,6 +153,7 @@ impl Recorded {
         Recorded {
             queue: Queue::new(limits, on_full, 1),
             log: Log::default(),
+            room: Room::default(),
         }
     }
 
@@ -148,9 +167,18 @@ impl Recorded {
             key: None,
             identity: None,
             expires: None,
+            size: 0,
+            room: self.room.clone(),
             call: None,
             hand: Hand::default(),
             log: self.log.clone(),
+        }
+    }
+
+    pub(super) fn sized(&self, number: u32, size: isize) -> Recording {
+        Recording {
+            size,
+            ..self.item(number)
         }
     }
 
