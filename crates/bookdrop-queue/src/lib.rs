@@ -37,7 +37,7 @@ pub use lock::LockForModel;
 
 pub use item::{Cause, DeadReason, Item, Standing};
 pub use loan::{Lender, Lending, Loan};
-pub use machine::{Backoff, CallId, Dead, GroupId, Hand, Limits, MAX_PRIORITY, Spot, Taken};
+pub use machine::{Backoff, CallId, Dead, GroupId, Hand, Limits, MAX_PRIORITY, Past, Spot, Taken};
 pub use note::Note;
 pub use prefetch::prefetch;
 pub use queue::{

@@ -17,6 +17,7 @@ mod leave;
 mod lend;
 mod limits;
 mod moment;
+mod restore;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ use agenda::Agenda;
 use group::Group;
 use identities::Identities;
 pub(crate) use moment::Moment;
+pub use restore::Past;
 
 /// Every item of one queue, in all its groups.
 pub(crate) struct Machine<I: Item> {

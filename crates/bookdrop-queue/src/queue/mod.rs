@@ -9,6 +9,7 @@ mod express;
 mod hold;
 mod line;
 mod receive;
+mod restore;
 mod send;
 mod settle;
 mod state;

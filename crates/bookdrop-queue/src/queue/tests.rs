@@ -2,6 +2,7 @@
 
 mod notes;
 mod recording;
+mod restore;
 mod room;
 
 use std::sync::Mutex;

@@ -19,6 +19,12 @@ impl<I: Item> State<I> {
 
     /// Adds a consumer to a group; the group begins with its first one.
     pub(in crate::queue) fn join(&mut self, name: &str) -> Seat {
+        let id = self.found(name);
+        self.join_again(id, false)
+    }
+
+    /// Makes a group as its first consumer does, unless it is there.
+    pub(in crate::queue) fn found(&mut self, name: &str) -> GroupId {
         let id = match self.machine.group_named(name) {
             Some(id) => id,
             None => {
@@ -34,7 +40,7 @@ impl<I: Item> State<I> {
         self.founded = true;
         self.machine.set_subscribed(id, true);
         self.note_subscribers();
-        self.join_again(id, false)
+        id
     }
 
     /// Adds one more consumer to a group that has one.

@@ -220,6 +220,10 @@ impl Recorded {
         self.queue.bury(reader, taken, reason);
     }
 
+    pub(super) fn dead(&self, group: &str) -> Vec<(u64, u32)> {
+        self.queue.dead(group, |dead| (dead.id, dead.item.number))
+    }
+
     /// What was told since the last look.
     pub(super) fn told(&self) -> Vec<String> {
         std::mem::take(&mut *self.log.lock().unwrap())
