@@ -141,6 +141,8 @@ pub enum DeadReason {
     MaxAttempts,
     /// It was handed over as often as the driver allows.
     MaxDeliveries,
+    /// Its content does not make an event of the consumer's types; this says why.
+    Undecodable(String),
 }
 
 impl std::fmt::Display for DeadReason {
@@ -151,6 +153,7 @@ impl std::fmt::Display for DeadReason {
             DeadReason::MaxDeliveries => {
                 f.write_str("it was handed over as often as `max_deliveries` allows")
             }
+            DeadReason::Undecodable(why) => write!(f, "it cannot be decoded: {why}"),
         }
     }
 }

@@ -9,18 +9,19 @@ use crate::machine::GroupId;
 ///
 /// But for [`Accepted`](Note::Accepted), `item.hand()` says in which group, and how often it was handed over and failed by
 /// then.
-#[non_exhaustive]
-#[derive(Clone, Copy, Debug)]
 pub enum Note<'a> {
     /// It and its copies were taken in. Told to the item itself alone, before it or any copy stands in the queue.
     Accepted {
-        /// The groups that get it or a copy of it; of a request, the default group alone.
-        groups: &'a [GroupId],
+        /// The groups that get it or a copy of it, with their names; of a request, the default group alone.
+        groups: &'a mut dyn Iterator<Item = (GroupId, &'a str)>,
         /// When it is to be handed over, if not as soon as possible.
         due: Option<Instant>,
     },
     /// It stands in another group now: in the first one that was founded, which gets what was sent before.
-    Moved,
+    Moved {
+        /// The name of that group.
+        name: &'a str,
+    },
     /// It was handed over.
     HandedOver,
     /// It failed, and comes back.

@@ -98,7 +98,8 @@ impl<I: Item> Machine<I> {
                     ..node.hand
                 };
                 *node.item.hand_mut() = hand;
-                note(&mut node.item, Note::Moved);
+                let name = self.group_name(to).unwrap_or_default();
+                note(&mut node.item, Note::Moved { name });
                 self.put_in(node.item, hand, due, true);
             }
         }

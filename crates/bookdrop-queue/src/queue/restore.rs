@@ -49,10 +49,8 @@ impl<I: Item> Queue<I> {
         self.state.lock().whole().default_group
     }
 
-    /// The name of a group, while it exists.
-    pub fn group_name(&self, group: GroupId) -> Option<String> {
-        let mut guarded = self.state.lock();
-        let state = guarded.whole();
-        state.machine.group_name(group).map(str::to_owned)
+    /// The group of this name, if it exists.
+    pub fn group_named(&self, name: &str) -> Option<GroupId> {
+        self.state.lock().whole().machine.group_named(name)
     }
 }

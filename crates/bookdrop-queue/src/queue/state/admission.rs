@@ -223,7 +223,9 @@ impl<I: Item> State<I> {
         } = offer;
         let targets = self.targets(is_request);
         // A group that was joined while this offer stood in line gets what is sent from now on.
-        let groups = &targets[..targets.len().min(1 + copies.len())];
+        let targets = &targets[..targets.len().min(1 + copies.len())];
+        let name = |id: &GroupId| (*id, self.machine.group_name(*id).unwrap_or_default());
+        let groups = &mut targets.iter().map(name);
         note(&mut item, Note::Accepted { groups, due });
         if is_request {
             return self.machine.push(self.default_group, item, due, fx);

@@ -35,7 +35,7 @@ fn one_that_is_acked_is_told_of_its_whole_life() {
     let recorded = recorded();
     let reader = recorded.join(DEFAULT_GROUP);
     recorded.put(1);
-    assert_eq!(recorded.told(), ["1: accepted for [0]"]);
+    assert_eq!(recorded.told(), ["1: accepted for default"]);
     let taken = recorded.take(reader);
     assert_eq!(recorded.told(), ["1 in 0: handed over 0/1"]);
     drop(recorded.queue.ack(reader, taken));
@@ -48,7 +48,7 @@ fn its_copies_are_taken_in_with_the_item_and_settled_by_themselves() {
     let readers = [DEFAULT_GROUP, "b", "c"].map(|group| recorded.join(group));
     let due = Instant::now() + Duration::from_secs(5);
     assert!(recorded.queue.try_send(recorded.item(1), Some(due)).is_ok());
-    assert_eq!(recorded.told(), ["1: accepted for [0, 1, 2] in 5 s"]);
+    assert_eq!(recorded.told(), ["1: accepted for default, b, c in 5 s"]);
     recorded.queue.advance(due);
     assert_eq!(recorded.told(), [""; 0]);
     for at in [2, 0, 1] {
@@ -73,7 +73,7 @@ fn one_that_stood_in_line_is_taken_in_for_the_groups_that_it_has_copies_for() {
     assert!(recorded.queue.leave_line(left).is_some());
     assert_eq!(recorded.told(), ["3: gone"]);
     let taken = recorded.take(reader);
-    let told = ["1 in 0: handed over 0/1", "2: accepted for [0, 1]"];
+    let told = ["1 in 0: handed over 0/1", "2: accepted for default, b"];
     assert_eq!(recorded.told(), told);
     recorded.queue.ack(reader, taken);
     assert!(!recorded.is_in_line(waits));
@@ -90,7 +90,7 @@ fn a_copy_for_a_group_that_was_removed_is_let_go_of() {
     assert!(recorded.queue.remove_group("b"));
     assert_eq!(recorded.told(), ["1 in 1: gone 0/0"]);
     let taken = recorded.take(reader);
-    assert_eq!(recorded.told()[1..], ["2: accepted for [0]", "2: gone"]);
+    assert_eq!(recorded.told()[1..], ["2: accepted for default", "2: gone"]);
     recorded.queue.ack(reader, taken);
 }
 
@@ -190,7 +190,7 @@ fn what_makes_room_is_gone_before_the_newer_one_is_taken_in() {
     recorded.put(1);
     recorded.forget();
     recorded.put(2);
-    let told = ["1 in 0: gone 0/0", "2: accepted for [0]"];
+    let told = ["1 in 0: gone 0/0", "2: accepted for default"];
     assert_eq!(recorded.told(), told);
 }
 
@@ -235,7 +235,7 @@ fn what_was_sent_before_the_first_group_is_told_where_it_goes() {
     recorded.put(1);
     recorded.forget();
     let reader = recorded.join("b");
-    assert_eq!(recorded.told(), ["1 in 1: moved 0/0"]);
+    assert_eq!(recorded.told(), ["1 in 1: moved to b 0/0"]);
     recorded.finish(reader);
     assert_eq!(recorded.told()[1..], ["1 in 1: gone 0/1"]);
 }
@@ -251,7 +251,7 @@ fn a_request_is_gone_when_it_is_answered_given_up_or_refused_its_next_try() {
             .queue
             .send_request(recorded.item(number), None, asking());
         let call = sent.ok().expect("there is room");
-        assert_eq!(recorded.told(), [format!("{number}: accepted for [0]")]);
+        assert_eq!(recorded.told(), [format!("{number}: accepted for default")]);
         call
     };
     ask(1);

@@ -103,12 +103,12 @@ impl Item for Recording {
     fn note(&mut self, what: Note<'_>) {
         self.tell(match what {
             Note::Accepted { groups, due } => {
+                let groups: Vec<_> = groups.map(|(_, name)| name).collect();
                 self.room
                     .fetch_sub(groups.len() as isize * self.size, Relaxed);
-                let groups: Vec<_> = groups.iter().map(|id| id.index).collect();
-                format!("accepted for {groups:?}{}", in_time(due))
+                format!("accepted for {}{}", groups.join(", "), in_time(due))
             }
-            Note::Moved => "moved".into(),
+            Note::Moved { name } => format!("moved to {name}"),
             Note::HandedOver => "handed over".into(),
             Note::Returned { due } => format!("returned{}", in_time(due)),
             Note::Buried { reason, id, .. } => {

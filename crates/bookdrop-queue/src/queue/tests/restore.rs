@@ -72,7 +72,7 @@ fn items_stand_in_the_order_in_which_they_were_restored_whatever_the_bounds() {
         [
             "1 in 0: handed over 0/1",
             "2 in 0: handed over 2/4",
-            "4: accepted for [0]"
+            "4: accepted for default"
         ]
     );
     assert_eq!((first.attempt(), second.attempt()), (1, 4));
@@ -201,7 +201,7 @@ fn an_identity_is_known_for_the_rest_of_its_window() {
     }
     assert_eq!(
         recorded.told(),
-        ["1: accepted for [0]", "2: gone", "3: gone"]
+        ["1: accepted for default", "2: gone", "3: gone"]
     );
 }
 
@@ -215,16 +215,16 @@ fn groups_are_there_without_a_consumer_and_get_what_is_sent() {
     assert_eq!(second, before);
     assert_eq!(recorded.queue.found("a", copy), first);
     assert_eq!(recorded.queue.groups(), ["a", DEFAULT_GROUP]);
-    assert_eq!(recorded.queue.group_name(first).as_deref(), Some("a"));
+    assert_eq!(recorded.queue.group_named("a"), Some(first));
     recorded.put(1);
-    assert_eq!(recorded.told(), ["1: accepted for [1, 0]"]);
+    assert_eq!(recorded.told(), ["1: accepted for a, default"]);
     assert_eq!(recorded.queue.depths("a").unwrap().queued, 1);
     assert_eq!(recorded.queue.depths("a").unwrap().consumers, 0);
     for group in ["a", DEFAULT_GROUP] {
         assert_eq!(recorded.finish(recorded.join(group)), 1);
     }
     assert!(recorded.queue.remove_group("a"));
-    assert_eq!(recorded.queue.group_name(first), None);
+    assert_eq!(recorded.queue.group_named("a"), None);
 }
 
 #[test]
