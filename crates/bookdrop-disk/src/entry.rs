@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bookdrop_backend::{DeadReason, Record, Unanswered, Why};
-use bookdrop_queue::{CallId, Cause, Hand, Item, clock};
+use bookdrop_queue::{CallId, Cause, Hand, Item, Note, clock};
 use bytes::Bytes;
+
+use crate::event::Event;
+use crate::ledger::{Change, Ledger};
 
 /// What a request ends with.
 pub(crate) type Outcome = Result<Bytes, Unanswered>;
 
-/// An event in the queue of one group. The groups share the record.
+/// An event in the queue of one group.
 pub(crate) struct Entry {
-    pub(crate) record: Arc<Record>,
+    pub(crate) event: Arc<Event>,
     hand: Hand,
     expires_at: Option<Instant>,
     asks: Option<(CallId, Instant)>,
@@ -20,28 +23,28 @@ pub(crate) struct Entry {
 
 impl Entry {
     /// One that is published now, with the instant at which it is to be handed over, if it has a delay.
-    pub(crate) fn new(record: Record) -> (Self, Option<Instant>) {
+    pub(crate) fn new(record: Record, ledger: Option<Arc<Ledger>>) -> (Self, Option<Instant>) {
         let has_times = record.delay.is_some() || record.time_to_live.is_some();
         let now = has_times.then(clock::now);
         let after = |wait: Option<_>| Some(clock::after(now?, wait?));
         let (due, expires_at) = (after(record.delay), after(record.time_to_live));
-        let entry = Entry {
-            record: Arc::new(record),
+        let event = Arc::new(Event::new(record, ledger));
+        (Entry::restored(event, expires_at), due)
+    }
+
+    /// One that was published before.
+    pub(crate) fn restored(event: Arc<Event>, expires_at: Option<Instant>) -> Self {
+        Entry {
+            event,
             hand: Hand::default(),
             expires_at,
             asks: None,
-        };
-        (entry, due)
+        }
     }
 
     /// One for a further group.
     pub(crate) fn copy(&self) -> Self {
-        Entry {
-            record: self.record.clone(),
-            hand: Hand::default(),
-            expires_at: self.expires_at,
-            asks: None,
-        }
+        Entry::restored(self.event.clone(), self.expires_at)
     }
 
     /// Until when its requester wants an answer.
@@ -67,11 +70,11 @@ impl Item for Entry {
     }
 
     fn key(&self) -> Option<&str> {
-        self.record.key.as_deref()
+        self.event.key.as_deref()
     }
 
     fn priority(&self) -> u8 {
-        self.record.priority
+        self.event.priority
     }
 
     fn expires_at(&self) -> Option<Instant> {
@@ -79,7 +82,7 @@ impl Item for Entry {
     }
 
     fn identity(&self) -> Option<&str> {
-        self.record.is_id_given.then_some(&*self.record.id)
+        self.event.given_id.as_deref()
     }
 
     fn call(&self) -> Option<CallId> {
@@ -94,8 +97,33 @@ impl Item for Entry {
         self.asks.take().map(|(call, _)| call)
     }
 
+    fn has_room(&self) -> bool {
+        let ledger = self.event.ledger.as_ref();
+        // A request is not written down.
+        self.asks.is_some() || ledger.is_none_or(|ledger| ledger.has_room(&self.event))
+    }
+
+    fn note(&mut self, what: Note<'_>) {
+        let Some(ledger) = &self.event.ledger else {
+            return;
+        };
+        let group = self.hand.group();
+        let change = match what {
+            Note::Accepted { .. } if self.asks.is_some() => return,
+            Note::Accepted { groups, due } => return ledger.accepted(&self.event, groups, due),
+            Note::Moved { name } => return ledger.moved(&self.event, group, name),
+            Note::HandedOver => Change::HandedOver,
+            Note::Returned { due } => Change::Returned(due),
+            Note::Buried { reason, id, at } => Change::Buried(reason, id, at),
+            Note::Replayed => Change::Replayed,
+            Note::Gone => Change::Gone,
+        };
+        ledger.changed(&self.event, group, &self.hand, change);
+    }
+
     fn revive(&mut self, now: Instant) {
-        self.expires_at = self.record.time_to_live.map(|ttl| clock::after(now, ttl));
+        let time_to_live = self.event.time_to_live;
+        self.expires_at = time_to_live.map(|ttl| clock::after(now, ttl));
     }
 
     fn discarded(self, cause: Cause, deliveries: u32, answer: impl FnOnce(Outcome)) {
@@ -133,6 +161,18 @@ fn unanswered(cause: Cause, was_taken: bool) -> Unanswered {
     Unanswered { why, was_taken }
 }
 
+/// The reason in the words of the queue.
+pub(crate) fn known_reason(reason: DeadReason) -> bookdrop_queue::DeadReason {
+    use bookdrop_queue::DeadReason as Known;
+    match reason {
+        DeadReason::Rejected(why) => Known::Rejected(why),
+        DeadReason::MaxAttempts => Known::MaxAttempts,
+        DeadReason::MaxDeliveries => Known::MaxDeliveries,
+        DeadReason::Undecodable(why) => Known::Undecodable(why),
+        other => Known::Rejected(other.to_string()),
+    }
+}
+
 /// The reason in the words of the contract.
 pub(crate) fn told_reason(reason: bookdrop_queue::DeadReason) -> DeadReason {
     use bookdrop_queue::DeadReason as Known;
@@ -140,6 +180,7 @@ pub(crate) fn told_reason(reason: bookdrop_queue::DeadReason) -> DeadReason {
         Known::Rejected(why) => DeadReason::Rejected(why),
         Known::MaxAttempts => DeadReason::MaxAttempts,
         Known::MaxDeliveries => DeadReason::MaxDeliveries,
+        Known::Undecodable(why) => DeadReason::Undecodable(why),
         other => DeadReason::Rejected(other.to_string()),
     }
 }

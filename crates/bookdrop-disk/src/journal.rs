@@ -16,7 +16,14 @@ mod writer;
 pub use error::{Error, ErrorKind};
 pub use frame::Position;
 pub use recovery::{Damage, Recovered, Recovery};
-pub use writer::{Journal, Need, Record};
+pub(crate) use writer::{open_segment, read};
+
+/// Whether a file of this name is a segment.
+pub(crate) fn is_segment(name: &str) -> bool {
+    segment::generation_of(name).is_some()
+}
+
+pub use writer::{Flush, Journal, Made, Need, Record, Spare, cost};
 
 /// How a journal is laid out. A folder can be opened with others than those with which it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

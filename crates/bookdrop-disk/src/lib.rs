@@ -2,16 +2,29 @@
 //! a killed process and a loss of power.
 //!
 //! - [`Journal`](journal::Journal): appends records, flushes them, reads them back, and gives space back.
-//! - [`Records`]: a queue of records in memory, with nothing behind it.
+//! - [`Records`]: a queue of records, in a folder or in memory: the backend.
 //! - [`Folder`](storage::Folder): what the journal needs of a file system; [`DiskFolder`](storage::DiskFolder) is a real one.
 //!
 //! Every byte on the disk is described in `docs/disk-format.md`.
 
 #![forbid(unsafe_code)]
 
+mod claim;
 mod entry;
+mod event;
+mod image;
 pub mod journal;
+mod keeper;
+mod kept;
+mod ledger;
+mod options;
+mod progress;
+mod reading;
 mod records;
+mod restore;
+mod space;
 pub mod storage;
 
+pub use kept::Report;
+pub use options::{OnProgress, Opening, Options, Sync};
 pub use records::Records;

@@ -5,46 +5,185 @@ mod fetching;
 mod hands;
 mod readers;
 mod sending;
+mod surviving;
 mod working;
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::time::Instant;
 
 use bookdrop_backend::{
     Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, NotFetched, NotPublished,
-    Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered, Wait,
+    Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered, Wait, Why,
 };
-use bookdrop_queue::{Limits, OnFull, Queue};
+use bookdrop_queue::{Limits, OnFull, Queue, Taken};
 use bytes::Bytes;
 
+use crate::claim::Claim;
 use crate::entry::{Entry, told_reason};
+use crate::event::Event;
+use crate::kept::Kept;
+use crate::kept::Report;
+use crate::options::Options;
+#[cfg(unix)]
+use crate::storage::DiskFolder;
+use crate::storage::Folder;
 use asking::Asked;
 use fetching::Fetching;
 use hands::Hands;
 use readers::Readers;
 use sending::Sending;
+use surviving::Surviving;
 use working::Unwanted;
 
-/// A queue of records in memory. What it holds is gone when the process ends.
+/// A queue of records: in a folder, where it survives the process, or in memory.
 ///
-/// It is the backend to test codecs and wrappers with, and what a [`Backend`] can do at most in one process.
+/// In memory it is the backend to test codecs and wrappers with.
+///
+/// A requester does not survive its process, so neither do requests: they are not written to the folder, unless they become
+/// dead letters.
 pub struct Records {
     queue: Arc<Queue<Entry>>,
     readers: Readers,
     hands: Hands,
+    /// The folder; `None` for what lives in memory alone.
+    folder: Option<Kept>,
 }
 
 impl Records {
-    /// An empty queue.
-    pub fn new(limits: Limits, on_full: OnFull) -> Self {
-        // The random part of the waits before an event is tried again.
-        let seed = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0);
+    /// A queue in memory, which is gone when the process ends.
+    pub fn in_memory(limits: Limits, on_full: OnFull) -> Self {
         Records {
-            queue: Queue::new(limits, on_full, seed),
+            queue: Queue::new(limits, on_full, seed()),
             readers: Readers::default(),
             hands: Hands::default(),
+            folder: None,
         }
     }
+
+    /// A queue in a folder, which is made if it is not there. It belongs to this process until what is returned is dropped.
+    ///
+    /// It reads the whole journal, which is at most a little more than twice as long as the events that are there. What it
+    /// found damaged is in the report.
+    ///
+    /// # Errors
+    /// `InUse`, with the process that has it; `Invalid`, for a folder that holds something else, or another codec; `Denied`,
+    /// `NotFound`, `NewerVersion`, `NoSpace` and `Io`. Nothing is lost or changed then.
+    #[cfg(unix)]
+    pub fn open(path: &std::path::Path, options: &Options) -> Result<(Self, Report), Error> {
+        let claim = Claim::new(path, &options.codec)?;
+        let folder = DiskFolder::open(path)
+            .map_err(|error| crate::journal::Error::io("open the folder", error))?;
+        Records::open_in(folder, Some(claim), options)
+    }
+
+    /// The same in a folder of any kind, which nobody else has open.
+    ///
+    /// # Errors
+    /// As [`open`](Records::open).
+    pub fn open_folder<F>(folder: F, options: &Options) -> Result<(Self, Report), Error>
+    where
+        F: Folder + Send + Sync + 'static,
+        F::File: Send + Sync + 'static,
+    {
+        Records::open_in(folder, None, options)
+    }
+
+    fn open_in<F>(
+        folder: F,
+        claim: Option<Claim>,
+        options: &Options,
+    ) -> Result<(Self, Report), Error>
+    where
+        F: Folder + Send + Sync + 'static,
+        F::File: Send + Sync + 'static,
+    {
+        let (queue, folder, report) = Kept::open(folder, claim, options, seed())?;
+        let records = Records {
+            queue,
+            readers: Readers::default(),
+            hands: Hands::default(),
+            folder: Some(folder),
+        };
+        Ok((records, report))
+    }
+
+    fn entry(&self, record: Record) -> (Entry, Option<Instant>) {
+        let ledger = self.folder.as_ref().map(|folder| folder.ledger().clone());
+        Entry::new(record, ledger)
+    }
+
+    /// Why an event cannot be taken in now, whatever is queued.
+    fn refusal(&self, entry: &Entry) -> Option<Error> {
+        self.folder.as_ref()?.keep().refusal(&entry.event)
+    }
+
+    /// Ends when all that happened so far is as durable as it is going to be.
+    async fn survive(&self) -> Result<(), Error> {
+        match &self.folder {
+            Some(folder) => Surviving::new(folder.keep()).await,
+            None => Ok(()),
+        }
+    }
+
+    fn broken(&self) -> Option<Error> {
+        self.folder.as_ref()?.ledger().survival.broken()
+    }
+
+    /// The whole of an event.
+    fn record_of(&self, event: &Event) -> Result<Arc<Record>, Error> {
+        match (event.record(), &self.folder) {
+            (Ok(record), _) => Ok(record),
+            (Err(_), Some(folder)) => folder.keep().read(event),
+            (Err(_), None) => unreachable!("it is in memory"),
+        }
+    }
+
+    /// Makes deliveries of what was taken. What cannot be read back is buried.
+    fn hand_over(&self, reader: bookdrop_queue::Reader, taken: Vec<Taken<Entry>>) -> Vec<Fetched> {
+        let mut fetched = Vec::with_capacity(taken.len());
+        for taken in taken {
+            match self.record_of(&taken.item.event) {
+                Ok(record) => {
+                    fetched.push(self.hands.hold(reader, taken, Arc::unwrap_or_clone(record)))
+                }
+                Err(error) => {
+                    let why = format!("its record cannot be read back: {error}");
+                    let why = bookdrop_queue::DeadReason::Undecodable(why);
+                    self.queue.bury(reader, taken, why);
+                }
+            }
+        }
+        fetched
+    }
+
+    fn told_dead(&self, group: &str) -> Result<Vec<Dead>, Error> {
+        let dead = self.queue.dead(group, |dead| {
+            let event = dead.item.event.clone();
+            (
+                event,
+                dead.id,
+                dead.deliveries,
+                dead.reason.clone(),
+                dead.at,
+            )
+        });
+        let dead = dead.into_iter().map(|(event, id, attempts, reason, at)| {
+            Ok(Dead {
+                id,
+                record: Record::clone(&*self.record_of(&event)?),
+                attempts,
+                reason: told_reason(reason),
+                at,
+            })
+        });
+        dead.collect()
+    }
+}
+
+/// Decides on the random part of the waits before an event is tried again.
+fn seed() -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0)
 }
 
 impl Backend for Records {
@@ -58,6 +197,7 @@ impl Backend for Records {
         all.duplicate_detection = true;
         all.dead_letters = true;
         all.no_consumer_detection = true;
+        all.survives_restart = self.folder.is_some();
         all
     }
 
@@ -75,18 +215,33 @@ impl Backend for Records {
         progress: Progress,
         waits: bool,
     ) -> Result<(), NotPublished> {
+        let mut sent = Ok(());
         for record in records {
-            Sending::new(&self.queue, record, &progress, waits).await?;
+            let (entry, due) = self.entry(record);
+            sent = match self.refusal(&entry) {
+                Some(error) => Err(NotPublished::Backend(error)),
+                None => Sending::new(&self.queue, (entry, due), &progress, waits).await,
+            };
+            if sent.is_err() {
+                break;
+            }
         }
-        Ok(())
+        if progress.taken() > 0 {
+            self.survive().await.map_err(NotPublished::Backend)?;
+        }
+        sent
     }
 
-    fn request(
-        &self,
-        record: Record,
-        asking: Asking,
-    ) -> impl Future<Output = Result<Bytes, Unanswered>> + Send {
-        Asked::new(&self.queue, record, asking)
+    async fn request(&self, record: Record, asking: Asking) -> Result<Bytes, Unanswered> {
+        let (entry, due) = self.entry(record);
+        if let Some(error) = self.refusal(&entry) {
+            let why = Why::Backend(error);
+            return Err(Unanswered {
+                why,
+                was_taken: false,
+            });
+        }
+        Asked::new(&self.queue, (entry, due), asking).await
     }
 
     async fn join(&self, place: Place<'_>, auto_ack: bool) -> Result<Reader, Error> {
@@ -108,6 +263,9 @@ impl Backend for Records {
                 self.queue.join_again(known.group, auto_ack)
             }
         };
+        if let (Place::In(name), Some(folder)) = (place, &self.folder) {
+            folder.ledger().joined(seat.reader().group, name);
+        }
         Ok(self.readers.add(seat))
     }
 
@@ -124,12 +282,26 @@ impl Backend for Records {
         wait: Wait,
     ) -> Result<Vec<Fetched>, NotFetched> {
         let reader = self.readers.get(reader).ok_or(NotFetched::Closed)?;
-        let taken = Fetching::new(&self.queue, reader, max, wait).await?;
-        Ok(self.hands.hold(reader, taken))
+        loop {
+            if let Some(error) = self.broken() {
+                return Err(NotFetched::Backend(error));
+            }
+            let taken = Fetching::new(&self.queue, reader, max, wait).await?;
+            let fetched = self.hand_over(reader, taken);
+            if let Some(folder) = &self.folder {
+                // It was handed over even if the process ends now. Where that cannot be written, the count may be too low.
+                let _ = folder.keep().write_up_to(folder.ledger().noted());
+            }
+            if !fetched.is_empty() {
+                return Ok(fetched);
+            }
+        }
     }
 
     async fn settle(&self, receipt: Receipt, how: Settlement) -> Result<Settled, Error> {
-        self.hands.settle(&self.queue, receipt, how)
+        let settled = self.hands.settle(&self.queue, receipt, how)?;
+        self.survive().await?;
+        Ok(settled)
     }
 
     fn unwanted(&self, receipt: Receipt) -> impl Future<Output = ()> + Send {
@@ -153,27 +325,40 @@ impl Backend for Records {
     }
 
     async fn remove_group(&self, group: &str) -> Result<bool, Error> {
-        Ok(self.queue.remove_group(group))
+        let id = self.queue.group_named(group);
+        let is_removed = self.queue.remove_group(group);
+        if let (Some(id), Some(folder)) = (id.filter(|_| is_removed), &self.folder) {
+            folder.ledger().removed(id);
+        }
+        self.survive().await?;
+        Ok(is_removed)
     }
 
     async fn purge(&self) -> Result<usize, Error> {
-        Ok(self.queue.purge())
+        let purged = self.queue.purge();
+        self.survive().await?;
+        Ok(purged)
     }
 
     async fn dead(&self, group: &str) -> Result<Vec<Dead>, Error> {
-        Ok(self.queue.dead(group, told_dead))
+        self.told_dead(group)
     }
 
     async fn replay(&self, group: &str, dead: Vec<u64>) -> Result<usize, Error> {
         let replayed = dead.into_iter().filter(|id| self.queue.replay(group, *id));
-        Ok(replayed.count())
+        let replayed = replayed.count();
+        self.survive().await?;
+        Ok(replayed)
     }
 
     async fn take_dead(&self, group: &str, dead: Vec<u64>) -> Result<Vec<Dead>, Error> {
-        let taken = dead
-            .into_iter()
-            .filter_map(|id| self.queue.take_dead(group, id));
-        Ok(taken.map(|dead| told_dead(&dead)).collect())
+        // Read before they are taken out: then they are on the disk no more.
+        let mut letters = self.told_dead(group)?;
+        letters.retain(|letter| {
+            dead.contains(&letter.id) && self.queue.take_dead(group, letter.id).is_some()
+        });
+        self.survive().await?;
+        Ok(letters)
     }
 
     async fn close(&self) -> Result<(), Error> {
@@ -206,16 +391,6 @@ impl Drop for EmptyHands<'_> {
 
 fn unknown_reader() -> Error {
     Error::new(ErrorKind::Invalid, "there is no such consumer any more")
-}
-
-fn told_dead(dead: &bookdrop_queue::Dead<Entry>) -> Dead {
-    Dead {
-        id: dead.id,
-        record: Record::clone(&dead.item.record),
-        attempts: dead.deliveries,
-        reason: told_reason(dead.reason.clone()),
-        at: dead.at,
-    }
 }
 
 fn stats_of(counters: bookdrop_queue::Counters, depths: bookdrop_queue::Depths) -> Stats {

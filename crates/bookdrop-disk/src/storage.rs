@@ -5,6 +5,7 @@
 mod folder;
 
 use std::io;
+use std::sync::Arc;
 
 #[cfg(unix)]
 pub use folder::DiskFolder;
@@ -83,4 +84,32 @@ pub trait File {
     /// Whatever the file system says. Then nothing is known of what was written since the last success, nor can it be
     /// learned: what is read may not be what reaches the disk.
     fn flush(&self) -> io::Result<()>;
+}
+
+impl<F: Folder> Folder for Arc<F> {
+    type File = F::File;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        (**self).names()
+    }
+
+    fn create(&self, name: &str, length: u64) -> io::Result<Self::File> {
+        (**self).create(name, length)
+    }
+
+    fn open(&self, name: &str) -> io::Result<Self::File> {
+        (**self).open(name)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        (**self).rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        (**self).remove(name)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        (**self).flush()
+    }
 }

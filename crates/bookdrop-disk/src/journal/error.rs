@@ -55,6 +55,17 @@ impl Error {
         }
     }
 
+    /// The same, where it is no matter of freeing some space any more: something may have been written.
+    pub(crate) fn for_good(self) -> Self {
+        let kind = match self.kind {
+            ErrorKind::NoSpace => ErrorKind::Io {
+                doing: "write to a file that had room".into(),
+            },
+            kind => kind,
+        };
+        Error { kind, ..self }
+    }
+
     /// What kind of error it is.
     pub fn kind(&self) -> &ErrorKind {
         &self.kind

@@ -74,6 +74,11 @@ impl Spares {
         Ok(())
     }
 
+    /// How many there are for records that take room.
+    pub(crate) fn for_taking(&self) -> usize {
+        self.names.len().saturating_sub(RESERVED)
+    }
+
     pub(crate) fn take(&mut self) -> Option<String> {
         self.names.pop()
     }

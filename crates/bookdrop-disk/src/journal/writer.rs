@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::frame::{Frame, HEAD, Position, length_with, u32_at};
 use super::recovery::{Recovered, Recovery, recover};
@@ -17,6 +18,11 @@ pub use super::space::Need;
 pub(super) const MARK: u32 = 0;
 /// Bytes of such a frame.
 const MARK_LENGTH: usize = length_with(16);
+
+/// Bytes that a record of so many takes at most: each write has a mark as well.
+pub const fn cost(payload: usize) -> u64 {
+    (MARK_LENGTH + length_with(payload)) as u64
+}
 
 /// What is appended.
 #[derive(Clone, Copy, Debug)]
@@ -52,11 +58,53 @@ pub struct Journal<F: Folder> {
 
 #[derive(Debug)]
 struct Open<X> {
-    file: X,
+    file: Arc<X>,
     generation: u64,
     /// Behind what was written.
     offset: u64,
 }
+
+/// A flush under way: all that was appended before it was begun survives when it has ended well.
+#[derive(Debug)]
+pub struct Flush<X> {
+    file: Arc<X>,
+    end: Option<Position>,
+}
+
+impl<X: File> Flush<X> {
+    /// Flushes. Meanwhile the journal can be appended to.
+    ///
+    /// # Errors
+    /// Whatever the file system says; it is for [`Journal::end_flush`].
+    pub fn run(&self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// A file that is about to become a spare one.
+#[derive(Debug)]
+pub struct Spare {
+    name: String,
+    length: u64,
+}
+
+impl Spare {
+    /// Makes the file. Takes as long as it takes to write a segment; meanwhile the journal can be used.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoSpace`] or [`ErrorKind::Io`]; the journal can be used as before.
+    pub fn make<F: Folder>(self, folder: &F) -> Result<Made, Error> {
+        let Spare { name, length } = self;
+        match folder.create(&name, length) {
+            Ok(_) => Ok(Made(name)),
+            Err(error) => Err(Error::io(format!("create {name}"), error)),
+        }
+    }
+}
+
+/// A file that can become a segment; see [`Journal::keep_spare`].
+#[derive(Debug)]
+pub struct Made(String);
 
 impl<F: Folder> Journal<F> {
     /// Opens a folder, which may be empty, and hands every record that is there over, the oldest first.
@@ -221,7 +269,7 @@ impl<F: Folder> Journal<F> {
         let file = file.map_err(|error| Error::io(format!("make {name}"), error))?;
         self.generations.insert(header.generation);
         self.current = Some(Open {
-            file,
+            file: Arc::new(file),
             generation: header.generation,
             offset: HEADER as u64,
         });
@@ -239,11 +287,53 @@ impl<F: Folder> Journal<F> {
     }
 
     fn flush_current(&mut self) -> Result<(), Error> {
-        if let Some(current) = self.current.as_ref().filter(|_| self.flushed != self.end) {
-            let flushed = current.file.flush();
-            flushed.map_err(|error| Error::io("flush the journal", error))?;
-            self.flushed = self.end;
+        match self.unflushed() {
+            Some(flush) => {
+                let flushed = flush.run();
+                self.note_flush(&flush, flushed)
+            }
+            None => Ok(()),
         }
+    }
+
+    /// The same in two parts, so that others can append meanwhile: the flush is to be [run](Flush::run), and then
+    /// [ended](Journal::end_flush). `None` where there is nothing to flush.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Poisoned`].
+    pub fn begin_flush(&self) -> Result<Option<Flush<F::File>>, Error> {
+        self.check_poison()?;
+        Ok(self.unflushed())
+    }
+
+    /// What was appended before the flush began survives a loss of power now, if it ended well.
+    ///
+    /// # Errors
+    /// As [`flush`](Journal::flush).
+    pub fn end_flush(
+        &mut self,
+        flush: Flush<F::File>,
+        flushed: std::io::Result<()>,
+    ) -> Result<(), Error> {
+        self.poisoning(|journal| journal.note_flush(&flush, flushed))
+    }
+
+    fn unflushed(&self) -> Option<Flush<F::File>> {
+        let current = self.current.as_ref().filter(|_| self.flushed != self.end)?;
+        Some(Flush {
+            file: current.file.clone(),
+            end: self.end,
+        })
+    }
+
+    fn note_flush(
+        &mut self,
+        flush: &Flush<F::File>,
+        flushed: std::io::Result<()>,
+    ) -> Result<(), Error> {
+        flushed.map_err(|error| Error::io("flush the journal", error))?;
+        // A later one may have ended before.
+        self.flushed = self.flushed.max(flush.end);
         Ok(())
     }
 
@@ -252,26 +342,10 @@ impl<F: Folder> Journal<F> {
     /// # Errors
     /// [`ErrorKind::NoRecord`], or [`ErrorKind::Io`].
     pub fn read(&self, at: Position) -> Result<(u32, Vec<u8>), Error> {
-        let name = name_of_segment(at.generation);
         if !self.generations.contains(&at.generation) {
             return Err(ErrorKind::NoRecord.into());
         }
-        let bytes = self.folder.open(&name).and_then(|file| {
-            let mut bytes = vec![0; HEAD];
-            file.read_at(&mut bytes, at.offset)?;
-            let payload = u32_at(&bytes, 4) as usize;
-            // What is damaged may say anything.
-            if payload <= self.longest_record() {
-                bytes.resize(length_with(payload), 0);
-                file.read_at(&mut bytes, at.offset)?;
-            }
-            Ok(bytes)
-        });
-        let bytes = bytes.map_err(|error| Error::io(format!("read {name}"), error))?;
-        match Frame::decode(&bytes, at) {
-            Some(found) if found.kind != MARK => Ok((found.kind, found.payload.to_vec())),
-            _ => Err(ErrorKind::NoRecord.into()),
-        }
+        read(&open_segment(&self.folder, at.generation)?, at)
     }
 
     /// Makes a spare file if there are too few, so that no append has to wait for it. Takes as long as it takes to write a
@@ -283,6 +357,32 @@ impl<F: Folder> Journal<F> {
         let length = self.settings.segment_bytes;
         self.spares
             .ensure(&self.folder, KEPT, Need::GivesRoom, length)
+    }
+
+    /// A file that is wanted as a spare one, so that no append has to wait for it: it is to be [made](Spare::make), and then
+    /// [kept](Journal::keep_spare).
+    pub fn wanted_spare(&mut self) -> Option<Spare> {
+        let is_wanted = self.spares.is_one_wanted();
+        is_wanted.then(|| Spare {
+            name: self.spares.new_name(),
+            length: self.settings.segment_bytes,
+        })
+    }
+
+    /// Keeps a file that was made for it.
+    pub fn keep_spare(&mut self, made: Made) {
+        self.spares.keep(made.0);
+    }
+
+    /// Bytes that can be appended for sure by records that take room, each of at most `longest` bytes with its own write, without
+    /// waiting for a spare file: each counts for what [`cost`] says.
+    pub fn room(&self, longest: usize) -> u64 {
+        // What is left at the end of a segment may be too little for the next record.
+        let usable = |bytes: u64| bytes.saturating_sub(cost(longest));
+        let offset = self.current.as_ref().map(|current| current.offset);
+        let here = offset.map_or(0, |offset| self.settings.segment_bytes - offset);
+        let there = self.settings.segment_bytes - HEADER as u64;
+        usable(here) + self.spares.for_taking() as u64 * usable(there)
     }
 
     /// Frees the segments before this generation, but never the newest one. Their records are gone.
@@ -345,6 +445,38 @@ impl<F: Folder> Journal<F> {
     ) -> Result<(), Error> {
         let changed = change(self);
         self.is_poisoned |= changed.is_err();
-        changed
+        changed.map_err(Error::for_good)
     }
+}
+
+/// Opens a segment to read from it, beside the one who writes to the journal.
+pub(crate) fn open_segment<F: Folder>(folder: &F, generation: u64) -> Result<F::File, Error> {
+    let name = name_of_segment(generation);
+    let file = folder.open(&name);
+    file.map_err(|error| Error::io(format!("open {name}"), error))
+}
+
+/// Reads a record of this segment.
+pub(crate) fn read<X: File>(file: &X, at: Position) -> Result<(u32, Vec<u8>), Error> {
+    let bytes = read_frame(file, at.offset);
+    let bytes = bytes.map_err(|error| {
+        let name = name_of_segment(at.generation);
+        Error::io(format!("read {name}"), error)
+    })?;
+    match Frame::decode(&bytes, at) {
+        Some(found) if found.kind != MARK => Ok((found.kind, found.payload.to_vec())),
+        _ => Err(ErrorKind::NoRecord.into()),
+    }
+}
+
+fn read_frame<X: File>(file: &X, offset: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = vec![0; HEAD];
+    file.read_at(&mut bytes, offset)?;
+    let length = length_with(u32_at(&bytes, 4) as usize);
+    // What is damaged may say anything.
+    if offset + length as u64 <= file.length()? {
+        bytes.resize(length, 0);
+        file.read_at(&mut bytes[HEAD..], offset + HEAD as u64)?;
+    }
+    Ok(bytes)
 }

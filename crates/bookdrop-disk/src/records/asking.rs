@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bookdrop_backend::{Asking, Record, Unanswered, Why};
+use bookdrop_backend::{Asking, Unanswered, Why};
 use bookdrop_queue::{CallId, Queue, Refusal, Waited, clock, park};
 use bytes::Bytes;
 
@@ -18,7 +18,7 @@ pub(super) struct Asked<'a> {
 }
 
 enum Stage {
-    New(Record, Asking),
+    New(Entry, Option<Instant>, Asking),
     Waiting(Waiting),
     Ended,
 }
@@ -30,25 +30,29 @@ struct Waiting {
     by_the_clock: bool,
 }
 
-// Nothing in it is pinned: the record is moved into the queue.
+// Nothing in it is pinned: the entry is moved into the queue.
 impl Unpin for Asked<'_> {}
 
 impl<'a> Asked<'a> {
-    pub(super) fn new(queue: &'a Queue<Entry>, record: Record, asking: Asking) -> Self {
+    pub(super) fn new(
+        queue: &'a Queue<Entry>,
+        (entry, due): (Entry, Option<Instant>),
+        asking: Asking,
+    ) -> Self {
         Asked {
             queue,
-            stage: Stage::New(record, asking),
+            stage: Stage::New(entry, due, asking),
         }
     }
 
     fn begin(
         &self,
-        record: Record,
+        entry: Entry,
+        due: Option<Instant>,
         asking: Asking,
         cx: &Context<'_>,
     ) -> Result<Waiting, Unanswered> {
         let deadline = clock::after(clock::now(), asking.timeout);
-        let (entry, due) = Entry::new(record);
         let waker = cx.waker().clone();
         let by_the_clock = park::park_limit(&waker, deadline);
         let asking = bookdrop_queue::Asking {
@@ -91,8 +95,8 @@ impl Future for Asked<'_> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let waiting = match std::mem::replace(&mut this.stage, Stage::Ended) {
-            Stage::New(record, asking) => {
-                let waiting = this.begin(record, asking, cx)?;
+            Stage::New(entry, due, asking) => {
+                let waiting = this.begin(entry, due, asking, cx)?;
                 this.stage = Stage::Waiting(waiting);
                 return Poll::Pending;
             }

@@ -3,12 +3,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bookdrop_backend::{
-    DeadReason, Error, ErrorKind, Fetched, Receipt, Record, Settled, Settlement,
-};
+use bookdrop_backend::{Error, ErrorKind, Fetched, Receipt, Record, Settled, Settlement};
 use bookdrop_queue::{CallId, Item, Queue, Reader, Taken};
 
-use crate::entry::{Entry, settled_unanswered};
+use crate::entry::{Entry, known_reason, settled_unanswered};
 
 /// Everything that was handed over and is not settled.
 #[derive(Default)]
@@ -28,28 +26,25 @@ enum Holding {
 }
 
 impl Hands {
-    /// Keeps what was taken for this reader, and makes deliveries of it.
-    pub(super) fn hold(&self, reader: Reader, taken: Vec<Taken<Entry>>) -> Vec<Fetched> {
+    /// Keeps what was taken for this reader, and makes a delivery of it.
+    pub(super) fn hold(&self, reader: Reader, taken: Taken<Entry>, record: Record) -> Fetched {
         let mut held = self.lock();
-        let fetched = taken.into_iter().map(|taken| {
-            held.last += 1;
-            let receipt = held.last;
-            let fetched = Fetched {
-                receipt: Receipt(receipt),
-                record: Record::clone(&taken.item.record),
-                attempt: taken.attempt(),
-                deadline: taken.item.deadline(),
-            };
-            let holding = match (reader.is_auto_acked(), taken.item.call()) {
-                (false, _) => Some(Holding::InHand(reader, taken)),
-                (true, call) => call.map(Holding::Owed),
-            };
-            if let Some(holding) = holding {
-                held.all.insert(receipt, holding);
-            }
-            fetched
-        });
-        fetched.collect()
+        held.last += 1;
+        let receipt = held.last;
+        let fetched = Fetched {
+            receipt: Receipt(receipt),
+            record,
+            attempt: taken.attempt(),
+            deadline: taken.item.deadline(),
+        };
+        let holding = match (reader.is_auto_acked(), taken.item.call()) {
+            (false, _) => Some(Holding::InHand(reader, taken)),
+            (true, call) => call.map(Holding::Owed),
+        };
+        if let Some(holding) = holding {
+            held.all.insert(receipt, holding);
+        }
+        fetched
     }
 
     /// The call of a request in hand.
@@ -134,16 +129,6 @@ fn told<A>(answered: Result<(), A>) -> Settled {
     match answered {
         Ok(()) => Settled::Yes,
         Err(_) => Settled::NotWanted,
-    }
-}
-
-fn known_reason(reason: DeadReason) -> bookdrop_queue::DeadReason {
-    use bookdrop_queue::DeadReason as Known;
-    match reason {
-        DeadReason::Rejected(why) => Known::Rejected(why),
-        DeadReason::MaxAttempts => Known::MaxAttempts,
-        DeadReason::MaxDeliveries => Known::MaxDeliveries,
-        other => Known::Rejected(other.to_string()),
     }
 }
 

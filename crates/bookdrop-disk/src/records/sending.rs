@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bookdrop_backend::{NotPublished, Progress, Record};
+use bookdrop_backend::{NotPublished, Progress};
 use bookdrop_queue::{Queue, Refusal, Refused, Ticket};
 
 use crate::entry::Entry;
@@ -27,11 +27,10 @@ enum Stage {
 impl<'a> Sending<'a> {
     pub(super) fn new(
         queue: &'a Queue<Entry>,
-        record: Record,
+        (entry, due): (Entry, Option<Instant>),
         progress: &'a Progress,
         waits: bool,
     ) -> Self {
-        let (entry, due) = Entry::new(record);
         Sending {
             queue,
             progress,

@@ -1,0 +1,96 @@
+//! An event, shared by all groups in which it stands.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bookdrop_backend::Record;
+
+use crate::journal::Position;
+use crate::ledger::Ledger;
+use crate::ledger::note::Standing;
+use crate::space::Segment;
+
+/// An event: what the queue looks at, and where the rest of it is.
+pub(crate) struct Event {
+    /// The id that a user gave it.
+    pub(crate) given_id: Option<Box<str>>,
+    pub(crate) key: Option<Box<str>>,
+    pub(crate) priority: u8,
+    pub(crate) time_to_live: Option<Duration>,
+    /// Bytes that it takes in the journal, about.
+    pub(crate) length: usize,
+    /// Where it is written down; `None` for one that lives in memory alone.
+    pub(crate) ledger: Option<Arc<Ledger>>,
+    facts: Mutex<Facts>,
+}
+
+/// What changes about an event.
+#[derive(Default)]
+pub(crate) struct Facts {
+    /// Its number in the journal; zero while it was not written down.
+    pub(crate) number: u64,
+    /// When it was sent, in milliseconds since 1970.
+    pub(crate) sent: u64,
+    /// The whole of it; `None` while it is on the disk alone.
+    pub(crate) record: Option<Arc<Record>>,
+    pub(crate) place: Option<Place>,
+    /// How it stands in each group that has not done with it.
+    pub(crate) standings: Vec<Standing>,
+}
+
+/// Where an event lies in the journal.
+pub(crate) struct Place {
+    pub(crate) position: Position,
+    pub(crate) segment: Arc<Segment>,
+}
+
+/// Bytes of an event in the journal beside its texts and its content, with its frame.
+const FIXED: usize = 128;
+
+impl Event {
+    pub(crate) fn new(record: Record, ledger: Option<Arc<Ledger>>) -> Self {
+        let facts = Facts::default();
+        let content = record.content.len();
+        let mut event = Event::known(&record, content, ledger, facts);
+        let facts = event.facts.get_mut();
+        facts.unwrap_or_else(PoisonError::into_inner).record = Some(Arc::new(record));
+        event
+    }
+
+    /// An event of which this much is known, with so many bytes of content.
+    pub(crate) fn known(
+        record: &Record,
+        content: usize,
+        ledger: Option<Arc<Ledger>>,
+        facts: Facts,
+    ) -> Self {
+        let key = record.key.as_ref().map_or(0, |key| key.len());
+        Event {
+            given_id: record.is_id_given.then(|| record.id.clone()),
+            key: record.key.clone(),
+            priority: record.priority,
+            time_to_live: record.time_to_live,
+            length: FIXED + record.id.len() + key + content,
+            ledger,
+            facts: Mutex::new(facts),
+        }
+    }
+
+    pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The whole of it, unless it is on the disk alone: then where it lies.
+    pub(crate) fn record(&self) -> Result<Arc<Record>, Option<Position>> {
+        let facts = self.facts();
+        let place = || facts.place.as_ref().map(|place| place.position);
+        facts.record.clone().ok_or_else(place)
+    }
+}
+
+impl Facts {
+    /// Whether every group has done with it.
+    pub(crate) fn is_over(&self) -> bool {
+        self.standings.is_empty()
+    }
+}

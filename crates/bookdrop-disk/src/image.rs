@@ -1,0 +1,232 @@
+//! What a journal says of the queue: read note by note when the folder is opened.
+
+use std::collections::HashMap;
+
+use bookdrop_backend::Record;
+use bytes::Bytes;
+
+use crate::journal::{Position, Recovered};
+use crate::ledger::note::{Group, Note, Standing, State};
+
+/// The queue as the notes read so far say.
+pub(crate) struct Image {
+    events: HashMap<u64, Seen>,
+    pub(crate) groups: Vec<Group>,
+    /// Ids with the time at which they were sent, and the segment that says so.
+    pub(crate) ids: Vec<(u64, String, u64)>,
+    pub(crate) last_event: u64,
+    pub(crate) last_group: u64,
+    /// Bytes of contents that may be kept.
+    cache: u64,
+    cached: u64,
+    /// Records that are whole, but no notes.
+    pub(crate) unknown: u64,
+}
+
+/// An event that was read.
+pub(crate) struct Seen {
+    pub(crate) number: u64,
+    pub(crate) sent: u64,
+    /// Without its content, unless that is cached.
+    pub(crate) record: Record,
+    pub(crate) is_cached: bool,
+    /// Bytes of its content.
+    pub(crate) content: usize,
+    pub(crate) position: Position,
+    pub(crate) standings: Vec<Standing>,
+}
+
+impl Image {
+    pub(crate) fn new(cache: u64) -> Self {
+        Image {
+            events: HashMap::new(),
+            groups: Vec::new(),
+            ids: Vec::new(),
+            last_event: 0,
+            last_group: 0,
+            cache,
+            cached: 0,
+            unknown: 0,
+        }
+    }
+
+    /// One more record of the journal.
+    pub(crate) fn read(&mut self, found: Recovered<'_>) {
+        match Note::decode(found.kind, found.payload) {
+            Some(note) => self.apply(note, found.position),
+            None => self.unknown += 1,
+        }
+    }
+
+    fn apply(&mut self, note: Note, position: Position) {
+        match note {
+            Note::Event {
+                number,
+                sent,
+                record,
+                standings,
+            } => {
+                if record.is_id_given {
+                    let id = record.id.to_string();
+                    self.ids.push((sent, id, position.generation));
+                }
+                for standing in &standings {
+                    self.last_group = self.last_group.max(standing.group);
+                    self.last_event = self.last_event.max(standing.order);
+                }
+                self.see(number, sent, record, position, standings);
+            }
+            Note::HandedOver {
+                number,
+                group,
+                deliveries,
+            } => self.change(number, group, |standing| {
+                standing.deliveries = deliveries;
+                standing.state = State::Ready;
+            }),
+            Note::Returned {
+                number,
+                group,
+                failures,
+                due,
+            } => self.change(number, group, |standing| {
+                standing.failures = failures;
+                standing.state = match due {
+                    0 => State::Ready,
+                    due => State::Until(due),
+                };
+            }),
+            Note::Buried {
+                number,
+                group,
+                grave,
+            } => self.change(number, group, |standing| {
+                standing.state = State::Dead(Box::new(grave));
+            }),
+            Note::Replayed {
+                number,
+                group,
+                order,
+            } => {
+                self.last_event = self.last_event.max(order);
+                self.change(number, group, |standing| {
+                    *standing = Standing {
+                        group,
+                        order,
+                        deliveries: 0,
+                        failures: 0,
+                        state: State::Ready,
+                    };
+                });
+            }
+            Note::Moved { number, group } => self.move_to(number, group),
+            Note::Gone { number, group } => self.let_go(number, group),
+            Note::Groups(groups) => {
+                let numbers = groups.iter().map(|group| group.number);
+                self.last_group = numbers.fold(self.last_group, u64::max);
+                self.groups = groups;
+            }
+            Note::Ids(ids) => {
+                let generation = position.generation;
+                self.ids
+                    .extend(ids.into_iter().map(|(sent, id)| (sent, id, generation)));
+            }
+        }
+    }
+
+    fn see(
+        &mut self,
+        number: u64,
+        sent: u64,
+        mut record: Record,
+        position: Position,
+        standings: Vec<Standing>,
+    ) {
+        self.last_event = self.last_event.max(number);
+        // It may have been carried: then it stands there twice.
+        self.forget(number);
+        if standings.is_empty() {
+            return;
+        }
+        let content = record.content.len();
+        let is_cached = self.cached + content as u64 <= self.cache;
+        match is_cached {
+            true => self.cached += content as u64,
+            false => record.content = Bytes::new(),
+        }
+        let seen = Seen {
+            number,
+            sent,
+            record,
+            is_cached,
+            content,
+            position,
+            standings,
+        };
+        self.events.insert(number, seen);
+    }
+
+    fn forget(&mut self, number: u64) {
+        if let Some(seen) = self.events.remove(&number)
+            && seen.is_cached
+        {
+            self.cached -= seen.content as u64;
+        }
+    }
+
+    /// An event that was lost has no standing that could change.
+    fn change(&mut self, number: u64, group: u64, change: impl FnOnce(&mut Standing)) {
+        self.last_event = self.last_event.max(number);
+        let seen = self.events.get_mut(&number);
+        let mut standings = seen.into_iter().flat_map(|seen| &mut seen.standings);
+        if let Some(standing) = standings.find(|standing| standing.group == group) {
+            change(standing);
+        }
+    }
+
+    fn move_to(&mut self, number: u64, group: u64) {
+        if let Some(seen) = self.events.get_mut(&number) {
+            for standing in &mut seen.standings {
+                standing.group = group;
+            }
+        }
+    }
+
+    fn let_go(&mut self, number: u64, group: u64) {
+        self.last_event = self.last_event.max(number);
+        let Some(seen) = self.events.get_mut(&number) else {
+            return;
+        };
+        seen.standings.retain(|standing| standing.group != group);
+        if seen.standings.is_empty() {
+            self.forget(number);
+        }
+    }
+
+    /// The groups in which anything stands.
+    pub(crate) fn numbers_of_groups(&self) -> Vec<u64> {
+        let standings = self.events.values().flat_map(|seen| &seen.standings);
+        let mut numbers: Vec<u64> = standings.map(|standing| standing.group).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers
+    }
+
+    /// The events that are there, the oldest first. What stands in a group that is not there any more is left out.
+    pub(crate) fn take_events(&mut self) -> Vec<Seen> {
+        let groups = &self.groups;
+        let is_there = |standing: &Standing| {
+            let mut numbers = groups.iter().map(|group| group.number);
+            numbers.any(|number| number == standing.group)
+        };
+        let events = std::mem::take(&mut self.events).into_values();
+        let mut events: Vec<Seen> = events
+            .filter_map(|mut seen| {
+                seen.standings.retain(is_there);
+                (!seen.standings.is_empty()).then_some(seen)
+            })
+            .collect();
+        events.sort_unstable_by_key(|seen| seen.number);
+        events
+    }
+}

@@ -1,0 +1,293 @@
+//! The keeper: writes the ledger to the journal, and gives its space back.
+//!
+//! Two threads work for it: one flushes for those who wait, the other one makes spare files and frees segments. Neither holds up
+//! those who write.
+
+mod ids;
+mod tidy;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use bookdrop_backend::{Error, ErrorKind, Record};
+use bookdrop_queue::Queue;
+
+use crate::entry::Entry;
+use crate::event::{Event, Place};
+use crate::journal::{self, Journal, Need, Position};
+use crate::ledger::note::{Note, kind};
+use crate::ledger::{Ledger, Page};
+use crate::options::Sync;
+use crate::reading::Reading;
+use crate::space::Space;
+use crate::storage::Folder;
+pub(crate) use ids::Ids;
+
+/// The keeper of a folder, whatever the folder is.
+pub(crate) trait Keep: Send + std::marker::Sync {
+    fn ledger(&self) -> &Arc<Ledger>;
+
+    fn sync(&self) -> Sync;
+
+    /// Writes what was noted up to this note, unless that has been written.
+    fn write_up_to(&self, note: u64) -> Result<(), Error>;
+
+    /// The record of an event that is on the disk alone.
+    fn read(&self, event: &Event) -> Result<Arc<Record>, Error>;
+
+    /// Why an event of this length cannot be taken in; `None` if it can, or has to wait for room.
+    fn refusal(&self, event: &Event) -> Option<Error>;
+}
+
+/// The keeper of a folder of this kind.
+pub(crate) struct Keeper<F: Folder> {
+    folder: Arc<F>,
+    writing: Mutex<Writing<F>>,
+    space: Mutex<Space>,
+    ids: Mutex<Ids>,
+    reading: Reading<F>,
+    ledger: Arc<Ledger>,
+    /// Where senders stand in line for room.
+    queue: Weak<Queue<Entry>>,
+    settings: Settings,
+}
+
+/// How it keeps.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) sync: Sync,
+    pub(crate) max_event_bytes: usize,
+    pub(crate) segment_bytes: u64,
+}
+
+struct Writing<F: Folder> {
+    journal: Journal<Arc<F>>,
+    /// Kept for its room.
+    empty: Page,
+    /// Whether the last attempt to make a spare file found the disk full.
+    is_disk_full: bool,
+}
+
+impl<F: Folder> Keeper<F> {
+    pub(crate) fn new(
+        folder: Arc<F>,
+        journal: Journal<Arc<F>>,
+        ledger: Arc<Ledger>,
+        queue: Weak<Queue<Entry>>,
+        settings: Settings,
+        (space, ids): (Space, Ids),
+    ) -> Self {
+        ledger.set_room(journal.room(settings.max_event_bytes));
+        Keeper {
+            writing: Mutex::new(Writing {
+                journal,
+                empty: Page::default(),
+                is_disk_full: false,
+            }),
+            reading: Reading::new(folder.clone()),
+            space: Mutex::new(space),
+            ids: Mutex::new(ids),
+            folder,
+            ledger,
+            queue,
+            settings,
+        }
+    }
+
+    /// Writes everything that was noted so far.
+    pub(crate) fn write(&self) -> Result<(), Error> {
+        let mut writing = self.writing();
+        let writing = &mut *writing;
+        let survival = &self.ledger.survival;
+        if let Some(error) = survival.broken() {
+            return Err(error);
+        }
+        let mut page = self.ledger.turn_page(std::mem::take(&mut writing.empty));
+        let newest = writing.journal.generations().last();
+        let mut positions = Vec::new();
+        let records = page.records();
+        let appended = match records.is_empty() {
+            true => Ok(()),
+            // Whether there is room was asked before they were noted.
+            false => writing
+                .journal
+                .append(&records, Need::GivesRoom, |at| positions.push(at)),
+        };
+        drop(records);
+        if let Err(error) = appended {
+            let is_over = *error.kind() != journal::ErrorKind::NoSpace;
+            let error = Error::from(error);
+            match is_over {
+                true => survival.break_down(error.clone()),
+                false => self.ledger.turn_back(page),
+            }
+            return Err(error);
+        }
+        for (event, position) in page.events().zip(positions) {
+            if let Some(event) = event {
+                self.place(event, position);
+            }
+        }
+        survival.written(page.last);
+        let left = writing.journal.room(self.settings.max_event_bytes);
+        self.ledger.set_room(left);
+        page.clear();
+        writing.empty = page;
+        if writing.journal.generations().last() != newest {
+            survival.want_space();
+        }
+        Ok(())
+    }
+
+    fn place(&self, event: &Arc<Event>, position: Position) {
+        let segment = self.space().segment(position.generation);
+        if let Some(id) = &event.given_id {
+            let sent = event.facts().sent;
+            self.ids().add(sent, id, position.generation);
+        }
+        self.ledger.placed(event, Place { position, segment });
+    }
+
+    /// Writes everything that was noted so far, and flushes it. Others can write meanwhile.
+    pub(crate) fn commit(&self) -> Result<(), Error> {
+        let survival = &self.ledger.survival;
+        self.write()?;
+        let (note, flush) = {
+            let writing = self.writing();
+            (survival.written_so_far(), writing.journal.begin_flush()?)
+        };
+        if let Some(flush) = flush {
+            let flushed = flush.run();
+            let ended = self.writing().journal.end_flush(flush, flushed);
+            if let Err(error) = ended {
+                let error = Error::from(error);
+                survival.break_down(error.clone());
+                return Err(error);
+            }
+        }
+        survival.flushed(note);
+        Ok(())
+    }
+
+    /// Flushes for those who wait, until the end.
+    pub(crate) fn flush_for_waiters(&self) {
+        let survival = &self.ledger.survival;
+        loop {
+            let goes_on = match self.settings.sync {
+                Sync::Every(time) => survival.sleep(time),
+                Sync::Always | Sync::Never => survival.wait_for_waiters(),
+            };
+            let noted = self.ledger.noted();
+            if let Err(error) = self.commit() {
+                survival.refuse(noted, error);
+            }
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    fn writing(&self) -> MutexGuard<'_, Writing<F>> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn space(&self) -> MutexGuard<'_, Space> {
+        self.space.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn ids(&self) -> MutexGuard<'_, Ids> {
+        self.ids.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<F> Keep for Keeper<F>
+where
+    F: Folder + Send + std::marker::Sync,
+    F::File: Send + std::marker::Sync,
+{
+    fn ledger(&self) -> &Arc<Ledger> {
+        &self.ledger
+    }
+
+    fn sync(&self) -> Sync {
+        self.settings.sync
+    }
+
+    fn write_up_to(&self, note: u64) -> Result<(), Error> {
+        match self.ledger.survival.is_written(note) {
+            true => Ok(()),
+            false => self.write(),
+        }
+    }
+
+    fn read(&self, event: &Event) -> Result<Arc<Record>, Error> {
+        loop {
+            let position = match event.record() {
+                Ok(record) => return Ok(record),
+                Err(position) => position.ok_or_else(nowhere)?,
+            };
+            let read = self.reading.read(position);
+            let record = match read {
+                Ok((kind::EVENT, bytes)) => match Note::decode(kind::EVENT, &bytes) {
+                    Some(Note::Event { record, .. }) => Ok(Arc::new(record)),
+                    _ => Err(journal::ErrorKind::NoRecord.into()),
+                },
+                Ok(_) => Err(journal::ErrorKind::NoRecord.into()),
+                Err(error) => Err(error),
+            };
+            // It may have been carried elsewhere meanwhile, and its segment freed.
+            if record.is_ok() || event.record().err() == Some(Some(position)) {
+                return record.map_err(Error::from);
+            }
+        }
+    }
+
+    fn refusal(&self, event: &Event) -> Option<Error> {
+        let limit = self.settings.max_event_bytes;
+        if event.length > limit {
+            let length = event.length;
+            let message = format!(
+                "the event takes {length} bytes; make it {limit} at most, or `max_event_bytes` larger"
+            );
+            return Some(Error::new(ErrorKind::TooLarge, message));
+        }
+        if let Some(error) = self.ledger.survival.broken() {
+            return Some(error);
+        }
+        if self.ledger.has_room_in_journal(event) || !self.writing().is_disk_full {
+            return None;
+        }
+        // Some space may have been freed since.
+        self.ledger.survival.want_space();
+        Some(journal::Error::from(journal::ErrorKind::NoSpace).into())
+    }
+}
+
+fn nowhere() -> Error {
+    Error::new(ErrorKind::Io, "the event lies nowhere")
+}
+
+impl From<journal::Error> for Error {
+    fn from(error: journal::Error) -> Self {
+        let kind = match error.kind() {
+            journal::ErrorKind::NoSpace => ErrorKind::NoSpace,
+            journal::ErrorKind::Poisoned => ErrorKind::Broken,
+            journal::ErrorKind::TooLong { .. } => ErrorKind::TooLarge,
+            journal::ErrorKind::NewerVersion { .. } => ErrorKind::NewerVersion,
+            journal::ErrorKind::NoRecord => ErrorKind::Io,
+            journal::ErrorKind::Io { .. } => kind_of_io(&error),
+        };
+        Error::with_source(kind, error.to_string(), error)
+    }
+}
+
+fn kind_of_io(error: &journal::Error) -> ErrorKind {
+    use std::error::Error as _;
+    let source = error.source().and_then(|source| source.downcast_ref());
+    match source.map(std::io::Error::kind) {
+        Some(std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem) => {
+            ErrorKind::Denied
+        }
+        Some(std::io::ErrorKind::NotFound) => ErrorKind::NotFound,
+        _ => ErrorKind::Io,
+    }
+}

@@ -1,0 +1,59 @@
+//! The ids that were sent, for as long as they are remembered.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// Ids in the order in which they were written, each with the segment that says so.
+pub(crate) struct Ids {
+    window: Duration,
+    max: usize,
+    known: VecDeque<Sent>,
+}
+
+struct Sent {
+    /// In milliseconds since 1970.
+    at: u64,
+    id: String,
+    generation: u64,
+}
+
+impl Ids {
+    pub(crate) fn new(window: Duration, max: usize) -> Self {
+        Ids {
+            window,
+            max,
+            known: VecDeque::new(),
+        }
+    }
+
+    pub(crate) fn add(&mut self, at: u64, id: &str, generation: u64) {
+        if self.window.is_zero() || self.max == 0 {
+            return;
+        }
+        if self.known.len() == self.max {
+            self.known.pop_front();
+        }
+        self.known.push_back(Sent {
+            at,
+            id: id.to_owned(),
+            generation,
+        });
+    }
+
+    /// Those that are remembered at this time and written down in no later segment than this one. They are to be written down
+    /// again, in this other one or behind it.
+    pub(crate) fn carry(&mut self, now: u64, generation: u64, to: u64) -> Vec<(u64, String)> {
+        let window = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
+        self.known
+            .retain(|sent| now.saturating_sub(sent.at) < window);
+        let old = self
+            .known
+            .iter_mut()
+            .filter(|sent| sent.generation <= generation);
+        old.map(|sent| {
+            sent.generation = to;
+            (sent.at, sent.id.clone())
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,129 @@
+//! A queue that is kept in a folder: the keeper, and the threads that work for it.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use bookdrop_backend::Error;
+use bookdrop_queue::Queue;
+
+use crate::claim::Claim;
+use crate::entry::Entry;
+use crate::image::Image;
+use crate::journal::{Damage, Journal, Settings};
+use crate::keeper::{self, Keep, Keeper};
+use crate::ledger::{Bounds, Ledger};
+use crate::options::Options;
+use crate::progress::Progress;
+use crate::restore::restore;
+use crate::storage::Folder;
+
+/// How a folder was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Events that are there, dead letters among them.
+    pub events: u64,
+    /// What was lost of what had been confirmed. All the rest is there.
+    pub damage: Vec<Damage>,
+    /// Bytes of a write that was not finished, and was cut off: nobody had been told that it was.
+    pub cut: u64,
+}
+
+/// The folder of a queue, as long as it is open.
+pub(crate) struct Kept {
+    keep: Arc<dyn Keep>,
+    threads: Vec<JoinHandle<()>>,
+    /// Given up last of all.
+    _claim: Option<Claim>,
+}
+
+impl Kept {
+    /// Opens the queue of this folder, which nobody else has open.
+    pub(crate) fn open<F>(
+        folder: F,
+        claim: Option<Claim>,
+        options: &Options,
+        seed: u64,
+    ) -> Result<(Arc<Queue<Entry>>, Self, Report), Error>
+    where
+        F: Folder + Send + Sync + 'static,
+        F::File: Send + Sync + 'static,
+    {
+        let folder = Arc::new(folder);
+        let settings = Settings::default().with_segment_bytes(options.segment_bytes);
+        let mut image = Image::new(options.cache_bytes);
+        let mut progress = Progress::new(&*folder, options)?;
+        let (journal, recovery) = Journal::open(folder.clone(), settings, |found| {
+            progress.note(found.position, settings.segment_bytes);
+            image.read(found);
+        })?;
+        let queue = Queue::new(options.limits.clone(), options.on_full, seed);
+        let ledger = Arc::new(Ledger::new(Bounds {
+            live: options.max_bytes,
+            resident: options.cache_bytes,
+        }));
+        let is_whole = recovery.damage.is_empty();
+        let (events, kept) = restore(image, is_whole, &queue, &ledger, &options.limits);
+        let settings = keeper::Settings {
+            sync: options.sync,
+            max_event_bytes: options
+                .max_event_bytes
+                .min(settings.segment_bytes as usize / 8),
+            segment_bytes: settings.segment_bytes,
+        };
+        let queue_of_keeper = Arc::downgrade(&queue);
+        let keeper = Keeper::new(folder, journal, ledger, queue_of_keeper, settings, kept);
+        let kept = Kept::start(Arc::new(keeper), claim)?;
+        let report = Report {
+            events,
+            damage: recovery.damage,
+            cut: recovery.cut,
+        };
+        Ok((queue, kept, report))
+    }
+
+    fn start<F>(keeper: Arc<Keeper<F>>, claim: Option<Claim>) -> Result<Self, Error>
+    where
+        F: Folder + Send + Sync + 'static,
+        F::File: Send + Sync + 'static,
+    {
+        let mut kept = Kept {
+            keep: keeper.clone(),
+            threads: Vec::new(),
+            _claim: claim,
+        };
+        let (flusher, tidier) = (keeper.clone(), keeper);
+        kept.spawn("bookdrop-flush", move || flusher.flush_for_waiters())?;
+        kept.spawn("bookdrop-tidy", move || tidier.keep_tidy())?;
+        Ok(kept)
+    }
+
+    fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+        let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+        let thread = spawned.map_err(|error| {
+            let kind = bookdrop_backend::ErrorKind::Io;
+            Error::with_source(kind, "could not start a thread", error)
+        })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    pub(crate) fn keep(&self) -> &dyn Keep {
+        &*self.keep
+    }
+
+    pub(crate) fn ledger(&self) -> &Arc<Ledger> {
+        self.keep.ledger()
+    }
+}
+
+/// Everything that was noted is written and flushed before the folder is given up.
+impl Drop for Kept {
+    fn drop(&mut self) {
+        self.keep.ledger().survival.end();
+        for thread in self.threads.drain(..) {
+            // It does not panic; if it did, there is nobody to be told.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! The numbers under which groups are written down.
+
+use bookdrop_queue::{DEFAULT_GROUP, GroupId};
+
+/// All groups that something is written down of, the oldest first.
+#[derive(Default)]
+pub(super) struct Groups {
+    known: Vec<Known>,
+    /// The greatest number that there ever was.
+    last: u64,
+}
+
+struct Known {
+    id: GroupId,
+    number: u64,
+    name: String,
+    /// Whether a consumer ever joined it. Group "default" can hold what was sent before anybody came.
+    is_joined: bool,
+}
+
+impl Groups {
+    pub(super) fn known(&self, id: GroupId) -> Option<u64> {
+        let known = self.known.iter().find(|known| known.id == id)?;
+        Some(known.number)
+    }
+
+    /// A group that gets something for the first time.
+    pub(super) fn add(&mut self, id: GroupId, name: &str) -> u64 {
+        self.last += 1;
+        // Every other group is there since somebody joined it.
+        self.restore(id, self.last, name, name != DEFAULT_GROUP);
+        self.last
+    }
+
+    pub(super) fn restore(&mut self, id: GroupId, number: u64, name: &str, is_joined: bool) {
+        self.last = self.last.max(number);
+        self.known.push(Known {
+            id,
+            number,
+            name: name.to_owned(),
+            is_joined,
+        });
+    }
+
+    pub(super) fn go_on_behind(&mut self, last: u64) {
+        self.last = self.last.max(last);
+    }
+
+    /// A consumer joined it. Returns whether that is news.
+    pub(super) fn join(&mut self, id: GroupId, name: &str) -> bool {
+        if self.known(id).is_none() {
+            self.add(id, name);
+        }
+        let mut known = self.known.iter_mut().filter(|known| known.id == id);
+        known.any(|known| !std::mem::replace(&mut known.is_joined, true))
+    }
+
+    pub(super) fn forget(&mut self, id: GroupId) -> bool {
+        let before = self.known.len();
+        self.known.retain(|known| known.id != id);
+        self.known.len() < before
+    }
+
+    /// What is written down of them.
+    pub(super) fn table(&self) -> Vec<super::note::Group> {
+        let group = |known: &Known| super::note::Group {
+            number: known.number,
+            is_joined: known.is_joined,
+            name: known.name.clone(),
+        };
+        self.known.iter().map(group).collect()
+    }
+}

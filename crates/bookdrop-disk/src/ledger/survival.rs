@@ -1,0 +1,171 @@
+//! How far the ledger is on the disk, and who waits for it.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bookdrop_backend::Error;
+
+/// Which notes survive what.
+#[derive(Default)]
+pub(crate) struct Survival {
+    state: Mutex<State>,
+    /// Called when there is something to do for a thread that waits for it.
+    call: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Up to this note, what was noted survives the process.
+    written: u64,
+    /// Up to this note, it survives a loss of power.
+    flushed: u64,
+    /// Nothing will ever be written any more.
+    broken: Option<Error>,
+    /// Up to this note, it could not be written for now, and whoever waits is told.
+    refused: Option<(u64, Error)>,
+    /// Who waits for which note to be flushed.
+    waiting: BTreeMap<(u64, u64), Waker>,
+    waiters: u64,
+    /// Whether the one who gives space back is wanted.
+    wants_space: bool,
+    ends: bool,
+}
+
+/// The place of one who waits.
+pub(crate) type Waiting = Option<(u64, u64)>;
+
+impl Survival {
+    /// Ready when a note survives a loss of power. Whoever stops waiting calls [`stop`](Survival::stop).
+    pub(crate) fn poll(
+        &self,
+        note: u64,
+        waiting: &mut Waiting,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        // Wakers are foreign code: they are cloned and dropped without the lock.
+        let waker = cx.waker().clone();
+        let mut state = self.lock();
+        let end = match (&state.broken, &state.refused) {
+            _ if state.flushed >= note => Some(Ok(())),
+            (Some(error), _) => Some(Err(error.clone())),
+            (_, Some((last, error))) if *last >= note => Some(Err(error.clone())),
+            _ => None,
+        };
+        let state_of_wait = &mut *state;
+        if let Some(end) = end {
+            let gone = waiting
+                .take()
+                .map(|place| state_of_wait.waiting.remove(&place));
+            drop(state);
+            drop((gone, waker));
+            return Poll::Ready(end);
+        }
+        let place = *waiting.get_or_insert_with(|| {
+            state_of_wait.waiters += 1;
+            (note, state_of_wait.waiters)
+        });
+        let gone = state_of_wait.waiting.insert(place, waker);
+        drop(state);
+        self.call.notify_all();
+        drop(gone);
+        Poll::Pending
+    }
+
+    pub(crate) fn stop(&self, waiting: &mut Waiting) {
+        let gone = waiting
+            .take()
+            .map(|place| self.lock().waiting.remove(&place));
+        drop(gone);
+    }
+
+    pub(crate) fn is_written(&self, note: u64) -> bool {
+        self.lock().written >= note
+    }
+
+    /// The last note that survives the process.
+    pub(crate) fn written_so_far(&self) -> u64 {
+        self.lock().written
+    }
+
+    pub(crate) fn broken(&self) -> Option<Error> {
+        self.lock().broken.clone()
+    }
+
+    /// Up to this note, what was noted survives the process.
+    pub(crate) fn written(&self, note: u64) {
+        let mut state = self.lock();
+        state.written = state.written.max(note);
+    }
+
+    /// Up to this note, it survives a loss of power.
+    pub(crate) fn flushed(&self, note: u64) {
+        let mut state = self.lock();
+        state.flushed = state.flushed.max(note);
+        let later = state.waiting.split_off(&(note + 1, 0));
+        let ready = std::mem::replace(&mut state.waiting, later);
+        drop(state);
+        ready.into_values().for_each(Waker::wake);
+    }
+
+    /// Nothing will ever be written any more: everybody is told.
+    pub(crate) fn break_down(&self, error: Error) {
+        let mut state = self.lock();
+        state.broken.get_or_insert(error);
+        let all = std::mem::take(&mut state.waiting);
+        drop(state);
+        self.call.notify_all();
+        all.into_values().for_each(Waker::wake);
+    }
+
+    /// Up to this note, it cannot be written for now: whoever waits is told. It is written when it can be.
+    pub(crate) fn refuse(&self, note: u64, error: Error) {
+        let mut state = self.lock();
+        state.refused = Some((note, error));
+        let later = state.waiting.split_off(&(note + 1, 0));
+        let told = std::mem::replace(&mut state.waiting, later);
+        drop(state);
+        told.into_values().for_each(Waker::wake);
+    }
+
+    /// Everybody who works for it comes to an end.
+    pub(crate) fn end(&self) {
+        self.lock().ends = true;
+        self.call.notify_all();
+    }
+
+    /// Somebody is to give space back.
+    pub(crate) fn want_space(&self) {
+        self.lock().wants_space = true;
+        self.call.notify_all();
+    }
+
+    /// Waits until somebody waits for a flush. False at the end.
+    pub(crate) fn wait_for_waiters(&self) -> bool {
+        let is_idle =
+            |state: &mut State| !state.ends && (state.waiting.is_empty() || state.broken.is_some());
+        let state = self.call.wait_while(self.lock(), is_idle);
+        !state.unwrap_or_else(PoisonError::into_inner).ends
+    }
+
+    /// Waits until space is wanted, at most so long. False at the end.
+    pub(crate) fn wait_for_space_wanted(&self, limit: Duration) -> bool {
+        let is_idle = |state: &mut State| !state.ends && !state.wants_space;
+        let waited = self.call.wait_timeout_while(self.lock(), limit, is_idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.wants_space = false;
+        !state.ends
+    }
+
+    /// Waits for so long. False at the end.
+    pub(crate) fn sleep(&self, time: Duration) -> bool {
+        let is_idle = |state: &mut State| !state.ends;
+        let slept = self.call.wait_timeout_while(self.lock(), time, is_idle);
+        !slept.unwrap_or_else(PoisonError::into_inner).0.ends
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

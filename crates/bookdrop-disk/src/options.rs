@@ -1,0 +1,91 @@
+//! How a queue in a folder is opened.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bookdrop_queue::{Limits, OnFull};
+
+/// How a queue in a folder is opened. A folder can be opened with other options than those with which it was made, but for its
+/// codec.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Options {
+    /// The bounds of the queue, as in memory.
+    pub limits: Limits,
+    /// What a sender meets when it is full.
+    pub on_full: OnFull,
+    /// Bytes of all events that some group has not done with: 1 GiB. Beyond it a sender meets a full queue. The folder may
+    /// be a little more than twice as large.
+    pub max_bytes: u64,
+    /// Bytes of one event: 8 MiB. A larger one is refused. It is at most an eighth of a segment.
+    pub max_event_bytes: usize,
+    /// Bytes of events that are kept in memory although they are on the disk: 64 MiB. What waits behind them is read back when
+    /// its turn comes.
+    pub cache_bytes: u64,
+    /// What a confirmed send or ack survives.
+    pub sync: Sync,
+    /// Bytes of one file of the journal: 64 MiB.
+    pub segment_bytes: u64,
+    /// What the contents of events are written in. The folder says it, and cannot be opened with another one.
+    pub codec: String,
+    /// Is told how opening goes on, about once a second, where it takes longer than that.
+    pub on_progress: Option<OnProgress>,
+}
+
+/// What is called while a folder is being opened.
+pub type OnProgress = Arc<dyn Fn(Opening) + Send + std::marker::Sync>;
+
+/// How far opening is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Opening {
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Bytes that there are.
+    pub of: u64,
+}
+
+/// What a confirmed send or ack survives. All of them survive a process that is killed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Sync {
+    /// A loss of power. Those who send and ack at the same time share one flush of the disk.
+    #[default]
+    Always,
+    /// A loss of power, but for what was confirmed within this time before it.
+    Every(Duration),
+    /// The end of the process alone: what the operating system has not written yet is lost with the power.
+    Never,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            limits: Limits::default(),
+            on_full: OnFull::default(),
+            max_bytes: 1 << 30,
+            max_event_bytes: 8 << 20,
+            cache_bytes: 64 << 20,
+            sync: Sync::default(),
+            segment_bytes: 64 << 20,
+            codec: "json".to_owned(),
+            on_progress: None,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("limits", &self.limits)
+            .field("on_full", &self.on_full)
+            .field("max_bytes", &self.max_bytes)
+            .field("max_event_bytes", &self.max_event_bytes)
+            .field("cache_bytes", &self.cache_bytes)
+            .field("sync", &self.sync)
+            .field("segment_bytes", &self.segment_bytes)
+            .field("codec", &self.codec)
+            .finish_non_exhaustive()
+    }
+}

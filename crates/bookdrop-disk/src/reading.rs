@@ -1,0 +1,49 @@
+//! Reading records back.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::journal::{self, Error, Position};
+use crate::storage::Folder;
+
+/// Files that are kept open to be read, at most.
+const OPEN_FILES: usize = 64;
+
+/// Reads records back, beside the one who writes.
+pub(crate) struct Reading<F: Folder> {
+    folder: Arc<F>,
+    files: Mutex<BTreeMap<u64, Arc<F::File>>>,
+}
+
+impl<F: Folder> Reading<F> {
+    pub(crate) fn new(folder: Arc<F>) -> Self {
+        Reading {
+            folder,
+            files: Mutex::default(),
+        }
+    }
+
+    /// The kind and the bytes of a record.
+    pub(crate) fn read(&self, at: Position) -> Result<(u32, Vec<u8>), Error> {
+        journal::read(&*self.file(at.generation)?, at)
+    }
+
+    fn file(&self, generation: u64) -> Result<Arc<F::File>, Error> {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(file) = files.get(&generation) {
+            return Ok(file.clone());
+        }
+        let file = Arc::new(journal::open_segment(&*self.folder, generation)?);
+        if files.len() == OPEN_FILES {
+            files.pop_last();
+        }
+        files.insert(generation, file.clone());
+        Ok(file)
+    }
+
+    /// What was freed is not read any more.
+    pub(crate) fn forget_before(&self, generation: u64) {
+        let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
+        *files = files.split_off(&generation);
+    }
+}

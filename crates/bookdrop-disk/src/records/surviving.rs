@@ -1,0 +1,48 @@
+//! Waiting until what happened so far is durable.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bookdrop_backend::Error;
+
+use crate::keeper::Keep;
+use crate::ledger::Waiting;
+use crate::options::Sync;
+
+/// Ends when all that was noted before its first poll survives what it is to survive. Dropped, that goes on.
+pub(super) struct Surviving<'a> {
+    keep: &'a dyn Keep,
+    note: Option<u64>,
+    waiting: Waiting,
+}
+
+impl<'a> Surviving<'a> {
+    pub(super) fn new(keep: &'a dyn Keep) -> Self {
+        Surviving {
+            keep,
+            note: None,
+            waiting: None,
+        }
+    }
+}
+
+impl Future for Surviving<'_> {
+    type Output = Result<(), Error>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let ledger = this.keep.ledger();
+        let note = *this.note.get_or_insert_with(|| ledger.noted());
+        match this.keep.sync() {
+            Sync::Always => ledger.survival.poll(note, &mut this.waiting, cx),
+            Sync::Every(_) | Sync::Never => Poll::Ready(this.keep.write_up_to(note)),
+        }
+    }
+}
+
+impl Drop for Surviving<'_> {
+    fn drop(&mut self) {
+        self.keep.ledger().survival.stop(&mut self.waiting);
+    }
+}

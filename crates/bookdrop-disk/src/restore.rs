@@ -1,0 +1,181 @@
+//! Makes a queue again that a journal tells of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bookdrop_queue::{Dead, GroupId, Limits, Past, Queue, clock};
+
+use crate::entry::{Entry, known_reason};
+use crate::event::{Event, Facts, Place};
+use crate::image::{Image, Seen};
+use crate::keeper::Ids;
+use crate::ledger::note::{Group, Standing, State};
+use crate::ledger::{Ledger, millis};
+use crate::space::Space;
+
+/// Puts everything into the queue that was there. Returns how many events, and what lies where.
+///
+/// Where the journal is not whole, the name of a group may be lost with its record. Its events are not lost: the group gets a
+/// name by its number.
+pub(crate) fn restore(
+    mut image: Image,
+    is_whole: bool,
+    queue: &Arc<Queue<Entry>>,
+    ledger: &Arc<Ledger>,
+    limits: &Limits,
+) -> (u64, (Space, Ids)) {
+    if !is_whole {
+        image.name_lost_groups();
+    }
+    let now = Now::new();
+    let ids = restore_ids(&mut image, queue, limits, now);
+    let groups = restore_groups(&image.groups, queue, ledger);
+    ledger.restore_numbers(image.last_event, image.last_group);
+    let mut space = Space::default();
+    let mut standings = Vec::new();
+    let seen = image.take_events();
+    let events = seen.len() as u64;
+    for seen in seen {
+        let expires_at = seen
+            .record
+            .time_to_live
+            .map(|time| now.instant(seen.sent.saturating_add(time.as_millis() as u64)));
+        let event = restore_event(seen, ledger, &mut space);
+        for standing in &event.facts().standings {
+            standings.push((event.clone(), expires_at, standing.clone()));
+        }
+    }
+    // In the order of each group, and dead letters in that of theirs.
+    standings.sort_by_key(|(_, _, standing)| match &standing.state {
+        State::Dead(grave) => (false, grave.id),
+        _ => (true, standing.order),
+    });
+    for (event, expires_at, standing) in standings {
+        let group = groups[&standing.group];
+        let entry = Entry::restored(event, expires_at);
+        put_back(entry, group, standing, queue, now);
+    }
+    (events, (space, ids))
+}
+
+/// What is now, on both clocks.
+#[derive(Clone, Copy)]
+struct Now {
+    instant: Instant,
+    millis: u64,
+}
+
+impl Now {
+    fn new() -> Self {
+        Now {
+            instant: clock::now(),
+            millis: millis(clock::wall()),
+        }
+    }
+
+    /// The instant of a time in milliseconds since 1970.
+    fn instant(self, at: u64) -> Instant {
+        let ahead = Duration::from_millis(at.saturating_sub(self.millis));
+        let behind = Duration::from_millis(self.millis.saturating_sub(at));
+        let past = self.instant.checked_sub(behind).unwrap_or(self.instant);
+        clock::after(past, ahead)
+    }
+}
+
+fn restore_ids(image: &mut Image, queue: &Queue<Entry>, limits: &Limits, now: Now) -> Ids {
+    let window = limits.duplicate_window;
+    let mut ids = Ids::new(window, limits.max_remembered_ids);
+    let mut sent = std::mem::take(&mut image.ids);
+    // One that was carried stands there twice, the first time where it is freed first.
+    let last: HashMap<String, (u64, u64)> = sent
+        .drain(..)
+        .map(|(at, id, generation)| (id, (at, generation)))
+        .collect();
+    let mut last: Vec<_> = last.into_iter().collect();
+    last.sort_unstable_by_key(|(_, (at, _))| *at);
+    for (id, (at, generation)) in last {
+        let age = Duration::from_millis(now.millis.saturating_sub(at));
+        if age < window {
+            queue.remember(&id, now.instant(at));
+            ids.add(at, &id, generation);
+        }
+    }
+    ids
+}
+
+fn restore_groups(
+    groups: &[Group],
+    queue: &Queue<Entry>,
+    ledger: &Ledger,
+) -> HashMap<u64, GroupId> {
+    let mut known = HashMap::new();
+    for group in groups {
+        let id = match group.is_joined {
+            true => queue.found(&group.name, Entry::copy),
+            false => queue.default_group(),
+        };
+        ledger.restore_group(id, group.number, &group.name, group.is_joined);
+        known.insert(group.number, id);
+    }
+    known
+}
+
+fn restore_event(seen: Seen, ledger: &Arc<Ledger>, space: &mut Space) -> Arc<Event> {
+    let segment = space.segment(seen.position.generation);
+    let facts = Facts {
+        number: seen.number,
+        sent: seen.sent,
+        record: None,
+        place: Some(Place {
+            position: seen.position,
+            segment: segment.clone(),
+        }),
+        standings: seen.standings,
+    };
+    let content = seen.content;
+    let event = Event::known(&seen.record, content, Some(ledger.clone()), facts);
+    if seen.is_cached {
+        event.facts().record = Some(Arc::new(seen.record));
+    }
+    let event = Arc::new(event);
+    segment.add(&event);
+    ledger.restore_event(&event);
+    event
+}
+
+fn put_back(entry: Entry, group: GroupId, standing: Standing, queue: &Queue<Entry>, now: Now) {
+    let past = |due| Past {
+        deliveries: standing.deliveries,
+        failures: standing.failures,
+        due,
+    };
+    match standing.state {
+        State::Ready => queue.restore(entry, group, past(None)),
+        State::Until(due) => queue.restore(entry, group, past(Some(now.instant(due)))),
+        State::Dead(grave) => {
+            let dead = Dead {
+                item: entry,
+                id: grave.id,
+                deliveries: standing.deliveries,
+                reason: known_reason(grave.reason),
+                at: SystemTime::UNIX_EPOCH + Duration::from_millis(grave.at),
+            };
+            queue.restore_dead(dead, group);
+        }
+    }
+}
+
+impl Image {
+    /// Gives a name to each group whose own is lost.
+    fn name_lost_groups(&mut self) {
+        let known: Vec<u64> = self.groups.iter().map(|group| group.number).collect();
+        let mut lost: Vec<u64> = self.numbers_of_groups();
+        lost.retain(|number| !known.contains(number));
+        self.groups.extend(lost.into_iter().map(|number| Group {
+            number,
+            is_joined: true,
+            name: format!("recovered-{number}"),
+        }));
+    }
+}
