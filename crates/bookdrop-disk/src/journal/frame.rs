@@ -79,6 +79,22 @@ impl<'a> Frame<'a> {
     }
 }
 
+/// What the head of a frame says, whether or not the rest of it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Begun {
+    pub(crate) sequence: u64,
+    pub(crate) length: usize,
+}
+
+/// The frame that was begun here.
+pub(crate) fn begun(bytes: &[u8]) -> Option<Begun> {
+    let head = bytes.get(..HEAD).filter(|head| head[..4] == MARKER)?;
+    Some(Begun {
+        sequence: u64_at(head, 8),
+        length: length_with(u32_at(head, 4) as usize),
+    })
+}
+
 fn checksum(at: Position, head: &[u8], payload: &[u8]) -> u32 {
     let mut hasher = Hasher::new();
     hasher.update(&at.generation.to_le_bytes());

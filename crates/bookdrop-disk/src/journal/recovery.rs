@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::frame::Position;
+use super::frame::{self, Position};
 use super::scan::{self, Piece, scan};
 use super::segment::{self, Found, HEADER, Header};
 use super::writer::MARK;
@@ -220,18 +220,18 @@ impl Segment {
             });
         }
         if is_newest {
-            known.recovery.cut += unfinished(&bytes, end);
+            known.recovery.cut += unfinished(&bytes, end, known.next_sequence);
             confirm(folder, &file, &bytes, flushed..end)?;
         }
         Ok(end)
     }
 }
 
-/// Bytes behind the end that were written to: up to the last that is not zero.
-fn unfinished(bytes: &[u8], end: u64) -> u64 {
+/// Bytes of the frame behind the end that is not whole, if one was begun there. Whatever else lies there was there before.
+fn unfinished(bytes: &[u8], end: u64, next_sequence: u64) -> u64 {
     let behind = &bytes[end as usize..];
-    let last = behind.iter().rposition(|byte| *byte != 0);
-    last.map_or(0, |last| last as u64 + 1)
+    let begun = frame::begun(behind).filter(|begun| begun.sequence == next_sequence);
+    begun.map_or(0, |begun| behind.len().min(begun.length) as u64)
 }
 
 /// Sees to it that what was read is on the disk, and not only in memory: it is written once more, and flushed.

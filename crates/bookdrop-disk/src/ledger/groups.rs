@@ -48,11 +48,14 @@ impl Groups {
 
     /// A consumer joined it. Returns whether that is news.
     pub(super) fn join(&mut self, id: GroupId, name: &str) -> bool {
-        if self.known(id).is_none() {
-            self.add(id, name);
+        match self.known.iter_mut().find(|known| known.id == id) {
+            Some(known) => !std::mem::replace(&mut known.is_joined, true),
+            None => {
+                self.last += 1;
+                self.restore(id, self.last, name, true);
+                true
+            }
         }
-        let mut known = self.known.iter_mut().filter(|known| known.id == id);
-        known.any(|known| !std::mem::replace(&mut known.is_joined, true))
     }
 
     pub(super) fn forget(&mut self, id: GroupId) -> bool {

@@ -1,0 +1,353 @@
+//! What is in a folder when it is opened again.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use bookdrop_backend::{
+    Backend, DeadReason, ErrorKind, Fetched, NotFetched, NotPublished, Place, Progress, Reader,
+    Record, Settlement, Wait,
+};
+use bookdrop_disk::{Options, Records, Sync};
+use bookdrop_queue::park::wait;
+
+fn options() -> Options {
+    let mut options = Options::default();
+    options.segment_bytes = 1 << 16;
+    options.sync = Sync::Never;
+    options
+}
+
+fn open(path: &Path) -> Records {
+    let (records, report) = Records::open(path, &options()).expect("it can be opened");
+    assert!(report.damage.is_empty() && report.cut == 0, "{report:?}");
+    records
+}
+
+fn record(id: &str) -> Record {
+    Record {
+        id: id.into(),
+        content: format!("the content of {id}").into(),
+        ..Record::default()
+    }
+}
+
+fn publish(records: &Records, record: Record) {
+    wait(records.publish(vec![record], Progress::default(), true)).expect("there is room");
+}
+
+fn join(records: &Records, group: &str) -> Reader {
+    wait(records.join(Place::In(group), false)).expect("anybody can join")
+}
+
+fn fetch(records: &Records, reader: Reader) -> Option<Fetched> {
+    match wait(records.fetch(reader, 1, Wait::No)) {
+        Ok(mut fetched) => fetched.pop(),
+        Err(NotFetched::Empty) => None,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+fn settle(records: &Records, fetched: Fetched, how: Settlement) {
+    wait(records.settle(fetched.receipt, how)).expect("it is in hand");
+}
+
+/// Everything that is ready for this group, acked.
+fn drain(records: &Records, reader: Reader) -> Vec<(String, u32)> {
+    let mut all = Vec::new();
+    while let Some(fetched) = fetch(records, reader) {
+        assert_eq!(
+            fetched.record.content,
+            format!("the content of {}", fetched.record.id)
+        );
+        all.push((fetched.record.id.to_string(), fetched.attempt));
+        settle(records, fetched, Settlement::Done);
+    }
+    all
+}
+
+fn ids(drained: Vec<(String, u32)>) -> Vec<String> {
+    drained.into_iter().map(|(id, _)| id).collect()
+}
+
+#[test]
+fn what_was_acked_is_gone_and_all_else_is_there_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    for id in ["a", "b", "c", "d"] {
+        publish(&records, record(id));
+    }
+    let a = fetch(&records, reader).unwrap();
+    let b = fetch(&records, reader).unwrap();
+    settle(&records, b, Settlement::Done);
+    assert_eq!(a.attempt, 1);
+    drop(records);
+
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    let expected = [("a", 2), ("c", 1), ("d", 1)].map(|(id, n)| (id.to_owned(), n));
+    assert_eq!(drain(&records, reader), expected);
+}
+
+#[test]
+fn everything_about_an_event_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let sent = Record {
+        is_id_given: true,
+        key: Some("S".into()),
+        priority: 7,
+        delay: Some(Duration::from_nanos(1)),
+        time_to_live: Some(Duration::from_secs(60)),
+        ..record("größe")
+    };
+    let records = open(folder.path());
+    publish(&records, sent.clone());
+    drop(records);
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    let found = wait(records.fetch(reader, 1, Wait::Yes)).unwrap().remove(0);
+    assert_eq!(found.record, sent);
+}
+
+#[test]
+fn each_group_has_its_own_and_the_first_one_gets_what_came_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path());
+    publish(&records, record("before"));
+    drop(records);
+
+    let records = open(folder.path());
+    let first = join(&records, "first");
+    publish(&records, record("one"));
+    let second = join(&records, "second");
+    publish(&records, record("both"));
+    assert_eq!(ids(drain(&records, second)), ["both"]);
+    drop(records);
+
+    let records = open(folder.path());
+    assert_eq!(wait(records.groups()).unwrap(), ["first", "second"]);
+    let first_again = join(&records, "first");
+    let second = join(&records, "second");
+    assert_eq!(ids(drain(&records, first_again)), ["before", "one", "both"]);
+    assert!(drain(&records, second).is_empty());
+    assert!(wait(records.remove_group("second")).unwrap());
+    publish(&records, record("last"));
+    drop(records);
+
+    let records = open(folder.path());
+    assert_eq!(wait(records.groups()).unwrap(), ["first"]);
+    let reader = join(&records, "first");
+    assert_eq!(ids(drain(&records, reader)), ["last"]);
+    let _ = first;
+}
+
+#[test]
+fn what_waits_for_its_time_keeps_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path());
+    let delay = Duration::from_millis(300);
+    let begun = SystemTime::now();
+    publish(
+        &records,
+        Record {
+            delay: Some(delay),
+            ..record("later")
+        },
+    );
+    let reader = join(&records, "default");
+    publish(&records, record("retried"));
+    let fetched = fetch(&records, reader).unwrap();
+    settle(&records, fetched, Settlement::RetryAfter(delay));
+    drop(records);
+
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    assert!(fetch(&records, reader).is_none());
+    for _ in 0..2 {
+        let fetched = wait(records.fetch(reader, 1, Wait::Yes)).unwrap().remove(0);
+        assert!(begun.elapsed().unwrap() >= delay);
+        let attempt = if &*fetched.record.id == "later" { 1 } else { 2 };
+        assert_eq!(fetched.attempt, attempt);
+        settle(&records, fetched, Settlement::Done);
+    }
+}
+
+#[test]
+fn dead_letters_keep_their_reason_and_can_be_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    for (id, reason) in [
+        ("torn", DeadReason::Rejected("page 7 is torn".into())),
+        ("odd", DeadReason::Undecodable("no book".into())),
+    ] {
+        publish(&records, record(id));
+        let fetched = fetch(&records, reader).unwrap();
+        settle(&records, fetched, Settlement::Bury(reason));
+    }
+    drop(records);
+
+    let records = open(folder.path());
+    let dead = wait(records.dead("default")).unwrap();
+    let told: Vec<_> = dead
+        .iter()
+        .map(|dead| (&*dead.record.id, dead.attempts, dead.reason.to_string()))
+        .collect();
+    let expected = [
+        ("torn", 1, "rejected: page 7 is torn".to_owned()),
+        ("odd", 1, "it cannot be decoded: no book".to_owned()),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(
+        wait(records.replay("default", vec![dead[1].id])).unwrap(),
+        1
+    );
+    let taken = wait(records.take_dead("default", vec![dead[0].id])).unwrap();
+    assert_eq!(&*taken[0].record.id, "torn");
+    drop(records);
+
+    let records = open(folder.path());
+    assert!(wait(records.dead("default")).unwrap().is_empty());
+    let reader = join(&records, "default");
+    assert_eq!(drain(&records, reader), [("odd".to_owned(), 1)]);
+}
+
+#[test]
+fn an_id_is_known_for_the_window_also_where_its_event_is_gone_for_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = |id| Record {
+        is_id_given: true,
+        ..record(id)
+    };
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    publish(&records, given("once"));
+    assert_eq!(ids(drain(&records, reader)), ["once"]);
+    fill_and_empty(&records, reader, 20);
+    drop(records);
+
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    publish(&records, given("once"));
+    assert!(drain(&records, reader).is_empty());
+    assert_eq!(wait(records.stats(None)).unwrap().unwrap().duplicates, 1);
+}
+
+/// Sends and acks so many segments full of events.
+fn fill_and_empty(records: &Records, reader: Reader, segments: usize) {
+    for number in 0..segments * 64 {
+        let mut big = record(&format!("{number}"));
+        big.content = vec![b'x'; 1024].into();
+        publish(records, big);
+        let fetched = fetch(records, reader).unwrap();
+        settle(records, fetched, Settlement::Done);
+    }
+}
+
+fn bytes_of(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum()
+}
+
+/// What is freed is freed by another thread.
+fn wait_until_it_takes_less_than(folder: &Path, bytes: u64) {
+    let begun = std::time::Instant::now();
+    while bytes_of(folder) >= bytes {
+        let patience = Duration::from_secs(60);
+        assert!(begun.elapsed() < patience, "{} bytes", bytes_of(folder));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn the_folder_does_not_grow_under_a_steady_load_nor_for_one_event_that_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    publish(
+        &records,
+        Record {
+            delay: Some(Duration::from_secs(3600)),
+            ..record("delayed")
+        },
+    );
+    let slow = join(&records, "slow");
+    publish(&records, record("slow"));
+    let _in_hand = fetch(&records, slow).unwrap();
+    assert_eq!(ids(drain(&records, reader)), ["slow"]);
+    for number in 0..3000 {
+        let big = Record {
+            content: vec![b'x'; 1024].into(),
+            ..record(&format!("{number}"))
+        };
+        publish(&records, big);
+        for reader in [reader, slow] {
+            let fetched = fetch(&records, reader).unwrap();
+            settle(&records, fetched, Settlement::Done);
+        }
+    }
+    wait_until_it_takes_less_than(folder.path(), 9 << 16);
+    drop(records);
+
+    let records = open(folder.path());
+    let slow = join(&records, "slow");
+    assert_eq!(drain(&records, slow), [("slow".to_owned(), 2)]);
+    let stats = wait(records.stats(None)).unwrap().unwrap();
+    assert_eq!((stats.queued, stats.delayed), (0, 1));
+}
+
+#[test]
+fn what_is_on_the_disk_alone_is_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut few = options();
+    few.cache_bytes = 1000;
+    let (records, _) = Records::open(folder.path(), &few).unwrap();
+    let names: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
+    for name in &names {
+        publish(&records, record(name));
+    }
+    let reader = join(&records, "default");
+    for name in &names[..500] {
+        let fetched = fetch(&records, reader).unwrap();
+        assert_eq!(fetched.record, record(name));
+        settle(&records, fetched, Settlement::Done);
+    }
+    drop(records);
+    let (records, report) = Records::open(folder.path(), &few).unwrap();
+    assert_eq!(report.events, 500);
+    let reader = join(&records, "default");
+    assert_eq!(ids(drain(&records, reader)), names[500..]);
+}
+
+#[test]
+fn a_full_folder_makes_a_sender_wait_for_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut small = options();
+    small.max_bytes = 4000;
+    let (records, _) = Records::open(folder.path(), &small).unwrap();
+    let reader = join(&records, "default");
+    let big = |id: &str| Record {
+        content: vec![0; 1500].into(),
+        ..record(id)
+    };
+    let progress = Progress::default();
+    let all = vec![big("a"), big("b"), big("c")];
+    let refused = wait(records.publish(all, progress.clone(), false));
+    assert_eq!(refused, Err(NotPublished::Full));
+    assert_eq!(progress.taken(), 2);
+    let fetched = fetch(&records, reader).unwrap();
+    settle(&records, fetched, Settlement::Done);
+    publish(&records, big("c"));
+
+    let too_large = Record {
+        content: vec![0; 1 << 14].into(),
+        ..record("d")
+    };
+    let refused = wait(records.publish(vec![too_large], Progress::default(), true));
+    let Err(NotPublished::Backend(error)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
