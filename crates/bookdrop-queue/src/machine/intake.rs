@@ -206,6 +206,7 @@ impl<I: Item> Machine<I> {
     }
 
     /// The order of the oldest item that is queued in a group, and where it stands.
+    #[inline]
     fn oldest(&self, id: GroupId) -> Option<(u64, Spot)> {
         let group = self.group(id)?;
         let ready: usize = group.ready.levels().map(List::len).sum();
