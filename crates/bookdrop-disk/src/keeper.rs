@@ -176,13 +176,18 @@ impl<F: Folder> Keeper<F> {
                 Sync::Every(time) => survival.sleep(time),
                 Sync::Always | Sync::Never => survival.wait_for_waiters(),
             };
-            let noted = self.ledger.noted();
-            if let Err(error) = self.commit() {
-                survival.refuse(noted, error);
-            }
+            self.commit_or_refuse();
             if !goes_on {
                 return;
             }
+        }
+    }
+
+    /// Commits; those who wait are told if that cannot be done for now.
+    pub(crate) fn commit_or_refuse(&self) {
+        let noted = self.ledger.noted();
+        if let Err(error) = self.commit() {
+            self.ledger.survival.refuse(noted, error);
         }
     }
 
@@ -273,7 +278,7 @@ impl From<journal::Error> for Error {
             journal::ErrorKind::Poisoned => ErrorKind::Broken,
             journal::ErrorKind::TooLong { .. } => ErrorKind::TooLarge,
             journal::ErrorKind::NewerVersion { .. } => ErrorKind::NewerVersion,
-            journal::ErrorKind::NoRecord => ErrorKind::Io,
+            journal::ErrorKind::NoRecord => ErrorKind::NotFound,
             journal::ErrorKind::Io { .. } => kind_of_io(&error),
         };
         Error::with_source(kind, error.to_string(), error)

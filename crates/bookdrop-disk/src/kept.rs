@@ -38,16 +38,29 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// Opens the queue of this folder, which nobody else has open.
+    /// Opens the queue of this folder, which belongs to this process.
     pub(crate) fn open<F>(
         folder: F,
-        claim: Option<Claim>,
+        claim: Claim,
         options: &Options,
         seed: u64,
     ) -> Result<(Arc<Queue<Entry>>, Self, Report), Error>
     where
         F: Folder + Send + Sync + 'static,
         F::File: Send + Sync + 'static,
+    {
+        let (queue, keeper, report) = Kept::read(folder, options, seed)?;
+        Ok((queue, Kept::start(keeper, claim)?, report))
+    }
+
+    /// The queue of this folder, for which nobody works yet.
+    pub(crate) fn read<F>(
+        folder: F,
+        options: &Options,
+        seed: u64,
+    ) -> Result<(Arc<Queue<Entry>>, Arc<Keeper<F>>, Report), Error>
+    where
+        F: Folder,
     {
         let folder = Arc::new(folder);
         let settings = Settings::default().with_segment_bytes(options.segment_bytes);
@@ -73,25 +86,34 @@ impl Kept {
         };
         let queue_of_keeper = Arc::downgrade(&queue);
         let keeper = Keeper::new(folder, journal, ledger, queue_of_keeper, settings, kept);
-        let kept = Kept::start(Arc::new(keeper), claim)?;
         let report = Report {
             events,
             damage: recovery.damage,
             cut: recovery.cut,
         };
-        Ok((queue, kept, report))
+        Ok((queue, Arc::new(keeper), report))
     }
 
-    fn start<F>(keeper: Arc<Keeper<F>>, claim: Option<Claim>) -> Result<Self, Error>
+    /// One for which no thread works.
+    pub(crate) fn alone<F>(keeper: Arc<Keeper<F>>) -> Self
     where
         F: Folder + Send + Sync + 'static,
         F::File: Send + Sync + 'static,
     {
-        let mut kept = Kept {
-            keep: keeper.clone(),
+        Kept {
+            keep: keeper,
             threads: Vec::new(),
-            _claim: claim,
-        };
+            _claim: None,
+        }
+    }
+
+    fn start<F>(keeper: Arc<Keeper<F>>, claim: Claim) -> Result<Self, Error>
+    where
+        F: Folder + Send + Sync + 'static,
+        F::File: Send + Sync + 'static,
+    {
+        let mut kept = Kept::alone(keeper.clone());
+        kept._claim = Some(claim);
         let (flusher, tidier) = (keeper.clone(), keeper);
         kept.spawn("bookdrop-flush", move || flusher.flush_for_waiters())?;
         kept.spawn("bookdrop-tidy", move || tidier.keep_tidy())?;

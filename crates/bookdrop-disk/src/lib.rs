@@ -9,6 +9,10 @@
 
 #![forbid(unsafe_code)]
 
+// What tests share names it as they do from outside.
+#[cfg(test)]
+extern crate self as bookdrop_disk;
+
 mod claim;
 mod entry;
 mod event;

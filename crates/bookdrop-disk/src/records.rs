@@ -3,6 +3,8 @@
 mod asking;
 mod fetching;
 mod hands;
+#[cfg(test)]
+mod histories;
 mod readers;
 mod sending;
 mod surviving;
@@ -27,7 +29,6 @@ use crate::kept::Report;
 use crate::options::Options;
 #[cfg(unix)]
 use crate::storage::DiskFolder;
-use crate::storage::Folder;
 use asking::Asked;
 use fetching::Fetching;
 use hands::Hands;
@@ -53,12 +54,7 @@ pub struct Records {
 impl Records {
     /// A queue in memory, which is gone when the process ends.
     pub fn in_memory(limits: Limits, on_full: OnFull) -> Self {
-        Records {
-            queue: Queue::new(limits, on_full, seed()),
-            readers: Readers::default(),
-            hands: Hands::default(),
-            folder: None,
-        }
+        Records::new(Queue::new(limits, on_full, seed()), None)
     }
 
     /// A queue in a folder, which is made if it is not there. It belongs to this process until what is returned is dropped.
@@ -74,38 +70,17 @@ impl Records {
         let claim = Claim::new(path, &options.codec)?;
         let folder = DiskFolder::open(path)
             .map_err(|error| crate::journal::Error::io("open the folder", error))?;
-        Records::open_in(folder, Some(claim), options)
-    }
-
-    /// The same in a folder of any kind, which nobody else has open.
-    ///
-    /// # Errors
-    /// As [`open`](Records::open).
-    pub fn open_folder<F>(folder: F, options: &Options) -> Result<(Self, Report), Error>
-    where
-        F: Folder + Send + Sync + 'static,
-        F::File: Send + Sync + 'static,
-    {
-        Records::open_in(folder, None, options)
-    }
-
-    fn open_in<F>(
-        folder: F,
-        claim: Option<Claim>,
-        options: &Options,
-    ) -> Result<(Self, Report), Error>
-    where
-        F: Folder + Send + Sync + 'static,
-        F::File: Send + Sync + 'static,
-    {
         let (queue, folder, report) = Kept::open(folder, claim, options, seed())?;
-        let records = Records {
+        Ok((Records::new(queue, Some(folder)), report))
+    }
+
+    fn new(queue: Arc<Queue<Entry>>, folder: Option<Kept>) -> Self {
+        Records {
             queue,
             readers: Readers::default(),
             hands: Hands::default(),
-            folder: Some(folder),
-        };
-        Ok((records, report))
+            folder,
+        }
     }
 
     fn entry(&self, record: Record) -> (Entry, Option<Instant>) {
@@ -139,7 +114,7 @@ impl Records {
         }
     }
 
-    /// Makes deliveries of what was taken. What cannot be read back is buried.
+    /// Makes deliveries of what was taken. What cannot be read back failed, and where its record is damaged it is buried.
     fn hand_over(&self, reader: bookdrop_queue::Reader, taken: Vec<Taken<Entry>>) -> Vec<Fetched> {
         let mut fetched = Vec::with_capacity(taken.len());
         for taken in taken {
@@ -147,11 +122,12 @@ impl Records {
                 Ok(record) => {
                     fetched.push(self.hands.hold(reader, taken, Arc::unwrap_or_clone(record)))
                 }
-                Err(error) => {
-                    let why = format!("its record cannot be read back: {error}");
-                    let why = bookdrop_queue::DeadReason::Undecodable(why);
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    let why = bookdrop_queue::DeadReason::Undecodable(error.to_string());
                     self.queue.bury(reader, taken, why);
                 }
+                // The disk may be better tomorrow.
+                Err(_) => self.queue.failed(reader, taken, None),
             }
         }
         fetched

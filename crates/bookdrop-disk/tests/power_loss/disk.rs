@@ -3,10 +3,9 @@
 //! What was not flushed may be found afterwards or not: any part of a write, and any change of a name. A flush may fail, and
 //! then its pages read well and never reach the disk, as on Linux. Room may be short. A sabotaged disk says that it flushed, and did not.
 
-use std::cell::{RefCell, RefMut};
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bookdrop_disk::storage::{File, Folder};
 use fastrand::Rng;
@@ -39,7 +38,7 @@ pub(crate) const ALL: [Sabotage; 5] = [
 
 /// The folder; its clones are the same one.
 #[derive(Clone, Debug)]
-pub(crate) struct Disk(Rc<RefCell<State>>);
+pub(crate) struct Disk(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -91,7 +90,7 @@ impl Change {
 
 impl Disk {
     pub(crate) fn new(seed: u64, room: u64, sabotage: Option<Sabotage>) -> Self {
-        Disk(Rc::new(RefCell::new(State {
+        Disk(Arc::new(Mutex::new(State {
             rng: Rng::with_seed(seed),
             sabotage,
             files: Vec::new(),
@@ -106,21 +105,21 @@ impl Disk {
 
     /// The power goes after so many more steps; until then everything is as usual.
     pub(crate) fn light_fuse(&self, steps: u32) {
-        self.0.borrow_mut().fuse = Some(steps);
+        self.state().fuse = Some(steps);
     }
 
     pub(crate) fn set_room(&self, room: u64) {
-        self.0.borrow_mut().room = room;
+        self.state().room = room;
     }
 
     /// One flush of so many fails from now on.
     pub(crate) fn set_failing_flushes(&self, one_of: Option<u32>) {
-        self.0.borrow_mut().failing_flushes = one_of;
+        self.state().failing_flushes = one_of;
     }
 
     /// The power goes, and comes back.
     pub(crate) fn lose_power(&self) {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state();
         let State {
             rng,
             files,
@@ -154,12 +153,16 @@ impl Disk {
 
     /// The process is killed: all that was written stays.
     pub(crate) fn kill(&self) {
-        self.0.borrow_mut().fuse = None;
+        self.state().fuse = None;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// One step; an error when the power is gone.
-    fn step(&self) -> io::Result<RefMut<'_, State>> {
-        let mut state = self.0.borrow_mut();
+    fn step(&self) -> io::Result<MutexGuard<'_, State>> {
+        let mut state = self.state();
         match &mut state.fuse {
             Some(0) => Err(io::Error::other("no power")),
             Some(left) => {
@@ -296,7 +299,7 @@ impl File for OnDisk {
         // When the power goes in the middle of a write, any part of it may survive.
         let (mut state, written) = match written {
             Ok(state) => (state, Ok(())),
-            Err(error) => (self.disk.0.borrow_mut(), Err(error)),
+            Err(error) => (self.disk.state(), Err(error)),
         };
         let content = &mut state.files[self.file];
         content.seen[from..from + bytes.len()].copy_from_slice(bytes);
