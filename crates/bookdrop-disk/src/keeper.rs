@@ -178,6 +178,8 @@ impl<F: Folder> Keeper<F> {
             };
             self.commit_or_refuse();
             if !goes_on {
+                // Where that fails, as much is there as if the process had been killed now.
+                let _ = self.writing().journal.seal();
                 return;
             }
         }

@@ -44,11 +44,11 @@ use working::Unwanted;
 /// A requester does not survive its process, so neither do requests: they are not written to the folder, unless they become
 /// dead letters.
 pub struct Records {
+    /// The folder; `None` for what lives in memory alone. It is given up before what it keeps is gone.
+    folder: Option<Kept>,
     queue: Arc<Queue<Entry>>,
     readers: Readers,
     hands: Hands,
-    /// The folder; `None` for what lives in memory alone.
-    folder: Option<Kept>,
 }
 
 impl Records {
@@ -76,10 +76,10 @@ impl Records {
 
     fn new(queue: Arc<Queue<Entry>>, folder: Option<Kept>) -> Self {
         Records {
+            folder,
             queue,
             readers: Readers::default(),
             hands: Hands::default(),
-            folder,
         }
     }
 

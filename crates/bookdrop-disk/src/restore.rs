@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use bookdrop_queue::{Dead, GroupId, Limits, Past, Queue, clock};
+use bookdrop_queue::{Dead, DeadReason, GroupId, Hand, Limits, Past, Queue, clock};
 
 use crate::entry::{Entry, known_reason};
 use crate::event::{Event, Facts, Place};
 use crate::image::{Image, Seen};
 use crate::keeper::Ids;
 use crate::ledger::note::{Group, Standing, State};
-use crate::ledger::{Ledger, millis};
+use crate::ledger::{Change, Ledger, millis};
 use crate::space::Space;
 
 /// Puts everything into the queue that was there. Returns how many events, and what lies where.
@@ -51,10 +51,16 @@ pub(crate) fn restore(
         State::Dead(grave) => (false, grave.id),
         _ => (true, standing.order),
     });
+    let mut putting_back = PuttingBack {
+        queue,
+        max_deliveries: limits.max_deliveries,
+        last_dead: 0,
+        now,
+    };
     for (event, expires_at, standing) in standings {
         let group = groups[&standing.group];
         let entry = Entry::restored(event, expires_at);
-        put_back(entry, group, standing, queue, now);
+        putting_back.put_back(entry, group, standing);
     }
     (events, (space, ids))
 }
@@ -144,25 +150,58 @@ fn restore_event(seen: Seen, ledger: &Arc<Ledger>, space: &mut Space) -> Arc<Eve
     event
 }
 
-fn put_back(entry: Entry, group: GroupId, standing: Standing, queue: &Queue<Entry>, now: Now) {
-    let past = |due| Past {
-        deliveries: standing.deliveries,
-        failures: standing.failures,
-        due,
-    };
-    match standing.state {
-        State::Ready => queue.restore(entry, group, past(None)),
-        State::Until(due) => queue.restore(entry, group, past(Some(now.instant(due)))),
-        State::Dead(grave) => {
-            let dead = Dead {
-                item: entry,
-                id: grave.id,
-                deliveries: standing.deliveries,
-                reason: known_reason(grave.reason),
-                at: SystemTime::UNIX_EPOCH + Duration::from_millis(grave.at),
-            };
-            queue.restore_dead(dead, group);
+/// Puts entries back, the dead ones first.
+struct PuttingBack<'a> {
+    queue: &'a Queue<Entry>,
+    max_deliveries: u32,
+    last_dead: u64,
+    now: Now,
+}
+
+impl PuttingBack<'_> {
+    fn put_back(&mut self, entry: Entry, group: GroupId, standing: Standing) {
+        let due = match standing.state {
+            State::Dead(grave) => {
+                self.last_dead = self.last_dead.max(grave.id);
+                let at = SystemTime::UNIX_EPOCH + Duration::from_millis(grave.at);
+                let reason = known_reason(grave.reason);
+                let dead = dead(entry, grave.id, standing.deliveries, reason, at);
+                return self.queue.restore_dead(dead, group);
+            }
+            State::Until(due) => Some(self.now.instant(due)),
+            State::Ready => None,
+        };
+        if standing.deliveries >= self.max_deliveries {
+            return self.bury(entry, group, standing.deliveries);
         }
+        let past = Past {
+            deliveries: standing.deliveries,
+            failures: standing.failures,
+            due,
+        };
+        self.queue.restore(entry, group, past);
+    }
+
+    /// An event that ended its process each time it was handed over is not handed over again.
+    fn bury(&mut self, entry: Entry, group: GroupId, deliveries: u32) {
+        self.last_dead += 1;
+        let (id, reason, at) = (self.last_dead, DeadReason::MaxDeliveries, clock::wall());
+        if let Some(ledger) = &entry.event.ledger {
+            let buried = Change::Buried(&reason, id, at);
+            ledger.changed(&entry.event, group, &Hand::default(), buried);
+        }
+        let dead = dead(entry, id, deliveries, reason, at);
+        self.queue.restore_dead(dead, group);
+    }
+}
+
+fn dead(item: Entry, id: u64, deliveries: u32, reason: DeadReason, at: SystemTime) -> Dead<Entry> {
+    Dead {
+        item,
+        id,
+        deliveries,
+        reason,
+        at,
     }
 }
 

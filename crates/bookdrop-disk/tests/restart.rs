@@ -212,6 +212,32 @@ fn dead_letters_keep_their_reason_and_can_be_replayed() {
     assert_eq!(drain(&records, reader), [("odd".to_owned(), 1)]);
 }
 
+/// Each time it is handed over, the process ends.
+#[test]
+fn an_event_that_ends_its_process_becomes_a_dead_letter() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut few = options();
+    few.limits.max_deliveries = 3;
+    for attempt in 1..=3 {
+        let (records, _) = Records::open(folder.path(), &few).unwrap();
+        let reader = join(&records, "default");
+        if attempt == 1 {
+            publish(&records, record("poison"));
+        }
+        assert_eq!(fetch(&records, reader).unwrap().attempt, attempt);
+    }
+    for _ in 0..2 {
+        let (records, _) = Records::open(folder.path(), &few).unwrap();
+        let reader = join(&records, "default");
+        assert!(fetch(&records, reader).is_none());
+        let dead = wait(records.dead("default")).unwrap();
+        assert_eq!(
+            (dead[0].attempts, &dead[0].reason),
+            (3, &DeadReason::MaxDeliveries)
+        );
+    }
+}
+
 #[test]
 fn an_id_is_known_for_the_window_also_where_its_event_is_gone_for_long() {
     let folder = tempfile::tempdir().unwrap();

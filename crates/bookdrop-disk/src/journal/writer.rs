@@ -211,22 +211,9 @@ impl<F: Folder> Journal<F> {
         records: &[Record<'_>],
         appended: &mut impl FnMut(Position),
     ) -> Result<(), Error> {
-        let Some(current) = self.current.as_mut().filter(|_| !records.is_empty()) else {
+        let Some(mut at) = self.begin_write().filter(|_| !records.is_empty()) else {
             return Ok(());
         };
-        let mut at = Position {
-            generation: current.generation,
-            offset: current.offset,
-        };
-        self.buffer.clear();
-        let mark = payload_of(self.flushed.unwrap_or_default());
-        let mark = Frame {
-            sequence: self.next_sequence,
-            kind: MARK,
-            payload: &mark,
-        };
-        mark.encode(at, &mut self.buffer);
-        at.offset += mark.length() as u64;
         for record in records {
             debug_assert_ne!(record.kind, MARK);
             let frame = Frame {
@@ -239,11 +226,46 @@ impl<F: Folder> Journal<F> {
             appended(at);
             at.offset += frame.length() as u64;
         }
-        let written = current.file.write_at(&self.buffer, current.offset);
-        written.map_err(|error| Error::io("write to the journal", error))?;
-        current.offset = at.offset;
-        self.end = Some(at);
+        self.end_write(at)
+    }
+
+    /// Puts the mark into the buffer with which each write begins. Returns the place behind it.
+    fn begin_write(&mut self) -> Option<Position> {
+        let current = self.current.as_ref()?;
+        let mut at = Position {
+            generation: current.generation,
+            offset: current.offset,
+        };
+        let mark = payload_of(self.flushed.unwrap_or_default());
+        let mark = Frame {
+            sequence: self.next_sequence,
+            kind: MARK,
+            payload: &mark,
+        };
+        self.buffer.clear();
+        mark.encode(at, &mut self.buffer);
+        at.offset += mark.length() as u64;
+        Some(at)
+    }
+
+    /// Writes what is in the buffer, up to this place.
+    fn end_write(&mut self, end: Position) -> Result<(), Error> {
+        if let Some(current) = &mut self.current {
+            let written = current.file.write_at(&self.buffer, current.offset);
+            written.map_err(|error| Error::io("write to the journal", error))?;
+            current.offset = end.offset;
+            self.end = Some(end);
+        }
         Ok(())
+    }
+
+    /// Writes a mark and nothing else, if there is room for it.
+    fn write_mark(&mut self) -> Result<(), Error> {
+        let segment_bytes = self.settings.segment_bytes;
+        match self.begin_write() {
+            Some(end) if end.offset <= segment_bytes => self.end_write(end),
+            _ => Ok(()),
+        }
     }
 
     /// Ends the current segment, and begins another one. There is a spare file for it.
@@ -294,6 +316,18 @@ impl<F: Folder> Journal<F> {
             }
             None => Ok(()),
         }
+    }
+
+    /// Flushes, and says so in the journal itself: what is damaged from now on is told from what was being written.
+    ///
+    /// # Errors
+    /// As [`flush`](Journal::flush).
+    pub fn seal(&mut self) -> Result<(), Error> {
+        self.flush()?;
+        self.poisoning(|journal| {
+            journal.write_mark()?;
+            journal.flush_current()
+        })
     }
 
     /// The same in two parts, so that others can append meanwhile: the flush is to be [run](Flush::run), and then

@@ -66,9 +66,14 @@ where
 
     /// Frees what nobody needs any more.
     pub(crate) fn tidy(&self) -> Result<(), Error> {
+        let mut last = 0;
         while let Some(oldest) = self.is_too_long() {
             self.carry(oldest)?;
             self.free_unneeded()?;
+            // Where something could not be carried, it is tried again later.
+            if std::mem::replace(&mut last, oldest) == oldest {
+                break;
+            }
         }
         self.free_unneeded()
     }

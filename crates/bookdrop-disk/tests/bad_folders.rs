@@ -1,0 +1,221 @@
+//! Folders that cannot be opened, or not as they were.
+
+use std::fs;
+use std::path::Path;
+
+use bookdrop_backend::{Backend, Error, ErrorKind, Place, Progress, Record, Settlement, Wait};
+use bookdrop_disk::{Options, Records, Report, Sync};
+use bookdrop_queue::park::wait;
+
+fn options() -> Options {
+    let mut options = Options::default();
+    options.segment_bytes = 1 << 16;
+    options.sync = Sync::Never;
+    options
+}
+
+fn open(path: &Path) -> Result<(Records, Report), Error> {
+    Records::open(path, &options())
+}
+
+fn refused(path: &Path) -> (ErrorKind, String) {
+    match open(path) {
+        Ok(_) => panic!("it was opened"),
+        Err(error) => (error.kind(), error.to_string()),
+    }
+}
+
+fn names(path: &Path) -> Vec<String> {
+    let entries = fs::read_dir(path).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_file_is_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "text").unwrap();
+    for path in [path.clone(), path.join("below")] {
+        let (kind, message) = refused(&path);
+        assert_eq!(kind, ErrorKind::Invalid, "{message}");
+    }
+    assert_eq!(fs::read_to_string(path).unwrap(), "text");
+}
+
+#[test]
+fn a_folder_with_something_else_in_it_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("letter.txt"), "text").unwrap();
+    let (kind, message) = refused(folder.path());
+    assert_eq!(kind, ErrorKind::Invalid);
+    assert!(message.contains("letter.txt"), "{message}");
+    assert_eq!(names(folder.path()), ["letter.txt"]);
+}
+
+#[test]
+fn two_cannot_have_it_open_and_the_second_is_told_who_has() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path()).unwrap();
+    let (kind, message) = refused(folder.path());
+    assert_eq!(kind, ErrorKind::InUse);
+    let holder = format!("process {}", std::process::id());
+    assert!(message.contains(&holder), "{message}");
+    drop(first);
+    open(folder.path()).unwrap();
+}
+
+#[test]
+fn another_codec_or_a_newer_version_is_refused_and_nothing_is_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    let mut other = options();
+    other.codec = "msgpack".into();
+    let error = Records::open(folder.path(), &other).err().unwrap();
+    assert_eq!(error.kind(), ErrorKind::Invalid);
+    assert!(error.to_string().contains("json"), "{error}");
+
+    let label = folder.path().join("bookdrop.json");
+    let text = fs::read_to_string(&label).unwrap();
+    let newer = text.replace("\"version\":1", "\"version\":2");
+    assert_ne!(newer, text);
+    fs::write(&label, &newer).unwrap();
+    assert_eq!(refused(folder.path()).0, ErrorKind::NewerVersion);
+    fs::write(&label, "{}").unwrap();
+    assert_eq!(refused(folder.path()).0, ErrorKind::Invalid);
+    fs::remove_file(&label).unwrap();
+    let before = names(folder.path());
+    // There is no segment yet, but spare files.
+    assert_eq!(refused(folder.path()).0, ErrorKind::Invalid);
+    assert_eq!(names(folder.path()), before);
+    fs::write(&label, &text).unwrap();
+    open(folder.path()).unwrap();
+}
+
+/// Where nobody is above permissions.
+#[test]
+fn what_may_not_be_written_to_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("queue");
+    drop(open(&path).unwrap());
+    let set = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+    set(0o555);
+    if fs::write(path.join("probe"), "").is_ok() {
+        println!("skipped: this user is above permissions");
+        return;
+    }
+    fs::set_permissions(path.join("lock"), fs::Permissions::from_mode(0o444)).unwrap();
+    assert_eq!(refused(&path).0, ErrorKind::Denied);
+    set(0o755);
+}
+
+fn record(id: &str) -> Record {
+    Record {
+        id: id.into(),
+        content: format!("the content of {id}").into(),
+        ..Record::default()
+    }
+}
+
+/// Puts three events in, of which the first is acked, and closes.
+fn filled(path: &Path) {
+    let (records, _) = open(path).unwrap();
+    let reader = wait(records.join(Place::In("default"), false)).unwrap();
+    for id in ["one", "two", "three"] {
+        wait(records.publish(vec![record(id)], Progress::default(), true)).unwrap();
+    }
+    let one = wait(records.fetch(reader, 1, Wait::No)).unwrap().remove(0);
+    wait(records.settle(one.receipt, Settlement::Done)).unwrap();
+    // So that what was written before is known to be flushed.
+    drop(records);
+    drop(open(path).unwrap());
+}
+
+/// Changes a byte of the first place in the journal where this text is.
+fn damage(path: &Path, text: &[u8], ahead: usize) {
+    for name in names(path) {
+        if !name.starts_with("journal") {
+            continue;
+        }
+        let file = path.join(name);
+        let mut bytes = fs::read(&file).unwrap();
+        if let Some(at) = bytes.windows(text.len()).position(|bytes| bytes == text) {
+            bytes[at + ahead] ^= 1;
+            fs::write(file, bytes).unwrap();
+            return;
+        }
+    }
+    panic!("it is nowhere");
+}
+
+fn ready(records: &Records) -> Vec<String> {
+    let reader = wait(records.join(Place::In("default"), false)).unwrap();
+    let all = wait(records.fetch(reader, 10, Wait::No)).unwrap_or_default();
+    all.into_iter().map(|one| one.record.id.into()).collect()
+}
+
+#[test]
+fn a_damaged_event_is_told_and_all_others_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    damage(folder.path(), b"the content of two", 3);
+    let (records, report) = open(folder.path()).unwrap();
+    assert_eq!(report.damage.len(), 1, "{report:?}");
+    assert_eq!(ready(&records), ["three"]);
+}
+
+/// Its kind is 7, and its 16 bytes are the numbers of event and group.
+#[test]
+fn a_damaged_ack_means_that_the_event_comes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    damage_at(&find_frame(folder.path(), 7, 16), 24);
+    let (records, report) = open(folder.path()).unwrap();
+    assert_eq!(report.damage.len(), 1, "{report:?}");
+    assert_eq!(ready(&records), ["one", "two", "three"]);
+}
+
+#[test]
+fn where_the_names_of_groups_are_lost_their_events_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    damage(folder.path(), b"default", 2);
+    let (records, report) = open(folder.path()).unwrap();
+    assert_eq!(report.damage.len(), 1, "{report:?}");
+    let groups = wait(records.groups()).unwrap();
+    assert_eq!(groups, ["recovered-1"]);
+    let reader = wait(records.join(Place::In("recovered-1"), false)).unwrap();
+    let all = wait(records.fetch(reader, 10, Wait::No)).unwrap();
+    let ids: Vec<&str> = all.iter().map(|one| &*one.record.id).collect();
+    assert_eq!(ids, ["two", "three"]);
+}
+
+/// Where the first frame of this kind and length begins.
+fn find_frame(path: &Path, kind: u32, length: u32) -> (std::path::PathBuf, usize) {
+    for name in names(path)
+        .iter()
+        .filter(|name| name.starts_with("journal"))
+    {
+        let file = path.join(name);
+        let bytes = fs::read(&file).unwrap();
+        for at in (64..bytes.len() - 24).step_by(8) {
+            let number = |from: usize| {
+                u32::from_le_bytes(bytes[at + from..at + from + 4].try_into().unwrap())
+            };
+            let is_it = bytes[at..at + 4] == [0xb0, 0x0c, 0xd2, 0x09];
+            if is_it && number(4) == length && number(16) == kind {
+                return (file, at);
+            }
+        }
+    }
+    panic!("there is none");
+}
+
+fn damage_at((file, at): &(std::path::PathBuf, usize), ahead: usize) {
+    let mut bytes = fs::read(file).unwrap();
+    bytes[at + ahead] ^= 1;
+    fs::write(file, bytes).unwrap();
+}
