@@ -41,7 +41,7 @@ impl Kept {
     /// Opens the queue of this folder, which belongs to this process.
     pub(crate) fn open<F>(
         folder: F,
-        claim: Claim,
+        claim: Option<Claim>,
         options: &Options,
         seed: u64,
     ) -> Result<(Arc<Queue<Entry>>, Self, Report), Error>
@@ -107,13 +107,13 @@ impl Kept {
         }
     }
 
-    fn start<F>(keeper: Arc<Keeper<F>>, claim: Claim) -> Result<Self, Error>
+    fn start<F>(keeper: Arc<Keeper<F>>, claim: Option<Claim>) -> Result<Self, Error>
     where
         F: Folder + Send + Sync + 'static,
         F::File: Send + Sync + 'static,
     {
         let mut kept = Kept::alone(keeper.clone());
-        kept._claim = Some(claim);
+        kept._claim = claim;
         let (flusher, tidier) = (keeper.clone(), keeper);
         kept.spawn("bookdrop-flush", move || flusher.flush_for_waiters())?;
         kept.spawn("bookdrop-tidy", move || tidier.keep_tidy())?;

@@ -29,6 +29,7 @@ use crate::kept::Report;
 use crate::options::Options;
 #[cfg(unix)]
 use crate::storage::DiskFolder;
+use crate::storage::Folder;
 use asking::Asked;
 use fetching::Fetching;
 use hands::Hands;
@@ -70,7 +71,20 @@ impl Records {
         let claim = Claim::new(path, &options.codec)?;
         let folder = DiskFolder::open(path)
             .map_err(|error| crate::journal::Error::io("open the folder", error))?;
-        let (queue, folder, report) = Kept::open(folder, claim, options, seed())?;
+        let (queue, folder, report) = Kept::open(folder, Some(claim), options, seed())?;
+        Ok((Records::new(queue, Some(folder)), report))
+    }
+
+    /// The same in a folder of any kind, which belongs to this process.
+    ///
+    /// # Errors
+    /// As [`open`](Records::open), of what the journal says.
+    pub fn open_folder<F>(folder: F, options: &Options) -> Result<(Self, Report), Error>
+    where
+        F: Folder + Send + std::marker::Sync + 'static,
+        F::File: Send + std::marker::Sync + 'static,
+    {
+        let (queue, folder, report) = Kept::open(folder, None, options, seed())?;
         Ok((Records::new(queue, Some(folder)), report))
     }
 

@@ -176,7 +176,8 @@ impl PuttingBack<'_> {
         }
         let past = Past {
             deliveries: standing.deliveries,
-            failures: standing.failures,
+            // One more can be counted.
+            failures: standing.failures.min(u32::MAX - 1),
             due,
         };
         self.queue.restore(entry, group, past);

@@ -178,8 +178,8 @@ impl Standing {
 
     fn decode(from: &mut Reader<'_>) -> Option<Self> {
         Some(Standing {
-            group: from.u64()?,
-            order: from.u64()?,
+            group: from.number()?,
+            order: from.number()?,
             deliveries: from.u32()?,
             failures: from.u32()?,
             state: match from.u8()? {
@@ -195,7 +195,7 @@ impl Standing {
 impl Group {
     fn decode(from: &mut Reader<'_>) -> Option<Self> {
         Some(Group {
-            number: from.u64()?,
+            number: from.number()?,
             is_joined: match from.u8()? {
                 0 => false,
                 1 => true,
@@ -226,7 +226,7 @@ impl Grave {
     }
 
     fn decode(from: &mut Reader<'_>) -> Option<Self> {
-        let (id, at, kind) = (from.u64()?, from.u64()?, from.u8()?);
+        let (id, at, kind) = (from.number()?, from.u64()?, from.u8()?);
         let text = from.text()?;
         let reason = match kind {
             REJECTED => DeadReason::Rejected(text),
@@ -320,33 +320,33 @@ impl Note {
         let note = match kind {
             kind::EVENT => return decode_event(from),
             kind::HANDED_OVER => Note::HandedOver {
-                number: from.u64()?,
-                group: from.u64()?,
+                number: from.number()?,
+                group: from.number()?,
                 deliveries: from.u32()?,
             },
             kind::RETURNED => Note::Returned {
-                number: from.u64()?,
-                group: from.u64()?,
+                number: from.number()?,
+                group: from.number()?,
                 failures: from.u32()?,
                 due: from.u64()?,
             },
             kind::BURIED => Note::Buried {
-                number: from.u64()?,
-                group: from.u64()?,
+                number: from.number()?,
+                group: from.number()?,
                 grave: Grave::decode(&mut from)?,
             },
             kind::REPLAYED => Note::Replayed {
-                order: from.u64()?,
-                number: from.u64()?,
-                group: from.u64()?,
+                order: from.number()?,
+                number: from.number()?,
+                group: from.number()?,
             },
             kind::MOVED => Note::Moved {
-                number: from.u64()?,
-                group: from.u64()?,
+                number: from.number()?,
+                group: from.number()?,
             },
             kind::GONE => Note::Gone {
-                number: from.u64()?,
-                group: from.u64()?,
+                number: from.number()?,
+                group: from.number()?,
             },
             kind::GROUPS => Note::Groups(from.list(Group::decode)?),
             kind::IDS => Note::Ids(from.list(|from| Some((from.u64()?, from.text()?)))?),
@@ -357,7 +357,7 @@ impl Note {
 }
 
 fn decode_event(mut from: Reader<'_>) -> Option<Note> {
-    let (number, sent) = (from.u64()?, from.u64()?);
+    let (number, sent) = (from.number()?, from.u64()?);
     let (flags, priority) = (from.u8()?, from.u8()?);
     if flags & !KNOWN_FLAGS != 0 {
         return None;
@@ -408,6 +408,9 @@ fn put_text(into: &mut Vec<u8>, text: &str) {
     into.extend_from_slice(text.as_bytes());
 }
 
+/// The greatest number of anything: nobody counts so far.
+const GREATEST: u64 = 1 << 62;
+
 /// What is left of a record.
 struct Reader<'a>(&'a [u8]);
 
@@ -430,6 +433,11 @@ impl<'a> Reader<'a> {
     fn u64(&mut self) -> Option<u64> {
         let bytes = self.bytes(8)?.try_into().ok()?;
         Some(u64::from_le_bytes(bytes))
+    }
+
+    /// One that counts something. There is always a next one.
+    fn number(&mut self) -> Option<u64> {
+        self.u64().filter(|number| *number <= GREATEST)
     }
 
     fn text(&mut self) -> Option<String> {
