@@ -85,6 +85,11 @@ impl Tally {
 }
 
 impl<V> Lender<V> {
+    /// Lends a value that belongs to no queue: nobody counts what comes back.
+    pub fn alone(value: V) -> Self {
+        Lender::new(value, Tally::new())
+    }
+
     pub(crate) fn new(value: V, tally: Arc<Tally>) -> Self {
         let shared = Box::new(Shared { tally, value });
         Lender {

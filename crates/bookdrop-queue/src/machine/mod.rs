@@ -124,6 +124,22 @@ pub struct Hand {
 }
 
 impl Hand {
+    /// The hand of an item that something else than a queue handed over, so many times: the one that is settled by this
+    /// receipt. Whoever settles it has to be asked, so it never [leads nobody](Taken::leads_nobody).
+    pub fn elsewhere(receipt: u64, deliveries: u32) -> Self {
+        Hand {
+            order: receipt,
+            deliveries,
+            leads: true,
+            ..Hand::default()
+        }
+    }
+
+    /// The receipt of an item that was handed over [elsewhere](Hand::elsewhere).
+    pub fn receipt(&self) -> u64 {
+        self.order
+    }
+
     /// The hand of an item of this order that is handed over for the first time, to this group.
     #[inline]
     pub(crate) fn first(&self, group: GroupId) -> Self {
