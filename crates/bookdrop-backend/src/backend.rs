@@ -33,6 +33,10 @@ pub trait Backend: Send + Sync + 'static {
     /// Where there is no room it waits, or is refused if `waits` is false. It counts each record in `progress` when it is taken
     /// in, and ends when all of them are as durable as they are going to be.
     ///
+    /// When it fails, `progress` says how many are published for all that, so fewer than there are: what was taken in and
+    /// may not last after all is not counted any more (see [`Progress::retreat`]). The first one that is not counted, and all
+    /// behind it, are given back to the user.
+    ///
     /// Dropped, what was taken in goes on, and no more is taken in; `progress` is right from then on.
     fn publish(
         &self,
@@ -50,20 +54,16 @@ pub trait Backend: Send + Sync + 'static {
         asking: Asking,
     ) -> impl Future<Output = Result<Bytes, Unanswered>> + Send;
 
-    /// A consumer comes. Its group begins with its first one. Dropped, it goes on.
-    fn join(
-        &self,
-        place: Place<'_>,
-        auto_ack: bool,
-    ) -> impl Future<Output = Result<Reader, Error>> + Send;
+    /// A consumer comes. Its group begins with its first one. Dropped, the group may have begun, but nobody came.
+    fn join(&self, place: Place<'_>) -> impl Future<Output = Result<Reader, Error>> + Send;
 
     /// A consumer goes. What it has in hand can still be settled.
     fn leave(&self, reader: Reader);
 
     /// Hands over what is there, at least one record and at most so many.
     ///
-    /// With automatic ack what is handed over is settled; the receipt of a request is still good for its
-    /// [answer](Settlement::Answer), or for [`Done`](Settlement::Done).
+    /// Automatic ack is the driver's affair: it settles what it was handed as [`Done`](Settlement::Done), or a request as
+    /// [`Owe`](Settlement::Owe), once it could be decoded.
     ///
     /// Dropped, nothing is handed over.
     fn fetch(
@@ -74,6 +74,9 @@ pub trait Backend: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Fetched>, NotFetched>> + Send;
 
     /// Settles something in hand, and ends when that is as durable as it is going to be. Dropped, it goes on.
+    ///
+    /// An error says that it was not settled, or that nobody knows: the driver gives the delivery back, and it may be settled
+    /// again. If it is not in hand any more, that is [too late](Settled::TooLate).
     fn settle(
         &self,
         receipt: Receipt,
@@ -134,6 +137,11 @@ impl Progress {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// So many are sure, and no more: the others were taken in, but could not be made to last.
+    pub fn retreat(&self, sure: usize) {
+        self.0.fetch_min(sure, Ordering::Relaxed);
+    }
+
     /// How many were taken in.
     pub fn taken(&self) -> usize {
         self.0.load(Ordering::Relaxed)
@@ -182,7 +190,7 @@ pub enum NotPublished {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NotFetched {
-    /// There is nothing now, and it was not to wait.
+    /// There is nothing now, and it was told [not to wait](Wait::No).
     Empty,
     /// The driver was closed, or the group removed, and nothing is left.
     Closed,

@@ -52,6 +52,6 @@ pub enum Settled {
     Yes,
     /// It was done, but nobody waited for the answer any more.
     NotWanted,
-    /// Nothing was done: what was in hand is in other hands by now, since its lease had ended.
+    /// Nothing was done: it is not in hand any more, since it was settled before, or its lease had ended.
     TooLate,
 }

@@ -79,6 +79,10 @@ impl Error {
     }
 }
 
+// It is shared, and never changed.
+impl std::panic::UnwindSafe for Error {}
+impl std::panic::RefUnwindSafe for Error {}
+
 /// Two errors are equal if they are of one kind and say the same.
 impl PartialEq for Error {
     fn eq(&self, other: &Self) -> bool {

@@ -216,8 +216,11 @@ impl Backend for Records {
                 break;
             }
         }
-        if progress.taken() > 0 {
-            self.survive().await.map_err(NotPublished::Backend)?;
+        if progress.taken() > 0
+            && let Err(error) = self.survive().await
+        {
+            progress.retreat(0);
+            return Err(NotPublished::Backend(error));
         }
         sent
     }
@@ -234,23 +237,12 @@ impl Backend for Records {
         Asked::new(&self.queue, (entry, due), asking).await
     }
 
-    async fn join(&self, place: Place<'_>, auto_ack: bool) -> Result<Reader, Error> {
+    async fn join(&self, place: Place<'_>) -> Result<Reader, Error> {
         let seat = match place {
-            Place::In(group) => {
-                let seat = self.queue.join(group, Entry::copy);
-                match auto_ack {
-                    false => seat,
-                    true => {
-                        let first = seat.reader();
-                        let seat = self.queue.join_again(first.group, true);
-                        self.queue.leave(first);
-                        seat
-                    }
-                }
-            }
+            Place::In(group) => self.queue.join(group, Entry::copy),
             Place::Beside(reader) => {
                 let known = self.readers.get(reader).ok_or_else(unknown_reader)?;
-                self.queue.join_again(known.group, auto_ack)
+                self.queue.join_again(known.group, false)
             }
         };
         if let (Place::In(name), Some(folder)) = (place, &self.folder) {

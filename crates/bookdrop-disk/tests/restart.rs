@@ -36,7 +36,7 @@ fn publish(records: &Records, record: Record) {
 }
 
 fn join(records: &Records, group: &str) -> Reader {
-    wait(records.join(Place::In(group), false)).expect("anybody can join")
+    wait(records.join(Place::In(group))).expect("anybody can join")
 }
 
 fn fetch(records: &Records, reader: Reader) -> Option<Fetched> {

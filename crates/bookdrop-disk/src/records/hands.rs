@@ -37,13 +37,7 @@ impl Hands {
             attempt: taken.attempt(),
             deadline: taken.item.deadline(),
         };
-        let holding = match (reader.is_auto_acked(), taken.item.call()) {
-            (false, _) => Some(Holding::InHand(reader, taken)),
-            (true, call) => call.map(Holding::Owed),
-        };
-        if let Some(holding) = holding {
-            held.all.insert(receipt, holding);
-        }
+        held.all.insert(receipt, Holding::InHand(reader, taken));
         fetched
     }
 
@@ -65,8 +59,11 @@ impl Hands {
             // There is no lease: it stays in hand as long as nobody settles it.
             return Ok(Settled::Yes);
         }
-        let holding = self.lock().all.remove(&receipt.0);
-        match holding.ok_or_else(unknown_receipt)? {
+        // It was settled before, though its settler may have been told that nobody knows.
+        let Some(holding) = self.lock().all.remove(&receipt.0) else {
+            return Ok(Settled::TooLate);
+        };
+        match holding {
             Holding::InHand(reader, taken) => self.settle_taken(queue, receipt, reader, taken, how),
             Holding::Owed(call) => match how {
                 Settlement::Answer(answer) => Ok(told(queue.answer_later(call, Ok(answer)))),
@@ -130,13 +127,6 @@ fn told<A>(answered: Result<(), A>) -> Settled {
         Ok(()) => Settled::Yes,
         Err(_) => Settled::NotWanted,
     }
-}
-
-fn unknown_receipt() -> Error {
-    Error::new(
-        ErrorKind::Invalid,
-        "it is not in hand: it was settled before",
-    )
 }
 
 fn settled_already() -> Error {

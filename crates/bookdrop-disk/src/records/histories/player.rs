@@ -369,8 +369,7 @@ impl Player {
             readers: Vec::new(),
         });
         for group in GROUPS {
-            let Done::Well(reader) =
-                self.run(async |queue| queue.join(Place::In(group), false).await)
+            let Done::Well(reader) = self.run(async |queue| queue.join(Place::In(group)).await)
             else {
                 return Ok(false);
             };
