@@ -134,8 +134,8 @@ pub enum NotSettled {
     Stuck,
 }
 
-impl From<SettleErrorKind> for NotSettled {
-    fn from(kind: SettleErrorKind) -> Self {
+impl From<&SettleErrorKind> for NotSettled {
+    fn from(kind: &SettleErrorKind) -> Self {
         match kind {
             SettleErrorKind::AutoAcked => NotSettled::AutoAcked,
             _ => NotSettled::NotARequest,

@@ -219,7 +219,7 @@ fn scene(what: &str) {
 }
 
 fn tally(library: &Driver) {
-    let stats = library.stats().wait();
+    let stats = library.stats().wait().unwrap();
     print!(
         "\n  The library counts {} sent, {} answered, ",
         stats.sent, stats.answered

@@ -1,5 +1,7 @@
 //! What becomes of an answer.
 
+use bookdrop_backend::Settled;
+
 /// What became of an answer.
 ///
 /// ```
@@ -20,4 +22,14 @@ pub enum Answer {
     Sent,
     /// The requester had given up, or had an answer already.
     NotWanted,
+}
+
+impl Answer {
+    /// What came of one that was given to a backend.
+    pub(crate) fn of(settled: Settled) -> Self {
+        match settled {
+            Settled::Yes => Answer::Sent,
+            _ => Answer::NotWanted,
+        }
+    }
 }

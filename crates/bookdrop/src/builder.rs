@@ -73,7 +73,7 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
     /// let library: Driver = Driver::builder(10).max_attempts(1).build();
     /// Producer::new(&library).send(Event::new("S")).wait()?;
     /// Consumer::new(&library).receive().wait()?.nack().wait()?;
-    /// assert_eq!(library.stats().wait().dead, 1);
+    /// assert_eq!(library.stats().wait()?.dead, 1);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn max_attempts(mut self, max_attempts: u32) -> Self {
@@ -88,7 +88,7 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
     /// let library: Driver = Driver::builder(10).max_deliveries(1).build();
     /// Producer::new(&library).send(Event::new("S")).wait()?;
     /// Consumer::new(&library).receive().wait()?.nack().wait()?;
-    /// let letters = library.dead_letters().list().wait();
+    /// let letters = library.dead_letters().list().wait()?;
     /// assert_eq!(letters[0].reason, DeadReason::MaxDeliveries);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
@@ -105,7 +105,7 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
     /// let library: Driver = Driver::builder(10).max_dead(0).build();
     /// Producer::new(&library).send(Event::new("S")).wait()?;
     /// Consumer::new(&library).receive().wait()?.reject("torn").wait()?;
-    /// let stats = library.stats().wait();
+    /// let stats = library.stats().wait()?;
     /// assert_eq!((stats.dead, stats.dead_dropped), (0, 1));
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
@@ -139,7 +139,7 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
     /// let a = Producer::new(&library);
     /// a.send(Event::new("order").with_id("4711")).wait()?;
     /// a.send(Event::new("order").with_id("4711")).wait()?;
-    /// assert_eq!(library.stats().wait().queued, 2);
+    /// assert_eq!(library.stats().wait()?.queued, 2);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn duplicate_window(mut self, window: Duration) -> Self {
@@ -156,7 +156,7 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
     /// for id in ["1", "2", "1"] {
     ///     a.send(Event::new("order").with_id(id)).wait()?;
     /// }
-    /// assert_eq!(library.stats().wait().queued, 3); // "1" was forgotten
+    /// assert_eq!(library.stats().wait()?.queued, 3); // "1" was forgotten
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn max_remembered_ids(mut self, max: usize) -> Self {
@@ -172,7 +172,7 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
     /// let a = Producer::new(&library);
     /// a.send(Event::new("old")).wait()?;
     /// a.send(Event::new("new")).wait()?;
-    /// let stats = library.stats().wait();
+    /// let stats = library.stats().wait()?;
     /// assert_eq!((stats.queued, stats.dropped_when_full), (1, 1));
     /// # Ok::<(), bookdrop::Error>(())
     /// ```

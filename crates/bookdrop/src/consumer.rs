@@ -1,22 +1,28 @@
 //! The consumer: receives events.
 
+mod source;
+
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use bookdrop_backend::Wait;
 use bookdrop_queue::park::Patience;
-use bookdrop_queue::{DEFAULT_GROUP, Hold, Lender, Lending, NotExpress, Reader, Taken, Waiting};
+use bookdrop_queue::{DEFAULT_GROUP, Lender, NotExpress};
 use futures_core::Stream;
 use serde_json::Value;
 
+use crate::backed::Fetching;
 use crate::delivery::Delivery;
 use crate::driver::Driver;
-use crate::error::{InvalidGroup, ReceiveError};
-use crate::memory::{Memory, Stored, copy};
+use crate::error::{InvalidGroup, ReceiveError, TryReceiveError};
+use crate::home::Home;
+use crate::memory::{Memory, copy};
 use crate::receive::{Receive, ReceiveBatch, TryReceive};
-use crate::seat::Seat;
+use crate::seat::{Place, Seat};
 use crate::turn;
+use source::{Distant, Queued, Source, not_received, not_received_now};
 
 /// Receives the events of one group of a driver.
 ///
@@ -39,29 +45,40 @@ use crate::turn;
 /// ```
 #[doc(alias = "NewConsumer")]
 pub struct Consumer<T = (), R = Value> {
+    source: Source<T, R>,
     seat: Lender<Seat<T, R>>,
-    reader: Reader,
-    hold: Hold<Stored<T, R>>,
-    waiting: Waiting,
-    /// Whether what it received last was a request.
-    serves: bool,
 }
 
 impl<T, R> Consumer<T, R> {
     /// A consumer of group "default". Requests go to this group only.
     ///
+    /// Where a driver over a backend cannot have it, its receives say why.
+    ///
     /// ```
     /// # use bookdrop::{Consumer, Driver};
     /// let library: Driver = Driver::memory(10);
     /// let b = Consumer::new(&library);
-    /// assert_eq!(library.stats().wait().consumers, 1);
+    /// assert_eq!(library.stats().wait()?.consumers, 1);
     /// drop(b); // closes nothing
-    /// assert_eq!(library.stats().wait().consumers, 0);
+    /// assert_eq!(library.stats().wait()?.consumers, 0);
+    /// # Ok::<(), bookdrop::Error>(())
     /// ```
     #[doc(alias = "NewConsumer")]
     pub fn new(driver: &Driver<T, R>) -> Self {
-        let seat = driver.memory.queue.join_default();
-        Consumer::seated(driver.memory.clone(), seat, None)
+        match &driver.home {
+            Home::Memory(memory) => {
+                let seat = memory.queue.join_default();
+                Consumer::seated(memory.clone(), seat, None)
+            }
+            Home::Backed(backed) => {
+                let distant = Distant {
+                    backed: backed.clone(),
+                    fetching: Fetching::new(backed.backend(), DEFAULT_GROUP),
+                    auto_ack: false,
+                };
+                Consumer::distant(distant, None)
+            }
+        }
     }
 
     /// A consumer of a named group. Each group gets every event, hence `T: Clone`.
@@ -97,9 +114,20 @@ impl<T, R> Consumer<T, R> {
         T: Clone,
     {
         InvalidGroup::check(group)?;
-        let seat = driver.memory.queue.join(group, copy);
-        let memory = driver.memory.clone();
-        Ok(Consumer::seated(memory, seat, named(group)))
+        Ok(match &driver.home {
+            Home::Memory(memory) => {
+                let seat = memory.queue.join(group, copy);
+                Consumer::seated(memory.clone(), seat, named(group))
+            }
+            Home::Backed(backed) => {
+                let distant = Distant {
+                    backed: backed.clone(),
+                    fetching: Fetching::new(backed.backend(), group),
+                    auto_ack: false,
+                };
+                Consumer::distant(distant, named(group))
+            }
+        })
     }
 
     fn seated(
@@ -108,26 +136,45 @@ impl<T, R> Consumer<T, R> {
         group_name: Option<Arc<str>>,
     ) -> Self {
         let reader = seat.reader();
-        Consumer {
-            seat: seat.lender(Seat {
-                memory,
-                reader,
-                group_name,
-            }),
+        let place = Place::Memory {
+            memory: memory.clone(),
             reader,
-            hold: Hold::new(),
-            waiting: None,
-            serves: false,
+        };
+        Consumer {
+            source: Source::Memory(Queued::new(memory, reader)),
+            seat: seat.lender(Seat { place, group_name }),
+        }
+    }
+
+    fn distant(distant: Distant<T, R>, group_name: Option<Arc<str>>) -> Self {
+        let place = Place::Backed {
+            backed: distant.backed.clone(),
+            auto_ack: distant.auto_ack,
+        };
+        Consumer {
+            source: Source::Backed(Box::new(distant)),
+            seat: Lender::alone(Seat { place, group_name }),
         }
     }
 
     /// One more consumer of the same group.
     fn beside(&self, auto_ack: bool) -> Self {
-        let Seat {
-            memory, group_name, ..
-        } = &*self.seat;
-        let seat = memory.queue.join_again(self.reader.group, auto_ack);
-        Consumer::seated(memory.clone(), seat, group_name.clone())
+        let group_name = self.seat.group_name.clone();
+        match &self.source {
+            Source::Memory(queued) => {
+                let memory = queued.memory.clone();
+                let seat = memory.queue.join_again(queued.reader.group, auto_ack);
+                Consumer::seated(memory, seat, group_name)
+            }
+            Source::Backed(distant) => {
+                let distant = Distant {
+                    backed: distant.backed.clone(),
+                    fetching: distant.fetching.beside(self.group()),
+                    auto_ack,
+                };
+                Consumer::distant(distant, group_name)
+            }
+        }
     }
 
     /// The same consumer with automatic ack: what it receives is settled by the hand-over.
@@ -143,13 +190,20 @@ impl<T, R> Consumer<T, R> {
     /// Producer::new(&library).send(Event::new("S")).wait()?;
     ///
     /// let book = b.receive().wait()?;
-    /// assert_eq!(library.stats().wait().in_hand, 0);
-    /// assert_eq!(book.nack().wait().unwrap_err().kind(), SettleErrorKind::AutoAcked);
+    /// assert_eq!(library.stats().wait()?.in_hand, 0);
+    /// assert_eq!(book.nack().wait().unwrap_err().kind(), &SettleErrorKind::AutoAcked);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn auto_ack(self) -> Self {
-        // On another seat: what comes back is an ack to the one, and means nothing to the other.
-        self.beside(true)
+        match self.source {
+            // On another seat: what comes back is an ack to the one, and means nothing to the other.
+            Source::Memory(_) => self.beside(true),
+            Source::Backed(mut distant) => {
+                distant.auto_ack = true;
+                let group_name = self.seat.group_name.clone();
+                Consumer::distant(*distant, group_name)
+            }
+        }
     }
 
     /// The name of its group.
@@ -170,8 +224,9 @@ impl<T, R> Consumer<T, R> {
     /// event: [`try_receive`](Consumer::try_receive) is the call for that.
     ///
     /// # Errors
-    /// [`Closed`](ReceiveError::Closed) when the driver was closed (or the group removed) and nothing is left. Nothing
-    /// else ends a consumer.
+    /// [`Closed`](ReceiveError::Closed) when the driver was closed (or the group removed) and nothing is left, and
+    /// [`Backend`](ReceiveError::Backend) when a driver over a backend can never hand anything over any more. Nothing else
+    /// ends a consumer: what cannot be decoded becomes a [dead letter](crate::DeadReason::Undecodable), and is passed over.
     ///
     /// # Cancel safety
     /// Dropped before it is ready, no event was taken.
@@ -195,10 +250,10 @@ impl<T, R> Consumer<T, R> {
     /// Receives an event if there is one now. It never lets other tasks run: a loop of it has to do so itself.
     ///
     /// # Errors
-    /// `Empty` when there is none, `Closed` as for [`receive`](Consumer::receive).
+    /// `Empty` when there is none, `Closed` and `Backend` as for [`receive`](Consumer::receive).
     ///
     /// # Cancel safety
-    /// It is ready at its first poll; dropped before that, no event was taken.
+    /// In memory it is ready at its first poll. Dropped before it is ready, no event was taken.
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, TryReceiveError};
@@ -233,27 +288,24 @@ impl<T, R> Consumer<T, R> {
     }
 
     pub(crate) fn patience(&self) -> Patience {
-        self.seat.memory.patience
+        match &self.source {
+            Source::Memory(queued) => queued.memory.patience,
+            Source::Backed(_) => Patience::default(),
+        }
     }
 
     /// Whether it most likely receives a request next: then somebody waits, and each moment counts.
     pub(crate) fn serves(&self) -> bool {
-        self.serves
+        self.source.serves()
     }
 
     /// The next event, if there is one and it is as simple as it usually is.
     #[inline(always)]
     pub(crate) fn receive_express(&mut self) -> Result<Delivery<T, R>, NotExpress> {
-        if self.waiting.is_some() {
-            return Err(NotExpress::Unknown);
+        match &mut self.source {
+            Source::Memory(queued) => queued.receive_express(&mut self.seat),
+            Source::Backed(_) => Err(NotExpress::Unknown),
         }
-        let reader = self.reader;
-        let (seat, mut lending) = self.seat.split();
-        let taken = seat.memory.queue.receive_express(reader, &mut self.hold)?;
-        self.serves = taken.item.ask().is_some();
-        let lends = !reader.is_auto_acked() || seat.group_name.is_some();
-        let loan = lends.then(|| lending.lend());
-        Ok(Delivery::new(taken, loan))
     }
 
     /// Receives in whatever way; `known` is what was found out about it before.
@@ -264,59 +316,37 @@ impl<T, R> Consumer<T, R> {
         known: NotExpress,
         into: &mut impl FnMut(Delivery<T, R>),
     ) -> Poll<Result<(), ReceiveError>> {
-        let Consumer {
-            seat,
-            reader,
-            waiting,
-            serves,
-            ..
-        } = self;
-        let (seat, mut lending) = seat.split();
-        let queue = &seat.memory.queue;
-        let mut hand_over = |taken: Taken<Stored<T, R>>| {
-            *serves = taken.item.ask().is_some();
-            into(delivery(seat, &mut lending, *reader, taken));
-        };
-        let poll = turn::uncount_if_pending(match known {
-            NotExpress::HasToWait | NotExpress::HasToWaitBehindOthers => {
-                queue.poll_sleep(*reader, max, waiting, cx, &mut hand_over)
+        let seat = &mut self.seat;
+        match &mut self.source {
+            Source::Memory(queued) => queued.poll_receive(seat, max, cx, known, into),
+            Source::Backed(distant) => {
+                let poll = distant.poll_receive(seat, max, Wait::Yes, cx, into);
+                poll.map_err(not_received)
             }
-            NotExpress::Unknown => queue.poll_receive(*reader, max, waiting, cx, &mut hand_over),
-        });
-        poll.map_err(|_| ReceiveError::Closed)
+        }
     }
 
-    pub(crate) fn receive_now(&mut self) -> Result<Option<Delivery<T, R>>, ReceiveError> {
-        let (seat, mut lending) = self.seat.split();
-        let taken = seat.memory.queue.try_receive(self.reader);
-        let taken = taken.map_err(|_| ReceiveError::Closed)?;
-        self.serves = taken
-            .as_ref()
-            .is_some_and(|taken| taken.item.ask().is_some());
-        Ok(taken.map(|taken| delivery(seat, &mut lending, self.reader, taken)))
+    pub(crate) fn poll_try_receive(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Delivery<T, R>, TryReceiveError>> {
+        let seat = &mut self.seat;
+        match &mut self.source {
+            Source::Memory(queued) => Poll::Ready(queued.try_receive(seat)),
+            Source::Backed(distant) => {
+                let mut found = None;
+                let mut into = |delivery| found = Some(delivery);
+                let result = ready!(distant.poll_receive(seat, 1, Wait::No, cx, &mut into));
+                result.map_err(not_received_now)?;
+                Poll::Ready(found.ok_or(TryReceiveError::Empty))
+            }
+        }
     }
 
     #[inline]
     pub(crate) fn stop_waiting(&mut self) {
-        if self.waiting.is_some() {
-            let group = self.reader.group;
-            let queue = &self.seat.memory.queue;
-            queue.stop_receiving(group, &mut self.waiting);
-        }
+        self.source.stop_waiting();
     }
-}
-
-/// What was handed over, as the consumer with this seat gives it out.
-#[inline]
-fn delivery<T, R>(
-    seat: &Seat<T, R>,
-    lending: &mut Lending<'_, Seat<T, R>>,
-    reader: Reader,
-    taken: Taken<Stored<T, R>>,
-) -> Delivery<T, R> {
-    let lends = !reader.is_auto_acked() || seat.group_name.is_some() || taken.item.ask().is_some();
-    let loan = lends.then(|| lending.lend());
-    Delivery::new(taken, loan)
 }
 
 /// The name that a seat keeps of its group.
@@ -327,14 +357,7 @@ fn named(group: &str) -> Option<Arc<str>> {
 /// One more consumer of the same group: they compete.
 impl<T, R> Clone for Consumer<T, R> {
     fn clone(&self) -> Self {
-        self.beside(self.reader.is_auto_acked())
-    }
-}
-
-impl<T, R> Drop for Consumer<T, R> {
-    fn drop(&mut self) {
-        self.stop_waiting();
-        self.seat.memory.queue.leave(self.reader);
+        self.beside(self.source.is_auto_acked())
     }
 }
 
@@ -349,7 +372,7 @@ impl<T, R> Drop for Consumer<T, R> {
 /// let library: Driver = Driver::memory(100);
 /// let mut b = Consumer::new(&library);
 /// Producer::new(&library).send_batch([Event::new("S"), Event::new("T")]).await?;
-/// library.close().await;
+/// library.close().await?;
 ///
 /// let mut names = Vec::new();
 /// while let Some(book) = b.try_next().await? {
@@ -368,17 +391,12 @@ impl<T, R> Stream for Consumer<T, R> {
         if let Ok(delivery) = this.receive_express() {
             return Poll::Ready(Some(Ok(delivery)));
         }
-        let reader = this.reader;
-        let (seat, mut lending) = this.seat.split();
-        let mut found = None;
-        let mut hand_over = |taken: Taken<Stored<T, R>>| {
-            this.serves = taken.item.ask().is_some();
-            found = Some(delivery(seat, &mut lending, reader, taken));
-        };
-        let queue = &seat.memory.queue;
-        let waiting = &mut this.waiting;
-        let poll = turn::uncount_if_pending(queue.poll_next(reader, waiting, cx, &mut hand_over));
-        poll.map(|_| found.map(Ok))
+        match &mut this.source {
+            Source::Memory(queued) => queued
+                .poll_next(&mut this.seat, cx)
+                .map(|found| found.map(Ok)),
+            Source::Backed(distant) => distant.poll_next(&mut this.seat, cx),
+        }
     }
 }
 
@@ -386,7 +404,7 @@ impl<T, R> fmt::Debug for Consumer<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Consumer")
             .field("group", &self.group())
-            .field("auto_ack", &self.reader.is_auto_acked())
+            .field("auto_ack", &self.source.is_auto_acked())
             .finish_non_exhaustive()
     }
 }

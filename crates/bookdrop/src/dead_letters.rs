@@ -2,14 +2,17 @@
 
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 use std::time::SystemTime;
 
+use bookdrop_backend as backend;
 use bookdrop_queue::{DEFAULT_GROUP, Dead, DeadReason};
 use serde_json::Value;
 
+use crate::backed::{Backed, reason};
+use crate::error::{Error, ErrorKind, Handback};
 use crate::event::Event;
-use crate::memory::{Memory, Stored};
+use crate::home::Home;
+use crate::memory::Stored;
 use crate::operation::Operation;
 
 /// The dead letters of one group: events that failed for good, kept with the reason.
@@ -25,16 +28,16 @@ use crate::operation::Operation;
 /// b.receive().wait()?.reject("page 7 is torn").wait()?;
 ///
 /// let letters = library.dead_letters();
-/// let letter = letters.list().wait().remove(0);
+/// let letter = letters.list().wait()?.remove(0);
 /// assert_eq!(letter.name, "S");
 /// assert_eq!(letter.reason.to_string(), "rejected: page 7 is torn");
 ///
-/// assert!(letters.replay(letter.id).wait());
+/// assert!(letters.replay(letter.id).wait()?);
 /// assert_eq!(b.receive().wait()?.attempt(), 1);
 /// # Ok::<(), bookdrop::Error>(())
 /// ```
 pub struct DeadLetters<T = (), R = Value> {
-    memory: Arc<Memory<T, R>>,
+    home: Home<T, R>,
     group: String,
 }
 
@@ -45,7 +48,7 @@ pub struct DeadLetters<T = (), R = Value> {
 /// # let library: Driver = Driver::memory(10);
 /// # Producer::new(&library).send(Event::new("S")).wait()?;
 /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
-/// let id = library.dead_letters().list().wait()[0].id;
+/// let id = library.dead_letters().list().wait()?[0].id;
 /// println!("dead letter {id}");
 /// # Ok::<(), bookdrop::Error>(())
 /// ```
@@ -65,7 +68,7 @@ impl fmt::Display for DeadLetterId {
 /// # let library: Driver = Driver::memory(10);
 /// # Producer::new(&library).send(Event::new("S")).wait()?;
 /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
-/// for letter in library.dead_letters().list().wait() {
+/// for letter in library.dead_letters().list().wait()? {
 ///     println!("{} after {} attempts: {}", letter.name, letter.attempts, letter.reason);
 /// }
 /// # Ok::<(), bookdrop::Error>(())
@@ -92,10 +95,19 @@ pub struct DeadLetter {
 }
 
 impl DeadLetter {
-    fn of<T, R>(dead: &Dead<Stored<T, R>>) -> Self {
-        let event = &dead.item.event;
+    fn in_memory<T, R>(dead: &Dead<Stored<T, R>>) -> Self {
+        let (attempts, reason) = (dead.deliveries, dead.reason.clone());
+        DeadLetter::of(&dead.item.event, dead.id, attempts, reason, dead.at)
+    }
+
+    fn at_backend<T, R>(dead: backend::Dead, backed: &Backed<T, R>) -> Self {
+        let event = backed.decode_without_body(dead.record);
+        DeadLetter::of(&event, dead.id, dead.attempts, reason(dead.reason), dead.at)
+    }
+
+    fn of<T>(event: &Event<T>, id: u64, attempts: u32, reason: DeadReason, at: SystemTime) -> Self {
         DeadLetter {
-            id: DeadLetterId(dead.id),
+            id: DeadLetterId(id),
             event_id: event.id().to_owned(),
             name: event.name().to_owned(),
             headers: event
@@ -106,17 +118,17 @@ impl DeadLetter {
                 .values()
                 .map(|(name, value)| (name.to_owned(), value.clone()))
                 .collect(),
-            attempts: dead.deliveries,
-            reason: dead.reason.clone(),
-            at: dead.at,
+            attempts,
+            reason,
+            at,
         }
     }
 }
 
 impl<T, R> DeadLetters<T, R> {
-    pub(crate) fn new(memory: Arc<Memory<T, R>>) -> Self {
+    pub(crate) fn new(home: Home<T, R>) -> Self {
         DeadLetters {
-            memory,
+            home,
             group: DEFAULT_GROUP.to_owned(),
         }
     }
@@ -127,7 +139,8 @@ impl<T, R> DeadLetters<T, R> {
     /// ```
     /// # use bookdrop::Driver;
     /// let library: Driver = Driver::memory(10);
-    /// assert!(library.dead_letters().of_group("audit").list().wait().is_empty());
+    /// assert!(library.dead_letters().of_group("audit").list().wait()?.is_empty());
+    /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn of_group(self, group: impl Into<String>) -> Self {
         DeadLetters {
@@ -143,12 +156,25 @@ impl<T, R> DeadLetters<T, R> {
     /// # let library: Driver = Driver::memory(10);
     /// # Producer::new(&library).send(Event::new("S")).wait()?;
     /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
-    /// assert_eq!(library.dead_letters().list().wait()[0].name, "S");
+    /// assert_eq!(library.dead_letters().list().wait()?[0].name, "S");
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn list(&self) -> Operation<impl Future<Output = Vec<DeadLetter>> + use<T, R>> {
-        let (memory, group) = self.owned();
-        Operation::new(async move { memory.queue.dead(&group, DeadLetter::of) })
+    pub fn list(
+        &self,
+    ) -> Operation<impl Future<Output = Result<Vec<DeadLetter>, Error>> + use<T, R>> {
+        let (home, group) = self.owned();
+        Operation::new(async move {
+            let backed = match home {
+                Home::Memory(memory) => {
+                    return Ok(memory.queue.dead(&group, DeadLetter::in_memory));
+                }
+                Home::Backed(backed) => backed,
+            };
+            let dead = backed.backend().dead(group).await?.into_iter();
+            Ok(dead
+                .map(|dead| DeadLetter::at_backend(dead, &backed))
+                .collect())
+        })
     }
 
     /// Puts one back at the end of its queue, as if it had just been sent: its attempts count from one again, its time to
@@ -161,14 +187,22 @@ impl<T, R> DeadLetters<T, R> {
     /// # Producer::new(&library).send(Event::new("S")).wait()?;
     /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
     /// let letters = library.dead_letters();
-    /// let id = letters.list().wait()[0].id;
-    /// assert!(letters.replay(id).wait());
-    /// assert!(!letters.replay(id).wait(), "it is not there any more");
+    /// let id = letters.list().wait()?[0].id;
+    /// assert!(letters.replay(id).wait()?);
+    /// assert!(!letters.replay(id).wait()?, "it is not there any more");
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn replay(&self, id: DeadLetterId) -> Operation<impl Future<Output = bool> + use<T, R>> {
-        let (memory, group) = self.owned();
-        Operation::new(async move { memory.queue.replay(&group, id.0) })
+    pub fn replay(
+        &self,
+        id: DeadLetterId,
+    ) -> Operation<impl Future<Output = Result<bool, Error>> + use<T, R>> {
+        let (home, group) = self.owned();
+        Operation::new(async move {
+            match home {
+                Home::Memory(memory) => Ok(memory.queue.replay(&group, id.0)),
+                Home::Backed(backed) => Ok(backed.backend().replay(group, vec![id.0]).await? > 0),
+            }
+        })
     }
 
     /// Replays all of them, oldest first, and says how many.
@@ -178,17 +212,23 @@ impl<T, R> DeadLetters<T, R> {
     /// # let library: Driver = Driver::memory(10);
     /// # Producer::new(&library).send(Event::new("S")).wait()?;
     /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
-    /// assert_eq!(library.dead_letters().replay_all().wait(), 1);
-    /// assert_eq!(library.stats().wait().queued, 1);
+    /// assert_eq!(library.dead_letters().replay_all().wait()?, 1);
+    /// assert_eq!(library.stats().wait()?.queued, 1);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn replay_all(&self) -> Operation<impl Future<Output = usize> + use<T, R>> {
-        let (memory, group) = self.owned();
+    pub fn replay_all(&self) -> Operation<impl Future<Output = Result<usize, Error>> + use<T, R>> {
+        let (home, group) = self.owned();
         Operation::new(async move {
-            let all = memory.queue.dead(&group, |dead| dead.id);
-            all.into_iter()
-                .filter(|id| memory.queue.replay(&group, *id))
-                .count()
+            match home {
+                Home::Memory(memory) => {
+                    let all = memory.queue.dead(&group, |dead| dead.id).into_iter();
+                    Ok(all.filter(|id| memory.queue.replay(&group, *id)).count())
+                }
+                Home::Backed(backed) => {
+                    let all = ids(&backed, &group).await?;
+                    Ok(backed.backend().replay(group, all).await?)
+                }
+            }
         })
     }
 
@@ -200,13 +240,24 @@ impl<T, R> DeadLetters<T, R> {
     /// # Producer::new(&library).send(Event::new("S")).wait()?;
     /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
     /// let letters = library.dead_letters();
-    /// assert!(letters.discard(letters.list().wait()[0].id).wait());
-    /// assert_eq!(library.stats().wait().dead, 0);
+    /// assert!(letters.discard(letters.list().wait()?[0].id).wait()?);
+    /// assert_eq!(library.stats().wait()?.dead, 0);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn discard(&self, id: DeadLetterId) -> Operation<impl Future<Output = bool> + use<T, R>> {
-        let (memory, group) = self.owned();
-        Operation::new(async move { memory.queue.take_dead(&group, id.0).is_some() })
+    pub fn discard(
+        &self,
+        id: DeadLetterId,
+    ) -> Operation<impl Future<Output = Result<bool, Error>> + use<T, R>> {
+        let (home, group) = self.owned();
+        Operation::new(async move {
+            match home {
+                Home::Memory(memory) => Ok(memory.queue.take_dead(&group, id.0).is_some()),
+                Home::Backed(backed) => {
+                    let taken = backed.backend().take_dead(group, vec![id.0]).await?;
+                    Ok(!taken.is_empty())
+                }
+            }
+        })
     }
 
     /// Drops all of them, and says how many.
@@ -216,12 +267,20 @@ impl<T, R> DeadLetters<T, R> {
     /// # let library: Driver = Driver::memory(10);
     /// # Producer::new(&library).send(Event::new("S")).wait()?;
     /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
-    /// assert_eq!(library.dead_letters().discard_all().wait(), 1);
+    /// assert_eq!(library.dead_letters().discard_all().wait()?, 1);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn discard_all(&self) -> Operation<impl Future<Output = usize> + use<T, R>> {
-        let (memory, group) = self.owned();
-        Operation::new(async move { memory.queue.take_all_dead(&group).len() })
+    pub fn discard_all(&self) -> Operation<impl Future<Output = Result<usize, Error>> + use<T, R>> {
+        let (home, group) = self.owned();
+        Operation::new(async move {
+            match home {
+                Home::Memory(memory) => Ok(memory.queue.take_all_dead(&group).len()),
+                Home::Backed(backed) => {
+                    let all = ids(&backed, &group).await?;
+                    Ok(backed.backend().take_dead(group, all).await?.len())
+                }
+            }
+        })
     }
 
     /// Takes one out, with its body. `None` when it is not there.
@@ -235,21 +294,55 @@ impl<T, R> DeadLetters<T, R> {
     /// # Producer::new(&library).send(Event::new("S")).wait()?;
     /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
     /// let letters = library.dead_letters();
-    /// let event = letters.take(letters.list().wait()[0].id).wait().expect("it is there");
+    /// let event = letters.take(letters.list().wait()?[0].id).wait().expect("it is there");
     /// assert_eq!(event.name(), "S");
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn take(
         &self,
         id: DeadLetterId,
-    ) -> Operation<impl Future<Output = Option<Event<T>>> + use<T, R>> {
-        let (memory, group) = self.owned();
-        Operation::new(async move { Some(memory.queue.take_dead(&group, id.0)?.item.event) })
+    ) -> Operation<impl Future<Output = Result<Option<Event<T>>, Error>> + use<T, R>> {
+        let (home, group) = self.owned();
+        Operation::new(async move {
+            match home {
+                Home::Memory(memory) => {
+                    let dead = memory.queue.take_dead(&group, id.0);
+                    Ok(dead.map(|dead| dead.item.event))
+                }
+                Home::Backed(backed) => take(&backed, group, id.0).await,
+            }
+        })
     }
 
-    fn owned(&self) -> (Arc<Memory<T, R>>, String) {
-        (self.memory.clone(), self.group.clone())
+    fn owned(&self) -> (Home<T, R>, String) {
+        (self.home.clone(), self.group.clone())
     }
+}
+
+/// Those that there are at a backend.
+async fn ids<T, R>(backed: &Backed<T, R>, group: &str) -> Result<Vec<u64>, Error> {
+    let all = backed.backend().dead(group.to_owned()).await?;
+    Ok(all.into_iter().map(|dead| dead.id).collect())
+}
+
+/// Takes one out of a backend, if it can be read.
+async fn take<T, R>(
+    backed: &Backed<T, R>,
+    group: String,
+    id: u64,
+) -> Result<Option<Event<T>>, Error> {
+    let all = backed.backend().dead(group.clone()).await?;
+    let Some(dead) = all.into_iter().find(|dead| dead.id == id) else {
+        return Ok(None);
+    };
+    // It is looked at first: what cannot be read would be lost otherwise.
+    let event = backed.decode(dead.record).map_err(|why| {
+        let message = format!("the dead letter {id} cannot be decoded, and stays: {why}");
+        Error::new(ErrorKind::Invalid, message)
+    })?;
+    let event = Handback::new(event);
+    let taken = backed.backend().take_dead(group, vec![id]).await?;
+    Ok((!taken.is_empty()).then(|| event.take()))
 }
 
 impl<T, R> fmt::Debug for DeadLetters<T, R> {

@@ -7,6 +7,7 @@ use std::future::Future;
 use std::ops::Deref;
 use std::time::{Duration, Instant};
 
+use bookdrop_backend::{self as backend, Settlement};
 use bookdrop_queue::{DEFAULT_GROUP, DeadReason, Loan, Taken};
 use serde_json::Value;
 
@@ -14,11 +15,11 @@ use crate::answer::Answer;
 use crate::error::{Error, SettleError, SettleErrorKind};
 use crate::event::Event;
 use crate::failure::Failure;
-use crate::memory::{Outcome, Stored};
+use crate::memory::Stored;
 use crate::operation::Operation;
 use crate::reply::{Reply, Unwanted, Watched};
 use crate::seat::Seat;
-use settle::{Acking, InHand};
+use settle::{Acking, InHand, Undone};
 
 /// One event in hand, to be settled exactly once.
 ///
@@ -34,6 +35,9 @@ use settle::{Acking, InHand};
 ///
 /// A delivery that is dropped unsettled (by a panic, a cancelled task, a forgotten branch) failed and comes back like
 /// after `nack`. After `max_attempts` failures an event becomes a dead letter.
+///
+/// Over a backend a settlement ends when it is as durable as it is going to be. It is begun at the first poll, and goes on if
+/// it is dropped later. Where the backend cannot do it, the error gives the delivery back, still to be settled.
 ///
 /// It derefs to the [`Event`], which it lets you read. Settling takes the delivery, so that settling twice does not
 /// compile:
@@ -142,7 +146,7 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn is_cancelled(&self) -> bool {
-        self.watch().is_some_and(|watch| watch.is_unwanted())
+        self.watcher().is_some_and(|watcher| watcher.is_unwanted())
     }
 
     /// Waits until the requester gives up; for ever with a one-way event.
@@ -167,17 +171,18 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(()) }).unwrap();
     /// ```
     pub fn cancelled(&self) -> Operation<impl Future<Output = ()>> {
-        Operation::new(Unwanted::new(self.watch()))
+        Operation::new(Unwanted::new(self.watcher()))
     }
 
     /// Keeps the event in hand for longer. In one process there is no lease to run out: the delivery is the ownership, and
     /// this does nothing, successfully.
     ///
     /// # Errors
-    /// None in memory.
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend), or
+    /// [`ErrorKind::Settle`](crate::ErrorKind::Settle) when the lease had ended.
     ///
     /// # Cancel safety
-    /// Done at the first poll; dropped before that, nothing happened.
+    /// Begun at the first poll; dropped before that, nothing happened.
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
@@ -189,7 +194,15 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn extend(&mut self) -> Operation<impl Future<Output = Result<(), Error>> + use<T, R>> {
-        Operation::new(async { Ok(()) })
+        let call = self.call(Settlement::Extend);
+        Operation::new(async move {
+            let Some(call) = call else { return Ok(()) };
+            match call.await {
+                Ok(backend::Settled::TooLate) => Err(SettleErrorKind::LeaseEnded.into_error()),
+                Ok(_) => Ok(()),
+                Err(error) => Err(error.into()),
+            }
+        })
     }
 
     /// The event is done.
@@ -197,10 +210,10 @@ impl<T, R> Delivery<T, R> {
     /// A request that is acked without an answer fails at once at its requester, with the code `bookdrop.unanswered`.
     ///
     /// # Errors
-    /// None in memory.
+    /// None in memory; over a backend, as said [above](Delivery).
     ///
     /// # Cancel safety
-    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
@@ -208,7 +221,7 @@ impl<T, R> Delivery<T, R> {
     /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
     /// a.send(Event::new("S")).wait()?;
     /// b.receive().wait()?.ack().wait()?;
-    /// assert_eq!(library.stats().wait().acked, 1);
+    /// assert_eq!(library.stats().wait()?.acked, 1);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     #[inline(always)]
@@ -223,7 +236,7 @@ impl<T, R> Delivery<T, R> {
     /// `AutoAcked` with automatic ack; the delivery is given back.
     ///
     /// # Cancel safety
-    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back all the same.
+    /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back all the same.
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
@@ -235,9 +248,7 @@ impl<T, R> Delivery<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn nack(self) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
-        Operation::new(async move {
-            self.give_back(|queue, reader, taken| queue.failed(reader, taken, None))
-        })
+        Operation::new(self.give_back(Undone::Failed))
     }
 
     /// The work failed: the event comes back after this time, in place of the driver's back-off.
@@ -248,7 +259,7 @@ impl<T, R> Delivery<T, R> {
     /// `AutoAcked` with automatic ack; the delivery is given back.
     ///
     /// # Cancel safety
-    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back as after `nack`.
+    /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back as after `nack`.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -257,16 +268,14 @@ impl<T, R> Delivery<T, R> {
     /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
     /// a.send(Event::new("S")).wait()?;
     /// b.receive().wait()?.retry_after(Duration::from_secs(60)).wait()?;
-    /// assert_eq!(library.stats().wait().delayed, 1);
+    /// assert_eq!(library.stats().wait()?.delayed, 1);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn retry_after(
         self,
         delay: Duration,
     ) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
-        Operation::new(async move {
-            self.give_back(|queue, reader, taken| queue.failed(reader, taken, Some(delay)))
-        })
+        Operation::new(self.give_back(Undone::RetryAfter(delay)))
     }
 
     /// The event failed for good: it becomes a [dead letter](crate::DeadLetters) with this reason, and a requester is told
@@ -276,7 +285,7 @@ impl<T, R> Delivery<T, R> {
     /// `AutoAcked` with automatic ack; the delivery is given back.
     ///
     /// # Cancel safety
-    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
@@ -284,15 +293,12 @@ impl<T, R> Delivery<T, R> {
     /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
     /// a.send(Event::new("S")).wait()?;
     /// b.receive().wait()?.reject("page 7 is torn").wait()?;
-    /// assert_eq!(library.stats().wait().dead, 1);
+    /// assert_eq!(library.stats().wait()?.dead, 1);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn reject(self, why: impl Into<String>) -> Operation<impl Future<Output = Settled<T, R>>> {
-        let why = why.into();
-        Operation::new(async move {
-            let why = DeadReason::Rejected(why);
-            self.give_back(|queue, reader, taken| queue.bury(reader, taken, why))
-        })
+        let why = DeadReason::Rejected(why.into());
+        Operation::new(self.give_back(Undone::Bury(why)))
     }
 
     /// Answers a request, which is then done.
@@ -304,7 +310,7 @@ impl<T, R> Delivery<T, R> {
     /// `NotARequest` for a one-way event; the delivery is given back.
     ///
     /// # Cancel safety
-    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -334,7 +340,7 @@ impl<T, R> Delivery<T, R> {
         self,
         reply: R,
     ) -> Operation<impl Future<Output = Settled<T, R, Answer>> + use<T, R>> {
-        Operation::new(async move { self.answer(Outcome::Replied(reply)) })
+        Operation::new(self.answer(Ok(reply)))
     }
 
     /// Answers a request with a failure, [`Failure::new`] or any error; it is then done (see
@@ -344,7 +350,7 @@ impl<T, R> Delivery<T, R> {
     /// `NotARequest` for a one-way event; the delivery is given back.
     ///
     /// # Cancel safety
-    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -365,7 +371,7 @@ impl<T, R> Delivery<T, R> {
         failure: impl Into<Failure>,
     ) -> Operation<impl Future<Output = Settled<T, R, Answer>>> {
         let failure = failure.into();
-        Operation::new(async move { self.answer(Outcome::failed(failure)) })
+        Operation::new(self.answer(Err(failure)))
     }
 
     /// Does the work that a request asks for, and answers with what it returns: a reply, or a failure.
@@ -414,13 +420,10 @@ impl<T, R> Delivery<T, R> {
             }
             if self.is_cancelled() {
                 // The requester knows, or is about to see, that its deadline has passed.
-                drop(self.let_go());
-                return Ok(Answer::NotWanted);
+                return self.leave().await;
             }
-            match work(&self).await {
-                Ok(reply) => self.answer(Outcome::Replied(reply)),
-                Err(failure) => self.answer(Outcome::failed(failure)),
-            }
+            let answer = work(&self).await;
+            self.answer(answer).await
         })
     }
 
@@ -431,10 +434,10 @@ impl<T, R> Delivery<T, R> {
     /// `Ok`. Give it a new id by `with_id` before you send it again.
     ///
     /// # Errors
-    /// None in memory.
+    /// None in memory; over a backend, as said [above](Delivery).
     ///
     /// # Cancel safety
-    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
@@ -447,7 +450,7 @@ impl<T, R> Delivery<T, R> {
     pub fn into_event(
         self,
     ) -> Operation<impl Future<Output = Settled<T, R, Event<T>>> + use<T, R>> {
-        Operation::new(async move { Ok(self.finish()) })
+        Operation::new(self.finish())
     }
 
     /// A request is done as far as the queue goes; the event is yours, and so is the [`Reply`], which you now owe the
@@ -457,7 +460,7 @@ impl<T, R> Delivery<T, R> {
     /// `NotARequest` for a one-way event; the delivery is given back.
     ///
     /// # Cancel safety
-    /// Done at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
+    /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -467,7 +470,7 @@ impl<T, R> Delivery<T, R> {
     /// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
     /// # let _ = request.wait_for(Duration::ZERO);
     /// let (event, reply) = b.receive().wait()?.into_parts().wait()?;
-    /// reply.send(event.name().into()).wait();
+    /// reply.send(event.name().into()).wait()?;
     /// assert_eq!(request.wait()?, "S");
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
@@ -478,12 +481,7 @@ impl<T, R> Delivery<T, R> {
         T: Send + 'static,
         R: Send + 'static,
     {
-        Operation::new(async move {
-            let Some((ask, memory)) = self.ask().zip(self.memory().cloned()) else {
-                return Err(SettleError::new(SettleErrorKind::NotARequest, self));
-            };
-            Ok((self.let_go().event, Reply::new(ask, memory)))
-        })
+        Operation::new(self.owe())
     }
 }
 

@@ -1,22 +1,24 @@
 //! The driver: the user's handle on one queue.
 
+mod drain;
+mod open;
+mod over;
+
 use std::fmt;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use bookdrop_queue::clock;
+use bookdrop_backend::{Capabilities, Stats};
 use serde_json::Value;
 
 use crate::builder::Builder;
-use crate::capabilities::Capabilities;
 use crate::dead_letters::DeadLetters;
-use crate::deadline::Limit;
-use crate::event::Event;
-use crate::memory::Memory;
+use crate::error::Error;
+use crate::home::Home;
+use crate::memory::{self, Memory};
 use crate::operation::Operation;
-use crate::stats::Stats;
+pub use drain::{DrainReport, Left};
 
 /// Connects producers and consumers: it holds one bounded queue of events `Event<T>`, whose requests are answered by
 /// `R`.
@@ -40,7 +42,7 @@ use crate::stats::Stats;
 /// ```
 #[doc(alias = "NewDriver")]
 pub struct Driver<T = (), R = Value> {
-    pub(crate) memory: Arc<Memory<T, R>>,
+    pub(crate) home: Home<T, R>,
 }
 
 impl<T: Send + 'static, R: Send + 'static> Driver<T, R> {
@@ -83,7 +85,9 @@ impl<T: Send + 'static, R: Send + 'static> Driver<T, R> {
 
 impl<T, R> Driver<T, R> {
     pub(crate) fn from_memory(memory: Arc<Memory<T, R>>) -> Self {
-        Driver { memory }
+        Driver {
+            home: Home::Memory(memory),
+        }
     }
 
     /// How many queued events a group holds before senders meet a full queue.
@@ -94,7 +98,10 @@ impl<T, R> Driver<T, R> {
     /// assert_eq!(library.capacity(), 1);
     /// ```
     pub fn capacity(&self) -> usize {
-        self.memory.queue.capacity()
+        match &self.home {
+            Home::Memory(memory) => memory.queue.capacity(),
+            Home::Backed(backed) => backed.known().capacity(),
+        }
     }
 
     /// What this driver can do.
@@ -106,7 +113,10 @@ impl<T, R> Driver<T, R> {
     /// assert!(!library.capabilities().cross_process);
     /// ```
     pub fn capabilities(&self) -> Capabilities {
-        Capabilities::MEMORY
+        match &self.home {
+            Home::Memory(_) => memory::capabilities(),
+            Home::Backed(backed) => backed.known().capabilities(),
+        }
     }
 
     /// How the driver stands, all groups together. Dropping the operation changes nothing.
@@ -115,19 +125,24 @@ impl<T, R> Driver<T, R> {
     /// # use bookdrop::{Driver, Event, Producer};
     /// let library: Driver = Driver::memory(10);
     /// Producer::new(&library).send(Event::new("S")).wait()?;
-    /// assert_eq!(library.stats().wait().queued, 1);
+    /// assert_eq!(library.stats().wait()?.queued, 1);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     #[doc(alias = "GetLength")]
-    pub fn stats(&self) -> Operation<impl Future<Output = Stats> + use<T, R>> {
-        let memory = self.memory.clone();
+    pub fn stats(&self) -> Operation<impl Future<Output = Result<Stats, Error>> + use<T, R>> {
+        let home = self.home.clone();
         Operation::new(async move {
+            let memory = match home {
+                Home::Memory(memory) => memory,
+                Home::Backed(backed) => {
+                    return Ok(backed.backend().stats(None).await?.unwrap_or_default());
+                }
+            };
             let (counters, depths) = memory.queue.counts();
-            Stats {
-                waiting_senders: memory.queue.waiting_senders(),
-                waiting_requests: memory.queue.waiting_requests(),
-                ..Stats::new(counters, depths)
-            }
+            let mut stats = memory::stats(counters, depths);
+            stats.waiting_senders = memory.queue.waiting_senders();
+            stats.waiting_requests = memory.queue.waiting_requests();
+            Ok(stats)
         })
     }
 
@@ -140,19 +155,22 @@ impl<T, R> Driver<T, R> {
     /// let audit = Consumer::in_group(&library, "audit")?;
     /// Producer::new(&library).send(Event::new("S")).wait()?;
     /// assert_eq!(library.group_stats("audit").wait().unwrap().queued, 1);
-    /// assert_eq!(library.group_stats("nobody").wait(), None);
+    /// assert_eq!(library.group_stats("nobody").wait()?, None);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn group_stats(
         &self,
         group: &str,
-    ) -> Operation<impl Future<Output = Option<Stats>> + use<T, R>> {
-        let (memory, group) = (self.memory.clone(), group.to_owned());
+    ) -> Operation<impl Future<Output = Result<Option<Stats>, Error>> + use<T, R>> {
+        let (home, group) = (self.home.clone(), group.to_owned());
         Operation::new(async move {
-            memory
-                .queue
-                .depths(&group)
-                .map(|depths| Stats::new(Default::default(), depths))
+            match home {
+                Home::Memory(memory) => {
+                    let depths = memory.queue.depths(&group);
+                    Ok(depths.map(|depths| memory::stats(Default::default(), depths)))
+                }
+                Home::Backed(backed) => Ok(backed.backend().stats(Some(group)).await?),
+            }
         })
     }
 
@@ -163,12 +181,19 @@ impl<T, R> Driver<T, R> {
     /// let library: Driver = Driver::memory(10);
     /// let reader = Consumer::new(&library);
     /// let audit = Consumer::in_group(&library, "audit")?;
-    /// assert_eq!(library.groups().wait(), ["default", "audit"]);
+    /// assert_eq!(library.groups().wait()?, ["default", "audit"]);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn groups(&self) -> Operation<impl Future<Output = Vec<String>> + use<T, R>> {
-        let memory = self.memory.clone();
-        Operation::new(async move { memory.queue.groups() })
+    pub fn groups(
+        &self,
+    ) -> Operation<impl Future<Output = Result<Vec<String>, Error>> + use<T, R>> {
+        let home = self.home.clone();
+        Operation::new(async move {
+            match home {
+                Home::Memory(memory) => Ok(memory.queue.groups()),
+                Home::Backed(backed) => Ok(backed.backend().groups().await?),
+            }
+        })
     }
 
     /// Removes a group with its events and dead letters; its consumers find their end. False when there is no such
@@ -184,14 +209,22 @@ impl<T, R> Driver<T, R> {
     /// let reader = Consumer::new(&library);
     /// let audit = Consumer::in_group(&library, "audit")?;
     /// drop(audit);
-    /// assert_eq!(library.groups().wait(), ["default", "audit"]);
-    /// assert!(library.remove_group("audit").wait());
-    /// assert_eq!(library.groups().wait(), ["default"]);
+    /// assert_eq!(library.groups().wait()?, ["default", "audit"]);
+    /// assert!(library.remove_group("audit").wait()?);
+    /// assert_eq!(library.groups().wait()?, ["default"]);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn remove_group(&self, group: &str) -> Operation<impl Future<Output = bool> + use<T, R>> {
-        let (memory, group) = (self.memory.clone(), group.to_owned());
-        Operation::new(async move { memory.queue.remove_group(&group) })
+    pub fn remove_group(
+        &self,
+        group: &str,
+    ) -> Operation<impl Future<Output = Result<bool, Error>> + use<T, R>> {
+        let (home, group) = (self.home.clone(), group.to_owned());
+        Operation::new(async move {
+            match home {
+                Home::Memory(memory) => Ok(memory.queue.remove_group(&group)),
+                Home::Backed(backed) => Ok(backed.backend().remove_group(group).await?),
+            }
+        })
     }
 
     /// Drops everything that is queued or delayed, in all groups, and says how much that was. Requesters are told that
@@ -203,13 +236,18 @@ impl<T, R> Driver<T, R> {
     /// # use bookdrop::{Driver, Event, Producer};
     /// let library: Driver = Driver::memory(10);
     /// Producer::new(&library).send_batch([Event::new("S"), Event::new("T")]).wait()?;
-    /// assert_eq!(library.purge().wait(), 2);
-    /// assert_eq!(library.stats().wait().queued, 0);
+    /// assert_eq!(library.purge().wait()?, 2);
+    /// assert_eq!(library.stats().wait()?.queued, 0);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn purge(&self) -> Operation<impl Future<Output = usize> + use<T, R>> {
-        let memory = self.memory.clone();
-        Operation::new(async move { memory.queue.purge() })
+    pub fn purge(&self) -> Operation<impl Future<Output = Result<usize, Error>> + use<T, R>> {
+        let home = self.home.clone();
+        Operation::new(async move {
+            match home {
+                Home::Memory(memory) => Ok(memory.queue.purge()),
+                Home::Backed(backed) => Ok(backed.backend().purge().await?),
+            }
+        })
     }
 
     /// The events of group "default" that failed for good; [`of_group`](DeadLetters::of_group) has those of another one.
@@ -217,10 +255,11 @@ impl<T, R> Driver<T, R> {
     /// ```
     /// # use bookdrop::Driver;
     /// let library: Driver = Driver::memory(10);
-    /// assert!(library.dead_letters().list().wait().is_empty());
+    /// assert!(library.dead_letters().list().wait()?.is_empty());
+    /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn dead_letters(&self) -> DeadLetters<T, R> {
-        DeadLetters::new(self.memory.clone())
+        DeadLetters::new(self.home.clone())
     }
 
     /// Whether the driver was closed.
@@ -229,11 +268,15 @@ impl<T, R> Driver<T, R> {
     /// # use bookdrop::Driver;
     /// let library: Driver = Driver::memory(10);
     /// assert!(!library.is_closed());
-    /// library.close().wait();
+    /// library.close().wait()?;
     /// assert!(library.is_closed());
+    /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn is_closed(&self) -> bool {
-        self.memory.queue.is_closed()
+        match &self.home {
+            Home::Memory(memory) => memory.queue.is_closed(),
+            Home::Backed(backed) => backed.known().is_closed(),
+        }
     }
 
     /// Closes the driver: from now on sends and requests are refused, those that wait for room are told `Closed` and have
@@ -254,16 +297,22 @@ impl<T, R> Driver<T, R> {
     /// let library: Driver = Driver::memory(10);
     /// let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
     /// a.send(Event::new("S")).wait()?;
-    /// library.close().wait();
+    /// library.close().wait()?;
     ///
     /// assert!(a.send(Event::new("T")).wait().is_err());
     /// b.receive().wait()?.ack().wait()?;
     /// assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn close(&self) -> Operation<impl Future<Output = ()> + use<T, R>> {
-        let memory = self.memory.clone();
-        Operation::new(async move { memory.queue.close() })
+    pub fn close(&self) -> Operation<impl Future<Output = Result<(), Error>> + use<T, R>> {
+        let home = self.home.clone();
+        Operation::new(async move {
+            match home {
+                Home::Memory(memory) => memory.queue.close(),
+                Home::Backed(backed) => backed.backend().close().await?,
+            }
+            Ok(())
+        })
     }
 
     /// Closes the driver and hands nothing more out; waits until what is in hand is settled, at most for the grace time;
@@ -278,7 +327,7 @@ impl<T, R> Driver<T, R> {
     ///
     /// let library: Driver = Driver::memory(10);
     /// Producer::new(&library).send(Event::new("S")).wait()?;
-    /// let report = library.drain(Duration::from_secs(5)).wait();
+    /// let report = library.drain(Duration::from_secs(5)).wait()?;
     /// assert_eq!(report.unfinished, 0);
     /// assert_eq!(report.left[0].event.name(), "S");
     /// # Ok::<(), bookdrop::Error>(())
@@ -286,48 +335,14 @@ impl<T, R> Driver<T, R> {
     pub fn drain(
         &self,
         grace: Duration,
-    ) -> Operation<impl Future<Output = DrainReport<T>> + use<T, R>> {
-        let memory = self.memory.clone();
+    ) -> Operation<impl Future<Output = Result<DrainReport<T>, Error>> + use<T, R>> {
+        let home = self.home.clone();
         Operation::new(async move {
-            memory.queue.begin_drain();
-            let mut hands = EmptyHands {
-                memory: &memory,
-                waiting: None,
-            };
-            let mut limit = Limit::new(clock::after(clock::now(), grace));
-            poll_fn(
-                |cx| match memory.queue.poll_empty_handed(&mut hands.waiting, cx) {
-                    Poll::Pending => limit.poll(cx),
-                    ready => ready,
-                },
-            )
-            .await;
-            drop(hands);
-            let (left, unfinished) = memory.queue.take_left();
-            let left = left.into_iter().map(|(group, attempts, stored)| Left {
-                group,
-                attempts,
-                event: stored.event,
-            });
-            DrainReport {
-                left: left.collect(),
-                unfinished,
+            match home {
+                Home::Memory(memory) => Ok(drain::memory(&memory, grace).await),
+                Home::Backed(backed) => Ok(drain::backed(&*backed, grace).await?),
             }
         })
-    }
-}
-
-/// Waits for what is in hand, and leaves no waiter behind when the drain is dropped.
-struct EmptyHands<'a, T, R> {
-    memory: &'a Memory<T, R>,
-    waiting: bookdrop_queue::Waiting,
-}
-
-impl<T, R> Drop for EmptyHands<'_, T, R> {
-    fn drop(&mut self) {
-        self.memory
-            .queue
-            .stop_waiting_empty_handed(&mut self.waiting);
     }
 }
 
@@ -335,7 +350,7 @@ impl<T, R> Drop for EmptyHands<'_, T, R> {
 impl<T, R> Clone for Driver<T, R> {
     fn clone(&self) -> Self {
         Driver {
-            memory: self.memory.clone(),
+            home: self.home.clone(),
         }
     }
 }
@@ -346,39 +361,4 @@ impl<T, R> fmt::Debug for Driver<T, R> {
             .field("capacity", &self.capacity())
             .finish_non_exhaustive()
     }
-}
-
-/// What a [drain](Driver::drain) left.
-///
-/// ```
-/// # use std::time::Duration;
-/// # use bookdrop::{Driver, Event, Producer};
-/// # let library: Driver = Driver::memory(10);
-/// Producer::new(&library).send(Event::new("S")).wait()?;
-/// let report = library.drain(Duration::from_secs(5)).wait();
-/// for left in report.left {
-///     println!("{} is left in group {}", left.event.name(), left.group);
-/// }
-/// # Ok::<(), bookdrop::Error>(())
-/// ```
-#[derive(Debug)]
-#[non_exhaustive]
-#[must_use = "it holds the events that were left"]
-pub struct DrainReport<T = ()> {
-    /// What was still queued or delayed, oldest first.
-    pub left: Vec<Left<T>>,
-    /// How many events were still in hand when the grace time ended.
-    pub unfinished: usize,
-}
-
-/// An event that a [drain](Driver::drain) gives back.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Left<T = ()> {
-    /// The group it was for.
-    pub group: String,
-    /// How often it had been handed over.
-    pub attempts: u32,
-    /// The event.
-    pub event: Event<T>,
 }

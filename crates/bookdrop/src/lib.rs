@@ -61,9 +61,10 @@
 
 #![forbid(unsafe_code)]
 
+mod address;
 mod answer;
+mod backed;
 mod builder;
-mod capabilities;
 mod consumer;
 mod dead_letters;
 mod deadline;
@@ -72,6 +73,7 @@ mod driver;
 mod error;
 mod event;
 mod failure;
+mod home;
 pub mod limits;
 mod memory;
 mod operation;
@@ -81,7 +83,6 @@ mod reply;
 mod request;
 mod seat;
 mod send;
-mod stats;
 mod turn;
 
 /// The futures that the methods of producers and consumers return: to be awaited on any executor, or waited for on a plain
@@ -93,23 +94,26 @@ pub mod operations {
 }
 
 pub use answer::Answer;
+pub use backed::Codec;
 pub use builder::Builder;
-pub use capabilities::Capabilities;
 pub use consumer::Consumer;
 pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetters};
 pub use delivery::Delivery;
 pub use driver::{DrainReport, Driver, Left};
 pub use error::{
-    Error, ErrorKind, InvalidGroup, ReceiveError, RequestError, RequestErrorKind, SendBatchError,
-    SendError, SendErrorKind, SettleError, SettleErrorKind, TimedOut, TryReceiveError,
+    Error, ErrorKind, InvalidGroup, OpenError, OpenErrorKind, ReceiveError, RequestError,
+    RequestErrorKind, SendBatchError, SendError, SendErrorKind, SettleError, SettleErrorKind,
+    TimedOut, TryReceiveError,
 };
 pub use event::{Event, InvalidEvent};
 pub use failure::Failure;
 pub use operation::Operation;
 pub use producer::Producer;
 pub use reply::Reply;
-pub use stats::Stats;
 
+pub use bookdrop_backend::{
+    Capabilities, Error as BackendError, ErrorKind as BackendErrorKind, Stats,
+};
 pub use bookdrop_queue::{DeadReason, OnFull};
 pub use serde_json::Value;
 

@@ -23,7 +23,8 @@ pin_project! {
     /// use bookdrop::Driver;
     ///
     /// let library: Driver = Driver::memory(10);
-    /// assert_eq!(library.stats().wait().queued, 0);
+    /// assert_eq!(library.stats().wait()?.queued, 0);
+    /// # Ok::<(), bookdrop::Error>(())
     /// ```
     #[must_use = "an operation does nothing unless it is awaited or waited for"]
     pub struct Operation<F> {
@@ -46,7 +47,8 @@ impl<F: Future> Operation<F> {
     /// ```
     /// # use bookdrop::Driver;
     /// # let library: Driver = Driver::memory(10);
-    /// library.close().wait();
+    /// library.close().wait()?;
+    /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn wait(self) -> F::Output {
         park::wait(self.future)

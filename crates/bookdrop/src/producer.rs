@@ -1,7 +1,6 @@
 //! The producer: sends events and requests.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use serde_json::Value;
 
 use crate::driver::Driver;
 use crate::event::Event;
-use crate::memory::Memory;
+use crate::home::Home;
 use crate::request::Request;
 use crate::send::{Send, SendBatch, TrySend};
 
@@ -45,7 +44,7 @@ use crate::send::{Send, SendBatch, TrySend};
 /// ```
 #[doc(alias = "NewProduce")]
 pub struct Producer<T = (), R = Value> {
-    memory: Arc<Memory<T, R>>,
+    home: Home<T, R>,
 }
 
 impl<T, R> Producer<T, R> {
@@ -59,12 +58,14 @@ impl<T, R> Producer<T, R> {
     /// ```
     #[doc(alias = "NewProduce")]
     pub fn new(driver: &Driver<T, R>) -> Self {
-        Producer::attached(driver.memory.clone())
+        Producer::attached(driver.home.clone())
     }
 
-    fn attached(memory: Arc<Memory<T, R>>) -> Self {
-        memory.producers.fetch_add(1, Ordering::Relaxed);
-        Producer { memory }
+    fn attached(home: Home<T, R>) -> Self {
+        if let Home::Memory(memory) = &home {
+            memory.producers.fetch_add(1, Ordering::Relaxed);
+        }
+        Producer { home }
     }
 
     /// Sends an event, and waits only while the queue is full (see [`OnFull`](crate::OnFull) for other answers to that).
@@ -77,8 +78,8 @@ impl<T, R> Producer<T, R> {
     /// room: [`try_send`](Producer::try_send) is the call for that.
     ///
     /// # Errors
-    /// `Closed`, `Invalid` (see [`limits`](crate::limits)) or, where the driver is told not to wait, `Full`. The error
-    /// gives the event back.
+    /// `Closed`, `Invalid` (see [`limits`](crate::limits)) or, where the driver is told not to wait, `Full`; over a backend also
+    /// `Unencodable` and `Backend`. The error gives the event back.
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the event is dropped too, unless it was sent already: a send that waits for room may be
@@ -107,7 +108,7 @@ impl<T, R> Producer<T, R> {
     #[doc(alias = "Call")]
     #[inline]
     pub fn send(&self, event: Event<T>) -> Send<'_, T, R> {
-        Send::new(&self.memory, event)
+        Send::new(&self.home, event)
     }
 
     /// Sends an event if there is room now. It never lets other tasks run: a loop of it has to do so itself.
@@ -116,7 +117,8 @@ impl<T, R> Producer<T, R> {
     /// `Full` in place of waiting; else as [`send`](Producer::send).
     ///
     /// # Cancel safety
-    /// It is ready at its first poll; dropped before that, the event was not sent.
+    /// In memory it is ready at its first poll; dropped before that, the event was not sent. Over a backend, dropped while it is
+    /// pending, the event may have been sent.
     ///
     /// ```
     /// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
@@ -129,11 +131,11 @@ impl<T, R> Producer<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn try_send(&self, event: Event<T>) -> TrySend<'_, T, R> {
-        TrySend::new(&self.memory, event)
+        TrySend::new(&self.home, event)
     }
 
-    /// Sends events one after the other, and says how many: not all or nothing. It lets other tasks run like
-    /// [`send`](Producer::send).
+    /// Sends events one after the other, and says how many: not all or nothing. A driver over a backend is given them all at
+    /// once, so that they are flushed or confirmed together. It lets other tasks run like [`send`](Producer::send).
     ///
     /// # Errors
     /// As [`send`](Producer::send), at the first event that fails; the error gives back that one and all behind it.
@@ -151,7 +153,7 @@ impl<T, R> Producer<T, R> {
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn send_batch(&self, events: impl IntoIterator<Item = Event<T>>) -> SendBatch<'_, T, R> {
-        SendBatch::new(&self.memory, events.into_iter().collect())
+        SendBatch::new(&self.home, events.into_iter().collect())
     }
 
     /// Sends an event to group "default" and waits for the reply, all in all at most so long.
@@ -163,8 +165,8 @@ impl<T, R> Producer<T, R> {
     /// Each way to end without a reply is told apart, see [`RequestErrorKind`](crate::RequestErrorKind): the work
     /// `Failed`; the `Deadline` passed (a timeout of zero is never sent); there is `NoConsumer` of the default group, or
     /// the last one left before the request was taken (see [`Request::wait_for_consumer`]); the driver was `Closed` before
-    /// it was taken; the queue was `Full` and is told not to wait; the event is `Invalid`. The error gives the event back
-    /// unless a consumer had it.
+    /// it was taken; the queue was `Full` and is told not to wait; the event is `Invalid`, or `Unencodable`; the `Backend` could
+    /// not do it. The error gives the event back unless a consumer had it.
     ///
     /// # Cancel safety
     /// Dropping it gives the request up: if it is still queued it leaves the queue at once and its work is never begun;
@@ -188,20 +190,22 @@ impl<T, R> Producer<T, R> {
     #[doc(alias = "StartWaitEvent")]
     #[inline]
     pub fn request(&self, event: Event<T>, timeout: Duration) -> Request<'_, T, R> {
-        Request::new(&self.memory, event, timeout)
+        Request::new(&self.home, event, timeout)
     }
 }
 
 /// One more producer for the same driver.
 impl<T, R> Clone for Producer<T, R> {
     fn clone(&self) -> Self {
-        Producer::attached(self.memory.clone())
+        Producer::attached(self.home.clone())
     }
 }
 
 impl<T, R> Drop for Producer<T, R> {
     fn drop(&mut self) {
-        self.memory.producers.fetch_sub(1, Ordering::Relaxed);
+        if let Home::Memory(memory) = &self.home {
+            memory.producers.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 

@@ -104,7 +104,7 @@ impl<T, R> fmt::Debug for Receive<'_, T, R> {
 
 /// A look for an event; made by [`Consumer::try_receive`].
 ///
-/// It is ready at its first poll. Dropped before that, it has taken no event.
+/// In memory it is ready at its first poll. Dropped before it is ready, it has taken no event.
 ///
 /// ```
 /// # use bookdrop::{Consumer, Driver};
@@ -135,8 +135,14 @@ impl<'a, T, R> TryReceive<'a, T, R> {
 impl<T, R> Future for TryReceive<'_, T, R> {
     type Output = Result<Delivery<T, R>, TryReceiveError>;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        Poll::Ready(self.consumer.receive_now()?.ok_or(TryReceiveError::Empty))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.consumer.poll_try_receive(cx)
+    }
+}
+
+impl<T, R> Drop for TryReceive<'_, T, R> {
+    fn drop(&mut self) {
+        self.consumer.stop_waiting();
     }
 }
 

@@ -1,20 +1,21 @@
 //! A reply that is owed to a requester.
 
+mod watch;
+
 use std::fmt;
 use std::future::Future;
-use std::ops::Deref;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use bookdrop_queue::{Working, clock};
+use bookdrop_backend::{Error as BackendError, Settled, Settlement};
 use serde_json::Value;
 
 use crate::answer::Answer;
-use crate::event::Ask;
+use crate::backed::Pending;
+use crate::error::{Error, SettleErrorKind};
 use crate::failure::Failure;
-use crate::memory::{Memory, Outcome, unanswered};
+use crate::memory::{Outcome, unanswered};
 use crate::operation::Operation;
+use watch::Requester;
+pub(crate) use watch::{Owed, Unwanted, Watched, Watcher};
 
 /// A reply that is owed to a requester; made by [`Delivery::into_parts`](crate::Delivery::into_parts).
 ///
@@ -30,7 +31,7 @@ use crate::operation::Operation;
 /// let consumer = async {
 ///     let (event, reply) = b.receive().await?.into_parts().await?;
 ///     let text: String = event.into_body(); // it is ours
-///     reply.send(text.len()).await;
+///     reply.send(text.len()).await?;
 ///     Ok::<(), bookdrop::Error>(())
 /// };
 /// # let request = a.request(Event::new("S").with_body("hello".to_owned()), Duration::from_secs(2));
@@ -46,22 +47,45 @@ pub struct Reply<R = Value> {
 
 /// A requester, whatever the body of its event is.
 trait Answerable<R> {
-    fn answer(&self, answer: Result<R, Failure>) -> Answer;
+    fn answer(&self, answer: Result<R, Failure>) -> Result<Answering, Error>;
     fn leave_unanswered(&self);
     fn watched(&self) -> &(dyn Watched + Sync);
 }
 
-impl<T: Send, R: Send> Answerable<R> for Watch<Arc<Memory<T, R>>> {
-    fn answer(&self, answer: Result<R, Failure>) -> Answer {
-        let outcome = answer.map_or_else(Outcome::failed, Outcome::Replied);
-        match self.memory.queue.answer_later(self.ask.call, outcome) {
-            Ok(()) => Answer::Sent,
-            Err(_) => Answer::NotWanted,
+/// An answer under way.
+enum Answering {
+    Ended(Answer),
+    AtBackend(Pending<Result<Settled, BackendError>>),
+}
+
+impl<T: Send, R: Send> Answerable<R> for Owed<T, R> {
+    fn answer(&self, answer: Result<R, Failure>) -> Result<Answering, Error> {
+        match &self.to {
+            Requester::Memory { memory, call } => {
+                let outcome = answer.map_or_else(Outcome::failed, Outcome::Replied);
+                Ok(Answering::Ended(
+                    match memory.queue.answer_later(*call, outcome) {
+                        Ok(()) => Answer::Sent,
+                        Err(_) => Answer::NotWanted,
+                    },
+                ))
+            }
+            Requester::Backed { backed, receipt } => {
+                let unencodable = |why| SettleErrorKind::Unencodable(why).into_error();
+                let answer = backed.encode_answer(&answer).map_err(unencodable)?;
+                let call = backed.settle(*receipt, Settlement::Answer(answer));
+                Ok(Answering::AtBackend(call))
+            }
         }
     }
 
     fn leave_unanswered(&self) {
-        self.memory.queue.end_call(self.ask.call, unanswered());
+        match &self.to {
+            Requester::Memory { memory, call } => memory.queue.end_call(*call, unanswered()),
+            Requester::Backed { backed, receipt } => {
+                backed.begin_to_settle(*receipt, Settlement::Done);
+            }
+        }
     }
 
     fn watched(&self) -> &(dyn Watched + Sync) {
@@ -70,20 +94,29 @@ impl<T: Send, R: Send> Answerable<R> for Watch<Arc<Memory<T, R>>> {
 }
 
 impl<R> Reply<R> {
-    pub(crate) fn new<T>(ask: Ask, memory: Arc<Memory<T, R>>) -> Self
+    pub(crate) fn new<T>(owed: Owed<T, R>) -> Self
     where
         T: Send + 'static,
         R: Send + 'static,
     {
         Reply {
-            owed_to: Some(Box::new(Watch { ask, memory })),
+            owed_to: Some(Box::new(owed)),
         }
+    }
+
+    /// Lets go of what is not owed after all.
+    pub(crate) fn forget(mut self) {
+        self.owed_to = None;
     }
 
     /// Answers.
     ///
+    /// # Errors
+    /// None in memory. Over a backend, [`ErrorKind::Invalid`](crate::ErrorKind::Invalid) for a reply that cannot be encoded,
+    /// or [`ErrorKind::Backend`](crate::ErrorKind::Backend). The request then fails as if the reply had been dropped unused.
+    ///
     /// # Cancel safety
-    /// Done at the first poll. Dropped before that, the reply was dropped unused.
+    /// Done, or over a backend begun, at the first poll. Dropped before that, the reply was dropped unused.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -93,18 +126,21 @@ impl<R> Reply<R> {
     /// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
     /// # let _ = request.wait_for(Duration::ZERO);
     /// let (_, reply) = b.receive().wait()?.into_parts().wait()?;
-    /// assert_eq!(reply.send("fine".into()).wait(), Answer::Sent);
+    /// assert_eq!(reply.send("fine".into()).wait()?, Answer::Sent);
     /// assert_eq!(request.wait()?, "fine");
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn send(self, reply: R) -> Operation<impl Future<Output = Answer> + use<R>> {
-        Operation::new(async move { self.answer(Ok(reply)) })
+    pub fn send(self, reply: R) -> Operation<impl Future<Output = Result<Answer, Error>> + use<R>> {
+        Operation::new(self.answer(Ok(reply)))
     }
 
     /// Answers with a failure, [`Failure::new`] or any error.
     ///
+    /// # Errors
+    /// As [`send`](Reply::send).
+    ///
     /// # Cancel safety
-    /// Done at the first poll. Dropped before that, the reply was dropped unused.
+    /// Done, or over a backend begun, at the first poll. Dropped before that, the reply was dropped unused.
     ///
     /// ```
     /// # use std::time::Duration;
@@ -114,13 +150,16 @@ impl<R> Reply<R> {
     /// let mut request = a.request(Event::new("S"), Duration::from_secs(2));
     /// # let _ = request.wait_for(Duration::ZERO);
     /// let (_, reply) = b.receive().wait()?.into_parts().wait()?;
-    /// assert_eq!(reply.fail(std::fmt::Error).wait(), Answer::Sent);
+    /// assert_eq!(reply.fail(std::fmt::Error).wait()?, Answer::Sent);
     /// assert!(request.wait().is_err());
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn fail(self, failure: impl Into<Failure>) -> Operation<impl Future<Output = Answer>> {
+    pub fn fail(
+        self,
+        failure: impl Into<Failure>,
+    ) -> Operation<impl Future<Output = Result<Answer, Error>>> {
         let failure = failure.into();
-        Operation::new(async move { self.answer(Err(failure)) })
+        Operation::new(self.answer(Err(failure)))
     }
 
     /// Whether the requester gave up.
@@ -162,10 +201,23 @@ impl<R> Reply<R> {
         Operation::new(Unwanted::new(Some(self.owed_to().watched())))
     }
 
-    fn answer(mut self, answer: Result<R, Failure>) -> Answer {
-        self.owed_to
-            .take()
-            .map_or(Answer::NotWanted, |owed_to| owed_to.answer(answer))
+    async fn answer(mut self, answer: Result<R, Failure>) -> Result<Answer, Error> {
+        let call = match self.owed_to().answer(answer)? {
+            Answering::Ended(answer) => {
+                self.owed_to = None;
+                return Ok(answer);
+            }
+            Answering::AtBackend(call) => call,
+        };
+        // It goes on if this is dropped, so then nothing is owed any more.
+        let owed_to = self.owed_to.take();
+        match call.await {
+            Ok(settled) => Ok(Answer::of(settled)),
+            Err(error) => {
+                self.owed_to = owed_to;
+                Err(error.into())
+            }
+        }
     }
 
     fn owed_to(&self) -> &(dyn Answerable<R> + Send + Sync) {
@@ -187,84 +239,5 @@ impl<R> Drop for Reply<R> {
 impl<R> fmt::Debug for Reply<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Reply").finish_non_exhaustive()
-    }
-}
-
-/// What can be asked whether its answer is still wanted.
-pub(crate) trait Watched {
-    fn is_unwanted(&self) -> bool;
-    fn poll_unwanted(&self, working: &mut Working, cx: &mut Context<'_>) -> Poll<()>;
-    fn stop_working(&self, working: &mut Working);
-}
-
-/// A requester, seen by one who works for it.
-pub(crate) struct Watch<M> {
-    pub(crate) ask: Ask,
-    pub(crate) memory: M,
-}
-
-impl<T, R, M: Deref<Target = Memory<T, R>>> Watched for Watch<M> {
-    fn is_unwanted(&self) -> bool {
-        clock::now() >= self.ask.deadline || !self.memory.queue.is_awaited(self.ask.call)
-    }
-
-    fn poll_unwanted(&self, working: &mut Working, cx: &mut Context<'_>) -> Poll<()> {
-        self.memory.queue.poll_unwanted(self.ask.call, working, cx)
-    }
-
-    fn stop_working(&self, working: &mut Working) {
-        self.memory.queue.stop_working(self.ask.call, working);
-    }
-}
-
-impl<W: Watched + ?Sized> Watched for &W {
-    fn is_unwanted(&self) -> bool {
-        (**self).is_unwanted()
-    }
-
-    fn poll_unwanted(&self, working: &mut Working, cx: &mut Context<'_>) -> Poll<()> {
-        (**self).poll_unwanted(working, cx)
-    }
-
-    fn stop_working(&self, working: &mut Working) {
-        (**self).stop_working(working);
-    }
-}
-
-/// Waits until an answer is unwanted; for ever where nobody asked for one.
-pub(crate) struct Unwanted<W: Watched> {
-    watched: Option<W>,
-    working: Working,
-}
-
-impl<W: Watched> Unwanted<W> {
-    pub(crate) fn new(watched: Option<W>) -> Self {
-        Unwanted {
-            watched,
-            working: None,
-        }
-    }
-}
-
-// Nothing in it is pinned.
-impl<W: Watched> Unpin for Unwanted<W> {}
-
-impl<W: Watched> Future for Unwanted<W> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        let watched = this.watched.as_ref();
-        watched.map_or(Poll::Pending, |watched| {
-            watched.poll_unwanted(&mut this.working, cx)
-        })
-    }
-}
-
-impl<W: Watched> Drop for Unwanted<W> {
-    fn drop(&mut self) {
-        if let Some(watched) = &self.watched {
-            watched.stop_working(&mut self.working);
-        }
     }
 }

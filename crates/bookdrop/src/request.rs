@@ -10,8 +10,10 @@ use bookdrop_queue::park::Patience;
 use bookdrop_queue::{Asking, CallId, Refusal, Waited, clock, park};
 use serde_json::Value;
 
+use crate::backed::{Asked, Backed};
 use crate::error::{RequestError, RequestErrorKind};
 use crate::event::Event;
+use crate::home::Home;
 use crate::memory::{Memory, Outcome, Stored};
 use crate::operation::{Wait, waits_on_threads};
 
@@ -33,7 +35,7 @@ use crate::operation::{Wait, waits_on_threads};
 /// ```
 #[must_use = "a request does nothing unless it is awaited or waited for"]
 pub struct Request<'a, T = (), R = Value> {
-    memory: &'a Memory<T, R>,
+    home: &'a Home<T, R>,
     timeout: Duration,
     waits_for_consumer: bool,
     stage: Stage<T>,
@@ -42,6 +44,8 @@ pub struct Request<'a, T = (), R = Value> {
 enum Stage<T> {
     New(Event<T>),
     Waiting(Waiting),
+    /// Sent to a backend.
+    Asked(Box<Asked<T>>),
     Ended,
 }
 
@@ -60,14 +64,14 @@ waits_on_threads!(Request);
 
 impl<T, R> Wait for Request<'_, T, R> {
     fn patience(&self) -> Patience {
-        self.memory.patience
+        self.home.patience()
     }
 }
 
 impl<'a, T, R> Request<'a, T, R> {
-    pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>, timeout: Duration) -> Self {
+    pub(crate) fn new(home: &'a Home<T, R>, event: Event<T>, timeout: Duration) -> Self {
         Request {
-            memory,
+            home,
             timeout,
             waits_for_consumer: false,
             stage: Stage::New(event),
@@ -97,11 +101,11 @@ impl<'a, T, R> Request<'a, T, R> {
 
 impl<T, R> Request<'_, T, R> {
     /// Sends the request; the deadline begins to run.
-    fn begin(&mut self, cx: &Context<'_>) -> Result<(), RequestError<T>> {
+    fn begin(&mut self, memory: &Memory<T, R>, cx: &Context<'_>) -> Result<(), RequestError<T>> {
         // Foreign code: should it panic, the event is still here.
         let waker = cx.waker().clone();
         let Stage::New(event) = std::mem::replace(&mut self.stage, Stage::Ended) else {
-            panic!("`Request` was polled after it had ended");
+            panic!("{ENDED}");
         };
         if let Err(invalid) = event.validate() {
             let kind = RequestErrorKind::Invalid(invalid);
@@ -120,7 +124,7 @@ impl<T, R> Request<'_, T, R> {
             waker,
             wakes_at_deadline: !by_the_clock,
         };
-        match self.memory.queue.send_request(stored, due, asking) {
+        match memory.queue.send_request(stored, due, asking) {
             Ok(call) => {
                 self.stage = Stage::Waiting(Waiting {
                     call,
@@ -146,12 +150,16 @@ impl<T, R> Request<'_, T, R> {
     fn give_up(&mut self) -> (Option<Outcome<T, R>>, Option<Event<T>>) {
         match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::Waiting(waiting) => {
-                let (outcome, queued) = self.memory.queue.give_up(waiting.call);
+                let Home::Memory(memory) = self.home else {
+                    return (None, None);
+                };
+                let (outcome, queued) = memory.queue.give_up(waiting.call);
                 let unread = queued.filter(|(_, deliveries)| *deliveries == 0);
                 (outcome, unread.map(|(stored, _)| stored.event))
             }
             Stage::New(event) => (None, Some(event)),
-            Stage::Ended => (None, None),
+            // It is given up by that it is dropped.
+            Stage::Asked(_) | Stage::Ended => (None, None),
         }
     }
 }
@@ -162,13 +170,17 @@ impl<T, R> Future for Request<'_, T, R> {
     #[inline]
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let memory = match this.home {
+            Home::Memory(memory) => memory,
+            Home::Backed(backed) => return this.poll_asked(backed, cx),
+        };
         let Stage::Waiting(waiting) = &mut this.stage else {
-            return match this.begin(cx) {
+            return match this.begin(memory, cx) {
                 Ok(()) => Poll::Pending,
                 Err(error) => Poll::Ready(Err(error)),
             };
         };
-        match this.memory.queue.poll_answer(waiting.call, cx) {
+        match memory.queue.poll_answer(waiting.call, cx) {
             Poll::Ready(Waited::Answered(outcome)) => {
                 this.stage = Stage::Ended;
                 Poll::Ready(result(outcome))
@@ -178,12 +190,38 @@ impl<T, R> Future for Request<'_, T, R> {
                 (None, event) => Err(RequestError::new(RequestErrorKind::Deadline, event)),
             }),
             Poll::Pending => {
-                waiting.see_to_the_deadline(cx, this.memory);
+                waiting.see_to_the_deadline(cx, memory);
                 Poll::Pending
             }
         }
     }
 }
+
+impl<T, R> Request<'_, T, R> {
+    fn poll_asked(
+        &mut self,
+        backed: &Backed<T, R>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<R, RequestError<T>>> {
+        let mut asked = match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::New(event) => {
+                match Asked::new(backed, event, self.timeout, self.waits_for_consumer) {
+                    Ok(asked) => Box::new(asked),
+                    Err(error) => return Poll::Ready(Err(error)),
+                }
+            }
+            Stage::Asked(asked) => asked,
+            Stage::Waiting(_) | Stage::Ended => panic!("{ENDED}"),
+        };
+        let Poll::Ready(ended) = asked.poll(cx) else {
+            self.stage = Stage::Asked(asked);
+            return Poll::Pending;
+        };
+        Poll::Ready(asked.end(backed, ended))
+    }
+}
+
+const ENDED: &str = "`Request` was polled after it had ended";
 
 impl Waiting {
     /// It was looked at and has no answer: somebody has to wake it at the deadline, unless that is arranged already.

@@ -1,6 +1,7 @@
 //! Sends under way.
 
-use std::collections::VecDeque;
+mod batch;
+
 use std::fmt;
 use std::future::Future;
 use std::ops::ControlFlow;
@@ -11,11 +12,14 @@ use bookdrop_queue::park::Patience;
 use bookdrop_queue::{NotExpress, Refusal, Refused, Ticket};
 use serde_json::Value;
 
-use crate::error::{SendBatchError, SendError, SendErrorKind};
+use crate::backed::{Backed, Publishing};
+use crate::error::{SendError, SendErrorKind};
 use crate::event::Event;
+use crate::home::Home;
 use crate::memory::{Memory, Stored};
 use crate::operation::{Wait, waits_on_threads};
 use crate::turn;
+pub use batch::SendBatch;
 
 /// An event on its way into the queue; made by [`Producer::send`](crate::Producer::send).
 ///
@@ -32,13 +36,16 @@ use crate::turn;
 /// ```
 #[must_use = "a send does nothing unless it is awaited or waited for"]
 pub struct Send<'a, T = (), R = Value> {
-    memory: &'a Memory<T, R>,
+    home: &'a Home<T, R>,
     stage: Stage<T>,
 }
 
 enum Stage<T> {
     New(Event<T>),
+    /// Before the queue in memory.
     InLine(Ticket),
+    /// On its way to a backend.
+    Publishing(Box<Publishing<T>>),
     Ended,
 }
 
@@ -49,22 +56,25 @@ waits_on_threads!(Send);
 
 impl<T, R> Wait for Send<'_, T, R> {
     fn patience(&self) -> Patience {
-        self.memory.patience
+        self.home.patience()
     }
 
     #[inline]
     fn attempt(&mut self) -> ControlFlow<Option<Self::Output>> {
+        let Home::Memory(memory) = self.home else {
+            return ControlFlow::Break(None);
+        };
         let Some(event) = self.take_plain() else {
             return ControlFlow::Break(None);
         };
-        let (stored, why) = match self.memory.queue.try_send_express(Stored::plain(event)) {
+        let (stored, why) = match memory.queue.try_send_express(Stored::plain(event)) {
             Ok(()) => return ControlFlow::Break(Some(Ok(()))),
             Err(not_sent) => not_sent,
         };
         self.stage = Stage::New(stored.event);
         // One among several stands in line at once, so that each has its turn.
         match why {
-            NotExpress::HasToWait if self.memory.has_one_producer() => ControlFlow::Continue(()),
+            NotExpress::HasToWait if memory.has_one_producer() => ControlFlow::Continue(()),
             _ => ControlFlow::Break(None),
         }
     }
@@ -72,9 +82,9 @@ impl<T, R> Wait for Send<'_, T, R> {
 
 impl<'a, T, R> Send<'a, T, R> {
     #[inline]
-    pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>) -> Self {
+    pub(crate) fn new(home: &'a Home<T, R>, event: Event<T>) -> Self {
         Send {
-            memory,
+            home,
             stage: Stage::New(event),
         }
     }
@@ -102,7 +112,11 @@ impl<'a, T, R> Send<'a, T, R> {
     fn give_up(&mut self) -> Option<Event<T>> {
         match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::New(event) => Some(event),
-            Stage::InLine(ticket) => Some(self.memory.queue.leave_line(ticket)?.event),
+            Stage::InLine(ticket) => match self.home {
+                Home::Memory(memory) => Some(memory.queue.leave_line(ticket)?.event),
+                Home::Backed(_) => None,
+            },
+            Stage::Publishing(publishing) => publishing.into_rest().1.pop_front(),
             Stage::Ended => None,
         }
     }
@@ -116,8 +130,10 @@ impl<T, R> Future for Send<'_, T, R> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         ready!(turn::poll_go_on(cx, this));
-        if let Some(event) = this.take_plain() {
-            match this.memory.queue.send_express(Stored::plain(event)) {
+        if let Home::Memory(memory) = this.home
+            && let Some(event) = this.take_plain()
+        {
+            match memory.queue.send_express(Stored::plain(event)) {
                 Ok(()) => return Poll::Ready(Ok(())),
                 Err(stored) => this.stage = Stage::New(stored.event),
             }
@@ -140,10 +156,21 @@ impl<T, R> Send<'_, T, R> {
         None
     }
 
-    /// Sends what has more to it, or has to wait.
+    /// Sends what has more to it, or has to wait, or goes to a backend.
     #[inline(never)]
     fn poll_any(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError<T>>> {
-        let queue = &self.memory.queue;
+        match self.home {
+            Home::Memory(memory) => self.poll_queue(memory, cx),
+            Home::Backed(backed) => self.poll_publish(backed, cx),
+        }
+    }
+
+    fn poll_queue(
+        &mut self,
+        memory: &Memory<T, R>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        let queue = &memory.queue;
         let result = match &self.stage {
             Stage::New(_) => {
                 // Foreign code: should it panic, the event is still here.
@@ -170,11 +197,41 @@ impl<T, R> Send<'_, T, R> {
                 self.stage = Stage::Ended;
                 result
             }
-            Stage::Ended => panic!("`Send` was polled after it had ended"),
+            Stage::Publishing(_) | Stage::Ended => panic!("{ENDED}"),
         };
         Poll::Ready(result.map_err(refused))
     }
+
+    fn poll_publish(
+        &mut self,
+        backed: &Backed<T, R>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        let mut publishing = match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::New(event) => Box::new(Publishing::new(backed, [event].into(), true)),
+            Stage::Publishing(publishing) => publishing,
+            Stage::InLine(_) | Stage::Ended => panic!("{ENDED}"),
+        };
+        let Poll::Ready(result) = publishing.poll(cx) else {
+            self.stage = Stage::Publishing(publishing);
+            return Poll::Pending;
+        };
+        Poll::Ready(not_sent(result, *publishing))
+    }
 }
+
+/// What came of publishing one event.
+fn not_sent<T>(
+    result: Result<(), SendErrorKind>,
+    publishing: Publishing<T>,
+) -> Result<(), SendError<T>> {
+    result.map_err(|kind| {
+        let event = publishing.into_rest().1.pop_front();
+        SendError::new(kind, event.expect("the one that failed is given back"))
+    })
+}
+
+const ENDED: &str = "`Send` was polled after it had ended";
 
 impl<T, R> Drop for Send<'_, T, R> {
     #[inline]
@@ -201,7 +258,8 @@ impl<T, R> fmt::Debug for Send<'_, T, R> {
 
 /// An event that is sent now or not at all; made by [`Producer::try_send`](crate::Producer::try_send).
 ///
-/// It is ready at its first poll. Dropped before that, the event was not sent and is dropped too.
+/// In memory it is ready at its first poll. Dropped before that, the event was not sent and is dropped too; over a backend,
+/// dropped while it is pending, the event may have been sent.
 ///
 /// ```
 /// # use bookdrop::{Driver, Event, Producer};
@@ -212,8 +270,8 @@ impl<T, R> fmt::Debug for Send<'_, T, R> {
 /// ```
 #[must_use = "a send does nothing unless it is awaited or waited for"]
 pub struct TrySend<'a, T = (), R = Value> {
-    memory: &'a Memory<T, R>,
-    event: Option<Event<T>>,
+    home: &'a Home<T, R>,
+    stage: Stage<T>,
 }
 
 impl<T, R> Unpin for TrySend<'_, T, R> {}
@@ -222,15 +280,15 @@ waits_on_threads!(TrySend);
 
 impl<T, R> Wait for TrySend<'_, T, R> {
     fn patience(&self) -> Patience {
-        self.memory.patience
+        self.home.patience()
     }
 }
 
 impl<'a, T, R> TrySend<'a, T, R> {
-    pub(crate) fn new(memory: &'a Memory<T, R>, event: Event<T>) -> Self {
+    pub(crate) fn new(home: &'a Home<T, R>, event: Event<T>) -> Self {
         TrySend {
-            memory,
-            event: Some(event),
+            home,
+            stage: Stage::New(event),
         }
     }
 }
@@ -238,126 +296,45 @@ impl<'a, T, R> TrySend<'a, T, R> {
 impl<T, R> Future for TrySend<'_, T, R> {
     type Output = Result<(), SendError<T>>;
 
-    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
-        let event = self
-            .event
-            .take()
-            .expect("`TrySend` was polled after it had ended");
-        if let Err(invalid) = event.validate() {
-            return Poll::Ready(Err(SendError::new(SendErrorKind::Invalid(invalid), event)));
-        }
-        let queue = &self.memory.queue;
-        let result = match queue.send_express(Stored::plain(event)) {
-            Ok(()) => Ok(()),
-            Err(stored) => {
-                let (stored, due) = Stored::one_way(stored.event);
-                queue.try_send(stored, due)
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let stage = std::mem::replace(&mut self.stage, Stage::Ended);
+        let mut publishing = match (stage, self.home) {
+            (Stage::New(event), Home::Memory(memory)) => {
+                return Poll::Ready(try_send(memory, event));
+            }
+            (Stage::New(event), Home::Backed(backed)) => {
+                Box::new(Publishing::new(backed, [event].into(), false))
+            }
+            (Stage::Publishing(publishing), _) => publishing,
+            (Stage::InLine(_) | Stage::Ended, _) => {
+                panic!("`TrySend` was polled after it had ended")
             }
         };
-        Poll::Ready(result.map_err(refused))
+        let Poll::Ready(result) = publishing.poll(cx) else {
+            self.stage = Stage::Publishing(publishing);
+            return Poll::Pending;
+        };
+        Poll::Ready(not_sent(result, *publishing))
     }
+}
+
+fn try_send<T, R>(memory: &Memory<T, R>, event: Event<T>) -> Result<(), SendError<T>> {
+    if let Err(invalid) = event.validate() {
+        return Err(SendError::new(SendErrorKind::Invalid(invalid), event));
+    }
+    let queue = &memory.queue;
+    let result = match queue.send_express(Stored::plain(event)) {
+        Ok(()) => Ok(()),
+        Err(stored) => {
+            let (stored, due) = Stored::one_way(stored.event);
+            queue.try_send(stored, due)
+        }
+    };
+    result.map_err(refused)
 }
 
 impl<T, R> fmt::Debug for TrySend<'_, T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TrySend").finish_non_exhaustive()
-    }
-}
-
-/// Events on their way into the queue; made by [`Producer::send_batch`](crate::Producer::send_batch).
-///
-/// Dropped before it is ready, the first ones were sent and the rest is dropped; [`into_rest`](SendBatch::into_rest)
-/// gives the rest back instead. The one that waits for room may be let in before it is polled again; then it belongs to
-/// those that were sent.
-///
-/// ```
-/// # use bookdrop::{Driver, Event, Producer};
-/// # futures_lite::future::block_on(async {
-/// let library: Driver = Driver::memory(10);
-/// let sent = Producer::new(&library).send_batch([Event::new("S"), Event::new("T")]).await?;
-/// assert_eq!(sent, 2);
-/// # Ok::<(), bookdrop::Error>(()) }).unwrap();
-/// ```
-#[must_use = "a send does nothing unless it is awaited or waited for"]
-pub struct SendBatch<'a, T = (), R = Value> {
-    memory: &'a Memory<T, R>,
-    first: Option<Send<'a, T, R>>,
-    rest: VecDeque<Event<T>>,
-    sent: usize,
-}
-
-impl<T, R> Unpin for SendBatch<'_, T, R> {}
-
-waits_on_threads!(SendBatch);
-
-impl<T, R> Wait for SendBatch<'_, T, R> {
-    fn patience(&self) -> Patience {
-        self.memory.patience
-    }
-}
-
-impl<'a, T, R> SendBatch<'a, T, R> {
-    pub(crate) fn new(memory: &'a Memory<T, R>, events: VecDeque<Event<T>>) -> Self {
-        SendBatch {
-            memory,
-            first: None,
-            rest: events,
-            sent: 0,
-        }
-    }
-
-    /// Gives the rest up and takes it back, in order.
-    ///
-    /// ```
-    /// # use std::time::Duration;
-    /// # use bookdrop::{Driver, Event, Producer};
-    /// let library: Driver = Driver::memory(1);
-    /// let a = Producer::new(&library);
-    /// let mut batch = a.send_batch([Event::new("S"), Event::new("T"), Event::new("U")]);
-    /// assert!(batch.wait_for(Duration::from_millis(1)).is_err(), "there is room for one");
-    /// assert_eq!(batch.into_rest().len(), 2);
-    /// ```
-    pub fn into_rest(mut self) -> Vec<Event<T>> {
-        let first = self.first.take().and_then(Send::into_event);
-        first
-            .into_iter()
-            .chain(std::mem::take(&mut self.rest))
-            .collect()
-    }
-}
-
-impl<T, R> Future for SendBatch<'_, T, R> {
-    type Output = Result<usize, SendBatchError<T>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        loop {
-            if self.first.is_none() {
-                let memory = self.memory;
-                self.first = self.rest.pop_front().map(|event| Send::new(memory, event));
-            }
-            let Some(first) = &mut self.first else {
-                return Poll::Ready(Ok(self.sent));
-            };
-            let result = ready!(Pin::new(first).poll(cx));
-            self.first = None;
-            match result {
-                Ok(()) => self.sent += 1,
-                Err(error) => {
-                    let (kind, event) = error.into_parts();
-                    let rest = std::iter::once(event)
-                        .chain(std::mem::take(&mut self.rest))
-                        .collect();
-                    return Poll::Ready(Err(SendBatchError::new(kind, self.sent, rest)));
-                }
-            }
-        }
-    }
-}
-
-impl<T, R> fmt::Debug for SendBatch<'_, T, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SendBatch")
-            .field("sent", &self.sent)
-            .finish_non_exhaustive()
     }
 }

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use bookdrop::operations::{self, Receive, ReceiveBatch, Request, SendBatch, TryReceive, TrySend};
 use bookdrop::{
-    Answer, Builder, Capabilities, Consumer, DeadLetter, DeadLetterId, DeadLetters, DeadReason,
-    Delivery, DrainReport, Driver, Error, ErrorKind, Event, Failure, InvalidEvent, InvalidGroup,
-    Left, OnFull, Producer, ReceiveError, Reply, RequestError, RequestErrorKind, SendBatchError,
-    SendError, SendErrorKind, SettleError, SettleErrorKind, Stats, TimedOut, TryReceiveError,
+    Answer, BackendError, BackendErrorKind, Builder, Capabilities, Codec, Consumer, DeadLetter,
+    DeadLetterId, DeadLetters, DeadReason, Delivery, DrainReport, Driver, Error, ErrorKind, Event,
+    Failure, InvalidEvent, InvalidGroup, Left, OnFull, OpenError, OpenErrorKind, Producer,
+    ReceiveError, Reply, RequestError, RequestErrorKind, SendBatchError, SendError, SendErrorKind,
+    SettleError, SettleErrorKind, Stats, TimedOut, TryReceiveError,
 };
 use futures_lite::StreamExt;
 
@@ -60,11 +61,12 @@ fn handles_ask_for_nothing_but_send<T: Send + 'static, R: Send + 'static>() {
 
 fn what_holds_no_event_has_every_auto_trait() {
     types!(Error; std::error::Error + Send + Sync + Unpin + 'static);
-    types!(InvalidEvent, InvalidGroup, ReceiveError, TryReceiveError, TimedOut;
+    types!(InvalidEvent, InvalidGroup, OpenError, ReceiveError, TryReceiveError, TimedOut;
         std::error::Error + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static);
     types!(
         Answer, Capabilities, DeadLetter, DeadLetterId, DeadReason, ErrorKind, Failure, OnFull,
-        RequestErrorKind, SendErrorKind, SettleErrorKind, Stats;
+        BackendError, BackendErrorKind, Codec, OpenErrorKind, RequestErrorKind, SendErrorKind,
+        SettleErrorKind, Stats;
         Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static
     );
 }
@@ -211,7 +213,7 @@ fn into_parts_can_be_sent_whatever_the_body(book: Delivery<Unshared, Unshared>) 
     let work = async move {
         let (event, reply) = book.into_parts().await?;
         let work = async move { event.into_body() };
-        reply.send(work.await).await;
+        reply.send(work.await).await?;
         Ok::<(), Error>(())
     };
     values!(work; Send + 'static);

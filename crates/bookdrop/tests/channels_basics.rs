@@ -87,7 +87,7 @@ fn an_empty_queue_says_so_at_once() {
     send_all(&a, &["S"]);
     assert_eq!(next_name(&mut b), "S");
     assert_eq!(b.try_receive().wait().unwrap_err(), TryReceiveError::Empty);
-    driver.close().wait();
+    driver.close().wait().unwrap();
     assert_eq!(b.try_receive().wait().unwrap_err(), TryReceiveError::Closed);
 }
 
@@ -108,7 +108,7 @@ fn a_receive_with_a_limit_waits_no_less() {
     let second = b.receive().wait_until(past).unwrap().unwrap();
     assert_eq!(second.name(), "T");
     second.ack().wait().unwrap();
-    driver.close().wait();
+    driver.close().wait().unwrap();
     assert_eq!(
         b.receive().wait_for(limit).unwrap().unwrap_err(),
         ReceiveError::Closed
@@ -272,7 +272,7 @@ fn a_batch_given_up_gives_back_the_rest() {
 
     let mut send = a.send_batch((3..6).map(|n| Event::new(n.to_string())));
     assert!(poll(&mut send).is_pending());
-    driver.close().wait();
+    driver.close().wait().unwrap();
     let error = send.wait().unwrap_err();
     assert_eq!((error.kind(), error.sent()), (&SendErrorKind::Closed, 0));
     assert_eq!(error.into_rest().len(), 3);

@@ -120,7 +120,7 @@ fn sends_that_were_not_let_in() {
     let mut waiting = a.send(thing(&living));
     let mut forgotten = a.send(thing(&living));
     assert!(poll(&mut waiting).is_pending() && poll(&mut forgotten).is_pending());
-    driver.close().wait();
+    driver.close().wait().unwrap();
     assert_eq!(living.count(), 3);
     drop(waiting.wait().unwrap_err().into_event());
     drop(forgotten);
@@ -157,7 +157,7 @@ fn each_way_to_settle() {
         .wait()
         .unwrap();
     assert_eq!((stats(&driver).dead, living.count()), (1, 1));
-    assert_eq!(driver.dead_letters().discard_all().wait(), 1);
+    assert_eq!(driver.dead_letters().discard_all().wait().unwrap(), 1);
     assert_eq!(living.count(), 0);
 }
 
@@ -171,7 +171,7 @@ fn dead_letters_beyond_the_bound() {
         next(&mut b).reject("torn").wait().unwrap();
         assert_eq!(living.count(), dead);
     }
-    let taken = driver.dead_letters().list().wait()[0].id;
+    let taken = driver.dead_letters().list().wait().unwrap()[0].id;
     drop(driver.dead_letters().take(taken).wait().unwrap());
     assert_eq!(living.count(), 1);
     drop((driver, a, b));
@@ -187,13 +187,13 @@ fn purged_displaced_expired_and_duplicate_ones() {
         a.send(thing(&living)).wait().unwrap();
         assert_eq!(living.count(), alive);
     }
-    assert_eq!(driver.purge().wait(), 3);
+    assert_eq!(driver.purge().wait().unwrap(), 3);
     assert_eq!(living.count(), 0);
 
     a.send(thing(&living).with_id("1")).wait().unwrap();
     a.send(thing(&living).with_id("1")).wait().unwrap();
     assert_eq!(living.count(), 1);
-    assert_eq!(driver.purge().wait(), 1);
+    assert_eq!(driver.purge().wait().unwrap(), 1);
 
     a.send(thing(&living).with_time_to_live(Duration::from_millis(1)))
         .wait()
@@ -216,10 +216,10 @@ fn copies_for_groups() {
     next(&mut audit).ack().wait().unwrap();
     assert_eq!(living.count(), 10);
     drop(log);
-    assert!(driver.remove_group("log").wait());
+    assert!(driver.remove_group("log").wait().unwrap());
     assert_eq!(living.count(), 6);
     let in_hand = next(&mut audit);
-    assert!(driver.remove_group("audit").wait());
+    assert!(driver.remove_group("audit").wait().unwrap());
     assert_eq!(living.count(), 4, "what is in hand is its owner's");
     in_hand.nack().wait().unwrap();
     assert_eq!(living.count(), 3);
@@ -326,7 +326,7 @@ fn a_drain_gives_back_all_there_is() {
     }
     a.send(thing(&living).with_delay(FAR)).wait().unwrap();
     next(&mut b).ack().wait().unwrap();
-    let report = driver.drain(FAR).wait();
+    let report = driver.drain(FAR).wait().unwrap();
     assert_eq!((report.left.len(), living.count()), (5, 5));
     drop(report);
     assert_eq!(living.count(), 0);
@@ -351,7 +351,11 @@ fn one_body_that_panics_takes_no_other_with_it() {
             .wait()
             .unwrap();
     }
-    assert_eq!(driver.purge().wait(), 10, "the panic ends with the body");
+    assert_eq!(
+        driver.purge().wait().unwrap(),
+        10,
+        "the panic ends with the body"
+    );
     assert_eq!(living.count(), 0);
     // And the driver goes on.
     a.send(Event::new("S").with_body(Fragile(Some(living.body()), false)))

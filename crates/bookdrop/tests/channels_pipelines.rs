@@ -65,7 +65,7 @@ fn a_sieve_of_many_stages_finds_the_primes() {
             }));
         }
         for driver in &drivers {
-            driver.close().wait();
+            driver.close().wait().unwrap();
         }
         stages.into_iter().for_each(|stage| stage.join().unwrap());
         let is_prime = |n: &usize| (2..*n).all(|d| !n.is_multiple_of(d));
@@ -139,11 +139,11 @@ fn many_into_one_and_one_into_many() {
                 for n in 0..count {
                     spread.send(number(n)).wait().unwrap();
                 }
-                source.close().wait();
+                source.close().wait().unwrap();
                 workers
                     .into_iter()
                     .for_each(|worker| worker.join().unwrap());
-                sink.close().wait();
+                sink.close().wait().unwrap();
             });
             let mut seen = HashSet::new();
             while let Some(n) = take(&mut collected) {
@@ -230,7 +230,7 @@ fn what_was_sent_before_the_close_is_seen_before_the_end() {
             thread::scope(|scope| {
                 scope.spawn(|| {
                     a.send(number(1)).wait().unwrap();
-                    driver.close().wait();
+                    driver.close().wait().unwrap();
                 });
                 let found = loop {
                     match b.try_receive().wait() {
@@ -277,7 +277,9 @@ fn services_that_ask_each_other() {
                     n + 2 * (DEPTH - 1)
                 );
             }
-            drivers.iter().for_each(|driver| driver.close().wait());
+            drivers
+                .iter()
+                .for_each(|driver| driver.close().wait().unwrap());
         });
     });
 }

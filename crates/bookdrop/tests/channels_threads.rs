@@ -142,7 +142,7 @@ fn streams_on_many_threads_end_when_the_driver_does() {
             senders
                 .into_iter()
                 .for_each(|sender| sender.join().unwrap());
-            driver.close().wait();
+            driver.close().wait().unwrap();
         });
         each_was_received(&tally, THREADS);
     });
@@ -186,7 +186,7 @@ fn batches_on_many_threads() {
             senders
                 .into_iter()
                 .for_each(|sender| sender.join().unwrap());
-            driver.close().wait();
+            driver.close().wait().unwrap();
             receivers
                 .into_iter()
                 .for_each(|receiver| receiver.join().unwrap());
@@ -366,7 +366,7 @@ fn closing_from_another_thread_ends_every_wait() {
             thread::scope(|scope| {
                 let sender = scope.spawn(|| a.send(Event::new("n").with_body(1)).wait());
                 let requester = scope.spawn(|| a.request(Event::new("n").with_body(2), FAR).wait());
-                let closer = scope.spawn(|| driver.close().wait());
+                let closer = scope.spawn(|| driver.close().wait().unwrap());
                 // Whatever was accepted before comes out, and then the end.
                 let mut received = 0;
                 loop {
@@ -457,7 +457,7 @@ fn requests_and_replies_on_many_threads_find_each_other() {
             requesters
                 .into_iter()
                 .for_each(|requester| requester.join().unwrap());
-            driver.close().wait();
+            driver.close().wait().unwrap();
         });
         let now = stats(&driver);
         assert_eq!(

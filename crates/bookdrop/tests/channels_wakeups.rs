@@ -277,7 +277,7 @@ fn closing_wakes_everybody_once() {
     let (mut first, mut second) = (b.receive(), c.receive_batch(4));
     assert!(poll_with(&mut first, &wakes[0]).is_pending());
     assert!(poll_with(&mut second, &wakes[1]).is_pending());
-    driver.close().wait();
+    driver.close().wait().unwrap();
     assert!(matches!(poll(&mut first), Poll::Ready(Err(_))));
     assert!(matches!(poll(&mut second), Poll::Ready(Err(_))));
     assert!(
@@ -297,7 +297,7 @@ fn closing_wakes_everybody_once() {
     let mut request = a.request(Event::new("R"), support::FAR);
     assert!(poll_with(&mut send, &wakes[2]).is_pending());
     assert!(poll_with(&mut request, &wakes[3]).is_pending());
-    full.close().wait();
+    full.close().wait().unwrap();
     let Poll::Ready(Err(error)) = poll(&mut send) else {
         panic!("it was told")
     };

@@ -15,7 +15,7 @@ fn closed_with_a_key_in_hand() -> (Driver, Consumer, bookdrop::Delivery) {
         a.send(Event::new(name).with_key("S")).wait().unwrap();
     }
     let first = b.receive().wait().unwrap();
-    library.close().wait();
+    library.close().wait().unwrap();
     (library, b, first)
 }
 
@@ -47,7 +47,7 @@ fn a_consumer_does_not_wait_for_a_key_that_is_about_to_be_tried_again() {
         assert_eq!(waiting.join().unwrap(), Err(ReceiveError::Closed));
     });
     assert_eq!(b.receive().wait().unwrap_err(), ReceiveError::Closed);
-    let left = library.drain(Duration::ZERO).wait().left;
+    let left = library.drain(Duration::ZERO).wait().unwrap().left;
     assert_eq!(
         left.iter()
             .map(|left| left.event.name())
@@ -66,8 +66,8 @@ fn the_drivers_own_back_off_is_waived_so_that_everything_comes_to_its_end() {
     for _ in 0..2 {
         b.receive().wait().unwrap().nack().wait().unwrap();
     }
-    assert_eq!(library.stats().wait().delayed, 1, "it backs off");
-    library.close().wait();
+    assert_eq!(library.stats().wait().unwrap().delayed, 1, "it backs off");
+    library.close().wait().unwrap();
     let mut seen = Vec::new();
     while let Ok(event) = b.receive().wait() {
         seen.push((event.name().to_owned(), event.attempt()));
@@ -85,7 +85,7 @@ fn the_drivers_own_back_off_is_waived_so_that_everything_comes_to_its_end() {
         seen,
         expected.map(|(name, attempt)| (name.to_owned(), attempt))
     );
-    let stats = library.stats().wait();
+    let stats = library.stats().wait().unwrap();
     assert_eq!((stats.queued, stats.delayed, stats.dead), (0, 0, 2));
 }
 
@@ -95,12 +95,12 @@ fn a_dead_letter_is_not_replayed_into_a_closed_driver() {
     let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
     a.send(Event::new("S")).wait().unwrap();
     b.receive().wait().unwrap().reject("torn").wait().unwrap();
-    library.close().wait();
+    library.close().wait().unwrap();
     let letters = library.dead_letters();
-    let id = letters.list().wait()[0].id;
-    assert!(!letters.replay(id).wait());
-    assert_eq!(letters.replay_all().wait(), 0);
-    assert_eq!(letters.take(id).wait().unwrap().name(), "S");
+    let id = letters.list().wait().unwrap()[0].id;
+    assert!(!letters.replay(id).wait().unwrap());
+    assert_eq!(letters.replay_all().wait().unwrap(), 0);
+    assert_eq!(letters.take(id).wait().unwrap().unwrap().name(), "S");
 }
 
 /// What comes back while a drain ends is in the report, or counted as unfinished, or comes with the next one.
@@ -113,10 +113,10 @@ fn a_drain_reports_every_event_once() {
         let book = b.receive().wait().unwrap();
         let report = std::thread::scope(|threads| {
             threads.spawn(|| book.nack().wait().unwrap());
-            library.drain(Duration::ZERO).wait()
+            library.drain(Duration::ZERO).wait().unwrap()
         });
         assert_eq!(report.left.len() + report.unfinished, 1);
-        let rest = library.drain(Duration::from_secs(600)).wait();
+        let rest = library.drain(Duration::from_secs(600)).wait().unwrap();
         assert_eq!(report.left.len() + rest.left.len(), 1);
     }
 }

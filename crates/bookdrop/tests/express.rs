@@ -16,7 +16,7 @@ fn nothing_crosses_from_group_to_group() {
     let a = Producer::new(&library);
     let mut old = Consumer::new(&library);
     let mut audit = Consumer::in_group(&library, "audit").unwrap();
-    assert!(library.remove_group("default").wait());
+    assert!(library.remove_group("default").wait().unwrap());
     for number in 0..3 {
         a.send(numbered(number)).wait().unwrap();
     }
@@ -63,7 +63,7 @@ fn plain_events_keep_their_place_among_others() {
         assert_eq!(event.body(), &expected);
         event.ack().wait().unwrap();
     }
-    let stats = library.stats().wait();
+    let stats = library.stats().wait().unwrap();
     assert_eq!((stats.sent, stats.acked, stats.returned), (9, 9, 2));
     assert_eq!((stats.queued, stats.in_hand, stats.handed_over), (0, 0, 11));
 }
@@ -77,7 +77,7 @@ fn acks_are_counted_wherever_they_are_made() {
         a.send(numbered(number)).wait().unwrap();
     }
     let in_hand: Vec<_> = (0..60).map(|_| b.receive().wait().unwrap()).collect();
-    assert_eq!(library.stats().wait().in_hand, 60);
+    assert_eq!(library.stats().wait().unwrap().in_hand, 60);
     drop(b);
     std::thread::scope(|scope| {
         let mut in_hand = in_hand.into_iter();
@@ -86,9 +86,9 @@ fn acks_are_counted_wherever_they_are_made() {
             scope.spawn(move || some.into_iter().for_each(|d| d.ack().wait().unwrap()));
         }
     });
-    let stats = library.stats().wait();
+    let stats = library.stats().wait().unwrap();
     assert_eq!((stats.in_hand, stats.acked), (0, 60));
-    let report = library.drain(Duration::from_secs(60)).wait();
+    let report = library.drain(Duration::from_secs(60)).wait().unwrap();
     assert_eq!(report.unfinished, 0);
 }
 
@@ -129,9 +129,9 @@ fn a_consumer_that_stops_keeps_nothing_from_the_others() {
         while received.load(Ordering::Relaxed) < EVENTS as usize {
             std::thread::yield_now();
         }
-        library.close().wait();
+        library.close().wait().unwrap();
     });
-    let stats = library.stats().wait();
+    let stats = library.stats().wait().unwrap();
     assert_eq!((stats.queued, stats.held, stats.in_hand), (0, 0, 0));
     assert_eq!((stats.sent, stats.acked), (EVENTS, EVENTS));
 }

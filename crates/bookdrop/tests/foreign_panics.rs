@@ -129,7 +129,7 @@ fn a_panic_in_a_poll_leaves_no_event_in_line() {
         let _ = poll(&mut Panics, Waker::noop());
     }));
     assert!(task.is_err());
-    assert_eq!(library.stats().wait().waiting_senders, 0);
+    assert_eq!(library.stats().wait().unwrap().waiting_senders, 0);
     b.receive().wait().unwrap().ack().wait().unwrap();
     assert!(b.try_receive().wait().is_err());
 }

@@ -127,7 +127,7 @@ fn no_request_ends_before_its_deadline() {
             threads
                 .into_iter()
                 .for_each(|thread| thread.join().unwrap());
-            driver.close().wait();
+            driver.close().wait().unwrap();
         });
     });
 }
@@ -146,7 +146,10 @@ fn requester_and_consumer_share_no_event() {
     mine.set_header("title", "changed by the requester");
     assert_eq!(theirs.header("title"), Some("changed by the consumer"));
     assert_eq!(mine.header("title"), Some("changed by the requester"));
-    reply.send(theirs.header("title").unwrap().into()).wait();
+    reply
+        .send(theirs.header("title").unwrap().into())
+        .wait()
+        .unwrap();
     assert_eq!(request.wait().unwrap(), "changed by the consumer");
 }
 

@@ -32,7 +32,7 @@ fn thirty_thousand_one_way_events() {
                     .wait()
                     .unwrap();
             }
-            library.close().wait();
+            library.close().wait().unwrap();
         });
         assert_eq!(received.into_inner(), count);
         assert_eq!(stats(&library).acked, count as u64);
@@ -70,7 +70,7 @@ fn ten_thousand_two_way_events() {
             requesters
                 .into_iter()
                 .for_each(|requester| requester.join().unwrap());
-            library.close().wait();
+            library.close().wait().unwrap();
         });
         let now = stats(&library);
         assert_eq!(
@@ -136,7 +136,7 @@ fn five_slow_handlers_beside_ten_thousand_quick_events() {
             for (n, slow) in slow.into_iter().enumerate() {
                 assert_eq!(slow.join().unwrap().unwrap(), n);
             }
-            library.close().wait();
+            library.close().wait().unwrap();
         });
         assert_eq!(slow_over.load(Ordering::SeqCst), SLOW);
         assert_eq!(stats(&library).answered as usize, count + SLOW);

@@ -101,7 +101,7 @@ impl History {
     }
 
     fn look(&mut self) {
-        let stats = self.driver.stats().wait();
+        let stats = self.driver.stats().wait().unwrap();
         assert_eq!(
             (stats.queued, stats.in_hand, stats.sent, stats.acked),
             (self.queued.len(), self.in_hand.len(), self.sent, self.acked)

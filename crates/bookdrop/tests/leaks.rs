@@ -242,7 +242,8 @@ fn settle_late(claimed: Vec<Delivery>) {
                 .unwrap()
                 .1
                 .send("too late".into())
-                .wait(),
+                .wait()
+                .unwrap(),
             4 => {
                 delivery.nack().wait().unwrap();
                 Answer::NotWanted
@@ -330,7 +331,7 @@ fn cancelled_sends(bench: &mut Bench) {
         let mut batch = bench.a.send_batch([event(), event()]);
         assert!(poll(&mut batch).is_pending());
     }
-    assert_eq!(bench.driver.purge().wait(), CAPACITY);
+    assert_eq!(bench.driver.purge().wait().unwrap(), CAPACITY);
 }
 
 fn cancelled_receives(bench: &mut Bench) {
@@ -401,7 +402,7 @@ fn delayed_expired_and_buried(bench: &mut Bench) {
         }
         eventually("the others expire", || stats(&bench.driver).queued == 0);
         assert_eq!(
-            bench.driver.dead_letters().discard_all().wait(),
+            bench.driver.dead_letters().discard_all().wait().unwrap(),
             AT_ONCE / 4
         );
     }

@@ -176,7 +176,7 @@ fn an_event_is_checked_before_the_driver_is_asked() {
         .wait()
         .unwrap_err();
     assert_eq!(error.kind(), &broken_request);
-    driver.close().wait();
+    driver.close().wait().unwrap();
     assert_eq!(
         a.try_send(Event::new("")).wait().unwrap_err().kind(),
         &broken
@@ -309,13 +309,13 @@ fn times_of_zero() {
     assert!(b.receive().wait_for(Duration::ZERO).is_err());
     send_all(&a, &["S"]);
     assert!(b.receive().wait_for(Duration::ZERO).is_ok());
-    let _ = driver.drain(Duration::ZERO).wait();
+    let _ = driver.drain(Duration::ZERO).wait().unwrap();
 }
 
 #[test]
 fn a_consumer_is_of_no_use_after_the_close_but_harmless() {
     let (driver, _a, mut b) = library(10);
-    driver.close().wait();
+    driver.close().wait().unwrap();
     let mut clone = b.clone();
     for consumer in [&mut b, &mut clone] {
         assert!(consumer.receive().wait().is_err());
@@ -332,11 +332,11 @@ fn a_consumer_is_of_no_use_after_the_close_but_harmless() {
             .wait()
             .is_err()
     );
-    assert!(driver.remove_group("late").wait());
+    assert!(driver.remove_group("late").wait().unwrap());
     assert_eq!(
         (
-            driver.purge().wait(),
-            driver.dead_letters().replay_all().wait()
+            driver.purge().wait().unwrap(),
+            driver.dead_letters().replay_all().wait().unwrap()
         ),
         (0, 0)
     );
@@ -354,26 +354,35 @@ fn names_of_groups() {
     assert_eq!(error, InvalidGroup::TooLong { bytes: bound + 1 });
     assert!(error.to_string().contains(&bound.to_string()));
     assert!(
-        driver.groups().wait().is_empty(),
+        driver.groups().wait().unwrap().is_empty(),
         "a refused one is not made"
     );
     let longest = Consumer::in_group(&driver, &long(bound)).unwrap();
     assert_eq!(longest.group(), long(bound));
     let odd = Consumer::in_group(&driver, " 書/*\0").unwrap();
-    assert_eq!(driver.groups().wait(), [longest.group(), odd.group()]);
+    assert_eq!(
+        driver.groups().wait().unwrap(),
+        [longest.group(), odd.group()]
+    );
     // What is not there is said not to be there.
-    assert!(!driver.remove_group("nobody").wait());
-    assert!(driver.group_stats("nobody").wait().is_none());
+    assert!(!driver.remove_group("nobody").wait().unwrap());
+    assert!(driver.group_stats("nobody").wait().unwrap().is_none());
     assert!(
         driver
             .dead_letters()
             .of_group("nobody")
             .list()
             .wait()
+            .unwrap()
             .is_empty()
     );
     assert_eq!(
-        driver.dead_letters().of_group("nobody").replay_all().wait(),
+        driver
+            .dead_letters()
+            .of_group("nobody")
+            .replay_all()
+            .wait()
+            .unwrap(),
         0
     );
 }
@@ -386,13 +395,13 @@ fn an_answer_to_a_one_way_event_is_refused_before_any_work() {
     assert!(!delivery.is_request() && delivery.deadline().is_none() && !delivery.is_cancelled());
     assert!(poll(&mut Box::pin(delivery.cancelled())).is_pending());
     let error = delivery.reply("to nobody".into()).wait().unwrap_err();
-    assert_eq!(error.kind(), SettleErrorKind::NotARequest);
+    assert_eq!(error.kind(), &SettleErrorKind::NotARequest);
     let error = error
         .into_delivery()
         .fail(Failure::new("no"))
         .wait()
         .unwrap_err();
-    assert_eq!(error.kind(), SettleErrorKind::NotARequest);
+    assert_eq!(error.kind(), &SettleErrorKind::NotARequest);
     let mut begun = false;
     let work = error.into_delivery().reply_with(async |_| {
         begun = true;
@@ -400,14 +409,14 @@ fn an_answer_to_a_one_way_event_is_refused_before_any_work() {
     });
     let error = work.wait().unwrap_err();
     assert!(!begun);
-    assert_eq!(error.kind(), SettleErrorKind::NotARequest);
+    assert_eq!(error.kind(), &SettleErrorKind::NotARequest);
     let error = error
         .into_delivery()
         .into_parts()
         .wait()
         .map(drop)
         .unwrap_err();
-    assert_eq!(error.kind(), SettleErrorKind::NotARequest);
+    assert_eq!(error.kind(), &SettleErrorKind::NotARequest);
     let delivery = error.into_delivery();
     assert_eq!(
         (delivery.name(), delivery.attempt(), stats(&driver).in_hand),
@@ -432,11 +441,11 @@ fn what_was_acked_at_hand_over_cannot_go_back() {
     let one = next(&mut b);
     assert_eq!((stats(&driver).in_hand, stats(&driver).acked), (0, 1));
     let error = one.nack().wait().unwrap_err();
-    assert_eq!(error.kind(), SettleErrorKind::AutoAcked);
+    assert_eq!(error.kind(), &SettleErrorKind::AutoAcked);
     let error = error.into_delivery().retry_after(FAR).wait().unwrap_err();
-    assert_eq!(error.kind(), SettleErrorKind::AutoAcked);
+    assert_eq!(error.kind(), &SettleErrorKind::AutoAcked);
     let error = error.into_delivery().reject("torn").wait().unwrap_err();
-    assert_eq!(error.kind(), SettleErrorKind::AutoAcked);
+    assert_eq!(error.kind(), &SettleErrorKind::AutoAcked);
     error.into_delivery().ack().wait().unwrap();
     drop(next(&mut b));
     assert_eq!(next(&mut b).into_event().wait().unwrap().name(), "3");
@@ -519,7 +528,7 @@ fn things_are_as_small_as_they_are_said_to_be() {
         word
     );
     assert!(size_of::<bookdrop::ReceiveError>() <= word);
-    assert!(size_of::<TryReceiveError>() <= word);
+    assert!(size_of::<TryReceiveError>() <= 2 * word);
     assert!(size_of::<bookdrop::TimedOut>() <= word);
     // So is a result without a value of its own.
     assert_eq!(

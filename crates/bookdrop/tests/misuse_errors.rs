@@ -36,7 +36,7 @@ fn every_error_goes_anywhere_whatever_the_body_is() {
     // So each can be boxed, as `?` does in `main`.
     fn boxed() -> Result<(), Box<dyn StdError + Send + Sync>> {
         let driver = Driver::<Shy, Shy>::memory(1);
-        driver.close().wait();
+        driver.close().wait().unwrap();
         Producer::new(&driver)
             .send(Event::new("S").with_body(Shy(Cell::new(1))))
             .wait()?;
@@ -73,7 +73,7 @@ fn errors_give_the_body_back_and_drop_it_otherwise() {
     ));
     assert_eq!(living.count(), 1);
 
-    driver.close().wait();
+    driver.close().wait().unwrap();
     let error = a
         .send_batch([thing(), thing(), thing()])
         .wait()
@@ -119,7 +119,7 @@ fn sends_that_failed_turn_into_the_one_error() {
         ErrorKind::Full,
         true,
     );
-    driver.close().wait();
+    driver.close().wait().unwrap();
     turns_into(a.send(s()).wait().unwrap_err(), ErrorKind::Closed, false);
     turns_into(
         a.send_batch([s()]).wait().unwrap_err(),
@@ -159,7 +159,7 @@ fn requests_that_failed_turn_into_the_one_error() {
         .unwrap();
     let error = turns_into(request.wait().unwrap_err(), ErrorKind::Failed, false);
     assert!(error.to_string().contains("page 7 is torn"));
-    driver.close().wait();
+    driver.close().wait().unwrap();
     turns_into(
         a.request(s(), FAR).wait().unwrap_err(),
         ErrorKind::Closed,
@@ -190,7 +190,7 @@ fn the_others_turn_into_the_one_error() {
         "the delivery was let go of, and came back"
     );
     next(&mut b).ack().wait().unwrap();
-    driver.close().wait();
+    driver.close().wait().unwrap();
     turns_into(end_of(&mut b), ErrorKind::Closed, false);
     turns_into(
         b.try_receive().wait().unwrap_err(),
@@ -233,7 +233,7 @@ fn any_error_turns_into_a_failure() {
     assert!(poll(&mut request).is_pending());
     let work = next(&mut b).reply_with(async |_| {
         let library: Driver = Driver::memory(1);
-        library.close().wait();
+        library.close().wait().unwrap();
         Producer::new(&library).send(Event::new("S")).await?;
         Ok("not reached".into())
     });

@@ -124,7 +124,7 @@ fn one_that_was_a_request_is_none_when_it_is_sent_again() {
     let mut request = a.request(Event::new("S"), Duration::from_secs(60));
     assert!(request.wait_for(Duration::ZERO).is_err());
     let (event, reply) = b.receive().wait().unwrap().into_parts().wait().unwrap();
-    reply.send("fine".into()).wait();
+    reply.send("fine".into()).wait().unwrap();
     assert_eq!(request.wait().unwrap(), "fine");
     a.send(event).wait().unwrap();
     let again = b.receive().wait().unwrap();

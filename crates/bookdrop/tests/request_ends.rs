@@ -31,7 +31,7 @@ fn a_purged_request_has_its_event_back() {
     let (library, a, _b) = library();
     let mut request = a.request(Event::new("S"), LONG);
     assert!(poll(&mut request).is_pending());
-    assert_eq!(library.purge().wait(), 1);
+    assert_eq!(library.purge().wait().unwrap(), 1);
     let error = request.wait().unwrap_err();
     let RequestErrorKind::Failed(failure) = error.kind() else {
         panic!("{error}")
@@ -50,7 +50,7 @@ fn the_time_to_live_of_a_request_ends_it() {
     assert_eq!(error.kind(), &RequestErrorKind::Deadline);
     assert_eq!(error.into_event().unwrap().name(), "S");
     assert!(b.try_receive().wait().is_err());
-    let stats = library.stats().wait();
+    let stats = library.stats().wait().unwrap();
     assert_eq!(
         (
             stats.expired,
@@ -71,7 +71,7 @@ fn a_time_to_live_beyond_the_deadline_changes_nothing() {
         .wait()
         .unwrap_err();
     assert_eq!(error.kind(), &RequestErrorKind::Deadline);
-    let stats = library.stats().wait();
+    let stats = library.stats().wait().unwrap();
     assert_eq!((stats.expired, stats.given_up, stats.queued), (0, 1, 0));
 }
 

@@ -70,7 +70,11 @@ fn a_requester_that_looks_while_it_is_about_to_be_told_has_its_event_back() {
     let event = error.into_event().expect("no consumer ever had it");
     assert_eq!(event.body(), &2);
     assert!(first.wait().unwrap_err().into_event().is_some());
-    assert_eq!(library.stats().wait().given_up, 2, "each is counted once");
+    assert_eq!(
+        library.stats().wait().unwrap().given_up,
+        2,
+        "each is counted once"
+    );
 }
 
 struct Bomb;
@@ -89,7 +93,7 @@ fn a_requester_is_told_though_the_drop_of_its_body_panics() {
     let mut request = a.request(event, Duration::from_secs(60));
     assert!(request.wait_for(Duration::ZERO).is_err());
     assert!(b.receive().wait().unwrap().nack().wait().is_ok());
-    library.close().wait();
+    library.close().wait().unwrap();
     let error = request.wait().unwrap_err();
     assert_eq!(error.kind(), &RequestErrorKind::Closed);
 }

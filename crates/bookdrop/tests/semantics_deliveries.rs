@@ -100,7 +100,7 @@ fn every_kind_of_failure_counts() {
         (now.returned, now.dead, now.buried, now.in_hand, now.queued),
         (3, 1, 1, 0, 0)
     );
-    let letter = driver.dead_letters().list().wait().remove(0);
+    let letter = driver.dead_letters().list().wait().unwrap().remove(0);
     assert_eq!(
         (letter.reason, letter.attempts),
         (DeadReason::MaxAttempts, 4)
@@ -136,7 +136,7 @@ fn too_many_deliveries_bury_as_well() {
     for _ in 0..3 {
         next(&mut b).nack().wait().unwrap();
     }
-    let letter = driver.dead_letters().list().wait().remove(0);
+    let letter = driver.dead_letters().list().wait().unwrap().remove(0);
     assert_eq!(
         (letter.reason, letter.attempts),
         (DeadReason::MaxDeliveries, 3)
@@ -225,7 +225,7 @@ fn dead_letters_keep_everything() {
     next(&mut b).reject("page 7 is torn").wait().unwrap();
 
     let letters = driver.dead_letters();
-    let letter = letters.list().wait().remove(0);
+    let letter = letters.list().wait().unwrap().remove(0);
     assert_eq!(
         (&*letter.name, &*letter.event_id, letter.attempts),
         ("S", "4711", 1)
@@ -234,7 +234,7 @@ fn dead_letters_keep_everything() {
     assert_eq!(letter.values, [("pages".into(), 120.into())]);
     assert_eq!(letter.reason, DeadReason::Rejected("page 7 is torn".into()));
     assert!((before..=SystemTime::now()).contains(&letter.at));
-    let event = letters.take(letter.id).wait().unwrap();
+    let event = letters.take(letter.id).wait().unwrap().unwrap();
     assert_eq!(
         (event.key(), event.priority(), event.id()),
         (Some("k"), 3, "4711")
@@ -242,11 +242,16 @@ fn dead_letters_keep_everything() {
     assert_eq!(event.header("title"), Some("hello"));
 
     // It is gone now, for every way to ask for it.
-    assert!(letters.take(letter.id).wait().is_none());
-    assert!(!letters.replay(letter.id).wait() && !letters.discard(letter.id).wait());
-    assert!(letters.list().wait().is_empty());
+    assert!(letters.take(letter.id).wait().unwrap().is_none());
+    assert!(
+        !letters.replay(letter.id).wait().unwrap() && !letters.discard(letter.id).wait().unwrap()
+    );
+    assert!(letters.list().wait().unwrap().is_empty());
     assert_eq!(
-        (letters.discard_all().wait(), letters.replay_all().wait()),
+        (
+            letters.discard_all().wait().unwrap(),
+            letters.replay_all().wait().unwrap()
+        ),
         (0, 0)
     );
 }
@@ -260,7 +265,7 @@ fn replayed_ones_go_to_the_end_and_begin_again() {
     }
     send_all(&a, &["3"]);
     // They do not wait for room, and keep their order.
-    assert_eq!(driver.dead_letters().replay_all().wait(), 2);
+    assert_eq!(driver.dead_letters().replay_all().wait().unwrap(), 2);
     assert_eq!((stats(&driver).queued, stats(&driver).dead), (3, 0));
     for name in ["3", "1", "2"] {
         let delivery = next(&mut b);
@@ -275,7 +280,7 @@ fn replayed_ones_go_to_the_end_and_begin_again() {
         next(&mut b).nack().wait().unwrap();
         next(&mut b).nack().wait().unwrap();
         assert_eq!((stats(&driver).buried, stats(&driver).dead), (round, 1));
-        assert_eq!(driver.dead_letters().replay_all().wait(), 1);
+        assert_eq!(driver.dead_letters().replay_all().wait().unwrap(), 1);
     }
 }
 
@@ -284,7 +289,7 @@ fn a_replayed_one_is_no_duplicate_of_itself() {
     let (driver, a, mut b) = library(10);
     a.send(Event::new("S").with_id("1")).wait().unwrap();
     next(&mut b).reject("torn").wait().unwrap();
-    assert_eq!(driver.dead_letters().replay_all().wait(), 1);
+    assert_eq!(driver.dead_letters().replay_all().wait().unwrap(), 1);
     assert_eq!(next_name(&mut b), "S");
     // Sent anew it still is, though the first one is done.
     a.send(Event::new("S").with_id("1")).wait().unwrap();
@@ -304,14 +309,15 @@ fn too_many_dead_letters_drop_the_oldest() {
         .dead_letters()
         .list()
         .wait()
+        .unwrap()
         .into_iter()
         .map(|l| l.name)
         .collect();
     assert_eq!(names, ["3", "4"]);
     let now = stats(&driver);
     assert_eq!((now.dead, now.dead_dropped, now.buried), (2, 2, 4));
-    let oldest = driver.dead_letters().list().wait()[0].id;
-    assert!(driver.dead_letters().discard(oldest).wait());
+    let oldest = driver.dead_letters().list().wait().unwrap()[0].id;
+    assert!(driver.dead_letters().discard(oldest).wait().unwrap());
     assert_eq!((stats(&driver).dead, stats(&driver).dead_dropped), (1, 2));
 }
 
@@ -323,14 +329,14 @@ fn each_group_has_its_own_dead_letters() {
     send_all(&a, &["S"]);
     next(&mut audit).reject("not signed").wait().unwrap();
     assert_eq!(next_name(&mut b), "S");
-    assert!(driver.dead_letters().list().wait().is_empty());
+    assert!(driver.dead_letters().list().wait().unwrap().is_empty());
     let letters = driver.dead_letters().of_group("audit");
-    let letter = letters.list().wait().remove(0);
+    let letter = letters.list().wait().unwrap().remove(0);
     assert!(
-        !driver.dead_letters().replay(letter.id).wait(),
+        !driver.dead_letters().replay(letter.id).wait().unwrap(),
         "not in this group"
     );
-    assert!(letters.replay(letter.id).wait());
+    assert!(letters.replay(letter.id).wait().unwrap());
     assert!(is_empty(&mut b), "it comes back to its own group");
     assert_eq!(next_name(&mut audit), "S");
 }
@@ -470,7 +476,7 @@ fn a_purge_drops_what_stands_and_nothing_else() {
         .unwrap();
     let mut in_line = a.send(Event::new("in line"));
     assert!(poll(&mut in_line).is_pending());
-    assert_eq!(driver.purge().wait(), 4);
+    assert_eq!(driver.purge().wait().unwrap(), 4);
     in_line.wait().unwrap();
     let now = stats(&driver);
     assert_eq!(
@@ -496,10 +502,10 @@ fn what_was_in_hand_before_automatic_ack_is_counted_when_it_is_acked() {
     let mut request = a.request(Event::new("T"), Duration::from_secs(60));
     assert!(request.wait_for(Duration::ZERO).is_err());
     let asked = b.receive().wait().unwrap();
-    assert_eq!(library.stats().wait().in_hand, 1);
+    assert_eq!(library.stats().wait().unwrap().in_hand, 1);
     in_hand.ack().wait().unwrap();
-    assert_eq!(library.stats().wait().in_hand, 0);
-    assert_eq!(library.stats().wait().consumers, 1);
+    assert_eq!(library.stats().wait().unwrap().in_hand, 0);
+    assert_eq!(library.stats().wait().unwrap().consumers, 1);
     asked.reply("fine".into()).wait().unwrap();
     assert_eq!(request.wait().unwrap(), "fine");
 }

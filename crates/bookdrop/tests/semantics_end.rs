@@ -20,7 +20,7 @@ use support::{
 fn consumers_get_what_is_queued_and_then_the_end() {
     let (driver, a, mut b) = library(10);
     send_all(&a, &["1", "2", "3"]);
-    driver.close().wait();
+    driver.close().wait().unwrap();
     assert!(driver.is_closed());
     for name in ["1", "2", "3"] {
         assert_eq!(next_name(&mut b), name);
@@ -43,7 +43,7 @@ fn what_waits_for_its_key_is_queued_too() {
         a.send(Event::new(name).with_key("k")).wait().unwrap();
     }
     let first = next(&mut b);
-    driver.close().wait();
+    driver.close().wait().unwrap();
     let (b_wakes, c_wakes) = (Wakes::new(), Wakes::new());
     let mut waiting = b.receive();
     let mut waiting_too = c.receive();
@@ -80,7 +80,7 @@ fn who_waits_for_a_key_is_told_when_nothing_is_left() {
     }
     let mut others: Vec<_> = (0..3).map(|_| (b.clone(), Wakes::new())).collect();
     let first = next(&mut b);
-    driver.close().wait();
+    driver.close().wait().unwrap();
     let mut waits: Vec<_> = others
         .iter_mut()
         .map(|(c, wakes)| (c.receive(), &*wakes))
@@ -89,7 +89,7 @@ fn who_waits_for_a_key_is_told_when_nothing_is_left() {
         assert!(poll_with(wait, wakes).is_pending());
     }
     // Purged: nobody will ever get the second one.
-    assert_eq!(driver.purge().wait(), 1);
+    assert_eq!(driver.purge().wait().unwrap(), 1);
     for (wait, wakes) in &mut waits {
         assert_eq!(wakes.count(), 1);
         assert!(matches!(poll(wait), Poll::Ready(Err(ReceiveError::Closed))));
@@ -104,7 +104,7 @@ fn what_waits_behind_a_retry_after_the_end_stays_for_the_drain() {
         a.send(Event::new(name).with_key("k")).wait().unwrap();
     }
     let first = next(&mut b);
-    driver.close().wait();
+    driver.close().wait().unwrap();
     let mut c = b.clone();
     let mut wait = c.receive();
     assert!(poll(&mut wait).is_pending());
@@ -114,7 +114,7 @@ fn what_waits_behind_a_retry_after_the_end_stays_for_the_drain() {
         wait.wait_for(WATCHDOG).unwrap().unwrap_err(),
         ReceiveError::Closed
     );
-    let left = driver.drain(FAR).wait().left;
+    let left = driver.drain(FAR).wait().unwrap().left;
     let names: Vec<_> = left
         .iter()
         .map(|left| (left.event.name(), left.attempts))
@@ -126,10 +126,10 @@ fn what_waits_behind_a_retry_after_the_end_stays_for_the_drain() {
 fn what_is_not_due_stays_and_a_drain_gives_it_back() {
     let (driver, a, mut b) = library(10);
     a.send(Event::new("later").with_delay(FAR)).wait().unwrap();
-    driver.close().wait();
+    driver.close().wait().unwrap();
     assert_eq!(end_of(&mut b), ReceiveError::Closed);
     assert_eq!(stats(&driver).delayed, 1);
-    let report = driver.drain(Duration::ZERO).wait();
+    let report = driver.drain(Duration::ZERO).wait().unwrap();
     assert_eq!(report.left[0].event.name(), "later");
     assert_eq!(stats(&driver).delayed, 0);
 }
@@ -147,7 +147,7 @@ fn what_is_in_hand_at_the_end_can_be_settled_in_every_way() {
     }
     let mut in_hand: Vec<_> = (0..8).map(|_| next(&mut b)).collect();
     let mut take = || in_hand.remove(0);
-    driver.close().wait();
+    driver.close().wait().unwrap();
 
     take().ack().wait().unwrap();
     take().nack().wait().unwrap();
@@ -187,8 +187,8 @@ fn what_is_in_hand_at_the_end_can_be_settled_in_every_way() {
 #[test]
 fn everything_new_is_refused_and_given_back() {
     let (driver, a, _b) = library(10);
-    driver.close().wait();
-    driver.close().wait();
+    driver.close().wait().unwrap();
+    driver.close().wait().unwrap();
     let error = a.send(Event::new("S")).wait().unwrap_err();
     assert_eq!(error.kind(), &SendErrorKind::Closed);
     assert_eq!(error.into_event().name(), "S");
@@ -225,7 +225,7 @@ fn requests_that_nobody_took_are_told_at_once() {
     for request in [&mut queued, &mut in_line, &mut delayed] {
         assert!(poll(request).is_pending());
     }
-    driver.close().wait();
+    driver.close().wait().unwrap();
     for (request, name) in [
         (queued, "queued"),
         (in_line, "in line"),
@@ -266,7 +266,7 @@ fn a_drain_hands_nothing_out_and_waits_for_what_is_in_hand() {
     assert_eq!(wakes.count(), 0);
     delivery.ack().wait().unwrap();
     assert_eq!(wakes.count(), 1);
-    let Poll::Ready(report) = poll(&mut drain) else {
+    let Poll::Ready(Ok(report)) = poll(&mut drain) else {
         panic!("the hands are empty")
     };
     let left: Vec<_> = report
@@ -290,7 +290,7 @@ fn a_drain_reports_what_came_back_with_its_attempts_and_group() {
     let mut drain = Box::pin(driver.drain(FAR));
     assert!(poll(&mut drain).is_pending());
     drop(second);
-    let report = block_on(drain);
+    let report = block_on(drain).unwrap();
     let mut left: Vec<_> = report
         .left
         .iter()
@@ -307,13 +307,13 @@ fn a_drain_with_a_short_grace_counts_what_is_unfinished() {
     send_all(&a, &["1", "2", "3"]);
     let (one, two) = (next(&mut b), next(&mut b));
     let (start, grace) = (Instant::now(), Duration::from_millis(20));
-    let report = driver.drain(grace).wait();
+    let report = driver.drain(grace).wait().unwrap();
     assert!(start.elapsed() >= grace);
     assert_eq!((report.unfinished, report.left.len()), (2, 1));
     // Later they can be settled all the same; one that comes back is in the next report.
     one.ack().wait().unwrap();
     two.nack().wait().unwrap();
-    let report = driver.drain(FAR).wait();
+    let report = driver.drain(FAR).wait().unwrap();
     assert_eq!(
         (
             report.unfinished,
@@ -322,7 +322,7 @@ fn a_drain_with_a_short_grace_counts_what_is_unfinished() {
         ),
         (0, 1, 1)
     );
-    assert!(driver.drain(Duration::MAX).wait().left.is_empty());
+    assert!(driver.drain(Duration::MAX).wait().unwrap().left.is_empty());
 }
 
 #[test]
@@ -337,7 +337,7 @@ fn a_drain_that_is_dropped_leaves_everything_where_it_is() {
     assert_eq!(end_of(&mut b), ReceiveError::Closed);
     drop(one);
     assert_eq!(stats(&driver).queued, 2);
-    assert_eq!(driver.drain(FAR).wait().left.len(), 2);
+    assert_eq!(driver.drain(FAR).wait().unwrap().left.len(), 2);
 }
 
 #[test]
@@ -352,7 +352,7 @@ fn several_drains_at_once_all_end() {
     one.ack().wait().unwrap();
     let left: usize = drains
         .into_iter()
-        .map(|drain| block_on(drain).left.len())
+        .map(|drain| block_on(drain).unwrap().left.len())
         .sum();
     assert_eq!(left, 1, "each event is given back once");
 }
@@ -364,7 +364,7 @@ fn a_close_does_not_end_a_delay_early() {
     a.send(Event::new("S").with_delay(Duration::from_millis(300)))
         .wait()
         .unwrap();
-    driver.close().wait();
+    driver.close().wait().unwrap();
     assert_eq!(end_of(&mut b), ReceiveError::Closed);
     // It falls due after the close all the same, and then it is queued.
     eventually("it is due", || stats(&driver).queued == 1);

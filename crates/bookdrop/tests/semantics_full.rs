@@ -198,7 +198,7 @@ fn delayed_events_have_a_bound_of_their_own() {
         }
         let now = stats(&driver);
         assert_eq!((now.delayed, now.dropped_when_full), (2, 0));
-        assert_eq!(driver.purge().wait(), 2);
+        assert_eq!(driver.purge().wait().unwrap(), 2);
     }
 }
 

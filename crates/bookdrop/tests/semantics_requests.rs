@@ -270,7 +270,7 @@ fn the_ways_to_get_no_reply_are_told_apart() {
         next(b).nack().wait().unwrap();
     });
     assert_eq!(code(&buried), Some("bookdrop.max_attempts"));
-    let purged = outcome(&|_| assert_eq!(driver.purge().wait(), 1));
+    let purged = outcome(&|_| assert_eq!(driver.purge().wait().unwrap(), 1));
     assert_eq!(code(&purged), Some("bookdrop.purged"));
     assert_eq!(stats(&driver).waiting_requests, 0);
 }
@@ -282,10 +282,10 @@ fn a_replayed_request_is_a_one_way_event() {
     assert!(poll(&mut request).is_pending());
     next(&mut b).reject("torn").wait().unwrap();
     assert!(request.wait().is_err());
-    let letter = driver.dead_letters().list().wait().remove(0);
+    let letter = driver.dead_letters().list().wait().unwrap().remove(0);
     assert_eq!(letter.reason, DeadReason::Rejected("torn".into()));
     assert_eq!(letter.headers, [("title".to_owned(), "hello".to_owned())]);
-    assert!(driver.dead_letters().replay(letter.id).wait());
+    assert!(driver.dead_letters().replay(letter.id).wait().unwrap());
     let again = next(&mut b);
     assert_eq!(
         (again.attempt(), again.is_request(), again.deadline()),
@@ -307,7 +307,10 @@ fn late_second_and_foreign_replies_reach_nobody() {
     assert!(late.is_cancelled());
     let mut request = a.request(Event::new("2"), FAR);
     assert!(poll(&mut request).is_pending());
-    assert_eq!(late.send("for the first".into()).wait(), Answer::NotWanted);
+    assert_eq!(
+        late.send("for the first".into()).wait().unwrap(),
+        Answer::NotWanted
+    );
     assert!(poll(&mut request).is_pending());
     next(&mut b).reply("for the second".into()).wait().unwrap();
     assert_eq!(request.wait().unwrap(), "for the second");

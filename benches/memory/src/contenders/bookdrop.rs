@@ -154,7 +154,7 @@ where
     AsyncEnds {
         producers,
         consumers,
-        close: Box::pin(async move { driver.close().await }),
+        close: Box::pin(async move { driver.close().await.unwrap() }),
     }
 }
 
@@ -170,7 +170,7 @@ where
     BlockingEnds {
         producers,
         consumers,
-        close: Box::new(move || driver.close().wait()),
+        close: Box::new(move || driver.close().wait().unwrap()),
     }
 }
 

@@ -51,7 +51,7 @@ impl RigProducer {
     fn drops_without_consumer(&self) -> bool {
         let plan = self.ctx.plan();
         plan.is(Fault::DropsWithoutConsumer)
-            && self.driver.driver.stats().wait().consumers == 0
+            && self.driver.driver.stats().wait().unwrap().consumers == 0
             && plan.fires(Fault::DropsWithoutConsumer)
     }
 
@@ -166,7 +166,7 @@ impl RigProducer {
     fn is_patient_by_mistake(&self) -> bool {
         let plan = self.ctx.plan();
         let misses = plan.is(Fault::MissesLastConsumerLeaving)
-            && self.driver.driver.stats().wait().consumers > 0;
+            && self.driver.driver.stats().wait().unwrap().consumers > 0;
         plan.fires(Fault::WaitsOutNoConsumer)
             || (misses && plan.fires(Fault::MissesLastConsumerLeaving))
     }

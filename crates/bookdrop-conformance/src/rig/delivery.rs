@@ -266,12 +266,12 @@ pub struct RigReply {
 impl RigReply {
     /// Answers.
     pub async fn send(self, answer: Condition) -> Option<Answer> {
-        finish!(self.ctx, self.reply.send(answer)).ok()
+        finish!(self.ctx, self.reply.send(answer)).ok()?.ok()
     }
 
     /// Answers with an error.
     pub async fn fail(self, failure: Failure) -> Option<Answer> {
-        finish!(self.ctx, self.reply.fail(failure)).ok()
+        finish!(self.ctx, self.reply.fail(failure)).ok()?.ok()
     }
 
     /// Whether nobody waits for the answer any more.

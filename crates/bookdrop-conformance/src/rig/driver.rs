@@ -7,7 +7,7 @@ use bookdrop::{
     Producer, Stats,
 };
 
-use super::{NotReceived, RigConsumer, RigProducer, finish};
+use super::{NotReceived, RigConsumer, RigProducer, Stuck, finish};
 use crate::fault::{Lie, Plan, remade};
 use crate::{Book, Condition, Context, Fault, Kind, Outcome, Setup, Violation};
 
@@ -107,12 +107,12 @@ impl RigDriver {
     /// The figures of all groups together.
     pub async fn stats(&self) -> Stats {
         let stats = finish!(self.ctx, self.driver.stats());
-        self.belied(stats.unwrap_or_default())
+        self.belied(done(stats))
     }
 
     /// The figures of one group.
     pub async fn group_stats(&self, group: &str) -> Option<Stats> {
-        finish!(self.ctx, self.driver.group_stats(group)).unwrap_or(None)
+        done(finish!(self.ctx, self.driver.group_stats(group)))
     }
 
     fn belied(&self, mut stats: Stats) -> Stats {
@@ -164,17 +164,17 @@ impl RigDriver {
 
     /// The names of the groups.
     pub async fn groups(&self) -> Vec<String> {
-        finish!(self.ctx, self.driver.groups()).unwrap_or_default()
+        done(finish!(self.ctx, self.driver.groups()))
     }
 
     /// Removes a group.
     pub async fn remove_group(&self, group: &str) -> bool {
-        finish!(self.ctx, self.driver.remove_group(group)).unwrap_or(false)
+        done(finish!(self.ctx, self.driver.remove_group(group)))
     }
 
     /// Drops everything that is queued.
     pub async fn purge(&self) -> usize {
-        finish!(self.ctx, self.driver.purge()).unwrap_or(0)
+        done(finish!(self.ctx, self.driver.purge()))
     }
 
     /// Closes the driver; an error if that does not end.
@@ -190,7 +190,10 @@ impl RigDriver {
         if closes > 1 && self.plan().fires(Fault::SecondCloseHangs) {
             return Err(NotReceived::Stuck);
         }
-        finish!(self.ctx, self.driver.close()).map_err(|_| NotReceived::Stuck)
+        match finish!(self.ctx, self.driver.close()) {
+            Ok(closed) => Ok(done(Ok(closed))),
+            Err(Stuck) => Err(NotReceived::Stuck),
+        }
     }
 
     /// Drains the driver; an error if that does not end.
@@ -206,7 +209,9 @@ impl RigDriver {
         } else {
             grace
         };
-        let report = finish!(self.ctx, self.driver.drain(grace)).map_err(|_| NotReceived::Stuck)?;
+        let report =
+            finish!(self.ctx, self.driver.drain(grace)).map_err(|Stuck| NotReceived::Stuck)?;
+        let report = report.unwrap_or_else(|error| panic!("{FAILED}: {error}"));
         let mut drained = Drained {
             left: report.left,
             unfinished: report.unfinished,
@@ -230,8 +235,8 @@ impl RigDriver {
         if self.plan().fires(Fault::LosesDeadLetters) {
             return Vec::new();
         }
-        let mut list = finish!(self.ctx, self.driver.dead_letters().of_group(group).list())
-            .unwrap_or_default();
+        let list = finish!(self.ctx, self.driver.dead_letters().of_group(group).list());
+        let mut list = done(list);
         for letter in &mut list {
             if self.plan().fires(Fault::LosesDeadReason) {
                 letter.reason = bookdrop::DeadReason::Rejected(String::new());
@@ -248,12 +253,12 @@ impl RigDriver {
         if self.plan().fires(Fault::ReplayLoses) {
             return self.discard(id).await;
         }
-        finish!(self.ctx, self.driver.dead_letters().replay(id)).unwrap_or(false)
+        done(finish!(self.ctx, self.driver.dead_letters().replay(id)))
     }
 
     /// Sends all dead letters of the default group again.
     pub async fn replay_all(&self) -> usize {
-        finish!(self.ctx, self.driver.dead_letters().replay_all()).unwrap_or(0)
+        done(finish!(self.ctx, self.driver.dead_letters().replay_all()))
     }
 
     /// Drops a dead letter of the default group.
@@ -261,23 +266,34 @@ impl RigDriver {
         if self.plan().fires(Fault::DiscardKeeps) {
             return true;
         }
-        finish!(self.ctx, self.driver.dead_letters().discard(id)).unwrap_or(false)
+        done(finish!(self.ctx, self.driver.dead_letters().discard(id)))
     }
 
     /// Drops all dead letters of the default group.
     pub async fn discard_all(&self) -> usize {
-        finish!(self.ctx, self.driver.dead_letters().discard_all()).unwrap_or(0)
+        done(finish!(self.ctx, self.driver.dead_letters().discard_all()))
     }
 
     /// Takes a dead letter of the default group out.
     pub async fn take(&self, id: DeadLetterId) -> Option<Event<Book>> {
-        let taken = finish!(self.ctx, self.driver.dead_letters().take(id)).unwrap_or(None)?;
+        let taken = done(finish!(self.ctx, self.driver.dead_letters().take(id)))?;
         if self.plan().fires(Fault::DamagesDeadContent) {
             return Some(remade(&taken, |parts| parts.body.text.push('?')));
         }
         Some(taken)
     }
 }
+
+/// What an operation of the driver itself gave; nothing, if it is stuck.
+fn done<V: Default>(ended: Result<Result<V, bookdrop::Error>, Stuck>) -> V {
+    match ended {
+        Ok(Ok(value)) => value,
+        Ok(Err(error)) => panic!("{FAILED}: {error}"),
+        Err(Stuck) => V::default(),
+    }
+}
+
+const FAILED: &str = "the driver could not do what is asked of it";
 
 /// The options as a broken driver understands them.
 fn broken_setup(plan: &Plan, mut setup: Setup) -> Setup {

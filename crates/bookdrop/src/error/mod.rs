@@ -1,6 +1,7 @@
 //! What can go wrong: for each operation an error that gives back what it was given, and one [`Error`] for all of them.
 
 mod handback;
+mod open;
 mod receive;
 mod request;
 mod send;
@@ -8,8 +9,11 @@ mod settle;
 
 use std::fmt;
 
+use bookdrop_backend::Error as BackendError;
+
 use crate::failure::Failure;
 pub(crate) use handback::Handback;
+pub use open::{OpenError, OpenErrorKind};
 pub use receive::{InvalidGroup, ReceiveError, TryReceiveError};
 pub use request::{RequestError, RequestErrorKind};
 pub use send::{SendBatchError, SendError, SendErrorKind};
@@ -29,7 +33,7 @@ pub use settle::{SettleError, SettleErrorKind};
 /// }
 ///
 /// let library: Driver = Driver::memory(10);
-/// library.close().wait();
+/// library.close().wait()?;
 /// let error = lend(&library).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Closed);
 /// assert!(!error.is_retryable());
@@ -78,6 +82,8 @@ pub enum ErrorKind {
     Settle,
     /// A wait with a limit reached its limit.
     TimedOut,
+    /// What keeps the driver's events could not do it: see [`Error::backend`].
+    Backend,
 }
 
 impl Error {
@@ -95,6 +101,11 @@ impl Error {
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Self {
         self.0.source = Some(Box::new(source));
+        self
+    }
+
+    pub(crate) fn with_message(mut self, message: String) -> Self {
+        self.0.message = message;
         self
     }
 
@@ -121,6 +132,20 @@ impl Error {
         self.0.failure.as_ref()
     }
 
+    /// What the backend said, where it could not do what it was asked to.
+    ///
+    /// ```
+    /// use bookdrop::{BackendError, BackendErrorKind, Error, ErrorKind, ReceiveError};
+    ///
+    /// let broken = BackendError::new(BackendErrorKind::Broken, "the disk has gone");
+    /// let error = Error::from(ReceiveError::Backend(broken));
+    /// assert_eq!(error.kind(), ErrorKind::Backend);
+    /// assert_eq!(error.backend().unwrap().kind(), BackendErrorKind::Broken);
+    /// ```
+    pub fn backend(&self) -> Option<&BackendError> {
+        self.0.source.as_deref()?.downcast_ref()
+    }
+
     /// What kind of thing went wrong.
     ///
     /// ```
@@ -140,7 +165,17 @@ impl Error {
     /// ```
     pub fn is_retryable(&self) -> bool {
         use ErrorKind::*;
-        matches!(self.kind(), Full | Empty | Deadline | NoConsumer | TimedOut)
+        match self.kind() {
+            Full | Empty | Deadline | NoConsumer | TimedOut => true,
+            Backend => self.backend().is_some_and(BackendError::is_retryable),
+            _ => false,
+        }
+    }
+}
+
+impl From<BackendError> for Error {
+    fn from(error: BackendError) -> Self {
+        Error::new(ErrorKind::Backend, &error).with_source(error)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bookdrop_backend::Error as BackendError;
+
 use crate::limits::MAX_GROUP_BYTES;
 
 use super::{Error, ErrorKind};
@@ -11,14 +13,17 @@ use super::{Error, ErrorKind};
 /// ```
 /// # use bookdrop::{Consumer, Driver, ReceiveError};
 /// let library: Driver = Driver::memory(10);
-/// library.close().wait();
+/// library.close().wait()?;
 /// assert_eq!(Consumer::new(&library).receive().wait().unwrap_err(), ReceiveError::Closed);
+/// # Ok::<(), bookdrop::Error>(())
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReceiveError {
     /// The driver was closed (or the consumer's group removed), and nothing is left to hand out.
     Closed,
+    /// The backend can never hand anything out any more, or never took this consumer in.
+    Backend(BackendError),
 }
 
 /// Nothing was received.
@@ -33,28 +38,36 @@ pub enum ReceiveError {
 /// }
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TryReceiveError {
     /// There is nothing to hand out now.
     Empty,
     /// The driver was closed (or the consumer's group removed), and nothing is left to hand out.
     Closed,
+    /// The backend can never hand anything out any more, or never took this consumer in.
+    Backend(BackendError),
 }
 
 const CLOSED: &str = "the driver was closed, or the group removed, and nothing is left to receive";
 
 impl fmt::Display for ReceiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(CLOSED)
+        match self {
+            ReceiveError::Closed => f.write_str(CLOSED),
+            ReceiveError::Backend(error) => error.fmt(f),
+        }
     }
 }
 
 impl fmt::Display for TryReceiveError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            TryReceiveError::Empty => "there is nothing to receive now; wait with `receive`",
-            TryReceiveError::Closed => CLOSED,
-        })
+        match self {
+            TryReceiveError::Empty => {
+                f.write_str("there is nothing to receive now; wait with `receive`")
+            }
+            TryReceiveError::Closed => f.write_str(CLOSED),
+            TryReceiveError::Backend(error) => error.fmt(f),
+        }
     }
 }
 
@@ -63,24 +76,27 @@ impl std::error::Error for ReceiveError {}
 impl std::error::Error for TryReceiveError {}
 
 impl From<ReceiveError> for TryReceiveError {
-    fn from(ReceiveError::Closed: ReceiveError) -> Self {
-        TryReceiveError::Closed
+    fn from(error: ReceiveError) -> Self {
+        match error {
+            ReceiveError::Closed => TryReceiveError::Closed,
+            ReceiveError::Backend(error) => TryReceiveError::Backend(error),
+        }
     }
 }
 
 impl From<ReceiveError> for Error {
     fn from(error: ReceiveError) -> Self {
-        Error::new(ErrorKind::Closed, error)
+        TryReceiveError::from(error).into()
     }
 }
 
 impl From<TryReceiveError> for Error {
     fn from(error: TryReceiveError) -> Self {
-        let kind = match error {
-            TryReceiveError::Empty => ErrorKind::Empty,
-            TryReceiveError::Closed => ErrorKind::Closed,
-        };
-        Error::new(kind, error)
+        match error {
+            TryReceiveError::Empty => Error::new(ErrorKind::Empty, error),
+            TryReceiveError::Closed => Error::new(ErrorKind::Closed, error),
+            TryReceiveError::Backend(source) => source.into(),
+        }
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use bookdrop_backend::Error as BackendError;
+use bookdrop_queue::DeadReason;
+
 use crate::event::{Event, InvalidEvent};
 use crate::failure::Failure;
 
@@ -44,7 +47,9 @@ pub enum RequestErrorKind {
     /// - `bookdrop.rejected`: a consumer rejected it, so it is a dead letter now;
     /// - `bookdrop.max_attempts`, `bookdrop.max_deliveries`: it failed too often, so it is a dead letter now;
     /// - `bookdrop.retry_too_late`: it failed, and would have been tried again only after the deadline;
-    /// - `bookdrop.purged`: somebody emptied the queue.
+    /// - `bookdrop.purged`: somebody emptied the queue;
+    /// - `bookdrop.undecodable`: a consumer could not decode the request, so it is a dead letter now, or its answer cannot be
+    ///   decoded.
     Failed(Failure),
     /// The deadline passed.
     Deadline,
@@ -57,6 +62,41 @@ pub enum RequestErrorKind {
     Full,
     /// The event breaks a rule.
     Invalid(InvalidEvent),
+    /// The driver keeps its events as bytes, and this one cannot be written down; this says why.
+    Unencodable(String),
+    /// The backend could not do it.
+    Backend(BackendError),
+}
+
+/// Failures that nobody but the library says.
+impl RequestErrorKind {
+    pub(crate) fn failed(code: &str, message: impl ToString) -> Self {
+        let failure = Failure::new(message.to_string()).with_code(format!("bookdrop.{code}"));
+        RequestErrorKind::Failed(failure)
+    }
+
+    pub(crate) fn unanswered() -> Self {
+        let what = "the consumer settled the request without an answer";
+        Self::failed("unanswered", what)
+    }
+
+    pub(crate) fn retry_too_late() -> Self {
+        Self::failed("retry_too_late", "the next try would come too late")
+    }
+
+    pub(crate) fn purged() -> Self {
+        Self::failed("purged", "the queue was purged")
+    }
+
+    pub(crate) fn buried(reason: &DeadReason) -> Self {
+        let code = match reason {
+            DeadReason::MaxAttempts => "max_attempts",
+            DeadReason::MaxDeliveries => "max_deliveries",
+            DeadReason::Undecodable(_) => "undecodable",
+            _ => "rejected",
+        };
+        Self::failed(code, reason)
+    }
 }
 
 impl From<SendErrorKind> for RequestErrorKind {
@@ -65,6 +105,8 @@ impl From<SendErrorKind> for RequestErrorKind {
             SendErrorKind::Full => RequestErrorKind::Full,
             SendErrorKind::Closed => RequestErrorKind::Closed,
             SendErrorKind::Invalid(invalid) => RequestErrorKind::Invalid(invalid),
+            SendErrorKind::Unencodable(why) => RequestErrorKind::Unencodable(why),
+            SendErrorKind::Backend(error) => RequestErrorKind::Backend(error),
         }
     }
 }
@@ -80,6 +122,8 @@ impl fmt::Display for RequestErrorKind {
             Self::Closed => f.write_str("the driver was closed"),
             Self::Full => f.write_str(FULL),
             Self::Invalid(invalid) => invalid.fmt(f),
+            Self::Unencodable(why) => write!(f, "the event cannot be encoded: {why}"),
+            Self::Backend(error) => error.fmt(f),
         }
     }
 }
@@ -146,6 +190,10 @@ impl<T> From<RequestError<T>> for Error {
             RequestErrorKind::NoConsumer => Error::new(ErrorKind::NoConsumer, message),
             RequestErrorKind::Closed => Error::new(ErrorKind::Closed, message),
             RequestErrorKind::Full => Error::new(ErrorKind::Full, message),
+            RequestErrorKind::Unencodable(_) => Error::new(ErrorKind::Invalid, message),
+            RequestErrorKind::Backend(source) => {
+                Error::new(ErrorKind::Backend, message).with_source(source)
+            }
         }
     }
 }

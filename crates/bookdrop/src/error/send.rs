@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use bookdrop_backend::Error as BackendError;
+
 use crate::event::{Event, InvalidEvent};
 
 use super::{Error, ErrorKind, Handback};
@@ -15,10 +17,11 @@ pub(super) const FULL: &str = "there is no room: the fullest group (see `group_s
 /// ```
 /// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
 /// # let library: Driver = Driver::memory(10);
-/// library.close().wait();
+/// library.close().wait()?;
 /// let error = Producer::new(&library).send(Event::new("S")).wait().unwrap_err();
 /// println!("{error}");
 /// let event = error.into_event(); // nothing is lost
+/// # Ok::<(), bookdrop::Error>(())
 /// ```
 pub struct SendError<T = ()>(Box<(SendErrorKind, Handback<Event<T>>)>);
 
@@ -27,9 +30,10 @@ pub struct SendError<T = ()>(Box<(SendErrorKind, Handback<Event<T>>)>);
 /// ```
 /// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
 /// # let library: Driver = Driver::memory(10);
-/// library.close().wait();
+/// library.close().wait()?;
 /// let error = Producer::new(&library).send(Event::new("S")).wait().unwrap_err();
 /// assert_eq!(error.kind(), &SendErrorKind::Closed);
+/// # Ok::<(), bookdrop::Error>(())
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +44,10 @@ pub enum SendErrorKind {
     Closed,
     /// The event breaks a rule.
     Invalid(InvalidEvent),
+    /// The driver keeps its events as bytes, and this one cannot be written down; this says why.
+    Unencodable(String),
+    /// The backend could not do it, or does not know whether it was done: see [`BackendError::kind`].
+    Backend(BackendError),
 }
 
 impl SendErrorKind {
@@ -47,7 +55,8 @@ impl SendErrorKind {
         match self {
             SendErrorKind::Full => ErrorKind::Full,
             SendErrorKind::Closed => ErrorKind::Closed,
-            SendErrorKind::Invalid(_) => ErrorKind::Invalid,
+            SendErrorKind::Invalid(_) | SendErrorKind::Unencodable(_) => ErrorKind::Invalid,
+            SendErrorKind::Backend(_) => ErrorKind::Backend,
         }
     }
 
@@ -55,6 +64,7 @@ impl SendErrorKind {
         let error = Error::new(self.kind(), &self);
         match self {
             SendErrorKind::Invalid(invalid) => error.with_source(invalid),
+            SendErrorKind::Backend(source) => error.with_source(source),
             _ => error,
         }
     }
@@ -66,6 +76,8 @@ impl fmt::Display for SendErrorKind {
             SendErrorKind::Full => f.write_str(FULL),
             SendErrorKind::Closed => f.write_str("the driver was closed"),
             SendErrorKind::Invalid(invalid) => invalid.fmt(f),
+            SendErrorKind::Unencodable(why) => write!(f, "it cannot be encoded: {why}"),
+            SendErrorKind::Backend(error) => error.fmt(f),
         }
     }
 }
@@ -80,9 +92,10 @@ impl<T> SendError<T> {
     /// ```
     /// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
     /// # let library: Driver = Driver::memory(10);
-    /// library.close().wait();
+    /// library.close().wait()?;
     /// let error = Producer::new(&library).send(Event::new("S")).wait().unwrap_err();
     /// assert_eq!(error.kind(), &SendErrorKind::Closed);
+    /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn kind(&self) -> &SendErrorKind {
         &self.0.0
@@ -93,9 +106,10 @@ impl<T> SendError<T> {
     /// ```
     /// # use bookdrop::{Driver, Event, Producer};
     /// # let library: Driver = Driver::memory(10);
-    /// library.close().wait();
+    /// library.close().wait()?;
     /// let error = Producer::new(&library).send(Event::new("S")).wait().unwrap_err();
     /// assert_eq!(error.into_event().name(), "S");
+    /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn into_event(self) -> Event<T> {
         self.0.1.take()

@@ -1,7 +1,9 @@
 //! A delivery that cannot be settled like that.
 
-use serde_json::Value;
 use std::fmt;
+
+use bookdrop_backend::Error as BackendError;
+use serde_json::Value;
 
 use crate::delivery::Delivery;
 
@@ -29,21 +31,41 @@ pub struct SettleError<T = (), R = Value>(Box<(SettleErrorKind, Handback<Deliver
 /// # let mut b = Consumer::new(&library);
 /// # Producer::new(&library).send(Event::new("S")).wait()?;
 /// let error = b.receive().wait()?.reply("to whom?".into()).wait().unwrap_err();
-/// assert_eq!(error.kind(), SettleErrorKind::NotARequest);
+/// assert_eq!(error.kind(), &SettleErrorKind::NotARequest);
 /// # Ok::<(), bookdrop::Error>(())
 /// ```
 #[non_exhaustive]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SettleErrorKind {
     /// An answer to an event whose producer asked for none.
     NotARequest,
     /// It was settled when it was handed over: the consumer asked for automatic ack.
     AutoAcked,
+    /// The driver keeps its events as bytes, and the answer cannot be written down; this says why.
+    Unencodable(String),
+    /// The event is in other hands by now, since the lease had ended; see [`Delivery::extend`]. There is nothing left to
+    /// settle.
+    LeaseEnded,
+    /// The backend could not do it, or does not know whether it was done: see [`BackendError::kind`]. It can be tried again.
+    Backend(BackendError),
+}
+
+impl SettleErrorKind {
+    pub(crate) fn into_error(self) -> Error {
+        let message = self.to_string();
+        match self {
+            SettleErrorKind::Unencodable(_) => Error::new(ErrorKind::Invalid, message),
+            SettleErrorKind::Backend(source) => {
+                Error::new(ErrorKind::Backend, message).with_source(source)
+            }
+            _ => Error::new(ErrorKind::Settle, message),
+        }
+    }
 }
 
 impl fmt::Display for SettleErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        let said = match self {
             SettleErrorKind::NotARequest => {
                 "nobody waits for an answer to a one-way event; settle it with `ack`, `into_event`, `nack` or `reject`"
             }
@@ -51,7 +73,15 @@ impl fmt::Display for SettleErrorKind {
                 "with automatic ack the event was settled at hand-over and cannot go back; receive without `auto_ack` to \
                  give events back"
             }
-        })
+            SettleErrorKind::LeaseEnded => {
+                "its lease had ended, and somebody else has it by now; `extend` the lease while you work, or ask for a longer one"
+            }
+            SettleErrorKind::Unencodable(why) => {
+                return write!(f, "the answer cannot be encoded: {why}");
+            }
+            SettleErrorKind::Backend(error) => return error.fmt(f),
+        };
+        f.write_str(said)
     }
 }
 
@@ -68,11 +98,11 @@ impl<T, R> SettleError<T, R> {
     /// # let mut b = Consumer::new(&library);
     /// # Producer::new(&library).send(Event::new("S")).wait()?;
     /// let error = b.receive().wait()?.reply("to whom?".into()).wait().unwrap_err();
-    /// assert_eq!(error.kind(), SettleErrorKind::NotARequest);
+    /// assert_eq!(error.kind(), &SettleErrorKind::NotARequest);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn kind(&self) -> SettleErrorKind {
-        self.0.0
+    pub fn kind(&self) -> &SettleErrorKind {
+        &self.0.0
     }
 
     /// The delivery, still to be settled.
@@ -93,7 +123,7 @@ impl<T, R> SettleError<T, R> {
 
 impl<T, R> fmt::Debug for SettleError<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("SettleError").field(&self.kind()).finish()
+        f.debug_tuple("SettleError").field(self.kind()).finish()
     }
 }
 
@@ -107,6 +137,7 @@ impl<T, R> std::error::Error for SettleError<T, R> {}
 
 impl<T, R> From<SettleError<T, R>> for Error {
     fn from(error: SettleError<T, R>) -> Self {
-        Error::new(ErrorKind::Settle, &error)
+        let message = error.to_string();
+        error.0.0.into_error().with_message(message)
     }
 }

@@ -50,7 +50,8 @@ struct Parts {
 /// Who asks for an answer, and until when.
 #[derive(Clone, Copy)]
 pub(crate) struct Ask {
-    pub(crate) call: CallId,
+    /// `None` where something else than the queue knows who asks.
+    pub(crate) call: Option<CallId>,
     pub(crate) deadline: Instant,
 }
 
@@ -65,7 +66,9 @@ struct Rest {
 /// What the queue wants to know of an event.
 #[derive(Clone, Default)]
 pub(super) struct Details {
-    pub(super) given_id: Option<Cow<'static, str>>,
+    pub(super) id: Option<Cow<'static, str>>,
+    /// Whether that id was made, and stood in a record, so that nobody gave it.
+    pub(super) is_id_made: bool,
     pub(super) key: Option<Cow<'static, str>>,
     pub(super) priority: u8,
     pub(super) delay: Option<Duration>,
@@ -76,7 +79,8 @@ pub(super) struct Details {
 
 /// Those of an event that has none.
 static NONE: Details = Details {
-    given_id: None,
+    id: None,
+    is_id_made: false,
     key: None,
     priority: 0,
     delay: None,
@@ -138,6 +142,15 @@ impl Meta {
         !self.has.details
     }
 
+    /// The id, if somebody gave it.
+    pub(super) fn given_id(&self) -> Option<&str> {
+        let details = self.details();
+        match details.is_id_made {
+            true => None,
+            false => details.id.as_deref(),
+        }
+    }
+
     pub(super) fn details(&self) -> &Details {
         match self.rest.get() {
             Some(rest) if self.has.details => &rest.details,
@@ -153,8 +166,8 @@ impl Meta {
     /// The id, which is made now if none was given and nobody asked for it before.
     pub(super) fn id(&self) -> &str {
         let make = || self.stamp.id();
-        match &self.details().given_id {
-            Some(given) => given,
+        match &self.details().id {
+            Some(id) => id,
             None => self
                 .rest
                 .get_or_init(Box::default)
@@ -202,7 +215,7 @@ impl Meta {
         if self.has.headers {
             copy.headers.copy_from(&self.headers);
         }
-        if self.details().given_id.is_none() {
+        if self.details().id.is_none() {
             // The id will be the same, whoever of them is asked for it first.
             copy.stamp = self.stamp.copy();
         }

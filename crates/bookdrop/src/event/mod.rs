@@ -229,12 +229,18 @@ impl<T> Event<T> {
     /// let shop = Producer::new(&orders);
     /// shop.send(Event::new("order").with_id("4711")).wait()?;
     /// shop.send(Event::new("order").with_id("4711")).wait()?; // a retry: fine, and nothing happens
-    /// assert_eq!(orders.stats().wait().queued, 1);
+    /// assert_eq!(orders.stats().wait()?.queued, 1);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_id(mut self, id: impl Into<Cow<'static, str>>) -> Self {
-        self.meta.details_mut().given_id = Some(id.into());
+        self.set_id(id.into(), true);
         self
+    }
+
+    fn set_id(&mut self, id: Cow<'static, str>, is_given: bool) {
+        let details = self.meta.details_mut();
+        details.id = Some(id);
+        details.is_id_made = !is_given;
     }
 
     /// The id: the given one, or one (a version 7 uuid) that is made when it is first asked for and stays.
@@ -254,7 +260,16 @@ impl<T> Event<T> {
 
     /// The id given by [`with_id`](Event::with_id).
     pub(crate) fn given_id(&self) -> Option<&str> {
-        self.meta.details().given_id.as_deref()
+        self.meta.given_id()
+    }
+
+    /// The id that it had before it was written down, given or made.
+    pub(crate) fn set_stored_id(&mut self, id: String, is_given: bool) {
+        self.set_id(id.into(), is_given);
+    }
+
+    pub(crate) fn set_name(&mut self, name: String) {
+        self.meta.name = name.into();
     }
 
     /// With a key: events of one key are handled one at a time, in the order in which they were sent; different keys
@@ -358,7 +373,7 @@ impl<T> Event<T> {
     /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
     /// a.send(Event::new("weather").with_time_to_live(Duration::ZERO)).wait()?;
     /// assert!(b.try_receive().wait().is_err(), "it is too old");
-    /// assert_eq!(library.stats().wait().expired, 1);
+    /// assert_eq!(library.stats().wait()?.expired, 1);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn with_time_to_live(mut self, time_to_live: Duration) -> Self {

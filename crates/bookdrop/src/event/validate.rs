@@ -185,7 +185,7 @@ fn validate_details(details: &Details) -> Result<(), InvalidEvent> {
         Some(bytes) if bytes > MAX_KEY_BYTES => return Err(InvalidEvent::KeyTooLong { bytes }),
         _ => {}
     }
-    match details.given_id.as_deref().map(str::len) {
+    match details.id.as_deref().map(str::len) {
         Some(0) => return Err(InvalidEvent::IdEmpty),
         Some(bytes) if bytes > MAX_ID_BYTES => return Err(InvalidEvent::IdTooLong { bytes }),
         _ => {}

@@ -1,6 +1,7 @@
 //! The driver within one process: a [`Queue`] of events as they are.
 
 mod outcome;
+mod stats;
 mod stored;
 
 use std::panic::RefUnwindSafe;
@@ -11,6 +12,7 @@ use bookdrop_queue::park::Patience;
 use bookdrop_queue::{Limits, OnFull, Queue};
 
 pub(crate) use outcome::{Outcome, unanswered};
+pub(crate) use stats::{capabilities, stats};
 pub(crate) use stored::{Stored, copy};
 
 /// What all handles of one driver share.

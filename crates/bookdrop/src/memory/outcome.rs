@@ -1,6 +1,6 @@
 //! How requests end.
 
-use bookdrop_queue::{Cause, DeadReason};
+use bookdrop_queue::Cause;
 
 use crate::error::{RequestError, RequestErrorKind};
 use crate::event::Event;
@@ -26,16 +26,12 @@ pub(super) fn outcome<T, R>(cause: Cause, event: Option<Event<T>>) -> Outcome<T,
         Cause::NoConsumer | Cause::GroupRemoved => RequestErrorKind::NoConsumer,
         Cause::Closed => RequestErrorKind::Closed,
         Cause::Displaced => RequestErrorKind::Full,
-        Cause::RetryTooLate => failed("retry_too_late", "the next try would come too late"),
-        Cause::Purged => failed("purged", "the queue was purged"),
-        Cause::Buried(DeadReason::MaxAttempts) => failed("max_attempts", DeadReason::MaxAttempts),
-        Cause::Buried(DeadReason::MaxDeliveries) => {
-            failed("max_deliveries", DeadReason::MaxDeliveries)
-        }
-        Cause::Buried(reason) => failed("rejected", reason),
+        Cause::RetryTooLate => RequestErrorKind::retry_too_late(),
+        Cause::Purged => RequestErrorKind::purged(),
+        Cause::Buried(reason) => RequestErrorKind::buried(&reason),
         // Nobody is there to be told in the remaining cases.
         Cause::Duplicate | Cause::DeadLetterDropped | Cause::GivenUp => {
-            failed("dropped", "the request was dropped")
+            RequestErrorKind::failed("dropped", "the request was dropped")
         }
     };
     Outcome::Ended(RequestError::new(kind, event))
@@ -43,11 +39,5 @@ pub(super) fn outcome<T, R>(cause: Cause, event: Option<Event<T>>) -> Outcome<T,
 
 /// What a requester is told when its request was settled, or its reply dropped, without an answer.
 pub(crate) fn unanswered<T, R>() -> Outcome<T, R> {
-    let what = "the consumer settled the request without an answer";
-    Outcome::Ended(RequestError::new(failed("unanswered", what), None))
-}
-
-fn failed(code: &str, message: impl ToString) -> RequestErrorKind {
-    let failure = Failure::new(message.to_string()).with_code(format!("bookdrop.{code}"));
-    RequestErrorKind::Failed(failure)
+    Outcome::Ended(RequestError::new(RequestErrorKind::unanswered(), None))
 }

@@ -3,6 +3,7 @@
 use std::marker::PhantomData;
 use std::time::{Duration, Instant};
 
+use bookdrop_backend::Receipt;
 use bookdrop_queue::{CallId, Cause, Hand, Item, clock};
 
 use crate::event::{Ask, Event};
@@ -52,6 +53,29 @@ impl<T, R> Stored<T, R> {
             event.set_expires_at(end_of_life.filter(|end| *end < deadline));
         }
         (Stored::plain(event), due)
+    }
+
+    /// What a backend handed over: by this receipt it is settled, and it is a request if it has a deadline.
+    pub(crate) fn elsewhere(
+        mut event: Event<T>,
+        receipt: Receipt,
+        attempt: u32,
+        deadline: Option<Instant>,
+    ) -> Self {
+        *event.hand_mut() = Hand::elsewhere(receipt.0, attempt);
+        event.set_ask(deadline.map(|deadline| Ask {
+            call: None,
+            deadline,
+        }));
+        Stored {
+            event,
+            answered_by: PhantomData,
+        }
+    }
+
+    /// The receipt of what a backend handed over.
+    pub(crate) fn receipt(&self) -> Receipt {
+        Receipt(self.event.hand().receipt())
     }
 
     #[inline]
@@ -106,11 +130,12 @@ impl<T, R> Item for Stored<T, R> {
 
     #[inline]
     fn call(&self) -> Option<CallId> {
-        self.ask().map(|ask| ask.call)
+        self.ask()?.call
     }
 
     #[inline]
     fn ask_for(&mut self, call: CallId, deadline: Instant) {
+        let call = Some(call);
         self.event.set_ask(Some(Ask { call, deadline }));
     }
 

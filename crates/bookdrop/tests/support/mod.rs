@@ -65,7 +65,7 @@ pub(crate) fn pass(at: Instant) {
 }
 
 pub(crate) fn stats<T, R>(driver: &Driver<T, R>) -> Stats {
-    driver.stats().wait()
+    driver.stats().wait().unwrap()
 }
 
 /// Polls until it is ready or waits, with a waker that nobody looks at.

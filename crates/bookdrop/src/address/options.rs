@@ -1,0 +1,115 @@
+//! The options of an address.
+
+use std::fmt::Display;
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::{decoded, malformed};
+use crate::error::{OpenError, OpenErrorKind};
+
+/// The options of an address. A driver takes those that it knows; what is left then is an error.
+#[derive(Debug)]
+pub(crate) struct Options {
+    given: Vec<(String, String)>,
+    known: Vec<&'static str>,
+}
+
+impl Options {
+    pub(super) fn parse(text: &str) -> Result<Self, OpenError> {
+        let mut given = Vec::new();
+        for option in text.split('&').filter(|option| !option.is_empty()) {
+            let Some((key, value)) = option.split_once('=') else {
+                return Err(malformed("its options have to be like `capacity=100`"));
+            };
+            given.push((decoded(key)?, decoded(value)?));
+        }
+        let known = Vec::new();
+        Ok(Options { given, known })
+    }
+
+    /// A text.
+    pub(crate) fn text(&mut self, key: &'static str) -> Result<Option<String>, OpenError> {
+        self.known.push(key);
+        let mut found = None;
+        while let Some(at) = self.given.iter().position(|(given, _)| given == key) {
+            let (_, value) = self.given.remove(at);
+            if found.replace(value).is_some() {
+                let message = format!("the option `{key}` is given twice; leave one of them out");
+                return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
+            }
+        }
+        Ok(found)
+    }
+
+    /// A whole number that is not less than this.
+    pub(crate) fn number<N>(&mut self, key: &'static str, least: N) -> Result<Option<N>, OpenError>
+    where
+        N: FromStr + PartialOrd + Display,
+    {
+        let Some(text) = self.text(key)? else {
+            return Ok(None);
+        };
+        match text.parse() {
+            Ok(number) if number >= least => Ok(Some(number)),
+            _ => Err(invalid(
+                key,
+                &text,
+                format!("a whole number, at least {least}"),
+            )),
+        }
+    }
+
+    /// A length of time.
+    pub(crate) fn duration(&mut self, key: &'static str) -> Result<Option<Duration>, OpenError> {
+        let Some(text) = self.text(key)? else {
+            return Ok(None);
+        };
+        match humantime::parse_duration(&text) {
+            Ok(duration) => Ok(Some(duration)),
+            Err(_) => Err(invalid(
+                key,
+                &text,
+                "a length of time, like `100ms`, `30s` or `2h`",
+            )),
+        }
+    }
+
+    /// One of these.
+    pub(crate) fn choice<V: Copy>(
+        &mut self,
+        key: &'static str,
+        choices: &[(&str, V)],
+    ) -> Result<Option<V>, OpenError> {
+        let Some(text) = self.text(key)? else {
+            return Ok(None);
+        };
+        match choices.iter().find(|(name, _)| *name == text) {
+            Some((_, choice)) => Ok(Some(*choice)),
+            None => {
+                let names = choices.iter().map(|(name, _)| *name);
+                Err(invalid(key, &text, format!("one of {}", listed(names))))
+            }
+        }
+    }
+
+    /// Nothing more is known.
+    pub(crate) fn end(self) -> Result<(), OpenError> {
+        let Some((key, _)) = self.given.first() else {
+            return Ok(());
+        };
+        let known = listed(self.known.into_iter());
+        let message = format!("there is no option `{key}`; there are {known}");
+        Err(OpenError::new(OpenErrorKind::UnknownOption, message))
+    }
+}
+
+fn invalid(key: &str, value: &str, expected: impl Display) -> OpenError {
+    let message = format!("the option `{key}` is `{value}`; make it {expected}");
+    OpenError::new(OpenErrorKind::InvalidOption, message)
+}
+
+/// Names, one after the other.
+pub(crate) fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let quoted: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    quoted.join(", ")
+}

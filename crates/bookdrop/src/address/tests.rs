@@ -1,0 +1,173 @@
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::*;
+
+fn parsed(text: &str) -> Address {
+    Address::parse(text).unwrap()
+}
+
+fn kind(error: OpenError) -> OpenErrorKind {
+    error.kind().clone()
+}
+
+#[test]
+fn an_address_has_a_scheme_a_place_and_options() {
+    let mut address = parsed("Disk:/var/lib/a%20b?capacity=7&flush=30s&mode=a%26b");
+    assert_eq!(
+        (&*address.scheme, &*address.place),
+        ("disk", "/var/lib/a b")
+    );
+    let options = &mut address.options;
+    assert_eq!(options.number("capacity", 1).unwrap(), Some(7));
+    let half_a_minute = Duration::from_secs(30);
+    assert_eq!(options.duration("flush").unwrap(), Some(half_a_minute));
+    assert_eq!(options.text("mode").unwrap().as_deref(), Some("a&b"));
+    assert_eq!(options.text("none").unwrap(), None);
+    address.options.end().unwrap();
+}
+
+#[test]
+fn what_may_be_left_out_may_be_left_out() {
+    for text in ["memory:", "memory:?", "memory:?&&"] {
+        let address = parsed(text);
+        assert_eq!((&*address.scheme, &*address.place), ("memory", ""));
+        address.options.end().unwrap();
+    }
+}
+
+#[test]
+fn what_is_no_address_is_refused() {
+    let long = "x".repeat(10_000);
+    for text in [
+        "",
+        ":",
+        "memory",
+        "/var/lib",
+        "1:x",
+        "a b:x",
+        "é:x",
+        "disk:%",
+        "disk:%4",
+        "disk:%zz",
+        "disk:%é",
+        "disk:%ff",
+        "disk:a#b",
+        "disk:a?x",
+        "disk:a?x=%",
+        &long,
+    ] {
+        let error = Address::parse(text).unwrap_err();
+        assert_eq!(kind(error), OpenErrorKind::Malformed, "{text}");
+    }
+}
+
+#[test]
+fn options_that_are_wrong_are_told_apart() {
+    let options = |text: &str| parsed(text).options;
+    let error = options("x:?capacity=many").number::<usize>("capacity", 1);
+    assert_eq!(
+        error.unwrap_err().to_string(),
+        "the option `capacity` is `many`; make it a whole number, at least 1"
+    );
+    for value in ["0", "-1", "1.5", "", "99999999999999999999999"] {
+        let error = options(&format!("x:?capacity={value}")).number::<usize>("capacity", 1);
+        assert_eq!(kind(error.unwrap_err()), OpenErrorKind::InvalidOption);
+    }
+    for value in ["5", "soon", "", "-1s", "99999999999999999999y"] {
+        let error = options(&format!("x:?spin={value}")).duration("spin");
+        assert_eq!(kind(error.unwrap_err()), OpenErrorKind::InvalidOption);
+    }
+    let error = options("x:?a=1&a=1").text("a").unwrap_err();
+    assert_eq!(kind(error), OpenErrorKind::InvalidOption);
+    let error = options("x:?a=c").choice("a", &[("b", 1), ("d", 2)]);
+    let said = "the option `a` is `c`; make it one of `b`, `d`";
+    assert_eq!(error.unwrap_err().to_string(), said);
+
+    let mut some = options("x:?size=1");
+    some.number::<usize>("capacity", 1).unwrap();
+    let error = some.end().unwrap_err();
+    let said = "there is no option `size`; there are `capacity`";
+    assert_eq!(error.to_string(), said);
+    assert_eq!(kind(error), OpenErrorKind::UnknownOption);
+}
+
+#[test]
+fn no_error_shows_more_than_it_has_to() {
+    for text in [
+        "secret",
+        "u:secret%@host",
+        "nats://u:secret@host/#",
+        "nats://u:secret@host/?x",
+    ] {
+        let error = Address::parse(text).unwrap_err();
+        assert!(!error.to_string().contains("secret"), "{error}");
+        assert!(!format!("{error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+/// Texts of all that means something in an address, and of what does not.
+fn texts(seed: u64) -> impl Iterator<Item = String> {
+    const PIECES: [&str; 20] = [
+        "memory",
+        ":",
+        "?",
+        "&",
+        "=",
+        "%",
+        "%2",
+        "%25",
+        "%c3%a9",
+        "%ff",
+        "/",
+        "//",
+        "#",
+        "@",
+        "é",
+        " ",
+        "0",
+        "capacity",
+        "\0",
+        "\u{10ffff}",
+    ];
+    let mut state = seed;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    std::iter::repeat_with(move || {
+        let count = random(12);
+        (0..count).map(|_| PIECES[random(PIECES.len())]).collect()
+    })
+}
+
+#[test]
+fn no_text_makes_it_panic() {
+    for text in texts(1).take(20_000) {
+        if let Ok(mut address) = Address::parse(&text) {
+            let _ = address.options.number::<u32>("capacity", 1);
+            let _ = address.options.duration("0");
+            let _ = address.options.end();
+        }
+    }
+}
+
+#[test]
+fn what_is_written_with_codes_is_read_as_it_was() {
+    let mut parts = texts(2);
+    for _ in 0..5_000 {
+        let [place, key, value] = [(); 3].map(|()| parts.next().unwrap());
+        let code = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let text = format!("a:{}?{}={}", code(&place), code(&key), code(&value));
+        let address = parsed(&text);
+        assert_eq!(address.place, place);
+        // No option is given by an empty name alone.
+        let key: &'static str = key.leak();
+        let mut options = address.options;
+        assert_eq!(options.text(key).unwrap(), Some(value), "{text}");
+        options.end().unwrap();
+    }
+}
