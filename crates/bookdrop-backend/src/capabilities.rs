@@ -26,4 +26,7 @@ pub struct Capabilities {
     pub lease: bool,
     /// Producers and consumers may be in different processes.
     pub cross_process: bool,
+    /// Events are moved as they are: bodies and replies may be anything, and a drain gives back what it leaves. Otherwise
+    /// they are written down, and what a drain leaves stays where it is. No backend has this.
+    pub moves_events: bool,
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bookdrop::Event;
+use serde::{Deserialize, Serialize};
 
 /// The body of every event of the suite.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Book {
     /// Which book it is.
     pub number: u64,
@@ -15,7 +16,8 @@ pub struct Book {
     pub text: String,
     /// Some bytes.
     pub bytes: Vec<u8>,
-    /// Code of the suite that runs inside the driver. Not part of the content: a driver that stores bytes leaves it out.
+    /// Code of the suite that runs inside the driver. Not part of the content: a driver that writes bodies down leaves it out.
+    #[serde(skip)]
     pub hook: Hook,
 }
 
@@ -38,13 +40,14 @@ impl Book {
 }
 
 /// The reply of every request of the suite: the state in which a book came back.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Condition {
     /// Which book it is about.
     pub number: u64,
     /// Some text.
     pub text: String,
     /// Code of the suite that runs inside the driver.
+    #[serde(skip)]
     pub hook: Hook,
 }
 

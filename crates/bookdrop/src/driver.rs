@@ -115,7 +115,11 @@ impl<T, R> Driver<T, R> {
     pub fn capabilities(&self) -> Capabilities {
         match &self.home {
             Home::Memory(_) => memory::capabilities(),
-            Home::Backed(backed) => backed.known().capabilities(),
+            Home::Backed(backed) => {
+                let mut can = backed.known().capabilities();
+                can.moves_events = false;
+                can
+            }
         }
     }
 

@@ -13,17 +13,23 @@ use futures_lite::future::block_on;
 use crate::behaviour::delivery::finish;
 use crate::behaviour::replies::{LONG, ask};
 use crate::rig::{NotReceived, NotSent, RigDriver};
-use crate::{Book, Condition, Context, Hook, Outcome, Setup, book, ensure};
+use crate::{Book, Condition, Context, Hook, Outcome, Setup, book, ensure, needs};
 
 /// A waker, a `Drop`, a `Clone` and a handler of the user's send and receive on the same driver; a panic there poisons
 /// nothing.
 pub(crate) async fn foreign_code_runs_free(ctx: &Context) -> Outcome {
+    in_wakers(ctx).await?;
+    in_handlers(ctx).await?;
+    panics::of_wakers(ctx).await?;
+    let capabilities = ctx.driver(Setup::new(1)).capabilities();
+    needs(
+        capabilities.moves_events,
+        "bodies that are moved, so none with a `Drop` or a `Clone` to run",
+    )?;
     in_drop(ctx).await?;
     in_drop_of_what_failed(ctx).await?;
     in_clone(ctx).await?;
-    in_wakers(ctx).await?;
-    in_handlers(ctx).await?;
-    panics::poison_nothing(ctx).await
+    panics::of_bodies(ctx).await
 }
 
 /// Uses the driver from wherever it is called.

@@ -183,7 +183,7 @@ pub(crate) async fn close_delivers_what_is_queued(ctx: &Context) -> Outcome {
     delayed_ones_stay(ctx).await
 }
 
-/// A close waits for nothing: delayed events stay where they are, and a drain hands them back.
+/// A close waits for nothing: delayed events stay where they are, and a drain hands them back, where they are moved.
 async fn delayed_ones_stay(ctx: &Context) -> Outcome {
     let driver = ctx.driver(Setup::new(32));
     if !driver.capabilities().delay {
@@ -205,6 +205,9 @@ async fn delayed_ones_stay(ctx: &Context) -> Outcome {
         "delayed events after the end"
     );
     let drained = driver.drain(GRACE).await?;
+    if !driver.capabilities().moves_events {
+        return stay(&driver, &drained, (0, 1)).await;
+    }
     let left = drained
         .left
         .iter()
@@ -265,6 +268,11 @@ pub(crate) async fn graceful_drain(ctx: &Context) -> Outcome {
     let drained = ctx
         .join("a drain ends when nothing is in hand", draining)
         .await?;
+    if !driver.capabilities().moves_events {
+        let delayed = usize::from(driver.capabilities().delay);
+        stay(&driver, &drained, (5 - delayed, delayed)).await?;
+        return grace_ends(ctx).await;
+    }
     let left = drained
         .left
         .iter()
@@ -283,6 +291,22 @@ pub(crate) async fn graceful_drain(ctx: &Context) -> Outcome {
     );
     driver.until_nothing_is_left().await?;
     grace_ends(ctx).await
+}
+
+/// What a drain leaves stays where it is: so many queued, and so many delayed.
+async fn stay(driver: &RigDriver, drained: &Drained, left: (usize, usize)) -> Outcome {
+    ensure_eq!(
+        (drained.left.len(), drained.unfinished),
+        (0, 0),
+        "events that are handed back, and that are in hand"
+    );
+    let stats = driver.stats().await;
+    ensure_eq!(
+        (stats.queued, stats.delayed),
+        left,
+        "events that stay queued, and delayed"
+    );
+    Ok(())
 }
 
 fn drain_in_background(ctx: &Context, driver: &RigDriver) -> Task<Outcome<Drained>> {

@@ -14,6 +14,7 @@ pub(crate) fn capabilities() -> Capabilities {
     can.duplicate_detection = true;
     can.dead_letters = true;
     can.no_consumer_detection = true;
+    can.moves_events = true;
     can
 }
 

@@ -14,11 +14,17 @@ use crate::behaviour::delivery::finish;
 use crate::rig::{NoReply, RigDriver};
 use crate::{Book, Context, Hook, Outcome, Setup, book, ensure, ensure_eq};
 
-pub(super) async fn poison_nothing(ctx: &Context) -> Outcome {
+/// Panics in wakers poison nothing.
+pub(super) async fn of_wakers(ctx: &Context) -> Outcome {
+    in_waker(ctx).await?;
+    of_waker_on_time(ctx).await
+}
+
+/// Panics in a `Drop` or a `Clone` of a body poison nothing.
+pub(super) async fn of_bodies(ctx: &Context) -> Outcome {
     in_drop(ctx).await?;
     in_clone(ctx).await?;
-    in_waker(ctx).await?;
-    on_time(ctx).await
+    of_body_on_time(ctx).await
 }
 
 /// Panics the first time.
@@ -163,10 +169,10 @@ async fn in_waker(ctx: &Context) -> Outcome {
 }
 
 /// A panic in what time sets off, perhaps on a thread of the driver: time goes on for everybody else.
-async fn on_time(ctx: &Context) -> Outcome {
+async fn of_waker_on_time(ctx: &Context) -> Outcome {
     let driver = ctx.driver(Setup::new(4));
     let short = Duration::from_millis(5);
-    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+    let (producer, _consumer) = (driver.producer(), driver.consumer());
     let bomb = Bomb::default();
     let waker = Waker::from(Arc::new(PanickingWaker(bomb.clone())));
     let mut asking = producer.start_request(book(1), short);
@@ -183,8 +189,14 @@ async fn on_time(ctx: &Context) -> Outcome {
     )
     .await?;
     drop(asking);
-    time_goes_on(&driver).await?;
+    time_goes_on(&driver).await
+}
 
+/// The same in the `Drop` of a body.
+async fn of_body_on_time(ctx: &Context) -> Outcome {
+    let driver = ctx.driver(Setup::new(4));
+    let short = Duration::from_millis(5);
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
     if driver.capabilities().time_to_live {
         let bomb = Bomb::default();
         producer.send(bomb.book(2).with_time_to_live(short)).await?;
