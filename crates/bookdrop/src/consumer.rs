@@ -343,7 +343,7 @@ impl<T, R> Consumer<T, R> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn stop_waiting(&mut self) {
         self.source.stop_waiting();
     }

@@ -320,7 +320,7 @@ impl<T, R> Driver<T, R> {
     }
 
     /// Closes the driver and hands nothing more out; waits until what is in hand is settled, at most for the grace time;
-    /// then gives back what is left.
+    /// then gives back what is left. Over a backend what is left stays there, and nothing is given back.
     ///
     /// Called again, it gives back what came back since. Dropped while it waits, the driver stays closed, nothing is
     /// handed out any more, and nothing is taken out: drain again to get it.

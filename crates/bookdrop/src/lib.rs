@@ -40,9 +40,10 @@
 //! # Ok::<(), bookdrop::Error>(()) }).unwrap();
 //! ```
 //!
-//! - An [`Event`] has a name, headers, values and a typed body, which is moved and never serialized.
-//! - A [`Driver`] holds one bounded queue of events. It is a queue, not a channel: dropping producers or consumers closes
-//!   nothing.
+//! - An [`Event`] has a name, headers, values and a typed body, which is moved and, in memory, never serialized.
+//! - A [`Driver`] holds one bounded queue of events: [in memory](Driver::memory), or [over a backend](Driver::new) that keeps them
+//!   elsewhere, as bytes. It can be [opened](Driver::open) by its address. It is a queue, not a channel: dropping producers or
+//!   consumers closes nothing.
 //! - A [`Producer`] sends, or sends and waits for the reply.
 //! - A [`Consumer`] receives a [`Delivery`], which is settled exactly once, or comes back.
 //!

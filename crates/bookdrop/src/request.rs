@@ -10,7 +10,7 @@ use bookdrop_queue::park::Patience;
 use bookdrop_queue::{Asking, CallId, Refusal, Waited, clock, park};
 use serde_json::Value;
 
-use crate::backed::{Asked, Backed};
+use crate::backed::{Apart, Asked, Backed};
 use crate::error::{RequestError, RequestErrorKind};
 use crate::event::Event;
 use crate::home::Home;
@@ -45,7 +45,7 @@ enum Stage<T> {
     New(Event<T>),
     Waiting(Waiting),
     /// Sent to a backend.
-    Asked(Box<Asked<T>>),
+    Asked(Apart<Asked<T>>),
     Ended,
 }
 
@@ -198,6 +198,7 @@ impl<T, R> Future for Request<'_, T, R> {
 }
 
 impl<T, R> Request<'_, T, R> {
+    #[cold]
     fn poll_asked(
         &mut self,
         backed: &Backed<T, R>,
@@ -206,18 +207,18 @@ impl<T, R> Request<'_, T, R> {
         let mut asked = match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::New(event) => {
                 match Asked::new(backed, event, self.timeout, self.waits_for_consumer) {
-                    Ok(asked) => Box::new(asked),
+                    Ok(asked) => Apart::new(asked),
                     Err(error) => return Poll::Ready(Err(error)),
                 }
             }
             Stage::Asked(asked) => asked,
             Stage::Waiting(_) | Stage::Ended => panic!("{ENDED}"),
         };
-        let Poll::Ready(ended) = asked.poll(cx) else {
+        let Poll::Ready(ended) = asked.get_mut().poll(cx) else {
             self.stage = Stage::Asked(asked);
             return Poll::Pending;
         };
-        Poll::Ready(asked.end(backed, ended))
+        Poll::Ready(asked.into_inner().end(backed, ended))
     }
 }
 

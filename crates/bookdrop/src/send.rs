@@ -12,7 +12,7 @@ use bookdrop_queue::park::Patience;
 use bookdrop_queue::{NotExpress, Refusal, Refused, Ticket};
 use serde_json::Value;
 
-use crate::backed::{Backed, Publishing};
+use crate::backed::{Apart, Backed, Publishing};
 use crate::error::{SendError, SendErrorKind};
 use crate::event::Event;
 use crate::home::Home;
@@ -45,7 +45,7 @@ enum Stage<T> {
     /// Before the queue in memory.
     InLine(Ticket),
     /// On its way to a backend.
-    Publishing(Box<Publishing<T>>),
+    Publishing(Apart<Publishing<T>>),
     Ended,
 }
 
@@ -109,6 +109,7 @@ impl<'a, T, R> Send<'a, T, R> {
         self.give_up()
     }
 
+    #[inline(never)]
     fn give_up(&mut self) -> Option<Event<T>> {
         match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::New(event) => Some(event),
@@ -116,7 +117,7 @@ impl<'a, T, R> Send<'a, T, R> {
                 Home::Memory(memory) => Some(memory.queue.leave_line(ticket)?.event),
                 Home::Backed(_) => None,
             },
-            Stage::Publishing(publishing) => publishing.into_rest().1.pop_front(),
+            Stage::Publishing(publishing) => publishing.into_inner().into_rest().1.pop_front(),
             Stage::Ended => None,
         }
     }
@@ -208,15 +209,15 @@ impl<T, R> Send<'_, T, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SendError<T>>> {
         let mut publishing = match std::mem::replace(&mut self.stage, Stage::Ended) {
-            Stage::New(event) => Box::new(Publishing::new(backed, [event].into(), true)),
+            Stage::New(event) => Apart::new(Publishing::new(backed, [event].into(), true)),
             Stage::Publishing(publishing) => publishing,
             Stage::InLine(_) | Stage::Ended => panic!("{ENDED}"),
         };
-        let Poll::Ready(result) = publishing.poll(cx) else {
+        let Poll::Ready(result) = publishing.get_mut().poll(cx) else {
             self.stage = Stage::Publishing(publishing);
             return Poll::Pending;
         };
-        Poll::Ready(not_sent(result, *publishing))
+        Poll::Ready(not_sent(result, publishing.into_inner()))
     }
 }
 
@@ -303,18 +304,18 @@ impl<T, R> Future for TrySend<'_, T, R> {
                 return Poll::Ready(try_send(memory, event));
             }
             (Stage::New(event), Home::Backed(backed)) => {
-                Box::new(Publishing::new(backed, [event].into(), false))
+                Apart::new(Publishing::new(backed, [event].into(), false))
             }
             (Stage::Publishing(publishing), _) => publishing,
             (Stage::InLine(_) | Stage::Ended, _) => {
                 panic!("`TrySend` was polled after it had ended")
             }
         };
-        let Poll::Ready(result) = publishing.poll(cx) else {
+        let Poll::Ready(result) = publishing.get_mut().poll(cx) else {
             self.stage = Stage::Publishing(publishing);
             return Poll::Pending;
         };
-        Poll::Ready(not_sent(result, *publishing))
+        Poll::Ready(not_sent(result, publishing.into_inner()))
     }
 }
 

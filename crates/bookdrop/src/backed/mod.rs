@@ -1,6 +1,7 @@
 //! The driver over a [`Backend`]: events are written down as records, and read again.
 
 mod answered;
+mod apart;
 mod asking;
 mod codec;
 mod envelope;
@@ -24,6 +25,7 @@ use crate::error::SendErrorKind;
 use crate::event::Event;
 use crate::failure::Failure;
 use answered::{Answered, Answering};
+pub(crate) use apart::Apart;
 pub(crate) use asking::Asked;
 pub use codec::Codec;
 use envelope::{Envelope, Opened, OpenedWithoutBody};

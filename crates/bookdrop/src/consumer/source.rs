@@ -49,8 +49,16 @@ impl<T, R> Source<T, R> {
         matches!(self, Source::Memory(queued) if queued.serves)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn stop_waiting(&mut self) {
+        if !matches!(self, Source::Memory(queued) if queued.waiting.is_none()) {
+            self.stop_for_real();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn stop_for_real(&mut self) {
         match self {
             Source::Memory(queued) => queued.stop_waiting(),
             Source::Backed(distant) => distant.fetching.stop(),
@@ -152,7 +160,6 @@ impl<T, R> Queued<T, R> {
         Ok(delivery(seat, &mut lending, self.reader, taken))
     }
 
-    #[inline]
     fn stop_waiting(&mut self) {
         if self.waiting.is_some() {
             let group = self.reader.group;

@@ -11,7 +11,7 @@ use bookdrop_queue::{DeadReason, Loan, Taken};
 
 use super::{Delivery, Settled};
 use crate::answer::Answer;
-use crate::backed::{Backed, Pending, reason_for_backend};
+use crate::backed::{Apart, Backed, Pending, reason_for_backend};
 use crate::error::{SettleError, SettleErrorKind};
 use crate::event::{Ask, Event};
 use crate::failure::Failure;
@@ -318,7 +318,7 @@ impl<T, R> Future for Settling<T, R> {
 pub(super) struct Acking<T, R> {
     delivery: Delivery<T, R>,
     /// At a backend, once it was polled.
-    settling: Option<Box<Settling<T, R>>>,
+    settling: Option<Apart<Settling<T, R>>>,
 }
 
 // Nothing in it is pinned.
@@ -349,12 +349,12 @@ impl<T, R> Acking<T, R> {
                 return Poll::Ready(Ok(()));
             };
             let in_hand = Some(delivery.take());
-            self.settling = Some(Box::new(Settling { in_hand, call }));
+            self.settling = Some(Apart::new(Settling { in_hand, call }));
         }
         let Some(settling) = &mut self.settling else {
             return Poll::Pending;
         };
-        let settled = ready!(Pin::new(&mut **settling).poll(cx));
+        let settled = ready!(Pin::new(settling.get_mut()).poll(cx));
         self.settling = None;
         Poll::Ready(settled.map(drop))
     }

@@ -10,7 +10,7 @@ use bookdrop_queue::park::Patience;
 use serde_json::Value;
 
 use super::Send;
-use crate::backed::{Backed, Publishing};
+use crate::backed::{Apart, Backed, Publishing};
 use crate::error::SendBatchError;
 use crate::event::Event;
 use crate::home::Home;
@@ -36,7 +36,7 @@ pub struct SendBatch<'a, T = (), R = Value> {
     /// In memory they are sent one after the other.
     first: Option<Send<'a, T, R>>,
     /// A backend is given them all at once.
-    publishing: Option<Publishing<T>>,
+    publishing: Option<Apart<Publishing<T>>>,
     rest: VecDeque<Event<T>>,
     sent: usize,
 }
@@ -78,7 +78,7 @@ impl<'a, T, R> SendBatch<'a, T, R> {
         let publishing = self
             .publishing
             .take()
-            .map(|publishing| publishing.into_rest().1);
+            .map(|publishing| publishing.into_inner().into_rest().1);
         first
             .into_iter()
             .chain(publishing.into_iter().flatten())
@@ -129,11 +129,13 @@ impl<T, R> SendBatch<'_, T, R> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<usize, SendBatchError<T>>> {
         let rest = &mut self.rest;
-        let begin = || Publishing::new(backed, std::mem::take(rest), true);
+        let begin = || Apart::new(Publishing::new(backed, std::mem::take(rest), true));
         let publishing = self.publishing.get_or_insert_with(begin);
-        let result = ready!(publishing.poll(cx));
+        let result = ready!(publishing.get_mut().poll(cx));
         let publishing = self.publishing.take();
-        let (sent, rest) = publishing.map(Publishing::into_rest).unwrap_or_default();
+        let (sent, rest) = publishing
+            .map(|publishing| publishing.into_inner().into_rest())
+            .unwrap_or_default();
         self.sent += sent;
         Poll::Ready(match result {
             Ok(()) => Ok(self.sent),

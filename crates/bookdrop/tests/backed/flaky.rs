@@ -1,0 +1,134 @@
+//! A backend that fails when it is told to.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bookdrop_backend::{
+    Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, NotFetched, NotPublished,
+    Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered, Wait, Why,
+};
+use bookdrop_disk::Records;
+use bytes::Bytes;
+
+/// Records, or errors.
+pub(crate) struct Flaky {
+    records: Records,
+    fails: Arc<AtomicBool>,
+}
+
+/// What it says when it fails.
+pub(crate) fn error() -> Error {
+    Error::new(ErrorKind::NoSpace, "the shelf is full")
+}
+
+impl Flaky {
+    pub(crate) fn new(records: Records) -> (Self, Arc<AtomicBool>) {
+        let fails = Arc::new(AtomicBool::new(false));
+        let flaky = Flaky {
+            records,
+            fails: fails.clone(),
+        };
+        (flaky, fails)
+    }
+
+    fn check(&self) -> Result<&Records, Error> {
+        match self.fails.load(Ordering::SeqCst) {
+            true => Err(error()),
+            false => Ok(&self.records),
+        }
+    }
+}
+
+impl Backend for Flaky {
+    fn capabilities(&self) -> Capabilities {
+        self.records.capabilities()
+    }
+
+    fn capacity(&self) -> usize {
+        self.records.capacity()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.records.is_closed()
+    }
+
+    async fn publish(
+        &self,
+        records: Vec<Record>,
+        progress: Progress,
+        waits: bool,
+    ) -> Result<(), NotPublished> {
+        let there = self.check().map_err(NotPublished::Backend)?;
+        there.publish(records, progress, waits).await
+    }
+
+    async fn request(&self, record: Record, asking: Asking) -> Result<Bytes, Unanswered> {
+        let there = self.check().map_err(|error| Unanswered {
+            why: Why::Backend(error),
+            was_taken: false,
+        })?;
+        there.request(record, asking).await
+    }
+
+    async fn join(&self, place: Place<'_>) -> Result<Reader, Error> {
+        self.check()?.join(place).await
+    }
+
+    fn leave(&self, reader: Reader) {
+        self.records.leave(reader);
+    }
+
+    async fn fetch(
+        &self,
+        reader: Reader,
+        max: usize,
+        wait: Wait,
+    ) -> Result<Vec<Fetched>, NotFetched> {
+        let there = self.check().map_err(NotFetched::Backend)?;
+        there.fetch(reader, max, wait).await
+    }
+
+    async fn settle(&self, receipt: Receipt, how: Settlement) -> Result<Settled, Error> {
+        self.check()?.settle(receipt, how).await
+    }
+
+    async fn unwanted(&self, receipt: Receipt) {
+        self.records.unwanted(receipt).await;
+    }
+
+    async fn stats(&self, group: Option<&str>) -> Result<Option<Stats>, Error> {
+        self.check()?.stats(group).await
+    }
+
+    async fn groups(&self) -> Result<Vec<String>, Error> {
+        self.check()?.groups().await
+    }
+
+    async fn remove_group(&self, group: &str) -> Result<bool, Error> {
+        self.check()?.remove_group(group).await
+    }
+
+    async fn purge(&self) -> Result<usize, Error> {
+        self.check()?.purge().await
+    }
+
+    async fn dead(&self, group: &str) -> Result<Vec<Dead>, Error> {
+        self.check()?.dead(group).await
+    }
+
+    async fn replay(&self, group: &str, dead: Vec<u64>) -> Result<usize, Error> {
+        self.check()?.replay(group, dead).await
+    }
+
+    async fn take_dead(&self, group: &str, dead: Vec<u64>) -> Result<Vec<Dead>, Error> {
+        self.check()?.take_dead(group, dead).await
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.check()?.close().await
+    }
+
+    async fn drain(&self) -> Result<(), Error> {
+        self.check()?.drain().await
+    }
+}
