@@ -4,7 +4,7 @@ use crate::tree::{self, PLATFORMS, Query};
 use crate::workspace::{Package, Workspace};
 
 /// Ours included.
-const MOST_CRATES: usize = 15;
+const MOST_CRATES: usize = 16;
 
 /// What breaks the promise on some platform, one sentence each. Prints the sizes.
 pub(crate) fn complaints(workspace: &Workspace) -> Result<Vec<String>, String> {
@@ -57,10 +57,10 @@ mod tests {
 
     #[test]
     fn the_limit_is_the_last_size_that_is_fine() {
-        let many: Vec<_> = (0..16).map(|n| member(&format!("c{n}"), &[])).collect();
+        let many: Vec<_> = (0..17).map(|n| member(&format!("c{n}"), &[])).collect();
         let workspace = workspace(&many);
         let packages: Vec<&Package> = workspace.packages.iter().collect();
-        assert_eq!(complaints_about("here", &packages[..15]), [""; 0]);
+        assert_eq!(complaints_about("here", &packages[..16]), [""; 0]);
         assert_eq!(complaints_about("here", &packages).len(), 1);
     }
 

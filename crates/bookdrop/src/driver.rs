@@ -1,6 +1,7 @@
 //! The driver: the user's handle on one queue.
 
 mod drain;
+#[cfg(feature = "open")]
 mod open;
 mod over;
 

@@ -62,6 +62,7 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "open")]
 mod address;
 mod answer;
 mod backed;
@@ -102,10 +103,11 @@ pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetters};
 pub use delivery::Delivery;
 pub use driver::{DrainReport, Driver, Left};
 pub use error::{
-    Error, ErrorKind, InvalidGroup, OpenError, OpenErrorKind, ReceiveError, RequestError,
-    RequestErrorKind, SendBatchError, SendError, SendErrorKind, SettleError, SettleErrorKind,
-    TimedOut, TryReceiveError,
+    Error, ErrorKind, InvalidGroup, ReceiveError, RequestError, RequestErrorKind, SendBatchError,
+    SendError, SendErrorKind, SettleError, SettleErrorKind, TimedOut, TryReceiveError,
 };
+#[cfg(feature = "open")]
+pub use error::{OpenError, OpenErrorKind};
 pub use event::{Event, InvalidEvent};
 pub use failure::Failure;
 pub use operation::Operation;

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde_core::de::{Deserializer, Error as _, MapAccess, Visitor};
+use serde_core::ser::SerializeMap;
+use serde_core::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;

@@ -5,10 +5,10 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::UnitDeserializer;
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Serialize, Serializer};
+use serde_core::de::value::UnitDeserializer;
+use serde_core::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+use serde_core::ser::SerializeMap;
+use serde_core::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use crate::event::Event;

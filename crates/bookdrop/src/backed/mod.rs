@@ -18,8 +18,8 @@ use std::time::Instant;
 use bookdrop_backend::{Backend, Error, Receipt, Record, Settled, Settlement};
 use bookdrop_queue::clock;
 use bytes::Bytes;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde_core::Serialize;
+use serde_core::de::DeserializeOwned;
 
 use crate::error::SendErrorKind;
 use crate::event::Event;

@@ -3,8 +3,8 @@
 use std::future::Future;
 
 use bookdrop_queue::{Backoff, OnFull};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde_core::Serialize;
+use serde_core::de::DeserializeOwned;
 
 use super::Driver;
 use crate::address::{Address, Options};
@@ -28,7 +28,7 @@ where
     /// `max_remembered_ids`, `on_full` (`wait`, `reject` or `drop_oldest`) and `spin`. Lengths of time are written like `100ms`,
     /// `30s` or `2h`; `%`, `#`, and in options also `&`, are written as `%25`, `%23` and `%26`.
     ///
-    /// Any address needs types that can be written down, so that the next one may be on disk.
+    /// It needs the feature `open`, which is on by default. Any address needs types that can be written down, so that the next one may be on disk.
     ///
     /// # Errors
     /// [`OpenErrorKind`](crate::OpenErrorKind) tells apart what is no address, what nobody knows, what was not compiled in, a wrong option, and a

@@ -1,8 +1,8 @@
 //! Drivers over a backend.
 
 use bookdrop_backend::Backend;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde_core::Serialize;
+use serde_core::de::DeserializeOwned;
 
 use super::Driver;
 use crate::backed::{Backed, Codec};

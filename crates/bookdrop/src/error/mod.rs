@@ -1,6 +1,7 @@
 //! What can go wrong: for each operation an error that gives back what it was given, and one [`Error`] for all of them.
 
 mod handback;
+#[cfg(feature = "open")]
 mod open;
 mod receive;
 mod request;
@@ -13,6 +14,7 @@ use bookdrop_backend::Error as BackendError;
 
 use crate::failure::Failure;
 pub(crate) use handback::Handback;
+#[cfg(feature = "open")]
 pub use open::{OpenError, OpenErrorKind};
 pub use receive::{InvalidGroup, ReceiveError, TryReceiveError};
 pub use request::{RequestError, RequestErrorKind};

@@ -1,8 +1,8 @@
 //! A body that is hard to write down.
 
-use serde::de::Error as _;
-use serde::ser::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_core::de::Error as _;
+use serde_core::ser::Error as _;
+use serde_core::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A page, by its number.
 #[derive(Clone, Debug, PartialEq)]
