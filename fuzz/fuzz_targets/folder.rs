@@ -70,7 +70,7 @@ fn use_it(folder: &InMemory) {
     let _ = wait(records.publish(vec![record], Progress::default(), false));
     let groups = wait(records.groups()).expect("it is in memory");
     for group in groups.iter().map(String::as_str).chain(["default"]) {
-        let reader = wait(records.join(Place::In(group), false)).expect("anybody can join");
+        let reader = wait(records.join(Place::In(group))).expect("anybody can join");
         let fetched = wait(records.fetch(reader, 100, Wait::No)).unwrap_or_default();
         for fetched in fetched {
             let _ = wait(records.settle(fetched.receipt, Settlement::Done));

@@ -18,7 +18,7 @@ pub struct Options {
     /// Bytes of all events that some group has not done with: 1 GiB. Beyond it a sender meets a full queue. The folder may
     /// be a little more than twice as large.
     pub max_bytes: u64,
-    /// Bytes of one event: 8 MiB. A larger one is refused. It is at most an eighth of a segment.
+    /// Bytes of one event: 8 MiB. A larger one is refused. It is at most half of a segment.
     pub max_event_bytes: usize,
     /// Bytes of events that are kept in memory although they are on the disk: 64 MiB. What waits behind them is read back when
     /// its turn comes.
@@ -57,6 +57,11 @@ pub enum Sync {
     Every(Duration),
     /// The end of the process alone: what the operating system has not written yet is lost with the power.
     Never,
+}
+
+impl Options {
+    /// The least length of a file of the journal, in bytes.
+    pub const LEAST_SEGMENT_BYTES: u64 = crate::journal::LEAST_SEGMENT;
 }
 
 impl Default for Options {

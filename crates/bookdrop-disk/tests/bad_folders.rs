@@ -123,7 +123,7 @@ fn record(id: &str) -> Record {
 /// Puts three events in, of which the first is acked, and closes.
 fn filled(path: &Path) {
     let (records, _) = open(path).unwrap();
-    let reader = wait(records.join(Place::In("default"), false)).unwrap();
+    let reader = wait(records.join(Place::In("default"))).unwrap();
     for id in ["one", "two", "three"] {
         wait(records.publish(vec![record(id)], Progress::default(), true)).unwrap();
     }
@@ -152,7 +152,7 @@ fn damage(path: &Path, text: &[u8], ahead: usize) {
 }
 
 fn ready(records: &Records) -> Vec<String> {
-    let reader = wait(records.join(Place::In("default"), false)).unwrap();
+    let reader = wait(records.join(Place::In("default"))).unwrap();
     let all = wait(records.fetch(reader, 10, Wait::No)).unwrap_or_default();
     all.into_iter().map(|one| one.record.id.into()).collect()
 }
@@ -187,7 +187,7 @@ fn where_the_names_of_groups_are_lost_their_events_are_not() {
     assert_eq!(report.damage.len(), 1, "{report:?}");
     let groups = wait(records.groups()).unwrap();
     assert_eq!(groups, ["recovered-1"]);
-    let reader = wait(records.join(Place::In("recovered-1"), false)).unwrap();
+    let reader = wait(records.join(Place::In("recovered-1"))).unwrap();
     let all = wait(records.fetch(reader, 10, Wait::No)).unwrap();
     let ids: Vec<&str> = all.iter().map(|one| &*one.record.id).collect();
     assert_eq!(ids, ["two", "three"]);

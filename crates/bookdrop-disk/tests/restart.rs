@@ -368,7 +368,7 @@ fn a_full_folder_makes_a_sender_wait_for_bytes() {
     publish(&records, big("c"));
 
     let too_large = Record {
-        content: vec![0; 1 << 14].into(),
+        content: vec![0; 1 << 15].into(),
         ..record("d")
     };
     let refused = wait(records.publish(vec![too_large], Progress::default(), true));

@@ -10,7 +10,7 @@ mod tests;
 use percent_encoding::percent_decode_str;
 
 use crate::error::{OpenError, OpenErrorKind};
-pub(crate) use options::Options;
+pub(crate) use options::{Options, invalid};
 
 /// An address, taken apart.
 #[derive(Debug)]

@@ -38,9 +38,13 @@ impl<T: Send + 'static, R: Send + 'static> Builder<T, R> {
             capacity: capacity.max(1),
             ..Limits::default()
         };
+        Builder::of(limits, OnFull::default())
+    }
+
+    pub(crate) fn of(limits: Limits, on_full: OnFull) -> Self {
         Builder {
             limits,
-            on_full: OnFull::default(),
+            on_full,
             patience: Patience::default(),
             makes: PhantomData,
         }

@@ -2,7 +2,7 @@
 
 mod drain;
 #[cfg(feature = "open")]
-mod open;
+pub(crate) mod open;
 mod over;
 
 use std::fmt;

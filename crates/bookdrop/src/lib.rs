@@ -90,6 +90,8 @@ mod turn;
 /// The futures that the methods of producers and consumers return: to be awaited on any executor, or waited for on a plain
 /// thread. They stand apart so that `use bookdrop::*` does not hide the trait `Send`.
 pub mod operations {
+    #[cfg(feature = "open")]
+    pub use crate::driver::open::Open;
     pub use crate::receive::{Receive, ReceiveBatch, TryReceive};
     pub use crate::request::Request;
     pub use crate::send::{Send, SendBatch, TrySend};

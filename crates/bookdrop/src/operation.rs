@@ -39,6 +39,15 @@ impl<F: Future> Operation<F> {
         Operation { future }
     }
 
+    /// The future inside.
+    #[cfg(feature = "open")]
+    pub(crate) fn inner_mut(&mut self) -> &mut F
+    where
+        F: Unpin,
+    {
+        &mut self.future
+    }
+
     /// Waits on this thread until it is done.
     ///
     /// It blocks the thread; in async code, await the operation instead. The thread looks for the end for some 50

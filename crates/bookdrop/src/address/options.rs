@@ -103,7 +103,7 @@ impl Options {
     }
 }
 
-fn invalid(key: &str, value: &str, expected: impl Display) -> OpenError {
+pub(crate) fn invalid(key: &str, value: &str, expected: impl Display) -> OpenError {
     let message = format!("the option `{key}` is `{value}`; make it {expected}");
     OpenError::new(OpenErrorKind::InvalidOption, message)
 }

@@ -1,13 +1,21 @@
 //! Drivers by their address.
 
-use std::future::Future;
+#[cfg(all(unix, feature = "disk"))]
+mod disk;
+mod limits;
+#[cfg(all(unix, feature = "disk"))]
+mod thread;
 
-use bookdrop_queue::{Backoff, OnFull};
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
 use super::Driver;
-use crate::address::{Address, Options};
+use crate::address::Address;
 use crate::builder::Builder;
 use crate::error::{OpenError, OpenErrorKind};
 use crate::operation::Operation;
@@ -22,20 +30,36 @@ where
     /// | address | driver |
     /// |---|---|
     /// | `memory:?capacity=100` | [in memory](Driver::builder): events are moved, and never serialized |
+    /// | `disk:/var/lib/app/library` | in that folder, which is made if it is not there: events survive the process |
     ///
     /// The options of `memory` are those of its [`Builder`](crate::Builder): `capacity` (which has to be given), `max_delayed`,
     /// `max_attempts`, `max_deliveries`, `max_dead`, `retry_backoff_first`, `retry_backoff_max`, `duplicate_window`,
     /// `max_remembered_ids`, `on_full` (`wait`, `reject` or `drop_oldest`) and `spin`. Lengths of time are written like `100ms`,
     /// `30s` or `2h`; `%`, `#`, and in options also `&`, are written as `%25`, `%23` and `%26`.
     ///
-    /// It needs the feature `open`, which is on by default. Any address needs types that can be written down, so that the next one may be on disk.
+    /// `disk` has the same ones but for `spin`, with a `capacity` of 100,000 if none is given, and
+    ///
+    /// | option of `disk` | default | meaning |
+    /// |---|---|---|
+    /// | `sync` | `always` | what a confirmed send or ack survives: `always` a loss of power, `never` the end of the process alone, and a length of time like `100ms` all but the last moments before a loss of power |
+    /// | `codec` | `json` | what events are written in: `json` or `msgpack`; it stays that of the folder |
+    /// | `max_bytes` | 1 GiB | bytes of all events that are there; beyond it a sender meets a full queue |
+    /// | `max_event_bytes` | 8 MiB | bytes of one event; a larger one is refused. At most half of a segment |
+    /// | `cache_bytes` | 64 MiB | bytes of events that are kept in memory; what waits behind them is read back |
+    /// | `segment_bytes` | 64 MiB | bytes of one file of the folder |
+    ///
+    /// A folder belongs to one driver at a time. It is opened on a thread of its own, in a time that depends on the events that
+    /// are there and not on what happened before: see [`on_progress`](Operation::on_progress).
+    ///
+    /// It needs the feature `open`, and `disk` needs the feature `disk`; both are on by default. Any address needs types that can be
+    /// written down, so that the next one may be on disk.
     ///
     /// # Errors
     /// [`OpenErrorKind`](crate::OpenErrorKind) tells apart what is no address, what nobody knows, what was not compiled in, a wrong option, and a
     /// backend that could not be opened.
     ///
     /// # Cancel safety
-    /// Dropped, nothing was opened.
+    /// Dropped, nothing stays open.
     ///
     /// ```
     /// use bookdrop::{Consumer, Driver, Event, Producer};
@@ -45,20 +69,134 @@ where
     /// assert_eq!(Consumer::new(&library).receive().wait()?.body(), "hello world");
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
-    pub fn open(
-        address: impl Into<String>,
-    ) -> Operation<impl Future<Output = Result<Self, OpenError>> + Send + Sync> {
-        let address = address.into();
-        Operation::new(async move {
-            let address = Address::parse(&address)?;
-            match &*address.scheme {
-                "memory" => memory(address),
-                unknown => {
-                    let message = format!("there is no driver `{unknown}:`; there is `memory:`");
-                    Err(OpenError::new(OpenErrorKind::UnknownScheme, message))
-                }
-            }
+    pub fn open(address: impl Into<String>) -> Operation<Open<T, R>> {
+        Operation::new(Open {
+            address: address.into(),
+            on_progress: None,
+            stage: Stage::New(begin),
         })
+    }
+}
+
+/// A driver that is being opened; made by [`Driver::open`].
+///
+/// ```
+/// # use bookdrop::Driver;
+/// # futures_lite::future::block_on(async {
+/// let library: Driver = Driver::open("memory:?capacity=100").await?;
+/// assert_eq!(library.capacity(), 100);
+/// # Ok::<(), bookdrop::Error>(()) }).unwrap();
+/// ```
+pub struct Open<T, R> {
+    address: String,
+    on_progress: Option<OnProgress>,
+    stage: Stage<T, R>,
+}
+
+/// What is told how opening goes on.
+type OnProgress = Box<dyn Fn(f64) + Send + Sync>;
+
+/// A driver that was opened, or is being opened on another thread.
+enum Begun<T, R> {
+    Opened(Result<Driver<T, R>, OpenError>),
+    #[cfg(all(unix, feature = "disk"))]
+    Disk(disk::Opening<T, R>),
+}
+
+enum Stage<T, R> {
+    /// With what knows how to begin: the bounds on the types are known where it was made.
+    New(fn(&str, Option<OnProgress>) -> Begun<T, R>),
+    #[cfg(all(unix, feature = "disk"))]
+    Disk(disk::Opening<T, R>),
+    Ended,
+}
+
+// Nothing in it is pinned.
+impl<T, R> Unpin for Open<T, R> {}
+
+impl<T, R> Operation<Open<T, R>> {
+    /// Tells this function about once a second how much of the folder was read, from 0 to 1, where opening takes longer than
+    /// that. It is called on another thread.
+    ///
+    /// ```
+    /// # use bookdrop::Driver;
+    /// let opening = Driver::<String>::open("memory:?capacity=100")
+    ///     .on_progress(|part| println!("{:.0} % of the folder was read", part * 100.0));
+    /// let library = opening.wait()?;
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn on_progress(mut self, progress: impl Fn(f64) + Send + Sync + 'static) -> Self {
+        self.inner_mut().on_progress = Some(Box::new(progress));
+        self
+    }
+}
+
+impl<T, R> Future for Open<T, R> {
+    type Output = Result<Driver<T, R>, OpenError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Stage::New(begin) = this.stage {
+            this.stage = Stage::Ended;
+            match begin(&this.address, this.on_progress.take()) {
+                Begun::Opened(opened) => return Poll::Ready(opened),
+                #[cfg(all(unix, feature = "disk"))]
+                Begun::Disk(opening) => this.stage = Stage::Disk(opening),
+            }
+        }
+        match &mut this.stage {
+            #[cfg(all(unix, feature = "disk"))]
+            Stage::Disk(opening) => {
+                let poll = opening.poll(cx);
+                if poll.is_ready() {
+                    this.stage = Stage::Ended;
+                }
+                poll
+            }
+            Stage::New(_) | Stage::Ended => {
+                let _ = cx;
+                panic!("`Open` was polled after it had ended")
+            }
+        }
+    }
+}
+
+impl<T, R> fmt::Debug for Open<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Open").finish_non_exhaustive()
+    }
+}
+
+fn begin<T, R>(address: &str, on_progress: Option<OnProgress>) -> Begun<T, R>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    R: Serialize + DeserializeOwned + Send + 'static,
+{
+    let address = match Address::parse(address) {
+        Ok(address) => address,
+        Err(error) => return Begun::Opened(Err(error)),
+    };
+    match &*address.scheme {
+        "memory" => Begun::Opened(memory(address)),
+        #[cfg(all(unix, feature = "disk"))]
+        "disk" => match disk::Opening::begin(address, on_progress) {
+            Ok(opening) => Begun::Disk(opening),
+            Err(error) => Begun::Opened(Err(error)),
+        },
+        #[cfg(not(all(unix, feature = "disk")))]
+        "disk" => {
+            drop(on_progress);
+            let message =
+                "`disk:` is not compiled in: it needs the feature `disk` of bookdrop, and Unix";
+            let error = OpenError::new(OpenErrorKind::NotCompiledIn, message.to_owned());
+            Begun::Opened(Err(error))
+        }
+        unknown => {
+            let message =
+                format!("there is no driver `{unknown}:`; there are `memory:` and `disk:`");
+            let error = OpenError::new(OpenErrorKind::UnknownScheme, message);
+            Begun::Opened(Err(error))
+        }
     }
 }
 
@@ -73,61 +211,12 @@ where
         return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
     }
     let mut options = address.options;
-    let Some(capacity) = options.number("capacity", 1)? else {
-        let message = "memory needs a capacity: write `memory:?capacity=100`".to_owned();
-        return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
-    };
-    let builder = with_options(Driver::builder(capacity), &mut options)?;
+    let (limits, on_full) = limits::take(&mut options, None)?;
+    let spin = options.duration("spin")?;
     options.end()?;
+    let mut builder = Builder::of(limits, on_full);
+    if let Some(spin) = spin {
+        builder = builder.spin(spin);
+    }
     Ok(builder.build())
 }
-
-/// Sets what is given; the rest keeps its default.
-fn with_options<T, R>(
-    mut builder: Builder<T, R>,
-    options: &mut Options,
-) -> Result<Builder<T, R>, OpenError>
-where
-    T: Send + 'static,
-    R: Send + 'static,
-{
-    if let Some(max) = options.number("max_delayed", 1)? {
-        builder = builder.max_delayed(max);
-    }
-    if let Some(max) = options.number("max_attempts", 1)? {
-        builder = builder.max_attempts(max);
-    }
-    if let Some(max) = options.number("max_deliveries", 1)? {
-        builder = builder.max_deliveries(max);
-    }
-    if let Some(max) = options.number("max_dead", 0)? {
-        builder = builder.max_dead(max);
-    }
-    let first = options.duration("retry_backoff_first")?;
-    let max = options.duration("retry_backoff_max")?;
-    if first.is_some() || max.is_some() {
-        let known = Backoff::default();
-        let first = first.unwrap_or(known.first);
-        builder = builder.retry_backoff(first, max.unwrap_or(known.max));
-    }
-    if let Some(window) = options.duration("duplicate_window")? {
-        builder = builder.duplicate_window(window);
-    }
-    if let Some(max) = options.number("max_remembered_ids", 0)? {
-        builder = builder.max_remembered_ids(max);
-    }
-    if let Some(on_full) = options.choice("on_full", ON_FULL)? {
-        builder = builder.on_full(on_full);
-    }
-    if let Some(length) = options.duration("spin")? {
-        builder = builder.spin(length);
-    }
-    Ok(builder)
-}
-
-/// What a sender meets when the queue is full, by name.
-const ON_FULL: &[(&str, OnFull)] = &[
-    ("wait", OnFull::Wait),
-    ("reject", OnFull::Reject),
-    ("drop_oldest", OnFull::DropOldest),
-];

@@ -43,7 +43,7 @@ pub(crate) fn look(folder: &Path) -> Vec<Found> {
 
 /// Takes out everything that is there, and waits for what waits for its time.
 fn look_at(records: &Records, group: &'static str) -> Found {
-    let reader = wait(records.join(Place::In(group), false)).expect("anybody can join");
+    let reader = wait(records.join(Place::In(group))).expect("anybody can join");
     let mut ready = Vec::new();
     loop {
         match wait(records.fetch(reader, 1000, Wait::No)) {

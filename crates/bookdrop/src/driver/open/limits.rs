@@ -1,0 +1,54 @@
+//! The bounds of a queue, as options of an address.
+
+use bookdrop_queue::{Limits, OnFull};
+
+use crate::address::Options;
+use crate::error::{OpenError, OpenErrorKind};
+
+/// What a sender meets when the queue is full, by name.
+const ON_FULL: &[(&str, OnFull)] = &[
+    ("wait", OnFull::Wait),
+    ("reject", OnFull::Reject),
+    ("drop_oldest", OnFull::DropOldest),
+];
+
+/// Takes what is given; the rest keeps its default. Without one for the capacity, that has to be given.
+pub(super) fn take(
+    options: &mut Options,
+    capacity: Option<usize>,
+) -> Result<(Limits, OnFull), OpenError> {
+    let Some(capacity) = options.number("capacity", 1)?.or(capacity) else {
+        let message = "memory needs a capacity: write `memory:?capacity=100`".to_owned();
+        return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
+    };
+    let mut limits = Limits {
+        capacity,
+        ..Limits::default()
+    };
+    set(&mut limits.max_delayed, options.number("max_delayed", 1)?);
+    set(&mut limits.max_attempts, options.number("max_attempts", 1)?);
+    set(
+        &mut limits.max_deliveries,
+        options.number("max_deliveries", 1)?,
+    );
+    set(&mut limits.max_dead, options.number("max_dead", 0)?);
+    let backoff = &mut limits.backoff;
+    set(&mut backoff.first, options.duration("retry_backoff_first")?);
+    set(&mut backoff.max, options.duration("retry_backoff_max")?);
+    set(
+        &mut limits.duplicate_window,
+        options.duration("duplicate_window")?,
+    );
+    set(
+        &mut limits.max_remembered_ids,
+        options.number("max_remembered_ids", 0)?,
+    );
+    let on_full = options.choice("on_full", ON_FULL)?;
+    Ok((limits, on_full.unwrap_or_default()))
+}
+
+fn set<V>(option: &mut V, given: Option<V>) {
+    if let Some(given) = given {
+        *option = given;
+    }
+}
