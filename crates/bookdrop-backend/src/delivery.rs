@@ -27,7 +27,8 @@ pub struct Fetched {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Settlement {
-    /// It is done with. A request that was not answered ends with [`Why::Unanswered`](crate::Why::Unanswered).
+    /// It is done with. A request that was not answered ends with [`Why::Unanswered`](crate::Why::Unanswered), or, if that has
+    /// passed, with its deadline.
     Done,
     /// It is done with, and this is the answer. Only for a request.
     Answer(Bytes),

@@ -17,7 +17,8 @@ use crate::operation::Operation;
 
 /// The dead letters of one group: events that failed for good, kept with the reason.
 ///
-/// Each operation is done at its first poll; dropped before that, it has done nothing.
+/// Each operation is done at its first poll; dropped before that, it has done nothing. Over a backend it is begun at its first
+/// poll, and goes on if it is dropped later.
 ///
 /// ```
 /// use bookdrop::{Consumer, Driver, Event, Producer};
@@ -151,6 +152,9 @@ impl<T, R> DeadLetters<T, R> {
 
     /// All of them, oldest first.
     ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
+    ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
     /// # let library: Driver = Driver::memory(10);
@@ -181,6 +185,9 @@ impl<T, R> DeadLetters<T, R> {
     /// live begins anew, and it never waits for room. A request comes back as a one-way event, since its requester was told
     /// long ago. False when it is not there, or when the driver was closed: then it stays a dead letter.
     ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
+    ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
     /// # let library: Driver = Driver::memory(10);
@@ -206,6 +213,9 @@ impl<T, R> DeadLetters<T, R> {
     }
 
     /// Replays all of them, oldest first, and says how many.
+    ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
@@ -233,6 +243,9 @@ impl<T, R> DeadLetters<T, R> {
     }
 
     /// Drops one. False when it is not there.
+    ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
@@ -262,6 +275,9 @@ impl<T, R> DeadLetters<T, R> {
 
     /// Drops all of them, and says how many.
     ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
+    ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
     /// # let library: Driver = Driver::memory(10);
@@ -288,13 +304,18 @@ impl<T, R> DeadLetters<T, R> {
     /// It keeps an id that was [given](Event::with_id): sent again within the window, it is a duplicate, dropped with
     /// `Ok`. Give it a new id by `with_id` before you send it again; [`replay`](DeadLetters::replay) does not compare ids.
     ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend), or [`ErrorKind::Invalid`](crate::ErrorKind::Invalid)
+    /// for one that [cannot be decoded](DeadReason::Undecodable): it stays where it is, so that nothing is lost. A program whose
+    /// types can read it takes it out, or replays it.
+    ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
     /// # let library: Driver = Driver::memory(10);
     /// # Producer::new(&library).send(Event::new("S")).wait()?;
     /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
     /// let letters = library.dead_letters();
-    /// let event = letters.take(letters.list().wait()?[0].id).wait().expect("it is there");
+    /// let event = letters.take(letters.list().wait()?[0].id).wait()?.expect("it is there");
     /// assert_eq!(event.name(), "S");
     /// # Ok::<(), bookdrop::Error>(())
     /// ```

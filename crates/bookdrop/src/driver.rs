@@ -126,6 +126,9 @@ impl<T, R> Driver<T, R> {
 
     /// How the driver stands, all groups together. Dropping the operation changes nothing.
     ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
+    ///
     /// ```
     /// # use bookdrop::{Driver, Event, Producer};
     /// let library: Driver = Driver::memory(10);
@@ -154,12 +157,15 @@ impl<T, R> Driver<T, R> {
     /// What stands where in one group; the counters are those of the whole driver and left at zero here. `None` when
     /// there is no such group. Dropping the operation changes nothing.
     ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
+    ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Event, Producer};
     /// let library: Driver = Driver::memory(10);
     /// let audit = Consumer::in_group(&library, "audit")?;
     /// Producer::new(&library).send(Event::new("S")).wait()?;
-    /// assert_eq!(library.group_stats("audit").wait().unwrap().queued, 1);
+    /// assert_eq!(library.group_stats("audit").wait()?.unwrap().queued, 1);
     /// assert_eq!(library.group_stats("nobody").wait()?, None);
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
@@ -180,6 +186,9 @@ impl<T, R> Driver<T, R> {
     }
 
     /// The names of the groups, oldest first. Dropping the operation changes nothing.
+    ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver};
@@ -206,6 +215,9 @@ impl<T, R> Driver<T, R> {
     ///
     /// A group exists from its first consumer until it is removed: as long as it exists it gets every event, and a
     /// full one makes senders wait, whether or not it still has consumers.
+    ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
     ///
     /// ```
     /// use bookdrop::{Consumer, Driver, Event, Producer};
@@ -236,6 +248,9 @@ impl<T, R> Driver<T, R> {
     /// their request failed (`bookdrop.purged`), and have their event back. What is in hand, dead letters and senders that wait for
     /// room stay. Ids that were [given](crate::Event::with_id) stay remembered: sent again within the window, an event with such
     /// an id is a duplicate, dropped with `Ok`. Dropped before it is first polled, the operation has done nothing.
+    ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
     ///
     /// ```
     /// # use bookdrop::{Driver, Event, Producer};
@@ -296,6 +311,9 @@ impl<T, R> Driver<T, R> {
     /// Closing again does nothing. It never waits for anybody. Dropped before it is first polled, the operation has done
     /// nothing.
     ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
+    ///
     /// ```
     /// use bookdrop::{Consumer, Driver, Event, Producer, ReceiveError};
     ///
@@ -325,6 +343,9 @@ impl<T, R> Driver<T, R> {
     ///
     /// Called again, it gives back what came back since. Dropped while it waits, the driver stays closed, nothing is
     /// handed out any more, and nothing is taken out: drain again to get it.
+    ///
+    /// # Errors
+    /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend).
     ///
     /// ```
     /// use std::time::Duration;

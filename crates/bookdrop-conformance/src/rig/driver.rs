@@ -190,10 +190,9 @@ impl RigDriver {
         if closes > 1 && self.plan().fires(Fault::SecondCloseHangs) {
             return Err(NotReceived::Stuck);
         }
-        match finish!(self.ctx, self.driver.close()) {
-            Ok(closed) => Ok(done(Ok(closed))),
-            Err(Stuck) => Err(NotReceived::Stuck),
-        }
+        let closed = finish!(self.ctx, self.driver.close()).map_err(|Stuck| NotReceived::Stuck)?;
+        closed.unwrap_or_else(|error| panic!("{FAILED}: {error}"));
+        Ok(())
     }
 
     /// Drains the driver; an error if that does not end.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bookdrop_backend::{Error, ErrorKind, Fetched, Receipt, Record, Settled, Settlement};
-use bookdrop_queue::{CallId, Item, Queue, Reader, Taken};
+use bookdrop_queue::{CallId, Item, Queue, Reader, Taken, clock};
 
 use crate::entry::{Entry, known_reason, settled_unanswered};
 
@@ -90,8 +90,11 @@ impl Hands {
         let call = taken.item.call();
         match how {
             Settlement::Done => {
+                // One whose deadline has passed is told by that.
+                let passed = |deadline| clock::now() >= deadline;
+                let is_late = taken.item.deadline().is_some_and(passed);
                 queue.ack(reader, taken);
-                if let Some(call) = call {
+                if let Some(call) = call.filter(|_| !is_late) {
                     queue.end_call(call, settled_unanswered());
                 }
             }

@@ -7,6 +7,8 @@ mod codec;
 mod envelope;
 mod fetching;
 mod publishing;
+#[cfg(all(test, feature = "message-pack"))]
+mod tests;
 mod twin;
 mod words;
 

@@ -21,11 +21,43 @@ where
     ///
     /// An event that cannot be read as one of this driver's type becomes a
     /// [dead letter](crate::DeadReason::Undecodable) when it is about to be received, and holds nobody up.
+    ///
+    /// ```
+    /// use bookdrop::{Consumer, Driver, Event, OnFull, Producer};
+    /// use bookdrop_disk::Records;
+    /// # let limits = bookdrop_queue::Limits::default();
+    ///
+    /// let records = Records::in_memory(limits, OnFull::Wait); // any backend
+    /// let library: Driver<String> = Driver::new(records);
+    /// Producer::new(&library).send(Event::new("S").with_body("hello world".to_owned())).wait()?;
+    /// assert_eq!(Consumer::new(&library).receive().wait()?.body(), "hello world");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    ///
+    /// What cannot be written down cannot be sent through it:
+    ///
+    /// ```compile_fail,E0277
+    /// # use bookdrop::{Driver, OnFull};
+    /// # use bookdrop_disk::Records;
+    /// # let records = Records::in_memory(bookdrop_queue::Limits::default(), OnFull::Wait);
+    /// struct Book; // neither `Serialize` nor `Deserialize`
+    /// let library: Driver<Book> = Driver::new(records);
+    /// ```
     pub fn new(backend: impl Backend) -> Self {
         Driver::with_codec(backend, Codec::default())
     }
 
     /// A driver that keeps its events elsewhere, written down by this codec.
+    ///
+    /// ```
+    /// use bookdrop::{Codec, Driver, OnFull};
+    /// use bookdrop_disk::Records;
+    /// # let limits = bookdrop_queue::Limits::default();
+    ///
+    /// let records = Records::in_memory(limits, OnFull::Wait); // any backend
+    /// let library: Driver<String> = Driver::with_codec(records, Codec::MessagePack);
+    /// assert!(!library.capabilities().survives_restart);
+    /// ```
     pub fn with_codec(backend: impl Backend, codec: Codec) -> Self {
         Driver {
             home: Home::Backed(Backed::new(backend, codec)),

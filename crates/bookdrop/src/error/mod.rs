@@ -39,6 +39,7 @@ pub use settle::{SettleError, SettleErrorKind};
 /// let error = lend(&library).unwrap_err();
 /// assert_eq!(error.kind(), ErrorKind::Closed);
 /// assert!(!error.is_retryable());
+/// # Ok::<(), bookdrop::Error>(())
 /// ```
 pub struct Error(Box<Inner>);
 

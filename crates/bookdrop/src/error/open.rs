@@ -28,7 +28,7 @@ pub struct OpenError(Box<(OpenErrorKind, String)>);
 /// let open = |address| Driver::<String>::open(address).wait().unwrap_err();
 /// assert_eq!(open("what").kind(), &OpenErrorKind::Malformed);
 /// assert_eq!(open("shelf:3").kind(), &OpenErrorKind::UnknownScheme);
-/// assert_eq!(open("memory:?pages=3").kind(), &OpenErrorKind::UnknownOption);
+/// assert_eq!(open("memory:?capacity=1&pages=3").kind(), &OpenErrorKind::UnknownOption);
 /// assert_eq!(open("memory:?capacity=0").kind(), &OpenErrorKind::InvalidOption);
 /// ```
 #[non_exhaustive]
