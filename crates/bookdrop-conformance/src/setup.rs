@@ -29,6 +29,8 @@ pub struct Setup {
     pub duplicate_window: Duration,
     /// What a full queue does.
     pub on_full: OnFull,
+    /// Bytes that one event may take, however it is written down; for drivers that have such a bound.
+    pub max_event_bytes: usize,
 }
 
 impl Setup {
@@ -50,6 +52,7 @@ impl Setup {
             backoff_max: Duration::from_millis(80),
             duplicate_window: Duration::from_secs(120),
             on_full: OnFull::Wait,
+            max_event_bytes: 1 << 16,
         }
     }
 }

@@ -81,7 +81,7 @@ impl Kept {
             sync: options.sync,
             max_event_bytes: options
                 .max_event_bytes
-                .min(settings.segment_bytes as usize / 8),
+                .min(settings.segment_bytes as usize / 2),
             segment_bytes: settings.segment_bytes,
         };
         let queue_of_keeper = Arc::downgrade(&queue);

@@ -281,8 +281,10 @@ impl Backend for Records {
     }
 
     async fn settle(&self, receipt: Receipt, how: Settlement) -> Result<Settled, Error> {
-        let settled = self.hands.settle(&self.queue, receipt, how)?;
-        self.survive().await?;
+        let (settled, is_written) = self.hands.settle(&self.queue, receipt, how)?;
+        if is_written {
+            self.survive().await?;
+        }
         Ok(settled)
     }
 

@@ -9,7 +9,10 @@ use crate::{Book, Context, Hook, Outcome, Setup, Violation, ensure, ensure_eq};
 
 /// Id, name, headers, values, key and body arrive unchanged, at first and when they are delivered again.
 pub(crate) async fn round_trip_intact(ctx: &Context) -> Outcome {
-    let driver = ctx.driver(Setup::new(16));
+    let driver = ctx.driver(Setup {
+        max_event_bytes: 8 << 20,
+        ..Setup::new(16)
+    });
     let (producer, mut consumer) = (driver.producer(), driver.consumer());
     for sent in specimens(&driver) {
         let expected = sent.clone();

@@ -49,33 +49,51 @@ impl Hands {
         }
     }
 
+    /// Settles something, and says whether anything about it is written down.
     pub(super) fn settle(
         &self,
         queue: &Queue<Entry>,
         receipt: Receipt,
         how: Settlement,
-    ) -> Result<Settled, Error> {
+    ) -> Result<(Settled, bool), Error> {
         if matches!(how, Settlement::Extend) {
             // There is no lease: it stays in hand as long as nobody settles it.
-            return Ok(Settled::Yes);
+            return Ok((Settled::Yes, false));
         }
         // It was settled before, though its settler may have been told that nobody knows.
         let Some(holding) = self.lock().all.remove(&receipt.0) else {
-            return Ok(Settled::TooLate);
+            return Ok((Settled::TooLate, false));
         };
         match holding {
-            Holding::InHand(reader, taken) => self.settle_taken(queue, receipt, reader, taken, how),
-            Holding::Owed(call) => match how {
-                Settlement::Answer(answer) => Ok(told(queue.answer_later(call, Ok(answer)))),
-                Settlement::Done => {
-                    queue.end_call(call, settled_unanswered());
-                    Ok(Settled::Yes)
-                }
-                _ => {
-                    self.lock().all.insert(receipt.0, Holding::Owed(call));
-                    Err(settled_already())
-                }
-            },
+            Holding::InHand(reader, taken) => {
+                let is_written = taken.item.call().is_none() || matches!(how, Settlement::Bury(_));
+                let settled = self.settle_taken(queue, receipt, reader, taken, how)?;
+                Ok((settled, is_written))
+            }
+            Holding::Owed(call) => {
+                let settled = self.settle_owed(queue, receipt, call, how)?;
+                Ok((settled, false))
+            }
+        }
+    }
+
+    fn settle_owed(
+        &self,
+        queue: &Queue<Entry>,
+        receipt: Receipt,
+        call: CallId,
+        how: Settlement,
+    ) -> Result<Settled, Error> {
+        match how {
+            Settlement::Answer(answer) => Ok(told(queue.answer_later(call, Ok(answer)))),
+            Settlement::Done => {
+                queue.end_call(call, settled_unanswered());
+                Ok(Settled::Yes)
+            }
+            _ => {
+                self.lock().all.insert(receipt.0, Holding::Owed(call));
+                Err(settled_already())
+            }
         }
     }
 
