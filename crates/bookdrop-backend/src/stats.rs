@@ -52,4 +52,6 @@ pub struct Stats {
     pub rejected_when_full: u64,
     /// Events that were purged.
     pub purged: u64,
+    /// Places in what is kept that were found damaged when the driver was opened. What was written there is lost.
+    pub damaged: u64,
 }

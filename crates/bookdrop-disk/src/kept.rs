@@ -14,6 +14,7 @@ use crate::keeper::{self, Keep, Keeper};
 use crate::ledger::{Bounds, Ledger};
 use crate::options::Options;
 use crate::progress::Progress;
+use crate::quarantine::set_aside;
 use crate::restore::restore;
 use crate::storage::Folder;
 
@@ -23,7 +24,8 @@ use crate::storage::Folder;
 pub struct Report {
     /// Events that are there, dead letters among them.
     pub events: u64,
-    /// What was lost of what had been confirmed. All the rest is there.
+    /// What was lost of what had been confirmed. All the rest is there, and the damaged bytes are set aside in files of the
+    /// folder whose names begin with `damaged-`.
     pub damage: Vec<Damage>,
     /// Bytes of a write that was not finished, and was cut off: nobody had been told that it was.
     pub cut: u64,
@@ -70,6 +72,7 @@ impl Kept {
             progress.note(found.position, settings.segment_bytes);
             image.read(found);
         })?;
+        set_aside(&*folder, &recovery.damage);
         let queue = Queue::new(options.limits.clone(), options.on_full, seed);
         let ledger = Arc::new(Ledger::new(Bounds {
             live: options.max_bytes,

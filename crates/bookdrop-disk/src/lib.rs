@@ -23,6 +23,7 @@ mod kept;
 mod ledger;
 mod options;
 mod progress;
+mod quarantine;
 mod reading;
 mod records;
 mod restore;

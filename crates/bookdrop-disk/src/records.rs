@@ -50,6 +50,8 @@ pub struct Records {
     queue: Arc<Queue<Entry>>,
     readers: Readers,
     hands: Hands,
+    /// Places that were damaged when the folder was opened.
+    damaged: u64,
 }
 
 impl Records {
@@ -71,8 +73,7 @@ impl Records {
         let claim = Claim::new(path, &options.codec)?;
         let folder = DiskFolder::open(path)
             .map_err(|error| crate::journal::Error::io("open the folder", error))?;
-        let (queue, folder, report) = Kept::open(folder, Some(claim), options, seed())?;
-        Ok((Records::new(queue, Some(folder)), report))
+        Records::open_claimed(folder, Some(claim), options)
     }
 
     /// The same in a folder of any kind, which belongs to this process.
@@ -84,8 +85,24 @@ impl Records {
         F: Folder + Send + std::marker::Sync + 'static,
         F::File: Send + std::marker::Sync + 'static,
     {
-        let (queue, folder, report) = Kept::open(folder, None, options, seed())?;
-        Ok((Records::new(queue, Some(folder)), report))
+        Records::open_claimed(folder, None, options)
+    }
+
+    fn open_claimed<F>(
+        folder: F,
+        claim: Option<Claim>,
+        options: &Options,
+    ) -> Result<(Self, Report), Error>
+    where
+        F: Folder + Send + std::marker::Sync + 'static,
+        F::File: Send + std::marker::Sync + 'static,
+    {
+        let (queue, folder, report) = Kept::open(folder, claim, options, seed())?;
+        let records = Records {
+            damaged: report.damage.len() as u64,
+            ..Records::new(queue, Some(folder))
+        };
+        Ok((records, report))
     }
 
     fn new(queue: Arc<Queue<Entry>>, folder: Option<Kept>) -> Self {
@@ -94,6 +111,7 @@ impl Records {
             queue,
             readers: Readers::default(),
             hands: Hands::default(),
+            damaged: 0,
         }
     }
 
@@ -207,11 +225,9 @@ impl Backend for Records {
     ) -> Result<(), NotPublished> {
         let mut sent = Ok(());
         for record in records {
-            let (entry, due) = self.entry(record);
-            sent = match self.refusal(&entry) {
-                Some(error) => Err(NotPublished::Backend(error)),
-                None => Sending::new(&self.queue, (entry, due), &progress, waits).await,
-            };
+            let keep = self.folder.as_ref().map(Kept::keep);
+            let entry = self.entry(record);
+            sent = Sending::new(&self.queue, keep, entry, &progress, waits).await;
             if sent.is_err() {
                 break;
             }
@@ -301,6 +317,7 @@ impl Backend for Records {
         let mut stats = stats_of(counters, depths);
         stats.waiting_senders = self.queue.waiting_senders();
         stats.waiting_requests = self.queue.waiting_requests();
+        stats.damaged = self.damaged;
         Ok(Some(stats))
     }
 

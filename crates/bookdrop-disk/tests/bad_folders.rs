@@ -165,6 +165,18 @@ fn a_damaged_event_is_told_and_all_others_are_there() {
     let (records, report) = open(folder.path()).unwrap();
     assert_eq!(report.damage.len(), 1, "{report:?}");
     assert_eq!(ready(&records), ["three"]);
+    assert_eq!(wait(records.stats(None)).unwrap().unwrap().damaged, 1);
+    drop(records);
+    drop(open(folder.path()).unwrap());
+    let mut aside = names(folder.path());
+    aside.retain(|name| name.starts_with("damaged-"));
+    assert_eq!(aside.len(), 1);
+    let aside = fs::read(folder.path().join(&aside[0])).unwrap();
+    let is_it = |bytes: &[u8]| bytes == b"ent of two";
+    assert!(
+        aside.windows(10).any(is_it),
+        "what was damaged is set aside"
+    );
 }
 
 /// Its kind is 7, and its 16 bytes are the numbers of event and group.

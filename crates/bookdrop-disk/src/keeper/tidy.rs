@@ -55,7 +55,11 @@ where
             writing.is_disk_full = made.as_ref().is_err_and(full);
             match made {
                 Ok(made) => writing.journal.keep_spare(made),
-                Err(_) if writing.is_disk_full => return Ok(()),
+                Err(error) if full(&error) => {
+                    drop(writing);
+                    self.ledger.survival.tell_news();
+                    return Ok(());
+                }
                 Err(error) => return Err(error.into()),
             }
             self.note_room(&writing.journal);

@@ -28,6 +28,8 @@ struct State {
     /// Who waits for which note to be flushed.
     waiting: BTreeMap<(u64, u64), Waker>,
     waiters: u64,
+    /// Who stands in line, and wants to know when it is in vain.
+    watching: BTreeMap<u64, Waker>,
     /// Whether the one who gives space back is wanted.
     wants_space: bool,
     ends: bool,
@@ -80,6 +82,33 @@ impl Survival {
         drop(gone);
     }
 
+    /// Is woken when there is news of the disk: it is full, or nothing will be written any more. Whoever stops watching calls
+    /// [`stop_watching`](Survival::stop_watching).
+    pub(crate) fn watch(&self, place: &mut Option<u64>, cx: &Context<'_>) {
+        let waker = cx.waker().clone();
+        let mut state = self.lock();
+        let place = *place.get_or_insert_with(|| {
+            state.waiters += 1;
+            state.waiters
+        });
+        let gone = state.watching.insert(place, waker);
+        drop(state);
+        drop(gone);
+    }
+
+    pub(crate) fn stop_watching(&self, place: &mut Option<u64>) {
+        let gone = place
+            .take()
+            .map(|place| self.lock().watching.remove(&place));
+        drop(gone);
+    }
+
+    /// There is news of the disk.
+    pub(crate) fn tell_news(&self) {
+        let all = std::mem::take(&mut self.lock().watching);
+        all.into_values().for_each(Waker::wake);
+    }
+
     pub(crate) fn is_written(&self, note: u64) -> bool {
         self.lock().written >= note
     }
@@ -117,6 +146,7 @@ impl Survival {
         drop(state);
         self.call.notify_all();
         all.into_values().for_each(Waker::wake);
+        self.tell_news();
     }
 
     /// Up to this note, it cannot be written for now: whoever waits is told. It is written when it can be.

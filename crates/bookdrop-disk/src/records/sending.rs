@@ -2,20 +2,27 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use bookdrop_backend::{NotPublished, Progress};
+use bookdrop_backend::{Error, NotPublished, Progress};
 use bookdrop_queue::{Queue, Refusal, Refused, Ticket};
 
 use crate::entry::Entry;
+use crate::event::Event;
+use crate::keeper::Keep;
 
 /// Takes one record in, and counts it. Dropped while it stands in line, it leaves the line.
 pub(super) struct Sending<'a> {
     queue: &'a Queue<Entry>,
+    keep: Option<&'a dyn Keep>,
     progress: &'a Progress,
     waits: bool,
+    event: Arc<Event>,
     stage: Stage,
+    /// Its place among those who watch the disk.
+    watching: Option<u64>,
 }
 
 enum Stage {
@@ -27,15 +34,36 @@ enum Stage {
 impl<'a> Sending<'a> {
     pub(super) fn new(
         queue: &'a Queue<Entry>,
+        keep: Option<&'a dyn Keep>,
         (entry, due): (Entry, Option<Instant>),
         progress: &'a Progress,
         waits: bool,
     ) -> Self {
         Sending {
             queue,
+            keep,
             progress,
             waits,
+            event: entry.event.clone(),
             stage: Stage::New(entry, due),
+            watching: None,
+        }
+    }
+
+    /// Why it cannot be sent, whatever is queued. It may be in line already.
+    fn refusal(&mut self, cx: &Context<'_>) -> Option<Error> {
+        let keep = self.keep?;
+        if self.waits {
+            keep.ledger().survival.watch(&mut self.watching, cx);
+        }
+        let error = keep.refusal(&self.event)?;
+        match std::mem::replace(&mut self.stage, Stage::Ended) {
+            Stage::InLine(ticket) if self.queue.leave_line(ticket).is_none() => {
+                // It was let in meanwhile.
+                self.stage = Stage::InLine(ticket);
+                None
+            }
+            _ => Some(error),
         }
     }
 
@@ -65,6 +93,10 @@ impl Future for Sending<'_> {
     type Output = Result<(), NotPublished>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let Some(error) = this.refusal(cx) {
+            return Poll::Ready(Err(NotPublished::Backend(error)));
+        }
         let sent = ready!(self.poll_sent(cx));
         Poll::Ready(match sent {
             Ok(()) => {
@@ -84,6 +116,9 @@ impl Drop for Sending<'_> {
         {
             // It was let in meanwhile.
             self.progress.advance();
+        }
+        if let Some(keep) = self.keep {
+            keep.ledger().survival.stop_watching(&mut self.watching);
         }
     }
 }
