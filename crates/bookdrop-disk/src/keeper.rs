@@ -63,9 +63,15 @@ struct Writing<F: Folder> {
     journal: Journal<Arc<F>>,
     /// Kept for its room.
     empty: Page,
+    /// Bytes that were written since a flush was last wanted.
+    unflushed: usize,
     /// Whether the last attempt to make a spare file found the disk full.
     is_disk_full: bool,
 }
+
+/// So many bytes are written at most before a flush is wanted, whether or not anybody waits for it. Those who begin a new segment
+/// have to wait until the one before is flushed: this much of it, about.
+const UNFLUSHED: usize = 4 << 20;
 
 impl<F: Folder> Keeper<F> {
     pub(crate) fn new(
@@ -81,6 +87,7 @@ impl<F: Folder> Keeper<F> {
             writing: Mutex::new(Writing {
                 journal,
                 empty: Page::default(),
+                unflushed: 0,
                 is_disk_full: false,
             }),
             reading: Reading::new(folder.clone()),
@@ -95,8 +102,10 @@ impl<F: Folder> Keeper<F> {
 
     /// Writes everything that was noted so far.
     pub(crate) fn write(&self) -> Result<(), Error> {
-        let mut writing = self.writing();
-        let writing = &mut *writing;
+        self.write_in(&mut self.writing())
+    }
+
+    fn write_in(&self, writing: &mut Writing<F>) -> Result<(), Error> {
         let survival = &self.ledger.survival;
         if let Some(error) = survival.broken() {
             return Err(error);
@@ -130,8 +139,13 @@ impl<F: Folder> Keeper<F> {
         survival.written(page.last);
         let left = writing.journal.room(self.settings.max_event_bytes);
         self.ledger.set_room(left);
+        writing.unflushed += page.length();
         page.clear();
         writing.empty = page;
+        if writing.unflushed >= UNFLUSHED {
+            writing.unflushed = 0;
+            survival.want_flush();
+        }
         if writing.journal.generations().last() != newest {
             survival.want_space();
         }
@@ -220,9 +234,15 @@ where
     }
 
     fn write_up_to(&self, note: u64) -> Result<(), Error> {
-        match self.ledger.survival.is_written(note) {
+        let is_written = || self.ledger.survival.is_written(note);
+        if is_written() {
+            return Ok(());
+        }
+        let mut writing = self.writing();
+        // Whoever wrote meanwhile wrote all that there was.
+        match is_written() {
             true => Ok(()),
-            false => self.write(),
+            false => self.write_in(&mut writing),
         }
     }
 

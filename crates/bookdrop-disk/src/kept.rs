@@ -77,6 +77,7 @@ impl Kept {
         let ledger = Arc::new(Ledger::new(Bounds {
             live: options.max_bytes,
             resident: options.cache_bytes,
+            note: settings.segment_bytes as usize / 2,
         }));
         let is_whole = recovery.damage.is_empty();
         let (events, kept) = restore(image, is_whole, &queue, &ledger, &options.limits);

@@ -39,6 +39,8 @@ pub(crate) struct Bounds {
     pub(crate) live: u64,
     /// Bytes of events that are kept in memory although they are on the disk.
     pub(crate) resident: u64,
+    /// Bytes of a note about groups or ids. It is far more than one of them takes.
+    pub(crate) note: usize,
 }
 
 /// What was noted and not written yet.
@@ -201,6 +203,11 @@ impl Ledger {
 
     // ---- groups ----
 
+    /// Whether one more group can be written down.
+    pub(crate) fn has_room_for_group(&self, name: &str) -> bool {
+        self.lock().groups.length_with(name) <= self.bounds.note
+    }
+
     /// A consumer joined this group.
     pub(crate) fn joined(&self, id: GroupId, name: &str) {
         let mut pending = self.lock();
@@ -297,8 +304,15 @@ impl Ledger {
     pub(crate) fn carry_rest(&self, ids: Vec<(u64, String)>) {
         let mut pending = self.lock();
         pending.note_groups();
-        if !ids.is_empty() {
-            pending.note(&Note::Ids(ids));
+        let mut ids = ids.into_iter().peekable();
+        while ids.peek().is_some() {
+            let mut length = 0;
+            let some = std::iter::from_fn(|| {
+                length += note::length_of_id(&ids.peek()?.1);
+                ids.next_if(|_| length <= self.bounds.note)
+            });
+            let some = Note::Ids(some.collect());
+            pending.note(&some);
         }
     }
 
@@ -463,6 +477,11 @@ impl Page {
             payload: &self.bytes[noted.range.clone()],
         };
         self.notes.iter().map(record).collect()
+    }
+
+    /// Bytes of its notes.
+    pub(crate) fn length(&self) -> usize {
+        self.bytes.len()
     }
 
     /// The events that are to lie where its notes lie.

@@ -254,6 +254,12 @@ impl Backend for Records {
     }
 
     async fn join(&self, place: Place<'_>) -> Result<Reader, Error> {
+        if let (Place::In(name), Some(folder)) = (place, &self.folder)
+            && !folder.ledger().has_room_for_group(name)
+        {
+            let message = "there are too many groups; remove some, or make `segment_bytes` larger";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         let seat = match place {
             Place::In(group) => self.queue.join(group, Entry::copy),
             Place::Beside(reader) => {

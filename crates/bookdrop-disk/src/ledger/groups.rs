@@ -64,6 +64,16 @@ impl Groups {
         self.known.len() < before
     }
 
+    /// Bytes of what is written down of them, with this one.
+    pub(super) fn length_with(&self, name: &str) -> usize {
+        let names = self.known.iter().map(|known| &*known.name);
+        let lengths = names
+            .filter(|known| *known != name)
+            .chain([name])
+            .map(super::note::length_of_group);
+        lengths.sum()
+    }
+
     /// What is written down of them.
     pub(super) fn table(&self) -> Vec<super::note::Group> {
         let group = |known: &Known| super::note::Group {

@@ -157,6 +157,16 @@ pub(crate) fn encode_event(
     into.extend_from_slice(&record.content);
 }
 
+/// Bytes of an id among others.
+pub(crate) fn length_of_id(id: &str) -> usize {
+    size_of::<u64>() + size_of::<u32>() + id.len()
+}
+
+/// Bytes of a group among others.
+pub(crate) fn length_of_group(name: &str) -> usize {
+    size_of::<u64>() + size_of::<u8>() + size_of::<u32>() + name.len()
+}
+
 impl Standing {
     fn encode(&self, into: &mut Vec<u8>) {
         put_u64(into, self.group);

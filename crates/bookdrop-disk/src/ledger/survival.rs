@@ -11,8 +11,10 @@ use bookdrop_backend::Error;
 #[derive(Default)]
 pub(crate) struct Survival {
     state: Mutex<State>,
-    /// Called when there is something to do for a thread that waits for it.
-    call: Condvar,
+    /// Called when somebody waits for a flush.
+    flusher: Condvar,
+    /// Called when space is wanted.
+    tidier: Condvar,
 }
 
 #[derive(Default)]
@@ -30,6 +32,8 @@ struct State {
     waiters: u64,
     /// Who stands in line, and wants to know when it is in vain.
     watching: BTreeMap<u64, Waker>,
+    /// Whether a flush is wanted for which nobody waits.
+    wants_flush: bool,
     /// Whether the one who gives space back is wanted.
     wants_space: bool,
     ends: bool,
@@ -68,9 +72,12 @@ impl Survival {
             state_of_wait.waiters += 1;
             (note, state_of_wait.waiters)
         });
+        let is_first = state_of_wait.waiting.is_empty();
         let gone = state_of_wait.waiting.insert(place, waker);
         drop(state);
-        self.call.notify_all();
+        if is_first {
+            self.flusher.notify_one();
+        }
         drop(gone);
         Poll::Pending
     }
@@ -144,7 +151,6 @@ impl Survival {
         state.broken.get_or_insert(error);
         let all = std::mem::take(&mut state.waiting);
         drop(state);
-        self.call.notify_all();
         all.into_values().for_each(Waker::wake);
         self.tell_news();
     }
@@ -162,27 +168,36 @@ impl Survival {
     /// Everybody who works for it comes to an end.
     pub(crate) fn end(&self) {
         self.lock().ends = true;
-        self.call.notify_all();
+        self.flusher.notify_all();
+        self.tidier.notify_all();
     }
 
     /// Somebody is to give space back.
     pub(crate) fn want_space(&self) {
         self.lock().wants_space = true;
-        self.call.notify_all();
+        self.tidier.notify_all();
     }
 
     /// Waits until somebody waits for a flush. False at the end.
     pub(crate) fn wait_for_waiters(&self) -> bool {
         let is_idle =
             |state: &mut State| !state.ends && (state.waiting.is_empty() || state.broken.is_some());
-        let state = self.call.wait_while(self.lock(), is_idle);
-        !state.unwrap_or_else(PoisonError::into_inner).ends
+        let state = self.flusher.wait_while(self.lock(), is_idle);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        state.wants_flush = false;
+        !state.ends
+    }
+
+    /// A flush would be good, though nobody waits for it.
+    pub(crate) fn want_flush(&self) {
+        self.lock().wants_flush = true;
+        self.flusher.notify_one();
     }
 
     /// Waits until space is wanted, at most so long. False at the end.
     pub(crate) fn wait_for_space_wanted(&self, limit: Duration) -> bool {
         let is_idle = |state: &mut State| !state.ends && !state.wants_space;
-        let waited = self.call.wait_timeout_while(self.lock(), limit, is_idle);
+        let waited = self.tidier.wait_timeout_while(self.lock(), limit, is_idle);
         let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
         state.wants_space = false;
         !state.ends
@@ -191,7 +206,7 @@ impl Survival {
     /// Waits for so long. False at the end.
     pub(crate) fn sleep(&self, time: Duration) -> bool {
         let is_idle = |state: &mut State| !state.ends;
-        let slept = self.call.wait_timeout_while(self.lock(), time, is_idle);
+        let slept = self.flusher.wait_timeout_while(self.lock(), time, is_idle);
         !slept.unwrap_or_else(PoisonError::into_inner).0.ends
     }
 

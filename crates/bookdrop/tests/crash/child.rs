@@ -94,7 +94,14 @@ fn event(name: String) -> Event<String> {
 }
 
 fn consume(mut consumer: Consumer<String, String>) {
-    while let Ok(delivery) = consumer.receive().wait() {
+    loop {
+        let delivery = match consumer.receive().wait() {
+            Ok(delivery) => delivery,
+            Err(error) => {
+                let why = bookdrop::Error::from(error);
+                return say(format_args!("wrong end of a consumer: {why:?}"));
+            }
+        };
         if delivery.is_request() {
             let _ = delivery.reply("fine".to_owned()).wait();
             continue;

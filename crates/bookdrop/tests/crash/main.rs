@@ -109,7 +109,8 @@ fn kill_once(folder: &Path, run: u64, when: Kill, promises: &mut Promises) -> us
             Err(RecvTimeoutError::Timeout) if matches!(when, Kill::After(_)) => break,
             Err(error) => panic!("run {run}: the child says nothing more ({error})"),
         }
-        if matches!(when, Kill::Confirmed(count) if confirmed >= count) {
+        let is_enough = matches!(when, Kill::Confirmed(count) if confirmed >= count);
+        if is_enough || promises.violation().is_some() {
             break;
         }
     }

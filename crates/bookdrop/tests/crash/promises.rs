@@ -89,10 +89,15 @@ impl Promises {
         }
     }
 
+    /// What was said that must never be.
+    pub(crate) fn violation(&self) -> Option<&str> {
+        self.violations.first().map(String::as_str)
+    }
+
     /// Whether what is found is what was promised; and what is certain from now on is noted.
     pub(crate) fn compare(&mut self, found: &[Found]) -> Result<(), String> {
-        if let Some(violation) = self.violations.first() {
-            return Err(violation.clone());
+        if let Some(violation) = self.violation() {
+            return Err(violation.to_owned());
         }
         for group in found {
             self.compare_group(group)?;

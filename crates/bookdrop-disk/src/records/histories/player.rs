@@ -141,8 +141,9 @@ impl Player {
         for event in first..first + count {
             let is_taken = event < first + progress.taken() as u64;
             let sent = match done {
-                _ if !is_taken => Sure::No,
-                Done::Well(_) => Sure::Yes,
+                Done::Well(_) if is_taken => Sure::Yes,
+                Done::Well(_) => Sure::No,
+                // Where a flush failed, nobody knows of any of them.
                 _ => Sure::Maybe,
             };
             for group in GROUPS {
