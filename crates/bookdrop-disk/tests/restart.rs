@@ -259,6 +259,30 @@ fn an_id_is_known_for_the_window_also_where_its_event_is_gone_for_long() {
     assert_eq!(wait(records.stats(None)).unwrap().unwrap().duplicates, 1);
 }
 
+/// They take more than a segment, and are written down again when theirs are freed.
+#[test]
+fn thousands_of_ids_are_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let given = |number: usize| Record {
+        is_id_given: true,
+        ..record(&format!("an id that is not the shortest one, of number {number}"))
+    };
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    let all: Vec<Record> = (0..3000).map(given).collect();
+    for some in all.chunks(100) {
+        wait(records.publish(some.to_vec(), Progress::default(), true)).unwrap();
+        assert_eq!(drain(&records, reader).len(), some.len());
+    }
+    fill_and_empty(&records, reader, 20);
+    drop(records);
+
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    wait(records.publish(all, Progress::default(), true)).unwrap();
+    assert!(drain(&records, reader).is_empty());
+}
+
 /// Sends and acks so many segments full of events.
 fn fill_and_empty(records: &Records, reader: Reader, segments: usize) {
     for number in 0..segments * 64 {
