@@ -11,7 +11,6 @@ mod busy;
 mod clock;
 mod contenders;
 mod kind;
-mod machine;
 mod options;
 mod pin;
 mod publish;
@@ -19,15 +18,19 @@ mod queue;
 mod report;
 mod rounds;
 mod runtime;
-mod stats;
 mod tally;
-mod watchdog;
 mod workloads;
+
+use std::time::Duration;
+
+use bookdrop_bench_common::watchdog::Watchdog;
 
 use crate::busy::Busy;
 use crate::options::Options;
 use crate::report::Report;
-use crate::watchdog::Watchdog;
+
+/// No round takes nearly so long.
+const LIMIT: Duration = Duration::from_secs(120);
 
 fn main() {
     let options = Options::from_command_line();
@@ -35,7 +38,7 @@ fn main() {
         publish::run(&options);
         return;
     }
-    let watchdog = Watchdog::start();
+    let watchdog = Watchdog::start(LIMIT);
     if options.pinned {
         pin::switch_on();
     }

@@ -3,16 +3,17 @@
 use std::fs::File;
 use std::io::Write;
 
+use bookdrop_bench_common::machine::Origin;
+use bookdrop_bench_common::markdown;
+use bookdrop_bench_common::stats::{Spread, geometric_mean};
 use serde_json::json;
 
 use crate::alloc;
 use crate::clock::{Figure, Round};
 use crate::contenders::Role;
-use crate::machine::Origin;
 use crate::options::Options;
 use crate::pin;
-use crate::rounds::{Measured, Measurement, TIE};
-use crate::stats::{Spread, geometric_mean};
+use crate::rounds::{Measured, Measurement};
 use crate::workloads::Row;
 
 /// Prints what was measured, group by group.
@@ -265,11 +266,6 @@ fn verdict(result: &Measurement<'_>) -> String {
     let Some(speed) = &result.speed else {
         return String::new();
     };
-    let tie = if speed.median < TIE && speed.median > 1.0 / TIE {
-        ", a tie"
-    } else {
-        ""
-    };
     let role = match (result.cell.role, &result.speed_to_pool) {
         (Role::Control, _) => " (control)".to_owned(),
         (Role::Pool, _) if result.best_pool => " (the best crate + pool)".to_owned(),
@@ -280,10 +276,7 @@ fn verdict(result: &Measurement<'_>) -> String {
     if result.best {
         "best peer".to_owned()
     } else {
-        format!(
-            "{:.2}x [{:.2}..{:.2}]{tie}{role}",
-            speed.median, speed.q1, speed.q3
-        )
+        format!("{}{role}", markdown::ratio(speed))
     }
 }
 

@@ -1,15 +1,12 @@
 //! Runs a row: all its contenders in turn, round after round.
 
-use std::io::{IsTerminal, Write};
+use bookdrop_bench_common::progress;
+use bookdrop_bench_common::stats::Spread;
+use bookdrop_bench_common::watchdog::Watchdog;
 
 use crate::clock::Round;
 use crate::contenders::Role;
-use crate::stats::Spread;
-use crate::watchdog::Watchdog;
 use crate::workloads::{Cell, Row};
-
-/// Faster by less than this is a tie.
-pub(crate) const TIE: f64 = 1.3;
 
 /// A row that was run.
 pub(crate) struct Measured<'a> {
@@ -66,9 +63,9 @@ pub(crate) fn measure<'a>(row: &'a Row<'a>, rounds: usize, watchdog: &Watchdog) 
                 taken[index].push(took);
             }
         }
-        progress(&format!("{} {round}/{rounds}", row.path()));
+        progress::show(&format!("{} {round}/{rounds}", row.path()));
     }
-    progress("");
+    progress::show("");
     let results = row
         .cells
         .iter()
@@ -87,14 +84,6 @@ pub(crate) fn measure<'a>(row: &'a Row<'a>, rounds: usize, watchdog: &Watchdog) 
     };
     compare(&mut measured.results);
     measured
-}
-
-/// Shows a line of progress in place of the one before, where somebody looks.
-fn progress(line: &str) {
-    let mut out = std::io::stderr();
-    if out.is_terminal() {
-        let _ = write!(out, "\r\x1b[K{line}").and_then(|()| out.flush());
-    }
 }
 
 /// Finds the best peer of either sort, and everyone's speed against it in the same rounds.

@@ -11,7 +11,7 @@ use super::plot::{
 };
 use super::record::Record;
 use super::saved::{Run, Saved};
-use crate::stats::Spread;
+use bookdrop_bench_common::stats::Spread;
 
 const BEST: RGBColor = RGBColor(0xe3, 0xa0, 0x3b);
 const PEER: RGBColor = RGBColor(0xc2, 0xc8, 0xd0);

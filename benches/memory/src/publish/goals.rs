@@ -1,7 +1,7 @@
 //! What the project wants to reach. The pages set beside it what was reached.
 
 use super::record::Record;
-use crate::rounds::TIE;
+use bookdrop_bench_common::stats::TIE;
 
 /// We with our default, at least once.
 pub(crate) const DEFAULT: &str = "bookdrop";

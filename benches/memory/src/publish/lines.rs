@@ -10,7 +10,7 @@ use super::plot::{
 };
 use super::record::Record;
 use super::saved::{Run, Saved};
-use crate::stats::Spread;
+use bookdrop_bench_common::stats::Spread;
 
 /// Peers, in the order in which they come; told apart by their order at the end of the lines as well.
 const COLORS: [RGBColor; 12] = [

@@ -3,14 +3,12 @@
 use std::fs;
 use std::path::Path;
 
-use super::markdown::{capital, digits, exactly, median_and_extremes, speed, table, words};
+use super::markdown::{
+    GENERATED, capital, digits, exactly, median_and_extremes, speed, table, words,
+};
 use super::record::Record;
 use super::saved::{Run, Saved, Subject, slug};
 use super::{plots, summary};
-
-/// Stands at the head of every page.
-pub(crate) const GENERATED: &str =
-    "<!-- Made by the benchmark itself (see docs/benchmarks.md); changes by hand are lost. -->";
 
 /// Writes all pages and plots into a directory of its own, in place of earlier ones.
 pub(crate) fn write(saved: &Saved, directory: &Path) -> Result<(), String> {

@@ -7,7 +7,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::goals::{AUTO_ACK, DEFAULT};
 use super::record::Record;
 use super::saved::Saved;
-use crate::stats::Spread;
+use bookdrop_bench_common::stats::Spread;
 
 /// The area of a plot, or a part of it.
 pub(crate) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;

@@ -4,7 +4,7 @@ use super::markdown::{digits, words};
 use super::plot::{self, Measure};
 use super::saved::{Saved, Subject, slug};
 use super::{bars, lines};
-use crate::stats::Spread;
+use bookdrop_bench_common::stats::Spread;
 
 /// The plots of one kind of event in a group: the names of their files, and what is in them. Busy runs have their own.
 pub(crate) fn draw(

@@ -1,7 +1,7 @@
 //! Our speed against some of the others in the same row, round by round.
 
 use super::record::Record;
-use crate::stats::Spread;
+use bookdrop_bench_common::stats::Spread;
 
 /// How many times as fast as the best of the `admitted` of its row; none if nobody of them is in the row.
 pub(crate) fn against(

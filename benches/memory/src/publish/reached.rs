@@ -4,8 +4,8 @@ use super::goals::{Against, Bound, Figure, Goal, When};
 use super::markdown::{times, words};
 use super::ratio;
 use super::record::{Condition, Record};
-use crate::stats::geometric_mean;
 use crate::workloads::Row;
+use bookdrop_bench_common::stats::geometric_mean;
 
 /// What a cell of the table says where nothing was measured.
 const NOT_MEASURED: &str = "-";

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::machine::Origin;
-use crate::stats::Spread;
+use bookdrop_bench_common::machine::Origin;
+use bookdrop_bench_common::stats::Spread;
 
 /// One machine-readable line.
 #[derive(Clone, Debug)]

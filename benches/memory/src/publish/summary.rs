@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::goals;
-use super::markdown::{capital, table, times};
-use super::pages::GENERATED;
+use super::markdown::{GENERATED, capital, table, times};
 use super::record::Record;
 use super::saved::{Run, Saved, Subject, slug};
 use crate::contenders;
 use crate::options::Options;
-use crate::stats::geometric_mean;
 use crate::workloads;
+use bookdrop_bench_common::stats::geometric_mean;
 
 /// The page.
 pub(crate) fn page(saved: &Saved) -> String {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 /// Where and when a run was made, as far as it can be found out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Origin {
+pub struct Origin {
     /// The name of the processor.
     pub processor: Option<String>,
     /// The version of the kernel.
@@ -31,7 +31,7 @@ const STATUS_OF_THE_CODE: [&str; 8] = [
 
 impl Origin {
     /// That of this process.
-    pub(crate) fn of_this_run() -> Self {
+    pub fn of_this_run() -> Self {
         let commit = output("git", &["rev-parse", "--short", "HEAD"]);
         let is_changed =
             output("git", &STATUS_OF_THE_CODE).is_some_and(|changes| !changes.is_empty());

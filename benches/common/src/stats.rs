@@ -1,8 +1,11 @@
 //! Medians and spreads.
 
+/// Faster by less than this is a tie.
+pub const TIE: f64 = 1.3;
+
 /// The middle and the spread of some figures.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Spread {
+pub struct Spread {
     /// The least.
     pub min: f64,
     /// A quarter is below.
@@ -17,7 +20,7 @@ pub(crate) struct Spread {
 
 impl Spread {
     /// Of these, which must not be none.
-    pub(crate) fn of(figures: impl IntoIterator<Item = f64>) -> Self {
+    pub fn of(figures: impl IntoIterator<Item = f64>) -> Self {
         let mut sorted: Vec<f64> = figures.into_iter().collect();
         sorted.sort_by(f64::total_cmp);
         let at = |part: f64| quantile(&sorted, part);
@@ -28,6 +31,11 @@ impl Spread {
             q3: at(0.75),
             max: at(1.0),
         }
+    }
+
+    /// Whether these ratios say that neither is faster.
+    pub fn is_tie(&self) -> bool {
+        self.median < TIE && self.median > 1.0 / TIE
     }
 }
 
@@ -41,7 +49,7 @@ fn quantile(sorted: &[f64], part: f64) -> f64 {
 }
 
 /// The geometric mean of these; none gives 1.
-pub(crate) fn geometric_mean(figures: &[f64]) -> f64 {
+pub fn geometric_mean(figures: &[f64]) -> f64 {
     let logarithms: f64 = figures.iter().map(|figure| figure.ln()).sum();
     (logarithms / figures.len().max(1) as f64).exp()
 }
@@ -62,6 +70,8 @@ mod tests {
         } = spread;
         assert_eq!([min, q1, median, q3, max], [1.0, 2.0, 3.0, 4.0, 5.0]);
         assert_eq!(Spread::of([1.0, 2.0]).median, 1.5);
+        let ties = [0.76, 0.77, 1.0, 1.29, 1.31].map(|ratio| Spread::of([ratio]).is_tie());
+        assert_eq!(ties, [false, true, true, true, false]);
         assert!((geometric_mean(&[0.5, 2.0, 8.0]) - 2.0).abs() < 1e-9);
     }
 }
