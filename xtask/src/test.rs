@@ -4,6 +4,9 @@ use crate::cargo;
 use crate::steps::{Outcome, Steps};
 use crate::workspace::{Target, Workspace};
 
+/// They measure and prove nothing, and the peers take long to build.
+const BENCHMARKS: [&str; 3] = ["bookdrop-bench", "bookdrop-bench-disk", "bookdrop-guard"];
+
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) long: bool,
@@ -29,14 +32,16 @@ pub(crate) fn run(options: &Options) -> Outcome {
     Ok(())
 }
 
-/// Unit, integration, conformance and documentation tests; the benchmarks measure and prove nothing.
+/// Unit, integration, conformance and documentation tests.
 fn tests(workspace: &Workspace, options: &Options) -> Outcome {
     let mut command = cargo::cargo(&workspace.root);
     if options.long {
         command.env("BOOKDROP_LONG", "1");
     }
     command.args(["test", "--workspace"]);
-    command.args(["--exclude", "bookdrop-bench", "--exclude", "bookdrop-guard"]);
+    for benchmark in BENCHMARKS {
+        command.args(["--exclude", benchmark]);
+    }
     cargo::run(&mut command)
 }
 
