@@ -39,10 +39,8 @@ pub fn times(ratio: f64) -> String {
 /// So many times as fast, with the quartiles, and whether that is a tie.
 pub fn ratio(ratio: &Spread) -> String {
     let tie = if ratio.is_tie() { ", a tie" } else { "" };
-    format!(
-        "{:.2}x [{:.2}..{:.2}]{tie}",
-        ratio.median, ratio.q1, ratio.q3
-    )
+    let median = times(ratio.median);
+    format!("{median} [{:.2}..{:.2}]{tie}", ratio.q1, ratio.q3)
 }
 
 /// No more digits than mean something.
