@@ -56,7 +56,7 @@ impl Bookdrop {
 }
 
 async fn join(records: &Records) -> Reader {
-    let joined = records.join(Place::In(GROUP), false).await;
+    let joined = records.join(Place::In(GROUP)).await;
     joined.expect("a consumer can come")
 }
 
