@@ -5,6 +5,7 @@
 //! go to a new segment, whose header says where the one before it ends: so what lies behind that end, half written or never
 //! confirmed, is out of the way for good.
 
+mod beside;
 mod error;
 mod frame;
 mod recovery;
@@ -13,17 +14,18 @@ mod segment;
 mod space;
 mod writer;
 
+pub use beside::{Flush, Made, Spare};
+pub(crate) use beside::{open_segment, read};
 pub use error::{Error, ErrorKind};
 pub use frame::Position;
 pub use recovery::{Damage, Recovered, Recovery};
-pub(crate) use writer::{open_segment, read};
 
 /// Whether a file of this name is a segment.
 pub(crate) fn is_segment(name: &str) -> bool {
     segment::generation_of(name).is_some()
 }
 
-pub use writer::{Flush, Journal, Made, Need, Record, Spare, cost};
+pub use writer::{Journal, Need, Record, cost};
 
 /// How a journal is laid out. A folder can be opened with others than those with which it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,20 +9,21 @@
 
 mod groups;
 pub(crate) mod note;
+mod page;
+mod pending;
 mod survival;
 
-use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use bookdrop_backend::Record;
 use bookdrop_queue::{GroupId, Hand, clock};
 
-use crate::entry::told_reason;
 use crate::event::{Event, Facts, Place};
 use crate::journal::cost;
-use groups::Groups;
-use note::{Grave, Note, Standing, State, encode_event, kind};
+use note::{Note, Standing};
+pub(crate) use page::Page;
+use pending::{Pending, grave_of, waiting_until};
 pub(crate) use survival::{Survival, Waiting};
 
 /// What is to be written down.
@@ -41,50 +42,6 @@ pub(crate) struct Bounds {
     pub(crate) resident: u64,
     /// Bytes of a note about groups or ids. It is far more than one of them takes.
     pub(crate) note: usize,
-}
-
-/// What was noted and not written yet.
-#[derive(Default)]
-struct Pending {
-    page: Page,
-    /// How many notes there ever were.
-    noted: u64,
-    /// Of the last event.
-    last_number: u64,
-    groups: Groups,
-    /// Bytes of all events that some group has not done with.
-    live: u64,
-    /// Of these, bytes of events that are in memory as a whole.
-    resident: u64,
-    room: Room,
-}
-
-/// Notes in a row, to be written at once.
-#[derive(Default)]
-pub(crate) struct Page {
-    bytes: Vec<u8>,
-    notes: Vec<Noted>,
-    /// The number of the last note, among all.
-    pub(crate) last: u64,
-}
-
-/// One note of a page.
-struct Noted {
-    kind: u32,
-    range: Range<usize>,
-    /// The event that is to lie there.
-    event: Option<Arc<Event>>,
-}
-
-/// Room in the journal.
-#[derive(Default)]
-struct Room {
-    /// Bytes that could be written when it was last looked at.
-    left: u64,
-    /// Bytes noted since then, of those that are being written.
-    in_writing: u64,
-    /// Bytes noted since then, of those that wait.
-    waiting: u64,
 }
 
 /// What happened to an event of which the ledger knows.
@@ -319,209 +276,6 @@ impl Ledger {
     fn lock(&self) -> MutexGuard<'_, Pending> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-impl Pending {
-    /// The number of a group. One that is seen for the first time is written down with its name.
-    fn number_of(&mut self, id: GroupId, name: &str) -> u64 {
-        if let Some(number) = self.groups.known(id) {
-            return number;
-        }
-        let number = self.groups.add(id, name);
-        self.note_groups();
-        number
-    }
-
-    fn note_groups(&mut self) {
-        let note = Note::Groups(self.groups.table());
-        self.note(&note);
-    }
-
-    /// Changes how an event stands, and says so.
-    fn change(
-        &mut self,
-        number: u64,
-        standing: &mut Standing,
-        hand: &Hand,
-        what: Change<'_>,
-    ) -> Note {
-        let group = standing.group;
-        match what {
-            Change::HandedOver => {
-                standing.deliveries = hand.deliveries();
-                standing.state = State::Ready;
-                Note::HandedOver {
-                    number,
-                    group,
-                    deliveries: standing.deliveries,
-                }
-            }
-            Change::Returned(due) => {
-                standing.failures = hand.failures();
-                standing.state = waiting_until(due);
-                Note::Returned {
-                    number,
-                    group,
-                    failures: standing.failures,
-                    due: match standing.state {
-                        State::Until(due) => due,
-                        _ => 0,
-                    },
-                }
-            }
-            Change::Buried(reason, id, at) => {
-                let grave = grave_of(reason, id, at);
-                standing.state = State::Dead(Box::new(grave.clone()));
-                Note::Buried {
-                    number,
-                    group,
-                    grave,
-                }
-            }
-            Change::Replayed => {
-                self.last_number += 1;
-                *standing = Standing {
-                    group,
-                    order: self.last_number,
-                    deliveries: 0,
-                    failures: 0,
-                    state: State::Ready,
-                };
-                Note::Replayed {
-                    number,
-                    group,
-                    order: standing.order,
-                }
-            }
-            Change::Gone => unreachable!("it stands nowhere any more"),
-        }
-    }
-
-    /// A request is written down when it becomes a dead letter, and not before: a requester does not survive the process.
-    fn bury_request(
-        &mut self,
-        event: &Arc<Event>,
-        facts: &mut Facts,
-        group: u64,
-        deliveries: u32,
-        grave: Grave,
-    ) {
-        self.last_number += 1;
-        facts.number = self.last_number;
-        facts.sent = grave.at;
-        facts.standings.push(Standing {
-            group,
-            order: facts.number,
-            deliveries,
-            failures: 0,
-            state: State::Dead(Box::new(grave)),
-        });
-        self.live += event.length as u64;
-        self.resident += event.length as u64;
-        if let Some(record) = &facts.record {
-            self.write_down(event, facts, record);
-        }
-    }
-
-    /// Every group has done with it: it takes no room any more.
-    fn let_go(&mut self, event: &Event, facts: &mut Facts) {
-        self.live -= event.length as u64;
-        if facts.record.is_some() {
-            self.resident -= event.length as u64;
-        }
-        if let Some(place) = facts.place.take() {
-            place.segment.remove(event);
-        }
-    }
-
-    fn write_down(&mut self, event: &Arc<Event>, facts: &Facts, record: &Record) {
-        let page = &mut self.page;
-        let begin = page.bytes.len();
-        encode_event(
-            facts.number,
-            facts.sent,
-            record,
-            &facts.standings,
-            &mut page.bytes,
-        );
-        self.noted(begin, kind::EVENT, Some(event.clone()));
-    }
-
-    fn note(&mut self, note: &Note) {
-        let begin = self.page.bytes.len();
-        let kind = note.encode(&mut self.page.bytes);
-        self.noted(begin, kind, None);
-    }
-
-    fn noted(&mut self, begin: usize, kind: u32, event: Option<Arc<Event>>) {
-        let range = begin..self.page.bytes.len();
-        self.room.waiting += cost(range.len());
-        self.page.notes.push(Noted { kind, range, event });
-        self.noted += 1;
-    }
-}
-
-impl Room {
-    fn rest(&self) -> u64 {
-        self.left
-            .saturating_sub(self.in_writing)
-            .saturating_sub(self.waiting)
-    }
-}
-
-impl Page {
-    /// The kinds and bytes of its notes.
-    pub(crate) fn records(&self) -> Vec<crate::journal::Record<'_>> {
-        let record = |noted: &Noted| crate::journal::Record {
-            kind: noted.kind,
-            payload: &self.bytes[noted.range.clone()],
-        };
-        self.notes.iter().map(record).collect()
-    }
-
-    /// Bytes of its notes.
-    pub(crate) fn length(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// The events that are to lie where its notes lie.
-    pub(crate) fn events(&self) -> impl Iterator<Item = Option<&Arc<Event>>> {
-        self.notes.iter().map(|noted| noted.event.as_ref())
-    }
-
-    /// Empties it; it keeps its room.
-    pub(crate) fn clear(&mut self) {
-        self.bytes.clear();
-        self.notes.clear();
-    }
-
-    fn append(&mut self, later: Page) {
-        let offset = self.bytes.len();
-        self.bytes.extend_from_slice(&later.bytes);
-        self.notes
-            .extend(later.notes.into_iter().map(|noted| Noted {
-                range: noted.range.start + offset..noted.range.end + offset,
-                ..noted
-            }));
-    }
-}
-
-fn grave_of(reason: &bookdrop_queue::DeadReason, id: u64, at: SystemTime) -> Grave {
-    Grave {
-        id,
-        at: millis(at),
-        reason: told_reason(reason.clone()),
-    }
-}
-
-/// Never early: a part of a millisecond counts as a whole one.
-fn waiting_until(due: Option<Instant>) -> State {
-    let Some(due) = due else {
-        return State::Ready;
-    };
-    let wait = due.saturating_duration_since(clock::now());
-    let at = clock::wall().checked_add(wait + Duration::from_millis(1));
-    State::Until(at.map_or(u64::MAX, millis))
 }
 
 /// In milliseconds since 1970.

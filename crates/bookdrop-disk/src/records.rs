@@ -2,6 +2,7 @@
 
 mod asking;
 mod fetching;
+mod figures;
 mod hands;
 #[cfg(test)]
 mod histories;
@@ -32,6 +33,7 @@ use crate::storage::DiskFolder;
 use crate::storage::Folder;
 use asking::Asked;
 use fetching::Fetching;
+use figures::stats_of;
 use hands::Hands;
 use readers::Readers;
 use sending::Sending;
@@ -398,29 +400,4 @@ impl Drop for EmptyHands<'_> {
 
 fn unknown_reader() -> Error {
     Error::new(ErrorKind::Invalid, "there is no such consumer any more")
-}
-
-fn stats_of(counters: bookdrop_queue::Counters, depths: bookdrop_queue::Depths) -> Stats {
-    let mut stats = Stats::default();
-    stats.queued = depths.queued;
-    stats.delayed = depths.delayed;
-    stats.in_hand = depths.in_hand;
-    stats.dead = depths.dead;
-    stats.consumers = depths.consumers;
-    stats.waiting_consumers = depths.waiting_consumers;
-    stats.sent = counters.sent;
-    stats.handed_over = counters.handed_over;
-    stats.acked = counters.acked;
-    stats.returned = counters.returned;
-    stats.buried = counters.buried;
-    stats.dead_dropped = counters.dead_dropped;
-    stats.expired = counters.expired;
-    stats.given_up = counters.given_up;
-    stats.answered = counters.answered;
-    stats.replies_refused = counters.replies_refused;
-    stats.duplicates = counters.duplicates;
-    stats.dropped_when_full = counters.dropped_when_full;
-    stats.rejected_when_full = counters.rejected_when_full;
-    stats.purged = counters.purged;
-    stats
 }

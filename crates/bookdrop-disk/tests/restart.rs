@@ -265,7 +265,9 @@ fn thousands_of_ids_are_known() {
     let folder = tempfile::tempdir().unwrap();
     let given = |number: usize| Record {
         is_id_given: true,
-        ..record(&format!("an id that is not the shortest one, of number {number}"))
+        ..record(&format!(
+            "an id that is not the shortest one, of number {number}"
+        ))
     };
     let records = open(folder.path());
     let reader = join(&records, "default");

@@ -1,9 +1,15 @@
 //! What is written to the journal: the bytes of each kind of record. `docs/disk-format.md` says the same in words.
 
+mod numbers;
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
+use ::bytes::Bytes;
 use bookdrop_backend::{DeadReason, Record};
-use bytes::Bytes;
+
+use numbers::{Reader, put_text, put_two, put_u32, put_u64};
 
 /// Kinds of records.
 pub(crate) mod kind {
@@ -398,187 +404,4 @@ fn decode_event(mut from: Reader<'_>) -> Option<Note> {
         record,
         standings,
     })
-}
-
-fn put_u32(into: &mut Vec<u8>, number: u32) {
-    into.extend_from_slice(&number.to_le_bytes());
-}
-
-fn put_u64(into: &mut Vec<u8>, number: u64) {
-    into.extend_from_slice(&number.to_le_bytes());
-}
-
-fn put_two(into: &mut Vec<u8>, numbers: [u64; 2], kind: u32) -> u32 {
-    numbers.into_iter().for_each(|number| put_u64(into, number));
-    kind
-}
-
-fn put_text(into: &mut Vec<u8>, text: &str) {
-    put_u32(into, text.len() as u32);
-    into.extend_from_slice(text.as_bytes());
-}
-
-/// The greatest number of anything: nobody counts so far.
-const GREATEST: u64 = 1 << 62;
-
-/// What is left of a record.
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn bytes(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (bytes, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(bytes)
-    }
-
-    fn u8(&mut self) -> Option<u8> {
-        self.bytes(1).map(|bytes| bytes[0])
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        let bytes = self.bytes(4)?.try_into().ok()?;
-        Some(u32::from_le_bytes(bytes))
-    }
-
-    fn u64(&mut self) -> Option<u64> {
-        let bytes = self.bytes(8)?.try_into().ok()?;
-        Some(u64::from_le_bytes(bytes))
-    }
-
-    /// One that counts something. There is always a next one.
-    fn number(&mut self) -> Option<u64> {
-        self.u64().filter(|number| *number <= GREATEST)
-    }
-
-    fn text(&mut self) -> Option<String> {
-        let length = self.u32()? as usize;
-        let bytes = self.bytes(length)?;
-        Some(std::str::from_utf8(bytes).ok()?.to_owned())
-    }
-
-    fn list<V>(&mut self, one: impl Fn(&mut Self) -> Option<V>) -> Option<Vec<V>> {
-        // What it says of its length is not believed before so many are there.
-        (0..self.u32()?).map(|_| one(self)).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn every_kind() -> Vec<Note> {
-        let (number, group) = (7, 1 << 40);
-        let grave = |reason| Grave {
-            id: 3,
-            at: 4,
-            reason,
-        };
-        let rejected = grave(DeadReason::Rejected("page 7 is torn".into()));
-        let standing = |state| Standing {
-            group,
-            order: 9,
-            deliveries: 2,
-            failures: 1,
-            state,
-        };
-        let record = Record {
-            id: "4711".into(),
-            is_id_given: true,
-            key: Some("S".into()),
-            priority: 9,
-            delay: Some(Duration::from_nanos(1)),
-            time_to_live: Some(Duration::MAX),
-            content: Bytes::from_static(b"{}"),
-        };
-        let one = |name: &str, is_joined| Group {
-            number,
-            is_joined,
-            name: name.into(),
-        };
-        let at_most = Duration::from_nanos(u64::MAX);
-        let event = |record, standings| Note::Event {
-            number,
-            sent: 5,
-            record,
-            standings,
-        };
-        let standings = vec![
-            standing(State::Ready),
-            standing(State::Until(77)),
-            standing(State::Dead(Box::new(rejected.clone()))),
-            standing(State::Dead(Box::new(grave(DeadReason::MaxAttempts)))),
-            standing(State::Dead(Box::new(grave(DeadReason::MaxDeliveries)))),
-        ];
-        let kept = Record {
-            time_to_live: Some(at_most),
-            ..record
-        };
-        vec![
-            event(kept, standings),
-            event(Record::default(), Vec::new()),
-            Note::HandedOver {
-                number,
-                group,
-                deliveries: 1,
-            },
-            Note::Returned {
-                number,
-                group,
-                failures: 2,
-                due: 3,
-            },
-            Note::Buried {
-                number,
-                group,
-                grave: rejected,
-            },
-            Note::Buried {
-                number,
-                group,
-                grave: grave(DeadReason::Undecodable("no".into())),
-            },
-            Note::Replayed {
-                number,
-                group,
-                order: 11,
-            },
-            Note::Moved { number, group },
-            Note::Gone { number, group },
-            Note::Groups(vec![one("default", false), one("größe", true)]),
-            Note::Ids(vec![(5, "4711".into())]),
-        ]
-    }
-
-    #[test]
-    fn what_is_written_is_read() {
-        for note in every_kind() {
-            let mut bytes = Vec::new();
-            let kind = note.encode(&mut bytes);
-            assert_eq!(Note::decode(kind, &bytes), Some(note));
-        }
-    }
-
-    #[test]
-    fn what_is_cut_short_is_nothing_or_an_event_with_less_in_it() {
-        for note in every_kind() {
-            let mut bytes = Vec::new();
-            let kind = note.encode(&mut bytes);
-            for length in 0..bytes.len() {
-                let read = Note::decode(kind, &bytes[..length]);
-                let is_event = matches!(read, Some(Note::Event { .. }));
-                assert!(read.is_none() || is_event, "{read:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn nothing_follows_a_note() {
-        for note in every_kind() {
-            let mut bytes = Vec::new();
-            let kind = note.encode(&mut bytes);
-            bytes.push(0);
-            let read = Note::decode(kind, &bytes);
-            assert!(read.is_none() || kind == kind::EVENT, "{read:?}");
-        }
-    }
 }

@@ -1,0 +1,206 @@
+//! What was noted and not written yet.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use bookdrop_backend::Record;
+use bookdrop_queue::{GroupId, Hand, clock};
+
+use super::groups::Groups;
+use super::note::{Grave, Note, Standing, State, encode_event, kind};
+use super::page::Page;
+use super::{Change, millis};
+use crate::entry::told_reason;
+use crate::event::{Event, Facts};
+use crate::journal::cost;
+
+/// What was noted and not written yet.
+#[derive(Default)]
+pub(super) struct Pending {
+    pub(super) page: Page,
+    /// How many notes there ever were.
+    pub(super) noted: u64,
+    /// Of the last event.
+    pub(super) last_number: u64,
+    pub(super) groups: Groups,
+    /// Bytes of all events that some group has not done with.
+    pub(super) live: u64,
+    /// Of these, bytes of events that are in memory as a whole.
+    pub(super) resident: u64,
+    pub(super) room: Room,
+}
+
+/// Room in the journal.
+#[derive(Default)]
+pub(super) struct Room {
+    /// Bytes that could be written when it was last looked at.
+    pub(super) left: u64,
+    /// Bytes noted since then, of those that are being written.
+    pub(super) in_writing: u64,
+    /// Bytes noted since then, of those that wait.
+    pub(super) waiting: u64,
+}
+
+impl Pending {
+    /// The number of a group. One that is seen for the first time is written down with its name.
+    pub(super) fn number_of(&mut self, id: GroupId, name: &str) -> u64 {
+        if let Some(number) = self.groups.known(id) {
+            return number;
+        }
+        let number = self.groups.add(id, name);
+        self.note_groups();
+        number
+    }
+
+    pub(super) fn note_groups(&mut self) {
+        let note = Note::Groups(self.groups.table());
+        self.note(&note);
+    }
+
+    /// Changes how an event stands, and says so.
+    pub(super) fn change(
+        &mut self,
+        number: u64,
+        standing: &mut Standing,
+        hand: &Hand,
+        what: Change<'_>,
+    ) -> Note {
+        let group = standing.group;
+        match what {
+            Change::HandedOver => {
+                standing.deliveries = hand.deliveries();
+                standing.state = State::Ready;
+                Note::HandedOver {
+                    number,
+                    group,
+                    deliveries: standing.deliveries,
+                }
+            }
+            Change::Returned(due) => {
+                standing.failures = hand.failures();
+                standing.state = waiting_until(due);
+                Note::Returned {
+                    number,
+                    group,
+                    failures: standing.failures,
+                    due: match standing.state {
+                        State::Until(due) => due,
+                        _ => 0,
+                    },
+                }
+            }
+            Change::Buried(reason, id, at) => {
+                let grave = grave_of(reason, id, at);
+                standing.state = State::Dead(Box::new(grave.clone()));
+                Note::Buried {
+                    number,
+                    group,
+                    grave,
+                }
+            }
+            Change::Replayed => {
+                self.last_number += 1;
+                *standing = Standing {
+                    group,
+                    order: self.last_number,
+                    deliveries: 0,
+                    failures: 0,
+                    state: State::Ready,
+                };
+                Note::Replayed {
+                    number,
+                    group,
+                    order: standing.order,
+                }
+            }
+            Change::Gone => unreachable!("it stands nowhere any more"),
+        }
+    }
+
+    /// A request is written down when it becomes a dead letter, and not before: a requester does not survive the process.
+    pub(super) fn bury_request(
+        &mut self,
+        event: &Arc<Event>,
+        facts: &mut Facts,
+        group: u64,
+        deliveries: u32,
+        grave: Grave,
+    ) {
+        self.last_number += 1;
+        facts.number = self.last_number;
+        facts.sent = grave.at;
+        facts.standings.push(Standing {
+            group,
+            order: facts.number,
+            deliveries,
+            failures: 0,
+            state: State::Dead(Box::new(grave)),
+        });
+        self.live += event.length as u64;
+        self.resident += event.length as u64;
+        if let Some(record) = &facts.record {
+            self.write_down(event, facts, record);
+        }
+    }
+
+    /// Every group has done with it: it takes no room any more.
+    pub(super) fn let_go(&mut self, event: &Event, facts: &mut Facts) {
+        self.live -= event.length as u64;
+        if facts.record.is_some() {
+            self.resident -= event.length as u64;
+        }
+        if let Some(place) = facts.place.take() {
+            place.segment.remove(event);
+        }
+    }
+
+    pub(super) fn write_down(&mut self, event: &Arc<Event>, facts: &Facts, record: &Record) {
+        let page = &mut self.page;
+        let begin = page.bytes.len();
+        encode_event(
+            facts.number,
+            facts.sent,
+            record,
+            &facts.standings,
+            &mut page.bytes,
+        );
+        self.noted(begin, kind::EVENT, Some(event.clone()));
+    }
+
+    pub(super) fn note(&mut self, note: &Note) {
+        let begin = self.page.bytes.len();
+        let kind = note.encode(&mut self.page.bytes);
+        self.noted(begin, kind, None);
+    }
+
+    fn noted(&mut self, begin: usize, kind: u32, event: Option<Arc<Event>>) {
+        self.room.waiting += cost(self.page.end_note(begin, kind, event));
+        self.noted += 1;
+    }
+}
+
+impl Room {
+    pub(super) fn rest(&self) -> u64 {
+        self.left
+            .saturating_sub(self.in_writing)
+            .saturating_sub(self.waiting)
+    }
+}
+
+pub(super) fn grave_of(reason: &bookdrop_queue::DeadReason, id: u64, at: SystemTime) -> Grave {
+    Grave {
+        id,
+        at: millis(at),
+        reason: told_reason(reason.clone()),
+    }
+}
+
+/// Never early: a part of a millisecond counts as a whole one.
+pub(super) fn waiting_until(due: Option<Instant>) -> State {
+    let Some(due) = due else {
+        return State::Ready;
+    };
+    let wait = due.saturating_duration_since(clock::now());
+    let at = clock::wall().checked_add(wait + Duration::from_millis(1));
+    State::Until(at.map_or(u64::MAX, millis))
+}
