@@ -123,13 +123,11 @@ impl<F: Folder> Keeper<F> {
         };
         drop(records);
         if let Err(error) = appended {
-            let is_over = *error.kind() != journal::ErrorKind::NoSpace;
-            let error = Error::from(error);
-            match is_over {
-                true => survival.break_down(error.clone()),
-                false => self.ledger.turn_back(page),
+            if *error.kind() == journal::ErrorKind::NoSpace {
+                self.ledger.turn_back(page);
+                return Err(error.into());
             }
-            return Err(error);
+            return Err(survival.break_down(broken(error)));
         }
         for (event, position) in page.events().zip(positions) {
             if let Some(event) = event {
@@ -173,9 +171,7 @@ impl<F: Folder> Keeper<F> {
             let flushed = flush.run();
             let ended = self.writing().journal.end_flush(flush, flushed);
             if let Err(error) = ended {
-                let error = Error::from(error);
-                survival.break_down(error.clone());
-                return Err(error);
+                return Err(survival.break_down(broken(error)));
             }
         }
         survival.flushed(note);
@@ -287,6 +283,17 @@ where
         self.ledger.survival.want_space();
         Some(journal::Error::from(journal::ErrorKind::NoSpace).into())
     }
+}
+
+/// What a write or a flush that failed leaves: nothing can be written any more, whatever the reason was.
+pub(super) fn broken(error: impl Into<Error>) -> Error {
+    let error: Error = error.into();
+    let reason = std::error::Error::source(&error)
+        .and_then(std::error::Error::source)
+        .map_or(String::new(), |reason| format!(": {reason}"));
+    let message =
+        format!("{error}{reason}; what is on the disk is not known, so open the driver again");
+    Error::with_source(ErrorKind::Broken, message, error)
 }
 
 fn nowhere() -> Error {

@@ -179,7 +179,7 @@ where
         if error.kind() == bookdrop_backend::ErrorKind::NoSpace {
             self.writing().is_disk_full = true;
         } else if self.writing().journal.begin_flush().is_err() {
-            self.ledger.survival.break_down(error);
+            self.ledger.survival.break_down(super::broken(error));
         }
     }
 }

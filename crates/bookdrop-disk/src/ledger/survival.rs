@@ -145,14 +145,15 @@ impl Survival {
         ready.into_values().for_each(Waker::wake);
     }
 
-    /// Nothing will ever be written any more: everybody is told.
-    pub(crate) fn break_down(&self, error: Error) {
+    /// Nothing will ever be written any more: everybody is told what broke it first, which is returned.
+    pub(crate) fn break_down(&self, error: Error) -> Error {
         let mut state = self.lock();
-        state.broken.get_or_insert(error);
+        let first = state.broken.get_or_insert(error).clone();
         let all = std::mem::take(&mut state.waiting);
         drop(state);
         all.into_values().for_each(Waker::wake);
         self.tell_news();
+        first
     }
 
     /// Up to this note, it cannot be written for now: whoever waits is told. It is written when it can be.
