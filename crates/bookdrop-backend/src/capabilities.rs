@@ -20,7 +20,7 @@ pub struct Capabilities {
     pub dead_letters: bool,
     /// A request fails at once when there is no consumer.
     pub no_consumer_detection: bool,
-    /// What was accepted is still there after a restart.
+    /// What was accepted is still there after a restart, but for requests, whose requesters are not.
     pub survives_restart: bool,
     /// A delivery comes back when its consumer does not settle it in time.
     pub lease: bool,

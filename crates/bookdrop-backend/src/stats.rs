@@ -1,6 +1,6 @@
 //! What a driver counts.
 
-/// How a driver, or one group of it, stands: what is where right now, and what happened since it was made.
+/// How a driver, or one group of it, stands: what is where right now, and what happened since it was made or opened.
 #[doc(alias = "GetLength")]
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -26,7 +26,8 @@ pub use drain::{DrainReport, Left};
 ///
 /// A driver is a queue, not a channel: it is open until it is closed. Dropping producers or consumers closes nothing, and
 /// what was sent before any consumer existed is kept for the first one. Cloning a driver gives one more handle on the same
-/// queue; the queue goes, with what is in it, when the last driver, producer, consumer and delivery is gone.
+/// queue; the queue goes, with what is in it, when the last driver, producer, consumer and delivery is gone. One
+/// [on disk](Driver::open) stays in its folder, which can be opened again then.
 ///
 /// ```
 /// use bookdrop::{Consumer, Driver, Event, Producer};

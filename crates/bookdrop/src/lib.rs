@@ -41,11 +41,24 @@
 //! ```
 //!
 //! - An [`Event`] has a name, headers, values and a typed body, which is moved and, in memory, never serialized.
-//! - A [`Driver`] holds one bounded queue of events: [in memory](Driver::memory), or [over a backend](Driver::new) that keeps them
-//!   elsewhere, as bytes. It can be [opened](Driver::open) by its address. It is a queue, not a channel: dropping producers or
-//!   consumers closes nothing.
+//! - A [`Driver`] holds one bounded queue of events. It is a queue, not a channel: dropping producers or consumers closes nothing.
 //! - A [`Producer`] sends, or sends and waits for the reply.
 //! - A [`Consumer`] receives a [`Delivery`], which is settled exactly once, or comes back.
+//!
+//! # Drivers
+//!
+//! | made by | events | when the process ends |
+//! |---|---|---|
+//! | [`Driver::memory`], [`Driver::builder`] | are moved, and may be of any type that is `Send` | are gone |
+//! | [`Driver::open`] with `disk:` and a folder | are written down, by serde | are there when the folder is opened again |
+//! | [`Driver::new`], [`Driver::with_codec`] | are written down, by serde | are where the backend keeps them |
+//!
+//! [`Driver::open`] opens memory by its address as well. All of them are used in the same way; what one of them can do its
+//! [`capabilities`](Driver::capabilities) say. What can fail outside of the program fails with a [`BackendError`].
+//!
+//! # Features
+//!
+//! All are on by default: `open` for addresses; `disk`, on Unix; `message-pack`, a codec beside JSON.
 //!
 //! # Async and threads
 //!

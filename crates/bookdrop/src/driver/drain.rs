@@ -13,7 +13,7 @@ use crate::deadline::Limit;
 use crate::event::Event;
 use crate::memory::Memory;
 
-/// What a [drain](Driver::drain) left.
+/// What a [drain](crate::Driver::drain) left.
 ///
 /// ```
 /// # use std::time::Duration;
@@ -36,7 +36,7 @@ pub struct DrainReport<T = ()> {
     pub unfinished: usize,
 }
 
-/// An event that a [drain](Driver::drain) gives back.
+/// An event that a [drain](crate::Driver::drain) gives back.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Left<T = ()> {

@@ -30,7 +30,7 @@ where
     /// | address | driver |
     /// |---|---|
     /// | `memory:?capacity=100` | [in memory](Driver::builder): events are moved, and never serialized |
-    /// | `disk:/var/lib/app/library` | in that folder, which is made if it is not there: events survive the process |
+    /// | `disk:/var/lib/app/library` | in that folder, which is made if it is not there: events survive the process. `disk:library` is in the current folder |
     ///
     /// The options of `memory` are those of its [`Builder`](crate::Builder): `capacity` (which has to be given), `max_delayed`,
     /// `max_attempts`, `max_deliveries`, `max_dead`, `retry_backoff_first`, `retry_backoff_max`, `duplicate_window`,
@@ -41,31 +41,55 @@ where
     ///
     /// | option of `disk` | default | meaning |
     /// |---|---|---|
-    /// | `sync` | `always` | what a confirmed send or ack survives: `always` a loss of power, `never` the end of the process alone, and a length of time like `100ms` all but the last moments before a loss of power |
+    /// | `sync` | `always` | what a confirmed send or ack survives beside the end of the process: `always` a loss of power; a length of time like `100ms` that, too, but for what was confirmed within about that time before it; `never` nothing else |
     /// | `codec` | `json` | what events are written in: `json` or `msgpack`; it stays that of the folder |
     /// | `max_bytes` | 1 GiB | bytes of all events that are there; beyond it a sender meets a full queue |
     /// | `max_event_bytes` | 8 MiB | bytes of one event; a larger one is refused. At most half of a segment |
     /// | `cache_bytes` | 64 MiB | bytes of events that are kept in memory; what waits behind them is read back |
-    /// | `segment_bytes` | 64 MiB | bytes of one file of the folder |
+    /// | `segment_bytes` | 64 MiB | bytes of one file of the folder, which has two from the beginning; 1 GiB at most |
     ///
-    /// A folder belongs to one driver at a time. It is opened on a thread of its own, in a time that depends on the events that
-    /// are there and not on what happened before: see [`on_progress`](Operation::on_progress).
+    /// Bytes are whole numbers, as `max_bytes=1000000`. Options may be others each time, but for `codec`.
+    ///
+    /// A folder belongs to one driver at a time, until its last driver, producer, consumer and delivery is gone. It is opened on a
+    /// thread of its own, in a time that depends on the events that are there and not on what happened before: see
+    /// [`on_progress`](Operation::on_progress). Requests are not kept there.
     ///
     /// It needs the feature `open`, and `disk` needs the feature `disk`; both are on by default. Any address needs types that can be
     /// written down, so that the next one may be on disk.
     ///
     /// # Errors
-    /// [`OpenErrorKind`](crate::OpenErrorKind) tells apart what is no address, what nobody knows, what was not compiled in, a wrong option, and a
-    /// backend that could not be opened.
+    /// [`OpenErrorKind`](crate::OpenErrorKind) tells apart what is no address, what nobody knows, what was not compiled in, a wrong
+    /// option, and a backend that could not be opened. Of the latter the [kind](crate::BackendError::kind) says why: for a folder
+    /// that is `InUse`, `Denied`, `Invalid` (it holds something else, or events in another codec), `NewerVersion`, `NotFound`,
+    /// `NoSpace` or `Io`.
     ///
     /// # Cancel safety
-    /// Dropped, nothing stays open.
+    /// Dropped, nothing stays open. A folder whose reading was begun is given up when that is through.
     ///
     /// ```
     /// use bookdrop::{Consumer, Driver, Event, Producer};
     ///
     /// let library: Driver<String> = Driver::open("memory:?capacity=100&max_attempts=3").wait()?;
     /// Producer::new(&library).send(Event::new("S").with_body("hello world".to_owned())).wait()?;
+    /// assert_eq!(Consumer::new(&library).receive().wait()?.body(), "hello world");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    ///
+    /// On disk, where it is there after the driver was gone:
+    ///
+    #[cfg_attr(all(unix, feature = "disk"), doc = "```")]
+    #[cfg_attr(not(all(unix, feature = "disk")), doc = "```ignore")]
+    /// use bookdrop::{Consumer, Driver, Event, Producer};
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let folder = folder.path().display();
+    /// let address = format!("disk:{folder}?sync=always&segment_bytes=1048576");
+    /// let library: Driver<String> = Driver::open(&address).wait()?;
+    /// Producer::new(&library).send(Event::new("S").with_body("hello world".to_owned())).wait()?;
+    /// drop(library);
+    ///
+    /// let library: Driver<String> = Driver::open(&address).wait()?;
+    /// assert!(library.capabilities().survives_restart);
     /// assert_eq!(Consumer::new(&library).receive().wait()?.body(), "hello world");
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
