@@ -31,7 +31,7 @@ cargo xtask check [--build-time] [--miri]
     --miri         also run the tests of unsafe code under miri, where a nightly toolchain has it
 cargo xtask test [--long]
     unit, integration, conformance and documentation tests, and every example
-    --long         also the long stress runs
+    --long         the long forms of the tests
 cargo xtask guard [--update]
     what the hot paths cost in allocations and instructions, as `check` looks at it too
     --update       record what they cost now

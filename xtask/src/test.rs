@@ -1,5 +1,7 @@
 //! `cargo xtask test`: everything that proves behaviour by running it.
 
+use std::fs;
+
 use crate::cargo;
 use crate::steps::{Outcome, Steps};
 use crate::workspace::{Target, Workspace};
@@ -22,11 +24,14 @@ pub(crate) fn run(options: &Options) -> Outcome {
         let name = format!("example {}", example.name);
         steps.step(&name, || run_example(&workspace, package, example))?;
     }
+    if cfg!(unix) {
+        steps.step("example library on disk", || play_on_disk(&workspace))?;
+    }
     if !has_examples {
         steps.leave_out("examples (there are none)");
     }
     if !options.long {
-        steps.leave_out("long stress runs (asked for with --long)");
+        steps.leave_out("long forms of the tests (asked for with --long)");
     }
     steps.finish();
     Ok(())
@@ -59,6 +64,19 @@ fn run_example(workspace: &Workspace, package: &str, example: &Target) -> Outcom
         command.args(["--features", &example.required_features.join(",")]);
     }
     cargo::run(&mut command)
+}
+
+/// The two stories once more, in a folder that goes afterwards.
+fn play_on_disk(workspace: &Workspace) -> Outcome {
+    let folder = std::env::temp_dir().join(format!("bookdrop-library-{}", std::process::id()));
+    let mut command = cargo::cargo(&workspace.root);
+    command.args(["run", "--package", "bookdrop", "--example", "library"]);
+    command.args(["--features", "disk", "--"]);
+    command.arg(format!("disk:{}?segment_bytes=65536", folder.display()));
+    let played = cargo::run(&mut command);
+    let removed = fs::remove_dir_all(&folder);
+    played?;
+    removed.map_err(|error| format!("could not remove {}: {error}", folder.display()))
 }
 
 #[cfg(test)]

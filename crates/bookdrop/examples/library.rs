@@ -1,8 +1,10 @@
 //! A leaves book S at the library, and B picks it up when B is free; if A asked, B says what state it came back in.
 //!
 //! The story is played twice: by tasks on an executor, then by plain threads. Run it with
-//! `cargo run --release --example library`.
+//! `cargo run --release --example library`, or on disk, in a folder of yours, with
+//! `cargo run --release --example library -- disk:./library`.
 
+use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -20,16 +22,19 @@ macro_rules! say {
 }
 
 fn main() -> Result<(), bookdrop::Error> {
+    let given = env::args().nth(1);
+    let address = given.unwrap_or_else(|| "memory:?capacity=100".to_owned());
+
     title("by tasks on an executor");
     let executor = Executor::new();
-    block_on(executor.run(by_tasks(&executor)))?;
+    block_on(executor.run(by_tasks(&executor, &address)))?;
 
     title("by plain threads");
-    by_threads()
+    by_threads(&address)
 }
 
-async fn by_tasks(executor: &Executor<'_>) -> Result<(), bookdrop::Error> {
-    let library: Driver = Driver::memory(100); // the driver holds the queue
+async fn by_tasks(executor: &Executor<'_>, address: &str) -> Result<(), bookdrop::Error> {
+    let library: Driver = Driver::open(address).await?; // the driver holds the queue
     let a = Producer::new(&library);
     let mut b = Consumer::new(&library);
 
@@ -116,8 +121,8 @@ async fn serve(mut b: Consumer, requests: usize) -> Result<(), bookdrop::Error> 
 }
 
 /// The same on threads: each future ends in `.wait()`.
-fn by_threads() -> Result<(), bookdrop::Error> {
-    let library: Driver = Driver::memory(100);
+fn by_threads(address: &str) -> Result<(), bookdrop::Error> {
+    let library: Driver = Driver::open(address).wait()?;
     let a = Producer::new(&library);
     let mut b = Consumer::new(&library);
 
