@@ -64,7 +64,7 @@ impl Context {
         }
     }
 
-    /// A new driver under test.
+    /// A new driver under test, with a queue of its own.
     pub fn driver(&self, setup: Setup) -> RigDriver {
         RigDriver::new(self, setup)
     }

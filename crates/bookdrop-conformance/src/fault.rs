@@ -8,10 +8,12 @@ mod handing;
 mod plan;
 mod remake;
 mod sending;
+mod setup;
 
 pub(crate) use plan::Lie;
 pub use plan::Plan;
 pub(crate) use remake::remade;
+pub(crate) use setup::broken_setup;
 
 /// One way to be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -7,6 +7,7 @@ mod consumer;
 mod delivery;
 mod driver;
 mod producer;
+mod restart;
 mod started;
 
 use std::fmt;

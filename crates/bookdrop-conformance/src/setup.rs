@@ -1,7 +1,9 @@
 //! What a behaviour asks of the driver it runs on.
 
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bookdrop::OnFull;
 
@@ -9,7 +11,13 @@ use bookdrop::OnFull;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Setup {
-    /// A name that no other driver of this process has; what an engine names the queue after.
+    /// What a durable driver names its folder or its queue after. The same name is the same queue, and no two setups have the
+    /// same, in other processes neither.
+    ///
+    /// A behaviour that [restarts](crate::rig::RigDriver::restarted) its driver builds it again with the same setup, once all
+    /// handles on the former one are gone. What the former one had confirmed must then be there: whoever builds makes the queue
+    /// if there is none of this name, and empties none. Where the former one takes a while to let go of it, whoever builds
+    /// waits for that.
     pub name: String,
     /// Events that may stand in the queue of a group.
     pub capacity: usize,
@@ -31,18 +39,15 @@ pub struct Setup {
     pub on_full: OnFull,
     /// Bytes that one event may take, however it is written down; for drivers that have such a bound.
     pub max_event_bytes: usize,
+    /// What is done when the queue is not needed any more.
+    pub(crate) cleaning: Cleaning,
 }
 
 impl Setup {
     /// The defaults of the suite, with this capacity: those of the library, but for a short back-off.
     pub fn new(capacity: usize) -> Self {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
         Self {
-            name: format!(
-                "conformance-{}-{}",
-                std::process::id(),
-                NUMBER.fetch_add(1, Ordering::Relaxed)
-            ),
+            name: unused_name(),
             capacity,
             max_attempts: 5,
             max_deliveries: 20,
@@ -53,7 +58,55 @@ impl Setup {
             duplicate_window: Duration::from_secs(120),
             on_full: OnFull::Wait,
             max_event_bytes: 1 << 16,
+            cleaning: Cleaning::default(),
         }
+    }
+
+    /// Does this when the behaviour has let go of the driver for the last time, restarts included: removes the folder, or the
+    /// queue on the engine. Asked for again, as at a restart, only the last one is done. It runs on whichever thread drops the
+    /// last handle.
+    pub fn when_over(&self, clean: impl FnOnce() + Send + 'static) {
+        self.cleaning.set(Box::new(clean));
+    }
+}
+
+/// A process may have the number of one that left its queues behind, so the time is part of the name too.
+fn unused_name() -> String {
+    static STARTED: LazyLock<u128> = LazyLock::new(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        now.unwrap_or_default().as_millis()
+    });
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    format!("conformance-{:x}-{}-{number}", *STARTED, std::process::id())
+}
+
+/// What is done when the last clone is dropped.
+#[derive(Clone, Default)]
+pub(crate) struct Cleaning(Arc<Clean>);
+
+#[derive(Default)]
+struct Clean(Mutex<Option<Box<dyn FnOnce() + Send>>>);
+
+impl Cleaning {
+    fn set(&self, clean: Box<dyn FnOnce() + Send>) {
+        let Clean(wanted) = &*self.0;
+        *wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(clean);
+    }
+}
+
+impl Drop for Clean {
+    fn drop(&mut self) {
+        let clean = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(clean) = clean.take() {
+            clean();
+        }
+    }
+}
+
+impl fmt::Debug for Cleaning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Cleaning")
     }
 }
 

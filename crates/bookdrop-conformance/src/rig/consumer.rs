@@ -12,10 +12,10 @@ use crate::{Book, Condition, Context, Fault};
 /// A consumer under test; clones compete.
 pub struct RigConsumer {
     pub(crate) ctx: Context,
-    pub(crate) driver: RigDriver,
     pub(crate) consumer: Consumer<Book, Condition>,
     /// What a broken driver keeps to itself.
     pub(crate) hoard: VecDeque<bookdrop::Delivery<Book, Condition>>,
+    pub(crate) driver: RigDriver,
 }
 
 impl Clone for RigConsumer {
@@ -31,9 +31,9 @@ impl RigConsumer {
     pub(crate) fn new(driver: &RigDriver, consumer: Consumer<Book, Condition>) -> Self {
         Self {
             ctx: driver.ctx.clone(),
-            driver: driver.clone(),
             consumer,
             hoard: VecDeque::new(),
+            driver: driver.clone(),
         }
     }
 

@@ -10,10 +10,10 @@ use crate::{Book, Condition, Context, Fault};
 /// One event in hand.
 pub struct RigDelivery {
     pub(crate) ctx: Context,
-    driver: RigDriver,
     delivery: Option<Delivery<Book, Condition>>,
     /// What a broken driver shows in place of the event.
     shown: Option<Box<Event<Book>>>,
+    driver: RigDriver,
 }
 
 type Library<T> = Result<T, SettleError<Book, Condition>>;
@@ -28,9 +28,9 @@ impl RigDelivery {
         let shown = shown.map(Box::new);
         Self {
             ctx: driver.ctx.clone(),
-            driver: driver.clone(),
             delivery: Some(delivery),
             shown,
+            driver: driver.clone(),
         }
     }
 

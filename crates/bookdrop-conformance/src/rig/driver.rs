@@ -1,14 +1,15 @@
 //! The driver under test.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bookdrop::{
-    Capabilities, Consumer, DeadLetter, DeadLetterId, Driver, Event, InvalidGroup, Left, OnFull,
-    Producer, Stats,
+    Capabilities, Consumer, DeadLetter, DeadLetterId, Driver, Event, InvalidGroup, Left, Producer,
+    Stats,
 };
 
 use super::{NotReceived, RigConsumer, RigProducer, Stuck, finish};
-use crate::fault::{Lie, Plan, remade};
+use crate::fault::{Lie, Plan, broken_setup, remade};
 use crate::{Book, Condition, Context, Fault, Kind, Outcome, Setup, Violation};
 
 /// A driver under test; clones are handles on the same queue.
@@ -16,6 +17,8 @@ use crate::{Book, Condition, Context, Fault, Kind, Outcome, Setup, Violation};
 pub struct RigDriver {
     pub(crate) ctx: Context,
     pub(crate) driver: Driver<Book, Condition>,
+    /// All that is made from this driver has it, and lets go of it last.
+    setup: Arc<Setup>,
 }
 
 /// What a drain reports.
@@ -30,14 +33,20 @@ impl RigDriver {
     pub(crate) fn new(ctx: &Context, setup: Setup) -> Self {
         let setup = broken_setup(ctx.plan(), setup);
         let driver = ctx.build(&setup);
-        ctx.plan()
-            .memory()
-            .first_driver
-            .get_or_insert_with(|| driver.clone());
+        if ctx.plan().is(Fault::CrossesDrivers) {
+            let mut memory = ctx.plan().memory();
+            memory.first_driver.get_or_insert_with(|| driver.clone());
+        }
         Self {
             ctx: ctx.clone(),
             driver,
+            setup: Arc::new(setup),
         }
+    }
+
+    /// Drops this handle; what it takes to make the driver again.
+    pub(super) fn let_go(self) -> (Context, Arc<Setup>) {
+        (self.ctx, self.setup)
     }
 
     fn plan(&self) -> &Plan {
@@ -48,7 +57,7 @@ impl RigDriver {
     pub(crate) fn awaiting(&self) -> Self {
         Self {
             ctx: self.ctx.awaiting(),
-            driver: self.driver.clone(),
+            ..self.clone()
         }
     }
 
@@ -61,7 +70,7 @@ impl RigDriver {
         };
         Self {
             ctx,
-            driver: self.driver.clone(),
+            ..self.clone()
         }
     }
 
@@ -134,7 +143,7 @@ impl RigDriver {
         what: &str,
         reached: impl Fn(&Stats) -> bool,
     ) -> Outcome<Stats> {
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let mut pause = Duration::from_micros(100);
         loop {
             let stats = self.stats().await;
@@ -293,29 +302,3 @@ fn done<V: Default>(ended: Result<Result<V, bookdrop::Error>, Stuck>) -> V {
 }
 
 const FAILED: &str = "the driver could not do what is asked of it";
-
-/// The options as a broken driver understands them.
-fn broken_setup(plan: &Plan, mut setup: Setup) -> Setup {
-    if plan.fires(Fault::SendNeverWaits) {
-        setup.capacity += 1_000;
-    }
-    if plan.fires(Fault::IgnoresOnFull) {
-        setup.on_full = OnFull::Wait;
-    }
-    if plan.fires(Fault::ReturnsAtOnce) {
-        (setup.backoff_first, setup.backoff_max) = (Duration::ZERO, Duration::ZERO);
-    }
-    if plan.fires(Fault::RetriesForEver) {
-        (setup.max_attempts, setup.max_deliveries) = (u32::MAX, u32::MAX);
-    }
-    if plan.fires(Fault::IgnoresMaxDeliveries) {
-        setup.max_deliveries = u32::MAX;
-    }
-    if plan.fires(Fault::RemembersIdsForEver) {
-        setup.duplicate_window = Duration::from_secs(3_600);
-    }
-    if plan.fires(Fault::DelayUnbounded) {
-        setup.max_delayed += 1_000;
-    }
-    setup
-}

@@ -11,8 +11,8 @@ use crate::{Book, Condition, Context, Fault};
 #[derive(Clone)]
 pub struct RigProducer {
     pub(crate) ctx: Context,
-    pub(crate) driver: RigDriver,
     pub(crate) producer: Producer<Book, Condition>,
+    pub(crate) driver: RigDriver,
 }
 
 /// A `send` that is polled by hand.
@@ -24,8 +24,8 @@ impl RigProducer {
     pub(crate) fn new(driver: &RigDriver, producer: Producer<Book, Condition>) -> Self {
         Self {
             ctx: driver.ctx.clone(),
-            driver: driver.clone(),
             producer,
+            driver: driver.clone(),
         }
     }
 
