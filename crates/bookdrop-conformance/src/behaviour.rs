@@ -19,6 +19,7 @@ mod lifetime;
 mod order;
 mod outcomes;
 mod replies;
+mod restart;
 mod settling;
 mod time;
 
@@ -104,6 +105,7 @@ macro_rules! __for_each_behaviour {
             bounds::given_up_requests_free_their_place "Requests that give up while nobody receives free their places in the queue.";
             bounds::delay_blocks_nobody "As many events as may be delayed are delayed, and ready events flow past them.";
             foreign::foreign_code_runs_free "A waker, a Drop, a Clone and a handler of the user's use the same driver from inside it; a panic there poisons nothing.";
+            restart::survives_restart "What was confirmed is there after the driver was opened again: nothing is lost, nothing that was acked comes back, and what was in hand comes back with its attempt counted.";
         }
     };
 }

@@ -7,6 +7,7 @@ mod answering;
 mod handing;
 mod plan;
 mod remake;
+mod restarting;
 mod sending;
 mod setup;
 
@@ -213,4 +214,30 @@ pub enum Fault {
     RunsForeignCodeLocked,
     /// A panic of foreign code ends the driver.
     PanicPoisons,
+
+    // Opening a durable driver again.
+    /// One confirmed event is gone.
+    ForgetsOnRestart,
+    /// The last event that was acked is there again.
+    AckedComesBackOnRestart,
+    /// No event was ever handed over.
+    ForgetsAttemptOnRestart,
+    /// What was delayed is ready.
+    ForgetsDelayOnRestart,
+    /// The time to live is over for nobody.
+    ForgetsTimeToLiveOnRestart,
+    /// Dead letters are gone.
+    LosesDeadLettersOnRestart,
+    /// Ids are not known any more.
+    ForgetsIdsOnRestart,
+    /// Keys do not order what was there before.
+    ForgetsKeysOnRestart,
+    /// What was there before is not urgent any more.
+    ForgetsPriorityOnRestart,
+    /// Groups are gone, and what they were to get.
+    ForgetsGroupsOnRestart,
+    /// A request is handed over, and nobody waits for its answer.
+    KeepsRequestsOnRestart,
+    /// What was closed stays closed.
+    StaysClosedOnRestart,
 }

@@ -28,8 +28,9 @@
 //!
 //! A suite that cannot fail proves nothing. For each behaviour there is at least one driver that is broken on purpose:
 //! the real one with a [`Fault`] planted in the [rig], the thin layer that all behaviours go through. [`TABLE`] says which
-//! behaviour must catch which fault, and [`self_test!`] makes a test of each entry: the behaviour must notice the
-//! fault by a check of its own, not by hanging, and must hold without it.
+//! behaviour must catch which fault, [`DURABLE_TABLE`] does where that needs a driver which survives a restart, and
+//! [`self_test!`] makes a test of each entry: the behaviour must notice the fault by a check of its own, not by hanging, and
+//! must hold without it.
 //!
 //! # How to add a behaviour
 //!
@@ -38,7 +39,8 @@
 //! 2. Add it to the list in `behaviour.rs`, with one sentence, and the same sentence to the README.
 //! 3. Think of the bug that it exists for, add it to [`Fault`], and plant it: on the way in (`fault/sending.rs`), on the
 //!    way out (`fault/handing.rs`), in an answer (`fault/answering.rs`), or in a method of the rig.
-//! 4. Add the row to `table.rs` and see it caught.
+//!    What goes wrong when a driver is opened again is planted in `fault/restarting.rs`.
+//! 4. Add the row to `table.rs`, to the second table if it needs a driver that survives a restart, and see it caught.
 #![forbid(unsafe_code)]
 
 mod behaviour;
@@ -61,5 +63,5 @@ pub use executor::{Executor, Kind, Spawner, Task};
 pub use fault::{Fault, Plan};
 pub use flag::Flag;
 pub use setup::Setup;
-pub use table::TABLE;
+pub use table::{DURABLE_TABLE, TABLE};
 pub use violation::{Outcome, Violation};

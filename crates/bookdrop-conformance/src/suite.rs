@@ -2,7 +2,9 @@
 
 /// Makes the tests of a driver: one for each behaviour and executor, and the stress test.
 ///
-/// The first argument names the module, the second makes the driver for a [`Setup`](crate::Setup). A whole test file:
+/// The first argument names the module, the second makes the driver for a [`Setup`](crate::Setup). For a driver that survives
+/// a restart it is called again with the same setup, and has to find the queue of that [name](crate::Setup::name) as it was
+/// left; [`Setup::when_over`](crate::Setup::when_over) tells when nobody needs that queue any more. A whole test file:
 ///
 /// ```
 /// use bookdrop::Driver;
@@ -70,9 +72,22 @@ macro_rules! __test_behaviours {
 ///
 /// The arguments are those of [`suite!`](crate::suite!). Each test plants one [`Fault`](crate::Fault) in front of the
 /// driver and expects the behaviour to notice; one more for each behaviour sees it hold without a fault.
+///
+/// With the word `durable` in front, the tests are those that need a driver that survives a restart, and no others.
 #[macro_export]
 macro_rules! self_test {
+    (durable $driver:ident, $build:expr) => {
+        $crate::__self_test! { __for_each_durable_fault $driver, $build }
+    };
     ($driver:ident, $build:expr) => {
+        $crate::__self_test! { __for_each_fault $driver, $build }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __self_test {
+    ($table:ident $driver:ident, $build:expr) => {
         mod $driver {
             #[allow(unused_imports)]
             use super::*;
@@ -80,7 +95,7 @@ macro_rules! self_test {
             #[allow(dead_code)]
             const BUILD: $crate::Build = $build;
 
-            $crate::__for_each_fault! { __test_faults () }
+            $crate::$table! { __test_faults () }
         }
     };
 }

@@ -1,9 +1,10 @@
 //! Which behaviour must catch which broken driver.
+//!
+//! There are two tables: what needs a driver that survives a restart stands in one of its own, since the behaviours in it are
+//! skipped on all others. Every behaviour has a row in one of them, and every fault is caught by at least one behaviour; a test
+//! of this crate checks both.
 
-/// Hands the table to a macro. This is the one place where it stands.
-///
-/// Every behaviour has at least one row entry, and every fault is caught by at least one behaviour; a test of this
-/// crate checks both.
+/// Hands the table of what any driver does to a macro. This is the one place where it stands.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __for_each_fault {
@@ -54,13 +55,28 @@ macro_rules! __for_each_fault {
     };
 }
 
+/// Hands the table of what durable drivers do to a macro. This is the one place where it stands.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __for_each_durable_fault {
+    ($callback:ident $argument:tt) => {
+        $crate::$callback! { $argument
+            survives_restart: ForgetsOnRestart, AckedComesBackOnRestart, ForgetsAttemptOnRestart, ForgetsDelayOnRestart, ForgetsTimeToLiveOnRestart, LosesDeadLettersOnRestart, ForgetsIdsOnRestart, ForgetsKeysOnRestart, ForgetsPriorityOnRestart, ForgetsGroupsOnRestart, KeepsRequestsOnRestart, StaysClosedOnRestart;
+        }
+    };
+}
+
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __list_faults {
     (() $($behaviour:ident: $($fault:ident),+;)*) => {
-        /// Which behaviour must catch which faults.
-        pub const TABLE: &[(&str, &[$crate::Fault])] = &[$((stringify!($behaviour), &[$($crate::Fault::$fault),+])),*];
+        &[$((stringify!($behaviour), &[$($crate::Fault::$fault),+])),*]
     };
 }
 
-crate::__for_each_fault! { __list_faults () }
+/// Which behaviour must catch which faults, on any driver.
+pub const TABLE: &[(&str, &[crate::Fault])] = crate::__for_each_fault! { __list_faults () };
+
+/// Which behaviour must catch which faults, on drivers that survive a restart.
+pub const DURABLE_TABLE: &[(&str, &[crate::Fault])] =
+    crate::__for_each_durable_fault! { __list_faults () };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bookdrop_conformance::{Behaviour, TABLE};
+use bookdrop_conformance::{Behaviour, DURABLE_TABLE, Fault, TABLE};
 
 fn behaviours() -> BTreeSet<&'static str> {
     Behaviour::ALL
@@ -11,14 +11,22 @@ fn behaviours() -> BTreeSet<&'static str> {
         .collect()
 }
 
+/// The rows of both tables.
+fn rows() -> impl Iterator<Item = &'static (&'static str, &'static [Fault])> {
+    TABLE.iter().chain(DURABLE_TABLE)
+}
+
 #[test]
 fn every_behaviour_has_a_broken_driver() {
-    let caught = TABLE
-        .iter()
+    let caught = rows()
         .map(|(behaviour, _)| *behaviour)
         .collect::<BTreeSet<_>>();
     assert_eq!(caught, behaviours());
-    assert_eq!(TABLE.len(), caught.len(), "a behaviour has two rows");
+    for table in [TABLE, DURABLE_TABLE] {
+        let names = table.iter().map(|(behaviour, _)| *behaviour);
+        let different = names.collect::<BTreeSet<_>>().len();
+        assert_eq!(table.len(), different, "a behaviour has two rows");
+    }
 }
 
 #[test]
@@ -33,8 +41,7 @@ fn every_fault_is_caught_by_some_behaviour() {
         .filter_map(|line| line.trim().strip_suffix(','));
     let declared = variants.filter(|name| name.chars().all(char::is_alphanumeric));
     let declared = declared.map(str::to_owned).collect::<BTreeSet<_>>();
-    let caught = TABLE
-        .iter()
+    let caught = rows()
         .flat_map(|(_, faults)| faults.iter())
         .map(|fault| format!("{fault:?}"));
     assert_eq!(caught.collect::<BTreeSet<_>>(), declared);

@@ -1,5 +1,8 @@
 //! Every broken driver is caught by the behaviour that exists for it.
 
+#[cfg(unix)]
+mod support;
+
 use bookdrop::Driver;
 
 bookdrop_conformance::self_test!(memory, |setup| {
@@ -13,3 +16,6 @@ bookdrop_conformance::self_test!(memory, |setup| {
         .on_full(setup.on_full)
         .build()
 });
+
+#[cfg(unix)]
+bookdrop_conformance::self_test!(durable disk, |setup| support::open(setup, "sync=never"));

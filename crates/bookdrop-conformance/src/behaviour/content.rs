@@ -70,7 +70,7 @@ async fn batch_is_intact(driver: &RigDriver) -> Outcome {
 }
 
 /// Events that are hard to carry.
-fn specimens(driver: &RigDriver) -> Vec<Event<Book>> {
+pub(crate) fn specimens(driver: &RigDriver) -> Vec<Event<Book>> {
     let body = |text: &str, bytes| Book {
         number: 7,
         text: text.into(),
@@ -114,7 +114,7 @@ fn specimens(driver: &RigDriver) -> Vec<Event<Book>> {
     vec![full, empty, foreign, large, many]
 }
 
-fn same(seen: &Event<Book>, expected: &Event<Book>) -> Outcome {
+pub(crate) fn same(seen: &Event<Book>, expected: &Event<Book>) -> Outcome {
     ensure_eq!(seen.name(), expected.name(), "the name");
     ensure_eq!(seen.id(), expected.id(), "the id");
     ensure_eq!(seen.key(), expected.key(), "the key");

@@ -22,7 +22,11 @@ pub(crate) async fn none_lost_concurrent(ctx: &Context) -> Outcome {
     driver.until_nothing_is_left().await.map(drop)
 }
 
-fn send_numbers(ctx: &Context, driver: &RigDriver, numbers: std::ops::Range<u64>) -> Task<Outcome> {
+pub(crate) fn send_numbers(
+    ctx: &Context,
+    driver: &RigDriver,
+    numbers: std::ops::Range<u64>,
+) -> Task<Outcome> {
     let producer = driver.producer();
     ctx.spawn(async move {
         for number in numbers {

@@ -72,6 +72,9 @@ impl RigDelivery {
         if plan.fires(Fault::CountsAckTwice) {
             plan.lie(Lie::Acked);
         }
+        if plan.fires(Fault::AckedComesBackOnRestart) {
+            plan.memory().revenant = Some(self.event().clone());
+        }
     }
 
     /// Whether a broken driver thinks that nobody waits.

@@ -112,10 +112,10 @@ impl RigConsumer {
 
 impl RigDriver {
     /// A broken driver hands an event to a receiver that has gone.
-    pub(crate) fn lose_one(&self) {
+    pub(crate) fn lose_one(&self, fault: Fault) {
         let mut consumer = Consumer::new(&self.driver);
         if let Ok(delivery) = consumer.try_receive().wait() {
-            self.ctx.plan().fires(Fault::LosesOnCancel);
+            self.ctx.plan().fires(fault);
             let _ = delivery.ack().wait();
         }
     }

@@ -51,6 +51,12 @@ pub(crate) struct Memory {
     pub(crate) refused_ids: Vec<String>,
     /// How many times a driver was closed.
     pub(crate) closes: usize,
+    /// How many times a driver was opened again.
+    pub(crate) restarts: usize,
+    /// What comes back by mistake when a driver is opened again.
+    pub(crate) revenant: Option<Event<Book>>,
+    /// Whether there is anything to forget at the next restart.
+    pub(crate) may_forget: bool,
 }
 
 /// A figure of the stats that a broken driver gets wrong.

@@ -17,6 +17,7 @@ impl RigProducer {
     /// The events that a broken driver queues in place of this one.
     pub(crate) fn tampered(&self, event: Event<Book>) -> Vec<Event<Book>> {
         let plan = self.ctx.plan();
+        self.note_for_restart(&event, false);
         if plan.fires_every(1_000, Fault::LosesOneInThousand)
             || self.drops_without_consumer()
             || self.is_remembered(&event)
@@ -84,7 +85,7 @@ impl RigProducer {
         if event.priority() > 0 && plan.fires(Fault::IgnoresPriority) {
             return remade(&event, |parts| parts.priority = 0);
         }
-        if plan.fires(Fault::ForgetsIds) {
+        if plan.fires(Fault::ForgetsIds) || self.forgot_ids() {
             return remade(&event, |parts| parts.id = None);
         }
         event
@@ -139,6 +140,7 @@ impl RigProducer {
         patiently: bool,
     ) -> Result<Condition, Unanswered> {
         let plan = self.ctx.plan();
+        self.note_for_restart(&event, true);
         let timeout = self.changed_timeout(timeout);
         if plan.is(Fault::HandsOverGivenUp) {
             return self.ask_in_background(event, timeout).await;

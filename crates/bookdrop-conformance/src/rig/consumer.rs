@@ -130,7 +130,7 @@ impl RigConsumer {
         if driver.ctx.plan().is(Fault::LosesOnCancel) {
             return receiving.on_cancel(move |waiting| {
                 drop(waiting);
-                driver.lose_one();
+                driver.lose_one(Fault::LosesOnCancel);
             });
         }
         receiving

@@ -14,7 +14,9 @@ impl RigDriver {
     pub async fn restarted(self) -> Outcome<RigDriver> {
         let (ctx, setup) = self.let_go();
         let setup = alone(&ctx, setup).await?;
-        Ok(Self::new(&ctx, setup))
+        let restarted = Self::new(&ctx, setup);
+        restarted.spoil_restart();
+        Ok(restarted)
     }
 }
 
