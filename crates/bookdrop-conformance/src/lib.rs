@@ -13,6 +13,23 @@
 //! What a driver declares in its `capabilities()` must work. What it declares absent must be refused where it can be
 //! asked for, never ignored; that is checked too, and then the rest of the behaviour is skipped with a printed reason.
 //!
+//! # Drivers that survive a restart
+//!
+//! Where a driver declares that it survives a restart, `survives_restart` lets go of every handle and builds it again with the
+//! same [`Setup`], several times and with events in every state. So the same [name](Setup::name) has to be the same queue, and
+//! [`Setup::when_over`] is the place to remove it. Elsewhere the behaviour is skipped.
+//!
+//! What that shows is the end of a process that ends in order. One that is killed writes nothing more, and a suite that runs in
+//! the same process cannot kill it. A driver that claims more needs a test of its own beside this suite:
+//!
+//! - A driver whose queue lives in its process, as that on disk: the test starts itself as a child, kills it under load, again
+//!   and again, and holds what is left against what was confirmed. `crates/bookdrop/tests/crash` does it for the folder.
+//! - A driver on an engine: the engine is killed and started again beneath living drivers. Most behaviours cannot run meanwhile:
+//!   they count exactly, and an event in hand may come twice then. So there is no such mode of [`suite!`]. Its test can make a
+//!   [`Context`] of its own, with the same builder, and use the [rig] as the behaviours do.
+//!
+//! # How long it runs
+//!
 //! | variable | effect |
 //! |---|---|
 //! | `BOOKDROP_LONG=1` | the long form: larger counts, 20 rounds of stress |
