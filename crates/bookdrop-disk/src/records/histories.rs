@@ -10,12 +10,7 @@ mod player;
 
 use std::env;
 
-use bookdrop_backend::{Backend, Error, ErrorKind, NotPublished, Place, Progress, Record, Wait};
-use bookdrop_queue::park::wait;
-use disk::{Disk, Sabotage};
-
-use crate::options::{Options, Sync};
-use crate::records::Records;
+use disk::Sabotage;
 
 const OPERATIONS: usize = 250;
 
@@ -62,42 +57,4 @@ fn found_with(sabotage: Sabotage, is_it: impl Fn(&str) -> bool) -> bool {
         let played = player::play(seed, OPERATIONS, Some(sabotage));
         played.is_err_and(|found| is_it(&found))
     })
-}
-
-/// It is not tried again either: what is on the disk is not known any more.
-#[test]
-fn a_write_that_fails_breaks_the_queue_until_it_is_opened_again() {
-    let disk = Disk::new(7, 1 << 30, None);
-    let mut options = Options::default();
-    options.segment_bytes = 1 << 16;
-    options.sync = Sync::Never;
-    let (records, _) = Records::open_folder(disk.clone(), &options).unwrap();
-    publish(&records, "before").unwrap();
-    disk.light_fuse(0);
-    for id in ["first", "second"] {
-        let error = publish(&records, id).unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Broken, "{error}");
-        assert!(
-            error.to_string().contains("open the driver again"),
-            "{error}"
-        );
-    }
-    drop(records);
-    disk.kill();
-    let (records, _) = Records::open_folder(disk, &options).unwrap();
-    let reader = wait(records.join(Place::In("default"))).unwrap();
-    let fetched = wait(records.fetch(reader, 9, Wait::No)).unwrap();
-    assert_eq!(&*fetched[0].record.id, "before");
-}
-
-fn publish(records: &Records, id: &str) -> Result<(), Error> {
-    let record = Record {
-        id: id.into(),
-        ..Record::default()
-    };
-    match wait(records.publish(vec![record], Progress::default(), false)) {
-        Ok(()) => Ok(()),
-        Err(NotPublished::Backend(error)) => Err(error),
-        Err(other) => panic!("{other:?}"),
-    }
 }

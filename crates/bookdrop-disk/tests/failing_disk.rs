@@ -1,4 +1,4 @@
-//! A disk that runs full, and has room again.
+//! A disk that runs full, and has room again; and one that fails.
 
 #[path = "power_loss/disk.rs"]
 #[allow(dead_code)]
@@ -106,4 +106,29 @@ fn one_who_waits_for_room_is_told_that_the_disk_is_full() {
         let ended = senders.into_iter().map(|sender| sender.join().unwrap());
         assert!(ended.flatten().count() > 0, "nobody was told");
     });
+}
+
+/// It is not tried again: what is on the disk is not known any more.
+#[test]
+fn a_write_that_fails_breaks_the_queue_until_it_is_opened_again() {
+    let disk = Disk::new(7, PLENTY, None);
+    let records = opened(&disk, 100);
+    send(&records, 1).unwrap();
+    disk.light_fuse(0);
+    for number in 2..4 {
+        let Err(NotPublished::Backend(error)) = send(&records, number) else {
+            panic!("it was sent");
+        };
+        assert_eq!(error.kind(), ErrorKind::Broken, "{error}");
+        assert!(
+            error.to_string().contains("open the driver again"),
+            "{error}"
+        );
+    }
+    drop(records);
+    disk.kill();
+    let records = opened(&disk, 100);
+    let reader = wait(records.join(Place::In("default"))).unwrap();
+    let fetched = wait(records.fetch(reader, 9, Wait::No)).unwrap();
+    assert_eq!(&*fetched[0].record.id, "1");
 }
