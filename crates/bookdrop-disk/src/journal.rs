@@ -14,8 +14,8 @@ mod segment;
 mod space;
 mod writer;
 
+pub(crate) use beside::Readable;
 pub use beside::{Flush, Made, Spare};
-pub(crate) use beside::{open_segment, read};
 pub use error::{Error, ErrorKind};
 pub use frame::Position;
 pub use recovery::{Damage, Recovered, Recovery};

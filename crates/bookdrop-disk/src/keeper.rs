@@ -14,7 +14,6 @@ use bookdrop_queue::Queue;
 use crate::entry::Entry;
 use crate::event::{Event, Place};
 use crate::journal::{self, Journal, Need, Position};
-use crate::ledger::note::{Note, kind};
 use crate::ledger::{Ledger, Page};
 use crate::options::Sync;
 use crate::reading::Reading;
@@ -248,18 +247,10 @@ where
                 Ok(record) => return Ok(record),
                 Err(position) => position.ok_or_else(nowhere)?,
             };
-            let read = self.reading.read(position);
-            let record = match read {
-                Ok((kind::EVENT, bytes)) => match Note::decode(kind::EVENT, &bytes) {
-                    Some(Note::Event { record, .. }) => Ok(Arc::new(record)),
-                    _ => Err(journal::ErrorKind::NoRecord.into()),
-                },
-                Ok(_) => Err(journal::ErrorKind::NoRecord.into()),
-                Err(error) => Err(error),
-            };
+            let record = self.reading.read(position, event.length);
             // It may have been carried elsewhere meanwhile, and its segment freed.
             if record.is_ok() || event.record().err() == Some(Some(position)) {
-                return record.map_err(Error::from);
+                return record.map(Arc::new).map_err(Error::from);
             }
         }
     }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::journal::{self, Error, Position};
+use bookdrop_backend::Record;
+
+use crate::journal::{Error, Position, Readable};
+use crate::ledger::note::Note;
 use crate::storage::Folder;
 
 /// Files that are kept open to be read, at most.
@@ -12,7 +15,7 @@ const OPEN_FILES: usize = 64;
 /// Reads records back, beside the one who writes.
 pub(crate) struct Reading<F: Folder> {
     folder: Arc<F>,
-    files: Mutex<BTreeMap<u64, Arc<F::File>>>,
+    files: Mutex<BTreeMap<u64, Arc<Readable<F::File>>>>,
 }
 
 impl<F: Folder> Reading<F> {
@@ -23,17 +26,23 @@ impl<F: Folder> Reading<F> {
         }
     }
 
-    /// The kind and the bytes of a record.
-    pub(crate) fn read(&self, at: Position) -> Result<(u32, Vec<u8>), Error> {
-        journal::read(&*self.file(at.generation)?, at)
+    /// The record of an event of about so many bytes.
+    pub(crate) fn read(&self, at: Position, length: usize) -> Result<Record, Error> {
+        let file = self.file(at.generation)?;
+        file.read(at.offset, length, |kind, payload| {
+            match Note::decode(kind, payload)? {
+                Note::Event { record, .. } => Some(record),
+                _ => None,
+            }
+        })
     }
 
-    fn file(&self, generation: u64) -> Result<Arc<F::File>, Error> {
+    fn file(&self, generation: u64) -> Result<Arc<Readable<F::File>>, Error> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = files.get(&generation) {
             return Ok(file.clone());
         }
-        let file = Arc::new(journal::open_segment(&*self.folder, generation)?);
+        let file = Arc::new(Readable::open(&*self.folder, generation)?);
         if files.len() == OPEN_FILES {
             files.pop_last();
         }

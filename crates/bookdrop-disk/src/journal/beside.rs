@@ -50,34 +50,56 @@ impl Spare {
 #[derive(Debug)]
 pub struct Made(pub(super) String);
 
-/// Opens a segment to read from it, beside the one who writes to the journal.
-pub(crate) fn open_segment<F: Folder>(folder: &F, generation: u64) -> Result<F::File, Error> {
-    let name = name_of_segment(generation);
-    let file = folder.open(&name);
-    file.map_err(|error| Error::io(format!("open {name}"), error))
+/// A segment that is read from, beside the one who writes to the journal.
+pub(crate) struct Readable<X> {
+    file: X,
+    generation: u64,
+    length: u64,
 }
 
-/// Reads a record of this segment.
-pub(crate) fn read<X: File>(file: &X, at: Position) -> Result<(u32, Vec<u8>), Error> {
-    let bytes = read_frame(file, at.offset);
-    let bytes = bytes.map_err(|error| {
-        let name = name_of_segment(at.generation);
-        Error::io(format!("read {name}"), error)
-    })?;
-    match Frame::decode(&bytes, at) {
-        Some(found) if found.kind != MARK => Ok((found.kind, found.payload.to_vec())),
-        _ => Err(ErrorKind::NoRecord.into()),
+impl<X: File> Readable<X> {
+    pub(crate) fn open<F: Folder<File = X>>(folder: &F, generation: u64) -> Result<Self, Error> {
+        let name = name_of_segment(generation);
+        let opened = folder.open(&name).and_then(|file| {
+            Ok(Readable {
+                length: file.length()?,
+                file,
+                generation,
+            })
+        });
+        opened.map_err(|error| Error::io(format!("open {name}"), error))
     }
-}
 
-fn read_frame<X: File>(file: &X, offset: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = vec![0; HEAD];
-    file.read_at(&mut bytes, offset)?;
-    let length = length_with(u32_at(&bytes, 4) as usize);
-    // What is damaged may say anything.
-    if offset + length as u64 <= file.length()? {
-        bytes.resize(length, 0);
-        file.read_at(&mut bytes[HEAD..], offset + HEAD as u64)?;
+    /// Reads the record at this offset, whose frame has so many bytes, as is expected: it is read at once then.
+    pub(crate) fn read<V>(
+        &self,
+        offset: u64,
+        expected: usize,
+        decode: impl FnOnce(u32, &[u8]) -> Option<V>,
+    ) -> Result<V, Error> {
+        let bytes = self.read_frame(offset, expected).map_err(|error| {
+            let name = name_of_segment(self.generation);
+            Error::io(format!("read {name}"), error)
+        })?;
+        let at = Position {
+            generation: self.generation,
+            offset,
+        };
+        let frame = Frame::decode(&bytes, at).filter(|frame| frame.kind != MARK);
+        let decoded = frame.and_then(|frame| decode(frame.kind, frame.payload));
+        decoded.ok_or_else(|| ErrorKind::NoRecord.into())
     }
-    Ok(bytes)
+
+    fn read_frame(&self, offset: u64, expected: usize) -> std::io::Result<Vec<u8>> {
+        let there = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let mut bytes = vec![0; expected.clamp(HEAD, there.max(HEAD))];
+        self.file.read_at(&mut bytes, offset)?;
+        let length = length_with(u32_at(&bytes, 4) as usize);
+        // What is damaged may say anything.
+        if length > bytes.len() && length <= there {
+            bytes.resize(length, 0);
+            self.file.read_at(&mut bytes, offset)?;
+        }
+        Ok(bytes)
+    }
 }

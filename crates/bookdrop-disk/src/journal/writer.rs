@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::beside::{Flush, Made, Spare, open_segment, read};
+use super::beside::{Flush, Made, Readable, Spare};
 use super::frame::{Frame, HEAD, Position, length_with};
 use super::recovery::{Recovered, Recovery, recover};
 use super::scan::payload_of;
@@ -338,7 +338,10 @@ impl<F: Folder> Journal<F> {
         if !self.generations.contains(&at.generation) {
             return Err(ErrorKind::NoRecord.into());
         }
-        read(&open_segment(&self.folder, at.generation)?, at)
+        let segment = Readable::open(&self.folder, at.generation)?;
+        segment.read(at.offset, HEAD, |kind, payload| {
+            Some((kind, payload.to_vec()))
+        })
     }
 
     /// Makes a spare file if there are too few, so that no append has to wait for it. Takes as long as it takes to write a

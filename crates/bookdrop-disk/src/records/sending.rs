@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bookdrop_backend::{Error, NotPublished, Progress};
@@ -51,12 +51,8 @@ impl<'a> Sending<'a> {
     }
 
     /// Why it cannot be sent, whatever is queued. It may be in line already.
-    fn refusal(&mut self, cx: &Context<'_>) -> Option<Error> {
-        let keep = self.keep?;
-        if self.waits {
-            keep.ledger().survival.watch(&mut self.watching, cx);
-        }
-        let error = keep.refusal(&self.event)?;
+    fn refusal(&mut self) -> Option<Error> {
+        let error = self.keep?.refusal(&self.event)?;
         match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::InLine(ticket) if self.queue.leave_line(ticket).is_none() => {
                 // It was let in meanwhile.
@@ -64,6 +60,17 @@ impl<'a> Sending<'a> {
                 None
             }
             _ => Some(error),
+        }
+    }
+
+    /// In line, it watches the disk. There may have been news since it looked.
+    fn poll_watching(&mut self, cx: &Context<'_>) -> Poll<NotPublished> {
+        if let Some(keep) = self.keep {
+            keep.ledger().survival.watch(&mut self.watching, cx);
+        }
+        match self.refusal() {
+            Some(error) => Poll::Ready(NotPublished::Backend(error)),
+            None => Poll::Pending,
         }
     }
 
@@ -94,10 +101,12 @@ impl Future for Sending<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(error) = this.refusal(cx) {
+        if let Some(error) = this.refusal() {
             return Poll::Ready(Err(NotPublished::Backend(error)));
         }
-        let sent = ready!(self.poll_sent(cx));
+        let Poll::Ready(sent) = this.poll_sent(cx) else {
+            return this.poll_watching(cx).map(Err);
+        };
         Poll::Ready(match sent {
             Ok(()) => {
                 self.progress.advance();
@@ -117,7 +126,7 @@ impl Drop for Sending<'_> {
             // It was let in meanwhile.
             self.progress.advance();
         }
-        if let Some(keep) = self.keep {
+        if let Some(keep) = self.keep.filter(|_| self.watching.is_some()) {
             keep.ledger().survival.stop_watching(&mut self.watching);
         }
     }

@@ -43,6 +43,8 @@ impl Future for Surviving<'_> {
 
 impl Drop for Surviving<'_> {
     fn drop(&mut self) {
-        self.keep.ledger().survival.stop(&mut self.waiting);
+        if self.waiting.is_some() {
+            self.keep.ledger().survival.stop(&mut self.waiting);
+        }
     }
 }
