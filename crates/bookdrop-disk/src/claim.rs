@@ -91,16 +91,16 @@ impl At<'_> {
                 let _ = file.read_to_string(&mut holder);
                 let holder = match holder.trim() {
                     "" => "another process",
+                    holder if holder == this_process() => "this process",
                     holder => holder,
                 };
                 return Err(self.says(ErrorKind::InUse, format!("{holder} has it open")));
             }
             Err(TryLockError::Error(error)) => return Err(self.failed("lock it", error)),
         }
-        let holder = format!("process {}", std::process::id());
         let noted = file
             .set_len(0)
-            .and_then(|()| file.write_all(holder.as_bytes()));
+            .and_then(|()| file.write_all(this_process().as_bytes()));
         match noted {
             // It is for people to read; the lock holds without it.
             Err(error) if error.kind() != io::ErrorKind::StorageFull => {
@@ -168,4 +168,8 @@ impl At<'_> {
     fn says(&self, kind: ErrorKind, what: impl std::fmt::Display) -> Error {
         Error::new(kind, format!("the folder {}: {what}", self.0.display()))
     }
+}
+
+fn this_process() -> String {
+    format!("process {}", std::process::id())
 }

@@ -80,6 +80,18 @@ impl Event {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What is known of it where its record is damaged.
+    pub(crate) fn remains(&self) -> Record {
+        Record {
+            id: self.given_id.clone().unwrap_or_default(),
+            is_id_given: self.given_id.is_some(),
+            key: self.key.clone(),
+            priority: self.priority,
+            time_to_live: self.time_to_live,
+            ..Record::default()
+        }
+    }
+
     /// The whole of it, unless it is on the disk alone: then where it lies.
     pub(crate) fn record(&self) -> Result<Arc<Record>, Option<Position>> {
         let facts = self.facts();

@@ -84,10 +84,11 @@ impl<F: Folder> Keeper<F> {
         ledger.set_room(journal.room(settings.max_event_bytes));
         Keeper {
             writing: Mutex::new(Writing {
+                // Known from the beginning, so that the first sender is told and does not wait.
+                is_disk_full: journal.lacks_spares(),
                 journal,
                 empty: Page::default(),
                 unflushed: 0,
-                is_disk_full: false,
             }),
             reading: Reading::new(folder.clone()),
             space: Mutex::new(space),

@@ -130,7 +130,7 @@ impl Records {
     /// Ends when all that happened so far is as durable as it is going to be.
     async fn survive(&self) -> Result<(), Error> {
         match &self.folder {
-            Some(folder) => Surviving::new(folder.keep()).await,
+            Some(folder) => Surviving::new(folder.keep()).await.map_err(not_yet),
             None => Ok(()),
         }
     }
@@ -179,9 +179,14 @@ impl Records {
             )
         });
         let dead = dead.into_iter().map(|(event, id, attempts, reason, at)| {
+            let record = match self.record_of(&event) {
+                // One that is damaged does not hide the others.
+                Err(error) if error.kind() == ErrorKind::NotFound => event.remains(),
+                record => Arc::unwrap_or_clone(record?),
+            };
             Ok(Dead {
                 id,
-                record: Record::clone(&*self.record_of(&event)?),
+                record,
                 attempts,
                 reason: told_reason(reason),
                 at,
@@ -396,6 +401,15 @@ impl Drop for EmptyHands<'_> {
     fn drop(&mut self) {
         self.queue.stop_waiting_empty_handed(&mut self.waiting);
     }
+}
+
+/// What happened is in the queue, so it is not true that nothing was done.
+fn not_yet(error: Error) -> Error {
+    if error.kind() != ErrorKind::NoSpace {
+        return error;
+    }
+    let message = "the disk is full, so it would not survive yet; it is written when some space was freed";
+    Error::with_source(ErrorKind::Unknown, message, error)
 }
 
 fn unknown_reader() -> Error {

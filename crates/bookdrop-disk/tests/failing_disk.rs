@@ -86,6 +86,13 @@ fn senders_are_told_and_consumers_go_on_and_then_all_goes_on() {
 }
 
 #[test]
+fn the_first_sender_is_told_where_the_disk_was_full_at_opening() {
+    let disk = Disk::new(7, SEGMENT, None);
+    let records = opened(&disk, 100);
+    assert!(full(send(&records, 1)).is_some());
+}
+
+#[test]
 fn one_who_waits_for_room_is_told_that_the_disk_is_full() {
     let disk = Disk::new(7, PLENTY, None);
     let records = opened(&disk, 3);

@@ -365,6 +365,11 @@ impl<F: Folder> Journal<F> {
         })
     }
 
+    /// Whether there are too few spare files. Right after opening that says that the disk is full.
+    pub fn lacks_spares(&self) -> bool {
+        self.spares.is_one_wanted()
+    }
+
     /// Keeps a file that was made for it.
     pub fn keep_spare(&mut self, made: Made) {
         self.spares.keep(made.0);

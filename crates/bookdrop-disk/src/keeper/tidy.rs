@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookdrop_backend::Error;
+use bookdrop_backend::{Error, ErrorKind};
 use bookdrop_queue::clock;
 
 use crate::event::Event;
@@ -120,6 +120,8 @@ where
         // Read before the facts are locked: that may take a while.
         let record = match self.read(event) {
             Err(_) if !lies_there(event) => return Ok(()),
+            // It was damaged meanwhile. What is left of it must not pin its segment.
+            Err(error) if error.kind() == ErrorKind::NotFound => Arc::new(event.remains()),
             record => record?,
         };
         let facts = event.facts();
@@ -176,7 +178,7 @@ where
 
     /// What cannot be tidied up now is tried again. What poisoned the journal breaks the driver.
     fn note_failure(&self, error: Error) {
-        if error.kind() == bookdrop_backend::ErrorKind::NoSpace {
+        if error.kind() == ErrorKind::NoSpace {
             self.writing().is_disk_full = true;
         } else if self.writing().journal.begin_flush().is_err() {
             self.ledger.survival.break_down(super::broken(error));

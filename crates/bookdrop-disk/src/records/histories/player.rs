@@ -105,7 +105,7 @@ impl Player {
         for _ in 0..3 {
             match future.as_mut().poll(&mut cx) {
                 Poll::Ready(Ok(value)) => return Done::Well(value),
-                Poll::Ready(Err(error)) if error.kind() == ErrorKind::NoSpace => {
+                Poll::Ready(Err(error)) if is_harmless(error.kind()) => {
                     return Done::Unsure;
                 }
                 Poll::Ready(Err(_)) => return Done::Broken,
@@ -413,6 +413,11 @@ impl Player {
         found.delayed = stats.delayed;
         Some(found)
     }
+}
+
+/// The driver goes on.
+fn is_harmless(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NoSpace | ErrorKind::Unknown)
 }
 
 fn sure<T>(done: &Done<T>) -> Sure {
