@@ -408,7 +408,8 @@ fn not_yet(error: Error) -> Error {
     if error.kind() != ErrorKind::NoSpace {
         return error;
     }
-    let message = "the disk is full, so it would not survive yet; it is written when some space was freed";
+    let message =
+        "the disk is full, so it would not survive yet; it is written when some space was freed";
     Error::with_source(ErrorKind::Unknown, message, error)
 }
 
