@@ -105,11 +105,10 @@ async fn receive_exactly(
 }
 
 async fn content_is_intact(ctx: &Context) -> Outcome {
-    let driver = ctx.driver(Setup {
-        max_event_bytes: 8 << 20,
-        ..Setup::new(16)
-    });
-    let expected = specimens(&driver);
+    let driver = ctx.driver(Setup::new(16));
+    let mut expected = specimens(&driver);
+    // How large an event may be is the subject of another behaviour, and takes it seconds.
+    expected.retain(|event| event.body().bytes.len() < 1_000);
     for event in &expected {
         driver.producer().send(event.clone()).await?;
     }

@@ -88,7 +88,9 @@ async fn the_delayed_still_wait(ctx: &Context) -> Outcome {
     let (producer, mut consumer) = (driver.producer(), driver.consumer());
     producer.send(book(1)).await?;
     let again = consumer.receive().await?;
-    producer.send(book(2).with_delay(LONG)).await?;
+    for (number, far_off) in [(2, LONG), (4, Duration::MAX)] {
+        producer.send(book(number).with_delay(far_off)).await?;
+    }
     let begun = Instant::now();
     producer.send(book(3).with_delay(delay)).await?;
     again.retry_after(delay).await?;
@@ -112,7 +114,7 @@ async fn the_delayed_still_wait(ctx: &Context) -> Outcome {
     ensure_eq!(early, None, "what is due hours later");
     ensure_eq!(
         driver.stats().await.delayed,
-        1,
+        2,
         "delayed events after a restart"
     );
     Ok(())
@@ -124,7 +126,10 @@ async fn the_expired_still_go(ctx: &Context) -> Outcome {
         return Ok(());
     }
     let short = Duration::from_millis(20);
-    for (number, alive) in [(1, LONG), (2, short)] {
+    // The longest ones have more milliseconds than a number of 64 bits.
+    let endless = [Duration::from_secs(1 << 61), Duration::MAX];
+    let alive = endless.into_iter().chain([LONG, short]);
+    for (number, alive) in (1..).zip(alive) {
         let event = book(number).with_time_to_live(alive);
         driver.producer().send(event).await?;
     }
@@ -134,11 +139,13 @@ async fn the_expired_still_go(ctx: &Context) -> Outcome {
     let rest = (short + Duration::from_millis(2)).saturating_sub(sent.elapsed());
     ctx.pause(rest).await;
     let mut consumer = driver.consumer();
-    ensure_eq!(
-        finish(consumer.receive().await?).await?,
-        1,
-        "what has not expired"
-    );
+    for number in 1..4 {
+        ensure_eq!(
+            finish(consumer.receive().await?).await?,
+            number,
+            "what has not expired after a restart"
+        );
+    }
     let expired = consumer.try_receive().await?.map(|event| event.number());
     ensure_eq!(expired, None, "what had expired after a restart");
     Ok(())
