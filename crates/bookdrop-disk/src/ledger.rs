@@ -257,10 +257,14 @@ impl Ledger {
         self.lock().write_down(event, facts, record);
     }
 
-    /// Writes down again what is known of groups, and these ids.
-    pub(crate) fn carry_rest(&self, ids: Vec<(u64, String)>) {
+    /// Writes down again what is known of groups.
+    pub(crate) fn carry_groups(&self) {
+        self.lock().note_groups();
+    }
+
+    /// Writes these ids down again.
+    pub(crate) fn carry_ids(&self, ids: Vec<(u64, String)>) {
         let mut pending = self.lock();
-        pending.note_groups();
         let mut ids = ids.into_iter().peekable();
         while ids.peek().is_some() {
             let mut length = 0;

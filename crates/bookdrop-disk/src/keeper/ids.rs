@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::ledger::note::length_of_id;
+
 /// Ids in the order in which they were written, each with the segment that says so.
 pub(crate) struct Ids {
     window: Duration,
@@ -40,20 +42,32 @@ impl Ids {
         });
     }
 
-    /// Those that are remembered at this time and written down in no later segment than this one. They are to be written down
-    /// again, in this other one or behind it.
-    pub(crate) fn carry(&mut self, now: u64, generation: u64, to: u64) -> Vec<(u64, String)> {
+    /// What is remembered no more at this time is forgotten.
+    pub(crate) fn forget_old(&mut self, now: u64) {
         let window = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
         self.known
             .retain(|sent| now.saturating_sub(sent.at) < window);
-        let old = self
-            .known
-            .iter_mut()
-            .filter(|sent| sent.generation <= generation);
-        old.map(|sent| {
-            sent.generation = to;
-            (sent.at, sent.id.clone())
-        })
-        .collect()
+    }
+
+    /// Bytes that they take in the journal, about.
+    pub(crate) fn bytes(&self) -> u64 {
+        let lengths = self.known.iter().map(|sent| length_of_id(&sent.id));
+        lengths.sum::<usize>() as u64
+    }
+
+    /// The oldest segment that says any of them.
+    pub(crate) fn oldest_generation(&self) -> Option<u64> {
+        self.known.iter().map(|sent| sent.generation).min()
+    }
+
+    /// Those that this segment says. They are to be written down again, in this other one or behind it.
+    pub(crate) fn carry(&mut self, generation: u64, to: u64) -> Vec<(u64, String)> {
+        let old = self.known.iter_mut();
+        old.filter(|sent| sent.generation <= generation)
+            .map(|sent| {
+                sent.generation = to;
+                (sent.at, sent.id.clone())
+            })
+            .collect()
     }
 }

@@ -70,21 +70,22 @@ where
 
     /// Frees what nobody needs any more.
     pub(crate) fn tidy(&self) -> Result<(), Error> {
-        let mut last = 0;
-        while let Some(oldest) = self.is_too_long() {
+        self.ids().forget_old(millis(clock::wall()));
+        // Each once: what could not be carried is tried again later.
+        let segments = self.writing().journal.generations().count();
+        for _ in 0..segments {
+            let Some(oldest) = self.is_too_long() else {
+                break;
+            };
             self.carry(oldest)?;
             self.free_unneeded()?;
-            // Where something could not be carried, it is tried again later.
-            if std::mem::replace(&mut last, oldest) == oldest {
-                break;
-            }
         }
         self.free_unneeded()
     }
 
     /// The oldest segment, if the journal is longer than it may be.
     fn is_too_long(&self) -> Option<u64> {
-        let needed = self.space().live();
+        let needed = self.space().live() + self.ids().bytes();
         let writing = self.writing();
         let mut generations = writing.journal.generations();
         let (oldest, later) = (generations.next()?, generations.count() as u64);
@@ -105,7 +106,10 @@ where
             }
             self.write()?;
         }
-        Ok(())
+        let newest = self.writing().journal.generations().last();
+        let ids = self.ids().carry(generation, newest.unwrap_or(generation));
+        self.ledger.carry_ids(ids);
+        self.write()
     }
 
     fn carry_event(&self, event: &Arc<Event>, generation: u64) -> Result<(), Error> {
@@ -136,10 +140,7 @@ where
         let Some(last) = self.last_unneeded() else {
             return Ok(());
         };
-        let newest = self.writing().journal.generations().last();
-        let now = millis(clock::wall());
-        let ids = self.ids().carry(now, last, newest.unwrap_or(last));
-        self.ledger.carry_rest(ids);
+        self.ledger.carry_groups();
         // Whatever was carried has to be there before what it was carried from is gone.
         self.commit()?;
         {
@@ -157,10 +158,11 @@ where
     fn last_unneeded(&self) -> Option<u64> {
         let generations: Vec<u64> = self.writing().journal.generations().collect();
         let (_, older) = generations.split_last()?;
+        let ids = self.ids().oldest_generation().unwrap_or(u64::MAX);
         let mut space = self.space();
         let unneeded = older
             .iter()
-            .take_while(|generation| space.segment(**generation).live() == 0);
+            .take_while(|generation| space.segment(**generation).live() == 0 && **generation < ids);
         unneeded.last().copied()
     }
 
