@@ -19,7 +19,7 @@ impl<X: File> Flush<X> {
     /// Flushes. Meanwhile the journal can be appended to.
     ///
     /// # Errors
-    /// Whatever the file system says; it is for [`Journal::end_flush`].
+    /// Whatever the file system says; it is for [`Journal::end_flush`](super::Journal::end_flush).
     pub fn run(&self) -> std::io::Result<()> {
         self.file.flush()
     }
@@ -46,7 +46,7 @@ impl Spare {
     }
 }
 
-/// A file that can become a segment; see [`Journal::keep_spare`].
+/// A file that can become a segment; see [`Journal::keep_spare`](super::Journal::keep_spare).
 #[derive(Debug)]
 pub struct Made(pub(super) String);
 
