@@ -6,6 +6,7 @@
 mod ids;
 mod tidy;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bookdrop_backend::{Error, ErrorKind, Record};
@@ -14,10 +15,10 @@ use bookdrop_queue::Queue;
 use crate::entry::Entry;
 use crate::event::{Event, Place};
 use crate::journal::{self, Journal, Need, Position};
-use crate::ledger::{Ledger, Page};
+use crate::ledger::{Ledger, Page, Turn};
 use crate::options::Sync;
 use crate::reading::Reading;
-use crate::space::Space;
+use crate::space::{Segment, Space};
 use crate::storage::Folder;
 pub(crate) use ids::Ids;
 
@@ -35,12 +36,21 @@ pub(crate) trait Keep: Send + std::marker::Sync {
 
     /// Why an event of this length cannot be taken in; `None` if it can, or has to wait for room.
     fn refusal(&self, event: &Event) -> Option<Error>;
+
+    /// Commits on this thread, if nobody waits for somebody else to do so.
+    fn commit_here(&self);
+
+    /// Writes and flushes everything that was noted, and says in the journal that this is all.
+    fn seal(&self);
 }
 
 /// The keeper of a folder of this kind.
 pub(crate) struct Keeper<F: Folder> {
     folder: Arc<F>,
     writing: Mutex<Writing<F>>,
+    /// Whether the last attempt to make a spare file found the disk full. It says nothing of other memory, so it is read and
+    /// written without an order.
+    is_disk_full: AtomicBool,
     space: Mutex<Space>,
     ids: Mutex<Ids>,
     reading: Reading<F>,
@@ -62,10 +72,10 @@ struct Writing<F: Folder> {
     journal: Journal<Arc<F>>,
     /// Kept for its room.
     empty: Page,
+    /// Where the notes of the last page lie. Kept for its room.
+    positions: Vec<Position>,
     /// Bytes that were written since a flush was last wanted.
     unflushed: usize,
-    /// Whether the last attempt to make a spare file found the disk full.
-    is_disk_full: bool,
 }
 
 /// So many bytes are written at most before a flush is wanted, whether or not anybody waits for it. Those who begin a new segment
@@ -82,14 +92,16 @@ impl<F: Folder> Keeper<F> {
         (space, ids): (Space, Ids),
     ) -> Self {
         ledger.set_room(journal.room(settings.max_event_bytes));
+        // Known from the beginning, so that the first sender is told and does not wait.
+        let is_disk_full = AtomicBool::new(journal.lacks_spares());
         Keeper {
             writing: Mutex::new(Writing {
-                // Known from the beginning, so that the first sender is told and does not wait.
-                is_disk_full: journal.lacks_spares(),
                 journal,
                 empty: Page::default(),
+                positions: Vec::new(),
                 unflushed: 0,
             }),
+            is_disk_full,
             reading: Reading::new(folder.clone()),
             space: Mutex::new(space),
             ids: Mutex::new(ids),
@@ -111,17 +123,14 @@ impl<F: Folder> Keeper<F> {
             return Err(error);
         }
         let mut page = self.ledger.turn_page(std::mem::take(&mut writing.empty));
-        let newest = writing.journal.generations().last();
-        let mut positions = Vec::new();
-        let records = page.records();
-        let appended = match records.is_empty() {
-            true => Ok(()),
-            // Whether there is room was asked before they were noted.
-            false => writing
-                .journal
-                .append(&records, Need::GivesRoom, |at| positions.push(at)),
-        };
-        drop(records);
+        let newest = writing.journal.newest();
+        let Writing {
+            journal, positions, ..
+        } = writing;
+        positions.clear();
+        // Whether there is room was asked before they were noted.
+        let need = Need::GivesRoom;
+        let appended = journal.append(page.records(), need, |at| positions.push(at));
         if let Err(error) = appended {
             if *error.kind() == journal::ErrorKind::NoSpace {
                 self.ledger.turn_back(page);
@@ -129,11 +138,7 @@ impl<F: Folder> Keeper<F> {
             }
             return Err(survival.break_down(broken(error)));
         }
-        for (event, position) in page.events().zip(positions) {
-            if let Some(event) = event {
-                self.place(event, position);
-            }
-        }
+        self.place(&page, &writing.positions);
         survival.written(page.last);
         let left = writing.journal.room(self.settings.max_event_bytes);
         self.ledger.set_room(left);
@@ -144,23 +149,40 @@ impl<F: Folder> Keeper<F> {
             writing.unflushed = 0;
             survival.want_flush();
         }
-        if writing.journal.generations().last() != newest {
+        if writing.journal.newest() != newest {
             survival.want_space();
         }
         Ok(())
     }
 
-    fn place(&self, event: &Arc<Event>, position: Position) {
-        let segment = self.space().segment(position.generation);
-        if let Some(id) = &event.given_id {
-            let sent = event.facts().sent;
-            self.ids().add(sent, id, position.generation);
+    /// The events of a page lie there now.
+    fn place(&self, page: &Page, positions: &[Position]) {
+        let mut segment: Option<(u64, Arc<Segment>)> = None;
+        let is_cache_full = self.ledger.is_cache_full();
+        for (event, &position) in page.events().zip(positions) {
+            let Some(event) = event else {
+                continue;
+            };
+            let generation = position.generation;
+            if let Some(id) = &event.given_id {
+                let sent = event.facts().sent;
+                self.ids().add(sent, id, generation);
+            }
+            let segment = match &segment {
+                Some((of, segment)) if *of == generation => segment.clone(),
+                _ => segment
+                    .insert((generation, self.space().segment(generation)))
+                    .1
+                    .clone(),
+            };
+            let place = Place { position, segment };
+            self.ledger.placed(event, place, is_cache_full);
         }
-        self.ledger.placed(event, Place { position, segment });
     }
 
-    /// Writes everything that was noted so far, and flushes it. Others can write meanwhile.
-    pub(crate) fn commit(&self) -> Result<(), Error> {
+    /// Writes everything that was noted so far, and flushes it. Others can write meanwhile. The turn to do so, if it is one's
+    /// turn, ends with it.
+    pub(crate) fn commit(&self, turn: Option<Turn<'_>>) -> Result<(), Error> {
         let survival = &self.ledger.survival;
         self.write()?;
         let (note, flush) = {
@@ -174,31 +196,32 @@ impl<F: Folder> Keeper<F> {
                 return Err(survival.break_down(broken(error)));
             }
         }
-        survival.flushed(note);
+        survival.flushed(note, turn);
         Ok(())
     }
 
-    /// Flushes for those who wait, until the end.
-    pub(crate) fn flush_for_waiters(&self) {
+    /// Flushes for those who wait, or every so often, until the end. Where many wait two threads do it in turns: one wakes those who
+    /// waited for its flush while the other one flushes.
+    pub(crate) fn flush(&self) {
         let survival = &self.ledger.survival;
-        loop {
-            let goes_on = match self.settings.sync {
-                Sync::Every(time) => survival.sleep(time),
-                Sync::Always | Sync::Never => survival.wait_for_waiters(),
-            };
-            self.commit_or_refuse();
-            if !goes_on {
-                // Where that fails, as much is there as if the process had been killed now.
-                let _ = self.writing().journal.seal();
-                return;
+        match self.settings.sync {
+            Sync::Always | Sync::Never => {
+                while let Some(turn) = survival.wait_for_turn() {
+                    self.commit_or_refuse(Some(turn));
+                }
+            }
+            Sync::Every(time) => {
+                while survival.sleep(time) {
+                    self.commit_or_refuse(None);
+                }
             }
         }
     }
 
     /// Commits; those who wait are told if that cannot be done for now.
-    pub(crate) fn commit_or_refuse(&self) {
+    pub(crate) fn commit_or_refuse(&self, turn: Option<Turn<'_>>) {
         let noted = self.ledger.noted();
-        if let Err(error) = self.commit() {
+        if let Err(error) = self.commit(turn) {
             self.ledger.survival.refuse(noted, error);
         }
     }
@@ -268,12 +291,24 @@ where
         if let Some(error) = self.ledger.survival.broken() {
             return Some(error);
         }
-        if self.ledger.has_room_in_journal(event) || !self.writing().is_disk_full {
+        if !self.is_disk_full.load(Ordering::Relaxed) || self.ledger.has_room_in_journal(event) {
             return None;
         }
         // Some space may have been freed since.
         self.ledger.survival.want_space();
         Some(journal::Error::from(journal::ErrorKind::NoSpace).into())
+    }
+
+    fn commit_here(&self) {
+        if let Some(turn) = self.ledger.survival.take_turn() {
+            self.commit_or_refuse(Some(turn));
+        }
+    }
+
+    fn seal(&self) {
+        self.commit_or_refuse(None);
+        // Where that fails, as much is there as if the process had been killed now.
+        let _ = self.writing().journal.seal();
     }
 }
 

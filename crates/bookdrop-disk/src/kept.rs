@@ -12,7 +12,7 @@ use crate::image::Image;
 use crate::journal::{Damage, Journal, Settings};
 use crate::keeper::{self, Keep, Keeper};
 use crate::ledger::{Bounds, Ledger};
-use crate::options::Options;
+use crate::options::{self, Options};
 use crate::progress::Progress;
 use crate::quarantine::set_aside;
 use crate::restore::restore;
@@ -118,9 +118,15 @@ impl Kept {
     {
         let mut kept = Kept::alone(keeper.clone());
         kept._claim = claim;
-        let (flusher, tidier) = (keeper.clone(), keeper);
-        kept.spawn("bookdrop-flush", move || flusher.flush_for_waiters())?;
-        kept.spawn("bookdrop-tidy", move || tidier.keep_tidy())?;
+        let flushers = match kept.keep.sync() {
+            options::Sync::Always => 2,
+            options::Sync::Every(_) | options::Sync::Never => 1,
+        };
+        for _ in 0..flushers {
+            let flusher = keeper.clone();
+            kept.spawn("bookdrop-flush", move || flusher.flush())?;
+        }
+        kept.spawn("bookdrop-tidy", move || keeper.keep_tidy())?;
         Ok(kept)
     }
 
@@ -147,9 +153,13 @@ impl Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         self.keep.ledger().survival.end();
+        let is_worked_for = !self.threads.is_empty();
         for thread in self.threads.drain(..) {
             // It does not panic; if it did, there is nobody to be told.
             let _ = thread.join();
+        }
+        if is_worked_for {
+            self.keep.seal();
         }
     }
 }

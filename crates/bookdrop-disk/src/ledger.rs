@@ -24,7 +24,7 @@ use crate::journal::cost;
 use note::{Note, Standing};
 pub(crate) use page::Page;
 use pending::{Pending, grave_of, waiting_until};
-pub(crate) use survival::{Survival, Waiting};
+pub(crate) use survival::{Survival, Turn, Waiting};
 
 /// What is to be written down.
 pub(crate) struct Ledger {
@@ -234,8 +234,13 @@ impl Ledger {
         pending.room.in_writing = 0;
     }
 
-    /// An event lies there now. Where there is much in memory already, it is on the disk alone from now on.
-    pub(crate) fn placed(&self, event: &Arc<Event>, place: Place) {
+    /// Whether there is so much in memory that events are to be on the disk alone.
+    pub(crate) fn is_cache_full(&self) -> bool {
+        self.lock().resident > self.bounds.resident
+    }
+
+    /// An event lies there now. Where the cache is full, it is on the disk alone from now on.
+    pub(crate) fn placed(&self, event: &Arc<Event>, place: Place, is_cache_full: bool) {
         let mut facts = event.facts();
         if facts.is_over() {
             return;
@@ -244,10 +249,8 @@ impl Ledger {
         if let Some(former) = facts.place.replace(place) {
             former.segment.remove(event);
         }
-        let mut pending = self.lock();
-        if facts.record.is_some() && pending.resident > self.bounds.resident {
-            pending.resident -= event.length as u64;
-            facts.record = None;
+        if is_cache_full && facts.record.take().is_some() {
+            self.lock().resident -= event.length as u64;
         }
     }
 

@@ -40,7 +40,7 @@ fn append(journal: &mut Journal<DiskFolder>, texts: &[&str]) -> Vec<Position> {
             kind: 1,
             payload: text.as_bytes(),
         };
-        let appended = journal.append(&[record], Need::TakesRoom, |at| positions.push(at));
+        let appended = journal.append([record], Need::TakesRoom, |at| positions.push(at));
         appended.expect("there is room");
         journal.flush().expect("the disk works");
     }
@@ -248,7 +248,7 @@ fn a_record_that_is_too_long_is_refused_and_the_longest_is_not() {
         payload: too_long.as_bytes(),
     };
     let error = journal
-        .append(&[record], Need::TakesRoom, |_| ())
+        .append([record], Need::TakesRoom, |_| ())
         .unwrap_err();
     assert_eq!(
         *error.kind(),
@@ -276,7 +276,7 @@ fn a_batch_may_be_longer_than_a_segment() {
         .collect();
     let mut positions = Vec::new();
     journal
-        .append(&records, Need::TakesRoom, |at| positions.push(at))
+        .append(records.iter().copied(), Need::TakesRoom, |at| positions.push(at))
         .unwrap();
     assert!(positions.is_sorted());
     for (position, text) in positions.iter().zip(&texts) {

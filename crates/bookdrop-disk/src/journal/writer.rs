@@ -1,7 +1,6 @@
 //! Appends, flushes, reads back, and gives space back.
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::beside::{Flush, Made, Readable, Spare};
@@ -114,117 +113,116 @@ impl<F: Folder> Journal<F> {
     /// # Errors
     /// [`ErrorKind::TooLong`] and [`ErrorKind::NoSpace`]: nothing was written, and the journal can be used as before. Any
     /// other one poisons it: each of the records may be found when the folder is opened again, or not.
-    pub fn append(
+    pub fn append<'a>(
         &mut self,
-        records: &[Record<'_>],
+        records: impl IntoIterator<Item = Record<'a>, IntoIter: Clone>,
         need: Need,
         mut appended: impl FnMut(Position),
     ) -> Result<(), Error> {
         self.check_poison()?;
-        let limit = self.longest_record();
-        if let Some(record) = records.iter().find(|r| r.payload.len() > limit) {
-            let length = record.payload.len();
-            return Err(ErrorKind::TooLong { length, limit }.into());
-        }
-        let parts = self.split(records);
+        let records = records.into_iter();
+        let further = self.further_segments(records.clone())?;
         let segment_bytes = self.settings.segment_bytes;
-        let (spares, folder) = (&mut self.spares, &self.folder);
-        spares.ensure(folder, parts.len() - 1, need, segment_bytes)?;
+        self.spares
+            .ensure(&self.folder, further, need, segment_bytes)?;
         self.poisoning(|journal| {
-            for (index, part) in parts.into_iter().enumerate() {
-                if index > 0 {
+            for record in records {
+                if length_with(record.payload.len()) > journal.room_here() {
+                    journal.write()?;
                     journal.begin_segment()?;
                 }
-                journal.write(&records[part], &mut appended)?;
+                appended(journal.put(record));
             }
-            Ok(())
+            journal.write()
         })
     }
 
-    /// Which of them go to the current segment, and which to each new one.
-    fn split(&self, records: &[Record<'_>]) -> Vec<Range<usize>> {
-        let room_behind = |offset: u64| {
-            let room = self.settings.segment_bytes.saturating_sub(offset);
-            (room as usize).saturating_sub(MARK_LENGTH)
-        };
-        let mut room = match &self.current {
-            Some(current) => room_behind(current.offset),
-            None => 0,
-        };
-        let (mut parts, mut begin) = (Vec::new(), 0);
-        for (index, record) in records.iter().enumerate() {
-            let length = length_with(record.payload.len());
+    /// How many segments have to be begun for these records.
+    fn further_segments<'a>(
+        &self,
+        records: impl Iterator<Item = Record<'a>>,
+    ) -> Result<usize, Error> {
+        let (mut room, mut further) = (self.room_here(), 0);
+        for record in records {
+            let length = record.payload.len();
+            let limit = self.longest_record();
+            if length > limit {
+                return Err(ErrorKind::TooLong { length, limit }.into());
+            }
+            let length = length_with(length);
             if length > room {
-                parts.push(begin..index);
-                begin = index;
-                room = room_behind(HEADER as u64);
+                further += 1;
+                room = self.room_behind(HEADER + MARK_LENGTH);
             }
             room -= length;
         }
-        parts.push(begin..records.len());
-        parts
+        Ok(further)
     }
 
-    fn write(
-        &mut self,
-        records: &[Record<'_>],
-        appended: &mut impl FnMut(Position),
-    ) -> Result<(), Error> {
-        let Some(mut at) = self.begin_write().filter(|_| !records.is_empty()) else {
-            return Ok(());
+    /// Bytes of frames for which there is room in the current segment, behind what is in the buffer.
+    fn room_here(&self) -> usize {
+        let Some(current) = &self.current else {
+            return 0;
         };
-        for record in records {
-            debug_assert_ne!(record.kind, MARK);
-            let frame = Frame {
-                sequence: self.next_sequence,
-                kind: record.kind,
-                payload: record.payload,
-            };
-            frame.encode(at, &mut self.buffer);
-            self.next_sequence += 1;
-            appended(at);
-            at.offset += frame.length() as u64;
+        let mark = if self.buffer.is_empty() { MARK_LENGTH } else { 0 };
+        self.room_behind(current.offset as usize + self.buffer.len() + mark)
+    }
+
+    fn room_behind(&self, offset: usize) -> usize {
+        (self.settings.segment_bytes as usize).saturating_sub(offset)
+    }
+
+    /// Puts a record into the buffer, behind the mark with which each write begins. There is a segment, and room in it.
+    fn put(&mut self, record: Record<'_>) -> Position {
+        debug_assert_ne!(record.kind, MARK);
+        if self.buffer.is_empty() {
+            self.put_mark();
         }
-        self.end_write(at)
+        let position = self.put_frame(record);
+        self.next_sequence += 1;
+        position
     }
 
-    /// Puts the mark into the buffer with which each write begins. Returns the place behind it.
-    fn begin_write(&mut self) -> Option<Position> {
-        let current = self.current.as_ref()?;
-        let mut at = Position {
-            generation: current.generation,
-            offset: current.offset,
-        };
-        let mark = payload_of(self.flushed.unwrap_or_default());
-        let mark = Frame {
-            sequence: self.next_sequence,
+    fn put_mark(&mut self) {
+        let payload = payload_of(self.flushed.unwrap_or_default());
+        self.put_frame(Record {
             kind: MARK,
-            payload: &mark,
-        };
-        self.buffer.clear();
-        mark.encode(at, &mut self.buffer);
-        at.offset += mark.length() as u64;
-        Some(at)
+            payload: &payload,
+        });
     }
 
-    /// Writes what is in the buffer, up to this place.
-    fn end_write(&mut self, end: Position) -> Result<(), Error> {
-        if let Some(current) = &mut self.current {
+    fn put_frame(&mut self, Record { kind, payload }: Record<'_>) -> Position {
+        let sequence = self.next_sequence;
+        let at = self.end_of_buffer();
+        let frame = Frame {
+            sequence,
+            kind,
+            payload,
+        };
+        frame.encode(at, &mut self.buffer);
+        at
+    }
+
+    fn end_of_buffer(&self) -> Position {
+        let current = self.current.as_ref();
+        let written = current.map_or((0, 0), |current| (current.generation, current.offset));
+        Position {
+            generation: written.0,
+            offset: written.1 + self.buffer.len() as u64,
+        }
+    }
+
+    /// Writes what is in the buffer.
+    fn write(&mut self) -> Result<(), Error> {
+        let end = self.end_of_buffer();
+        if let Some(current) = self.current.as_mut().filter(|_| !self.buffer.is_empty()) {
             let written = current.file.write_at(&self.buffer, current.offset);
+            self.buffer.clear();
             written.map_err(|error| Error::io("write to the journal", error))?;
             current.offset = end.offset;
             self.end = Some(end);
         }
         Ok(())
-    }
-
-    /// Writes a mark and nothing else, if there is room for it.
-    fn write_mark(&mut self) -> Result<(), Error> {
-        let segment_bytes = self.settings.segment_bytes;
-        match self.begin_write() {
-            Some(end) if end.offset <= segment_bytes => self.end_write(end),
-            _ => Ok(()),
-        }
     }
 
     /// Ends the current segment, and begins another one. There is a spare file for it.
@@ -233,9 +231,8 @@ impl<F: Folder> Journal<F> {
         self.flush_current()?;
         self.current = None;
         let spare = self.spares.take().ok_or(ErrorKind::NoSpace)?;
-        let newest = self.generations.last().copied().unwrap_or(0);
         let header = Header {
-            generation: newest + 1,
+            generation: self.newest().unwrap_or(0) + 1,
             first_sequence: self.next_sequence,
             previous_end: self.end,
         };
@@ -284,7 +281,10 @@ impl<F: Folder> Journal<F> {
     pub fn seal(&mut self) -> Result<(), Error> {
         self.flush()?;
         self.poisoning(|journal| {
-            journal.write_mark()?;
+            if journal.room_here() > 0 {
+                journal.put_mark();
+                journal.write()?;
+            }
             journal.flush_current()
         })
     }
@@ -426,6 +426,11 @@ impl<F: Folder> Journal<F> {
     fn has_usual_length(&self, name: &str) -> bool {
         let length = self.folder.open(name).and_then(|file| file.length());
         length.is_ok_and(|length| length == self.settings.segment_bytes)
+    }
+
+    /// The newest segment that can be read.
+    pub fn newest(&self) -> Option<u64> {
+        self.generations.last().copied()
     }
 
     /// All segments that can be read, the oldest first.

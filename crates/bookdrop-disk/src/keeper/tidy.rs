@@ -6,6 +6,7 @@
 //! group makes the folder grow.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bookdrop_backend::{Error, ErrorKind};
@@ -52,7 +53,8 @@ where
             let made = spare.make(&*self.folder);
             let mut writing = self.writing();
             let full = |error: &journal::Error| *error.kind() == journal::ErrorKind::NoSpace;
-            writing.is_disk_full = made.as_ref().is_err_and(full);
+            let is_full = made.as_ref().is_err_and(full);
+            self.is_disk_full.store(is_full, Ordering::Relaxed);
             match made {
                 Ok(made) => writing.journal.keep_spare(made),
                 Err(error) if full(&error) => {
@@ -106,7 +108,7 @@ where
             }
             self.write()?;
         }
-        let newest = self.writing().journal.generations().last();
+        let newest = self.writing().journal.newest();
         let ids = self.ids().carry(generation, newest.unwrap_or(generation));
         self.ledger.carry_ids(ids);
         self.write()
@@ -142,7 +144,7 @@ where
         };
         self.ledger.carry_groups();
         // Whatever was carried has to be there before what it was carried from is gone.
-        self.commit()?;
+        self.commit(None)?;
         {
             let mut writing = self.writing();
             let freed = writing.journal.free_before(last + 1);
@@ -181,7 +183,7 @@ where
     /// What cannot be tidied up now is tried again. What poisoned the journal breaks the driver.
     fn note_failure(&self, error: Error) {
         if error.kind() == ErrorKind::NoSpace {
-            self.writing().is_disk_full = true;
+            self.is_disk_full.store(true, Ordering::Relaxed);
         } else if self.writing().journal.begin_flush().is_err() {
             self.ledger.survival.break_down(super::broken(error));
         }

@@ -33,12 +33,11 @@ impl Page {
     }
 
     /// The kinds and bytes of its notes.
-    pub(crate) fn records(&self) -> Vec<Record<'_>> {
-        let record = |noted: &Noted| Record {
+    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> + Clone {
+        self.notes.iter().map(|noted| Record {
             kind: noted.kind,
             payload: &self.bytes[noted.range.clone()],
-        };
-        self.notes.iter().map(record).collect()
+        })
     }
 
     /// Bytes of its notes.

@@ -1,6 +1,7 @@
 //! How far the ledger is on the disk, and who waits for it.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -10,6 +11,10 @@ use bookdrop_backend::Error;
 /// Which notes survive what.
 #[derive(Default)]
 pub(crate) struct Survival {
+    /// Up to this note, what was noted survives the process.
+    written: AtomicU64,
+    /// Whether nothing will ever be written any more: then the state says why.
+    is_broken: AtomicBool,
     state: Mutex<State>,
     /// Called when somebody waits for a flush.
     flusher: Condvar,
@@ -19,10 +24,10 @@ pub(crate) struct Survival {
 
 #[derive(Default)]
 struct State {
-    /// Up to this note, what was noted survives the process.
-    written: u64,
-    /// Up to this note, it survives a loss of power.
+    /// Up to this note, what was noted survives a loss of power.
     flushed: u64,
+    /// Whether it is somebody's turn to commit.
+    is_taken: bool,
     /// Nothing will ever be written any more.
     broken: Option<Error>,
     /// Up to this note, it could not be written for now, and whoever waits is told.
@@ -41,6 +46,10 @@ struct State {
 
 /// The place of one who waits.
 pub(crate) type Waiting = Option<(u64, u64)>;
+
+/// The turn to commit: one at a time has it, for all who wait. Dropped, it is the next one's.
+#[must_use]
+pub(crate) struct Turn<'a>(&'a Survival);
 
 impl Survival {
     /// Ready when a note survives a loss of power. Whoever stops waiting calls [`stop`](Survival::stop).
@@ -117,31 +126,37 @@ impl Survival {
     }
 
     pub(crate) fn is_written(&self, note: u64) -> bool {
-        self.lock().written >= note
+        self.written_so_far() >= note
     }
 
     /// The last note that survives the process.
     pub(crate) fn written_so_far(&self) -> u64 {
-        self.lock().written
+        // Acquire: whoever sees that it is written sees where.
+        self.written.load(Ordering::Acquire)
     }
 
     pub(crate) fn broken(&self) -> Option<Error> {
-        self.lock().broken.clone()
+        // Acquire: whoever sees it finds the reason.
+        match self.is_broken.load(Ordering::Acquire) {
+            true => self.lock().broken.clone(),
+            false => None,
+        }
     }
 
     /// Up to this note, what was noted survives the process.
     pub(crate) fn written(&self, note: u64) {
-        let mut state = self.lock();
-        state.written = state.written.max(note);
+        self.written.fetch_max(note, Ordering::Release);
     }
 
-    /// Up to this note, it survives a loss of power.
-    pub(crate) fn flushed(&self, note: u64) {
+    /// Up to this note, it survives a loss of power. The turn of the one who says so ends with it, so that the next flush is not
+    /// held up by the waking of those who waited for this one.
+    pub(crate) fn flushed(&self, note: u64, turn: Option<Turn<'_>>) {
         let mut state = self.lock();
         state.flushed = state.flushed.max(note);
         let later = state.waiting.split_off(&(note + 1, 0));
         let ready = std::mem::replace(&mut state.waiting, later);
         drop(state);
+        drop(turn);
         ready.into_values().for_each(Waker::wake);
     }
 
@@ -149,6 +164,7 @@ impl Survival {
     pub(crate) fn break_down(&self, error: Error) -> Error {
         let mut state = self.lock();
         let first = state.broken.get_or_insert(error).clone();
+        self.is_broken.store(true, Ordering::Release);
         let all = std::mem::take(&mut state.waiting);
         drop(state);
         all.into_values().for_each(Waker::wake);
@@ -179,14 +195,22 @@ impl Survival {
         self.tidier.notify_all();
     }
 
-    /// Waits until somebody waits for a flush. False at the end.
-    pub(crate) fn wait_for_waiters(&self) -> bool {
-        let is_idle =
-            |state: &mut State| !state.ends && (state.waiting.is_empty() || state.broken.is_some());
+    /// The turn, for one who waits for a flush and could as well do it: if nobody waits before it.
+    pub(crate) fn take_turn(&self) -> Option<Turn<'_>> {
+        let mut state = self.lock();
+        let is_free = !state.is_taken && state.waiting.is_empty();
+        state.is_taken |= is_free;
+        is_free.then(|| Turn(self))
+    }
+
+    /// Waits until there is something to commit, and takes the turn. `None` at the end.
+    pub(crate) fn wait_for_turn(&self) -> Option<Turn<'_>> {
+        let is_idle = |state: &mut State| !state.ends && (state.is_taken || !state.wants_commit());
         let state = self.flusher.wait_while(self.lock(), is_idle);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
         state.wants_flush = false;
-        !state.ends
+        state.is_taken |= !state.ends;
+        (!state.ends).then(|| Turn(self))
     }
 
     /// A flush would be good, though nobody waits for it.
@@ -213,5 +237,23 @@ impl Survival {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn wants_commit(&self) -> bool {
+        self.broken.is_none() && (self.wants_flush || !self.waiting.is_empty())
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.is_taken = false;
+        let is_next_wanted = state.wants_commit();
+        drop(state);
+        if is_next_wanted {
+            self.0.flusher.notify_one();
+        }
     }
 }

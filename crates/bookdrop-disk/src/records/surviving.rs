@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bookdrop_backend::Error;
+use bookdrop_queue::park;
 
 use crate::keeper::Keep;
 use crate::ledger::Waiting;
@@ -35,7 +36,13 @@ impl Future for Surviving<'_> {
         let ledger = this.keep.ledger();
         let note = *this.note.get_or_insert_with(|| ledger.noted());
         match this.keep.sync() {
-            Sync::Always => ledger.survival.poll(note, &mut this.waiting, cx),
+            Sync::Always => {
+                // A thread that has nothing else to do need not wait for another one to do it.
+                if this.waiting.is_none() && park::is_waiting_with(cx.waker()) {
+                    this.keep.commit_here();
+                }
+                ledger.survival.poll(note, &mut this.waiting, cx)
+            }
             Sync::Every(_) | Sync::Never => Poll::Ready(this.keep.write_up_to(note)),
         }
     }

@@ -101,7 +101,7 @@ impl History {
             return Ok(());
         };
         let mut positions = Vec::new();
-        let result = journal.append(&records, need, |position| positions.push(position));
+        let result = journal.append(records.iter().copied(), need, |at| positions.push(at));
         // Also of a write that failed, any part may be found.
         for (position, record) in positions.into_iter().zip(&records) {
             self.appended.push(Note {
