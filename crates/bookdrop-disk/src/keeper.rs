@@ -37,8 +37,8 @@ pub(crate) trait Keep: Send + std::marker::Sync {
     /// Why an event of this length cannot be taken in; `None` if it can, or has to wait for room.
     fn refusal(&self, event: &Event) -> Option<Error>;
 
-    /// Commits on this thread, if nobody waits for somebody else to do so.
-    fn commit_here(&self);
+    /// Waits on this thread until what was noted up to this note survives a loss of power. It may be the one to commit.
+    fn wait_here(&self, note: u64) -> Result<(), Error>;
 
     /// Writes and flushes everything that was noted, and says in the journal that this is all.
     fn seal(&self);
@@ -299,10 +299,11 @@ where
         Some(journal::Error::from(journal::ErrorKind::NoSpace).into())
     }
 
-    fn commit_here(&self) {
-        if let Some(turn) = self.ledger.survival.take_turn() {
+    fn wait_here(&self, note: u64) -> Result<(), Error> {
+        while let Some(turn) = self.ledger.survival.wait_here(note)? {
             self.commit_or_refuse(Some(turn));
         }
+        Ok(())
     }
 
     fn seal(&self) {

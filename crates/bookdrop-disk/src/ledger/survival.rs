@@ -1,7 +1,7 @@
 //! How far the ledger is on the disk, and who waits for it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -13,21 +13,27 @@ use bookdrop_backend::Error;
 pub(crate) struct Survival {
     /// Up to this note, what was noted survives the process.
     written: AtomicU64,
+    /// Up to this note, it survives a loss of power. Written under the lock of the state.
+    flushed: AtomicU64,
     /// Whether nothing will ever be written any more: then the state says why.
     is_broken: AtomicBool,
     state: Mutex<State>,
-    /// Called when somebody waits for a flush.
+    /// Called when there is something to commit.
     flusher: Condvar,
+    /// Where threads wait for a flush: those of the turn under way, and those of the next one, so that no turn wakes them all. Each
+    /// counts how often it was woken.
+    rows: [AtomicU32; 2],
     /// Called when space is wanted.
     tidier: Condvar,
 }
 
-#[derive(Default)]
 struct State {
-    /// Up to this note, what was noted survives a loss of power.
-    flushed: u64,
     /// Whether it is somebody's turn to commit.
     is_taken: bool,
+    /// Where the threads of the turn under way wait, or those of the last one.
+    row: usize,
+    /// The first note for which a thread waits, in each row.
+    least: [u64; 2],
     /// Nothing will ever be written any more.
     broken: Option<Error>,
     /// Up to this note, it could not be written for now, and whoever waits is told.
@@ -43,6 +49,9 @@ struct State {
     wants_space: bool,
     ends: bool,
 }
+
+/// No note has this number.
+const NOBODY: u64 = u64::MAX;
 
 /// The place of one who waits.
 pub(crate) type Waiting = Option<(u64, u64)>;
@@ -62,14 +71,8 @@ impl Survival {
         // Wakers are foreign code: they are cloned and dropped without the lock.
         let waker = cx.waker().clone();
         let mut state = self.lock();
-        let end = match (&state.broken, &state.refused) {
-            _ if state.flushed >= note => Some(Ok(())),
-            (Some(error), _) => Some(Err(error.clone())),
-            (_, Some((last, error))) if *last >= note => Some(Err(error.clone())),
-            _ => None,
-        };
         let state_of_wait = &mut *state;
-        if let Some(end) = end {
+        if let Some(end) = self.end_of(state_of_wait, note) {
             let gone = waiting
                 .take()
                 .map(|place| state_of_wait.waiting.remove(&place));
@@ -81,7 +84,7 @@ impl Survival {
             state_of_wait.waiters += 1;
             (note, state_of_wait.waiters)
         });
-        let is_first = state_of_wait.waiting.is_empty();
+        let is_first = !state_of_wait.is_taken && !state_of_wait.wants_commit();
         let gone = state_of_wait.waiting.insert(place, waker);
         drop(state);
         if is_first {
@@ -89,6 +92,43 @@ impl Survival {
         }
         drop(gone);
         Poll::Pending
+    }
+
+    /// Waits on this thread until a note survives a loss of power. If nobody is about to commit, it is the caller's turn to do so.
+    pub(crate) fn wait_here(&self, note: u64) -> Result<Option<Turn<'_>>, Error> {
+        while !self.is_flushed(note) {
+            let mut state = self.lock();
+            if let Some(end) = self.end_of(&state, note) {
+                return end.map(|()| None);
+            }
+            if !state.is_taken && !state.wants_commit() {
+                return Ok(Some(self.take(&mut state)));
+            }
+            // What is written already is flushed in this turn, most often.
+            let is_for_next = self.written_so_far() < note;
+            let row = (state.row + usize::from(is_for_next)) % 2;
+            state.least[row] = state.least[row].min(note);
+            // It is counted under the lock, so whoever tells this row from now on changes it.
+            let count = self.rows[row].load(Ordering::Relaxed);
+            drop(state);
+            atomic_wait::wait(&self.rows[row], count);
+        }
+        Ok(None)
+    }
+
+    fn is_flushed(&self, note: u64) -> bool {
+        // Acquire: it comes after all that was done to flush it.
+        self.flushed.load(Ordering::Acquire) >= note
+    }
+
+    /// How the wait for a note ends; `None` while it goes on.
+    fn end_of(&self, state: &State, note: u64) -> Option<Result<(), Error>> {
+        match (&state.broken, &state.refused) {
+            _ if self.is_flushed(note) => Some(Ok(())),
+            (Some(error), _) => Some(Err(error.clone())),
+            (_, Some((last, error))) if *last >= note => Some(Err(error.clone())),
+            _ => None,
+        }
     }
 
     pub(crate) fn stop(&self, waiting: &mut Waiting) {
@@ -152,12 +192,11 @@ impl Survival {
     /// held up by the waking of those who waited for this one.
     pub(crate) fn flushed(&self, note: u64, turn: Option<Turn<'_>>) {
         let mut state = self.lock();
-        state.flushed = state.flushed.max(note);
-        let later = state.waiting.split_off(&(note + 1, 0));
-        let ready = std::mem::replace(&mut state.waiting, later);
+        self.flushed.fetch_max(note, Ordering::Release);
+        let ready = self.tell_up_to(&mut state, note);
         drop(state);
         drop(turn);
-        ready.into_values().for_each(Waker::wake);
+        self.wake(ready);
     }
 
     /// Nothing will ever be written any more: everybody is told what broke it first, which is returned.
@@ -165,9 +204,9 @@ impl Survival {
         let mut state = self.lock();
         let first = state.broken.get_or_insert(error).clone();
         self.is_broken.store(true, Ordering::Release);
-        let all = std::mem::take(&mut state.waiting);
+        let all = self.tell_up_to(&mut state, NOBODY - 1);
         drop(state);
-        all.into_values().for_each(Waker::wake);
+        self.wake(all);
         self.tell_news();
         first
     }
@@ -176,10 +215,33 @@ impl Survival {
     pub(crate) fn refuse(&self, note: u64, error: Error) {
         let mut state = self.lock();
         state.refused = Some((note, error));
-        let later = state.waiting.split_off(&(note + 1, 0));
-        let told = std::mem::replace(&mut state.waiting, later);
+        let told = self.tell_up_to(&mut state, note);
         drop(state);
-        told.into_values().for_each(Waker::wake);
+        self.wake(told);
+    }
+
+    /// Those who wait for this note or an earlier one wait no more: they are to be woken.
+    fn tell_up_to(&self, state: &mut State, note: u64) -> Told {
+        let later = state.waiting.split_off(&(note + 1, 0));
+        let wakers = std::mem::replace(&mut state.waiting, later);
+        let mut rows = [false; 2];
+        for (row, least) in state.least.iter_mut().enumerate() {
+            if *least <= note {
+                *least = NOBODY;
+                self.rows[row].fetch_add(1, Ordering::Relaxed);
+                rows[row] = true;
+            }
+        }
+        Told { rows, wakers }
+    }
+
+    fn wake(&self, told: Told) {
+        for (row, is_told) in self.rows.iter().zip(told.rows) {
+            if is_told {
+                atomic_wait::wake_all(row);
+            }
+        }
+        told.wakers.into_values().for_each(Waker::wake);
     }
 
     /// Everybody who works for it comes to an end.
@@ -195,22 +257,19 @@ impl Survival {
         self.tidier.notify_all();
     }
 
-    /// The turn, for one who waits for a flush and could as well do it: if nobody waits before it.
-    pub(crate) fn take_turn(&self) -> Option<Turn<'_>> {
-        let mut state = self.lock();
-        let is_free = !state.is_taken && state.waiting.is_empty();
-        state.is_taken |= is_free;
-        is_free.then(|| Turn(self))
-    }
-
     /// Waits until there is something to commit, and takes the turn. `None` at the end.
     pub(crate) fn wait_for_turn(&self) -> Option<Turn<'_>> {
         let is_idle = |state: &mut State| !state.ends && (state.is_taken || !state.wants_commit());
         let state = self.flusher.wait_while(self.lock(), is_idle);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        (!state.ends).then(|| self.take(&mut state))
+    }
+
+    fn take(&self, state: &mut State) -> Turn<'_> {
+        state.is_taken = true;
         state.wants_flush = false;
-        state.is_taken |= !state.ends;
-        (!state.ends).then(|| Turn(self))
+        state.row = (state.row + 1) % 2;
+        Turn(self)
     }
 
     /// A flush would be good, though nobody waits for it.
@@ -240,9 +299,35 @@ impl Survival {
     }
 }
 
+/// Who is told: rows of threads, and tasks.
+struct Told {
+    rows: [bool; 2],
+    wakers: BTreeMap<(u64, u64), Waker>,
+}
+
 impl State {
+    /// Whether anybody waits for a flush.
     fn wants_commit(&self) -> bool {
-        self.broken.is_none() && (self.wants_flush || !self.waiting.is_empty())
+        let is_waited_for = !self.waiting.is_empty() || self.least != [NOBODY; 2];
+        self.broken.is_none() && (self.wants_flush || is_waited_for)
+    }
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State {
+            is_taken: false,
+            row: 0,
+            least: [NOBODY; 2],
+            broken: None,
+            refused: None,
+            waiting: BTreeMap::new(),
+            waiters: 0,
+            watching: BTreeMap::new(),
+            wants_flush: false,
+            wants_space: false,
+            ends: false,
+        }
     }
 }
 

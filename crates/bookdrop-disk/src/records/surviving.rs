@@ -36,13 +36,11 @@ impl Future for Surviving<'_> {
         let ledger = this.keep.ledger();
         let note = *this.note.get_or_insert_with(|| ledger.noted());
         match this.keep.sync() {
-            Sync::Always => {
-                // A thread that has nothing else to do need not wait for another one to do it.
-                if this.waiting.is_none() && park::is_waiting_with(cx.waker()) {
-                    this.keep.commit_here();
-                }
-                ledger.survival.poll(note, &mut this.waiting, cx)
+            // A thread that has nothing else to do can wait here, which is cheaper, and may flush by itself.
+            Sync::Always if park::is_waiting_with(cx.waker()) => {
+                Poll::Ready(this.keep.wait_here(note))
             }
+            Sync::Always => ledger.survival.poll(note, &mut this.waiting, cx),
             Sync::Every(_) | Sync::Never => Poll::Ready(this.keep.write_up_to(note)),
         }
     }
