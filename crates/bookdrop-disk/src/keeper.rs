@@ -182,7 +182,7 @@ impl<F: Folder> Keeper<F> {
 
     /// Writes everything that was noted so far, and flushes it. Others can write meanwhile. The turn to do so, if it is one's
     /// turn, ends with it.
-    pub(crate) fn commit(&self, turn: Option<Turn<'_>>) -> Result<(), Error> {
+    pub(crate) fn commit<'a>(&self, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
         let survival = &self.ledger.survival;
         self.write()?;
         let (note, flush) = {
@@ -196,8 +196,7 @@ impl<F: Folder> Keeper<F> {
                 return Err(survival.break_down(broken(error)));
             }
         }
-        survival.flushed(note, turn);
-        Ok(())
+        Ok(survival.flushed(note, turn))
     }
 
     /// Flushes for those who wait, or every so often, until the end. Where many wait two threads do it in turns: one wakes those who
@@ -206,8 +205,9 @@ impl<F: Folder> Keeper<F> {
         let survival = &self.ledger.survival;
         match self.settings.sync {
             Sync::Always | Sync::Never => {
-                while let Some(turn) = survival.wait_for_turn() {
-                    self.commit_or_refuse(Some(turn));
+                let mut turn = None;
+                while let Some(mine) = survival.wait_for_turn(turn) {
+                    turn = self.commit_or_refuse(Some(mine));
                 }
             }
             Sync::Every(time) => {
@@ -219,11 +219,12 @@ impl<F: Folder> Keeper<F> {
     }
 
     /// Commits; those who wait are told if that cannot be done for now.
-    pub(crate) fn commit_or_refuse(&self, turn: Option<Turn<'_>>) {
+    pub(crate) fn commit_or_refuse<'a>(&self, turn: Option<Turn<'a>>) -> Option<Turn<'a>> {
         let noted = self.ledger.noted();
-        if let Err(error) = self.commit(turn) {
+        self.commit(turn).unwrap_or_else(|error| {
             self.ledger.survival.refuse(noted, error);
-        }
+            None
+        })
     }
 
     fn writing(&self) -> MutexGuard<'_, Writing<F>> {

@@ -1,7 +1,7 @@
 //! How far the ledger is on the disk, and who waits for it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -20,12 +20,25 @@ pub(crate) struct Survival {
     state: Mutex<State>,
     /// Called when there is something to commit.
     flusher: Condvar,
-    /// Where threads wait for a flush: those of the turn under way, and those of the next one, so that no turn wakes them all. Each
-    /// counts how often it was woken.
-    rows: [AtomicU32; 2],
+    /// Where threads wait for a flush: those of the turn under way, and those of the next one, so that no turn wakes them all.
+    rows: [Row; 2],
+    /// How many of those who were told by the last flush have not come again.
+    away: AtomicI64,
     /// Called when space is wanted.
     tidier: Condvar,
 }
+
+/// Threads that wait for a flush.
+#[derive(Default)]
+struct Row {
+    /// How often its threads were told that they need not wait any longer. They sleep until it changes.
+    count: AtomicU32,
+    /// Whether those who were told may sleep.
+    sleeps: AtomicBool,
+}
+
+/// Tasks, by what they wait for.
+type Wakers = BTreeMap<(u64, u64), Waker>;
 
 struct State {
     /// Whether it is somebody's turn to commit.
@@ -34,12 +47,14 @@ struct State {
     row: usize,
     /// The first note for which a thread waits, in each row.
     least: [u64; 2],
+    /// How many threads wait, in each row.
+    threads: [usize; 2],
     /// Nothing will ever be written any more.
     broken: Option<Error>,
     /// Up to this note, it could not be written for now, and whoever waits is told.
     refused: Option<(u64, Error)>,
-    /// Who waits for which note to be flushed.
-    waiting: BTreeMap<(u64, u64), Waker>,
+    /// Which tasks wait for which note to be flushed.
+    waiting: Wakers,
     waiters: u64,
     /// Who stands in line, and wants to know when it is in vain.
     watching: BTreeMap<u64, Waker>,
@@ -49,6 +64,9 @@ struct State {
     wants_space: bool,
     ends: bool,
 }
+
+/// So many are worth to be waited for.
+const CROWD: i64 = 8;
 
 /// No note has this number.
 const NOBODY: u64 = u64::MAX;
@@ -81,6 +99,7 @@ impl Survival {
             return Poll::Ready(end);
         }
         let place = *waiting.get_or_insert_with(|| {
+            self.away.fetch_sub(1, Ordering::Relaxed);
             state_of_wait.waiters += 1;
             (note, state_of_wait.waiters)
         });
@@ -101,17 +120,23 @@ impl Survival {
             if let Some(end) = self.end_of(&state, note) {
                 return end.map(|()| None);
             }
-            if !state.is_taken && !state.wants_commit() {
+            let is_first = !state.is_taken && !state.wants_commit();
+            if is_first && !self.is_crowd_away() {
                 return Ok(Some(self.take(&mut state)));
             }
             // What is written already is flushed in this turn, most often.
             let is_for_next = self.written_so_far() < note;
             let row = (state.row + usize::from(is_for_next)) % 2;
             state.least[row] = state.least[row].min(note);
+            state.threads[row] += 1;
+            self.away.fetch_sub(1, Ordering::Relaxed);
             // It is counted under the lock, so whoever tells this row from now on changes it.
-            let count = self.rows[row].load(Ordering::Relaxed);
+            let count = self.rows[row].count.load(Ordering::Relaxed);
             drop(state);
-            atomic_wait::wait(&self.rows[row], count);
+            if is_first {
+                self.flusher.notify_one();
+            }
+            self.rows[row].wait(count);
         }
         Ok(None)
     }
@@ -188,15 +213,16 @@ impl Survival {
         self.written.fetch_max(note, Ordering::Release);
     }
 
-    /// Up to this note, it survives a loss of power. The turn of the one who says so ends with it, so that the next flush is not
-    /// held up by the waking of those who waited for this one.
-    pub(crate) fn flushed(&self, note: u64, turn: Option<Turn<'_>>) {
+    /// Up to this note, it survives a loss of power. The turn of the one who says so goes on, unless there are tasks to be woken: then
+    /// it ends, so that the waking does not hold up the next flush.
+    pub(crate) fn flushed<'a>(&self, note: u64, turn: Option<Turn<'a>>) -> Option<Turn<'a>> {
         let mut state = self.lock();
         self.flushed.fetch_max(note, Ordering::Release);
-        let ready = self.tell_up_to(&mut state, note);
+        let told = self.tell_up_to(&mut state, note);
         drop(state);
-        drop(turn);
-        self.wake(ready);
+        let turn = turn.filter(|_| told.is_empty());
+        self.wake(told);
+        turn
     }
 
     /// Nothing will ever be written any more: everybody is told what broke it first, which is returned.
@@ -221,27 +247,26 @@ impl Survival {
     }
 
     /// Those who wait for this note or an earlier one wait no more: they are to be woken.
-    fn tell_up_to(&self, state: &mut State, note: u64) -> Told {
+    fn tell_up_to(&self, state: &mut State, note: u64) -> Wakers {
         let later = state.waiting.split_off(&(note + 1, 0));
         let wakers = std::mem::replace(&mut state.waiting, later);
-        let mut rows = [false; 2];
+        let mut told = wakers.len();
         for (row, least) in state.least.iter_mut().enumerate() {
             if *least <= note {
                 *least = NOBODY;
-                self.rows[row].fetch_add(1, Ordering::Relaxed);
-                rows[row] = true;
+                let threads = std::mem::take(&mut state.threads[row]);
+                told += threads;
+                self.rows[row].count.fetch_add(1, Ordering::Relaxed);
+                self.rows[row].sleeps.store(true, Ordering::Relaxed);
             }
         }
-        Told { rows, wakers }
+        self.away.store(told as i64, Ordering::Relaxed);
+        wakers
     }
 
-    fn wake(&self, told: Told) {
-        for (row, is_told) in self.rows.iter().zip(told.rows) {
-            if is_told {
-                atomic_wait::wake_all(row);
-            }
-        }
-        told.wakers.into_values().for_each(Waker::wake);
+    fn wake(&self, told: Wakers) {
+        self.rows.iter().for_each(Row::wake_one);
+        told.into_values().for_each(Waker::wake);
     }
 
     /// Everybody who works for it comes to an end.
@@ -257,12 +282,21 @@ impl Survival {
         self.tidier.notify_all();
     }
 
-    /// Waits until there is something to commit, and takes the turn. `None` at the end.
-    pub(crate) fn wait_for_turn(&self) -> Option<Turn<'_>> {
+    /// Waits until there is something to commit, and takes the turn. Whoever has it already keeps it, if there is. `None` at the end.
+    pub(crate) fn wait_for_turn(&self, former: Option<Turn<'_>>) -> Option<Turn<'_>> {
+        let mut state = self.lock();
+        if let Some(turn) = former {
+            std::mem::forget(turn);
+            state.is_taken = false;
+        }
         let is_idle = |state: &mut State| !state.ends && (state.is_taken || !state.wants_commit());
-        let state = self.flusher.wait_while(self.lock(), is_idle);
+        let state = self.flusher.wait_while(state, is_idle);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
         (!state.ends).then(|| self.take(&mut state))
+    }
+
+    fn is_crowd_away(&self) -> bool {
+        self.away.load(Ordering::Relaxed) >= CROWD
     }
 
     fn take(&self, state: &mut State) -> Turn<'_> {
@@ -299,10 +333,22 @@ impl Survival {
     }
 }
 
-/// Who is told: rows of threads, and tasks.
-struct Told {
-    rows: [bool; 2],
-    wakers: BTreeMap<(u64, u64), Waker>,
+impl Row {
+    /// Sleeps until it is not the same count any more; may return before.
+    fn wait(&self, count: u32) {
+        atomic_wait::wait(&self.count, count);
+        // Whoever comes first wakes all others.
+        if self.sleeps.load(Ordering::Relaxed) && self.sleeps.swap(false, Ordering::Relaxed) {
+            atomic_wait::wake_all(&self.count);
+        }
+    }
+
+    /// Wakes one, who wakes the others: whoever flushed can go on with the next flush meanwhile.
+    fn wake_one(&self) {
+        if self.sleeps.load(Ordering::Relaxed) {
+            atomic_wait::wake_one(&self.count);
+        }
+    }
 }
 
 impl State {
@@ -319,6 +365,7 @@ impl Default for State {
             is_taken: false,
             row: 0,
             least: [NOBODY; 2],
+            threads: [0; 2],
             broken: None,
             refused: None,
             waiting: BTreeMap::new(),

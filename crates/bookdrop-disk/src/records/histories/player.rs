@@ -109,7 +109,7 @@ impl Player {
                     return Done::Unsure;
                 }
                 Poll::Ready(Err(_)) => return Done::Broken,
-                Poll::Pending => open.keeper.commit_or_refuse(None),
+                Poll::Pending => drop(open.keeper.commit_or_refuse(None)),
             }
         }
         panic!("an operation does not end");
