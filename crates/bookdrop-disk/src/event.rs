@@ -7,7 +7,7 @@ use bookdrop_backend::Record;
 
 use crate::journal::Position;
 use crate::ledger::Ledger;
-use crate::ledger::note::Standing;
+use crate::ledger::note::Standings;
 use crate::space::Segment;
 
 /// An event: what the queue looks at, and where the rest of it is.
@@ -35,7 +35,7 @@ pub(crate) struct Facts {
     pub(crate) record: Option<Arc<Record>>,
     pub(crate) place: Option<Place>,
     /// How it stands in each group that has not done with it.
-    pub(crate) standings: Vec<Standing>,
+    pub(crate) standings: Standings,
 }
 
 /// Where an event lies in the journal.

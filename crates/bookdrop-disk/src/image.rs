@@ -6,7 +6,7 @@ use bookdrop_backend::Record;
 use bytes::Bytes;
 
 use crate::journal::{Position, Recovered};
-use crate::ledger::note::{Group, Note, Standing, State};
+use crate::ledger::note::{Group, Note, Standing, Standings, State};
 
 /// The queue as the notes read so far say.
 pub(crate) struct Image {
@@ -33,7 +33,7 @@ pub(crate) struct Seen {
     /// Bytes of its content.
     pub(crate) content: usize,
     pub(crate) position: Position,
-    pub(crate) standings: Vec<Standing>,
+    pub(crate) standings: Standings,
 }
 
 impl Image {
@@ -140,7 +140,7 @@ impl Image {
         sent: u64,
         mut record: Record,
         position: Position,
-        standings: Vec<Standing>,
+        standings: Standings,
     ) {
         self.last_event = self.last_event.max(number);
         // It may have been carried: then it stands there twice.
@@ -222,7 +222,7 @@ impl Image {
         let events = std::mem::take(&mut self.events).into_values();
         let mut events: Vec<Seen> = events
             .filter_map(|mut seen| {
-                seen.standings.retain(is_there);
+                seen.standings.retain(|standing| is_there(standing));
                 (!seen.standings.is_empty()).then_some(seen)
             })
             .collect();

@@ -276,7 +276,9 @@ fn a_batch_may_be_longer_than_a_segment() {
         .collect();
     let mut positions = Vec::new();
     journal
-        .append(records.iter().copied(), Need::TakesRoom, |at| positions.push(at))
+        .append(records.iter().copied(), Need::TakesRoom, |at| {
+            positions.push(at)
+        })
         .unwrap();
     assert!(positions.is_sorted());
     for (position, text) in positions.iter().zip(&texts) {

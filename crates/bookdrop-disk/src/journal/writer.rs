@@ -164,7 +164,11 @@ impl<F: Folder> Journal<F> {
         let Some(current) = &self.current else {
             return 0;
         };
-        let mark = if self.buffer.is_empty() { MARK_LENGTH } else { 0 };
+        let mark = if self.buffer.is_empty() {
+            MARK_LENGTH
+        } else {
+            0
+        };
         self.room_behind(current.offset as usize + self.buffer.len() + mark)
     }
 

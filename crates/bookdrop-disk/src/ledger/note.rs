@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ::bytes::Bytes;
 use bookdrop_backend::{DeadReason, Record};
+use smallvec::SmallVec;
 
 use numbers::{Reader, put_text, put_two, put_u32, put_u64};
 
@@ -34,6 +35,9 @@ pub(crate) struct Standing {
     pub(crate) failures: u32,
     pub(crate) state: State,
 }
+
+/// How an event stands in its groups.
+pub(crate) type Standings = SmallVec<[Standing; 1]>;
 
 /// What an event waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +68,7 @@ pub(crate) enum Note {
         /// In milliseconds since 1970.
         sent: u64,
         record: Record,
-        standings: Vec<Standing>,
+        standings: Standings,
     },
     HandedOver {
         number: u64,
@@ -388,7 +392,7 @@ fn decode_event(mut from: Reader<'_>) -> Option<Note> {
         0 => None,
         _ => Some(from.text()?.into()),
     };
-    let standings = from.list(Standing::decode)?;
+    let standings = from.list(Standing::decode)?.into();
     let record = Record {
         id,
         is_id_given: flags & ID_IS_GIVEN != 0,

@@ -50,8 +50,8 @@ fn every_kind() -> Vec<Note> {
         ..record
     };
     vec![
-        event(kept, standings),
-        event(Record::default(), Vec::new()),
+        event(kept, standings.into()),
+        event(Record::default(), Vec::new().into()),
         Note::HandedOver {
             number,
             group,
