@@ -1,15 +1,11 @@
-//! We: the queue in a folder, through the contract of backends. Senders and consumers are threads, or tasks of tokio.
+//! We: a driver in a folder, with bodies of bytes as MessagePack. Senders and consumers are threads, or tasks of tokio.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bookdrop_backend::{
-    Backend, Fetched, Place, Progress, Reader, Receipt, Record, Settlement, Wait,
-};
-use bookdrop_disk::{Options, Records, Sync};
-use bookdrop_queue::park::wait;
-use bytes::Bytes;
+use bookdrop::{Delivery, Driver, Event, Producer};
+use serde_bytes::ByteBuf;
 use tokio::runtime::Runtime;
 
 use crate::event::{Tally, number_of};
@@ -17,8 +13,7 @@ use crate::load::{Load, Numbers, on_threads};
 use crate::queue::{Consumer, Durability, Queue};
 
 /// No turn comes near these bounds: the others have none.
-const CAPACITY: usize = 1 << 30;
-const BYTES: u64 = 1 << 40;
+const BOUNDS: &str = "capacity=1000000000&max_bytes=1000000000000";
 const GROUP: &str = "default";
 
 /// For threads, each of which waits for its own operations.
@@ -35,86 +30,60 @@ pub(crate) fn open_for_tasks(folder: &Path, durability: Durability) -> Box<dyn Q
 }
 
 struct Bookdrop {
-    records: Arc<Records>,
+    driver: Driver<ByteBuf>,
+    producer: Producer<ByteBuf>,
 }
 
 impl Bookdrop {
     fn open(folder: &Path, durability: Durability) -> Self {
-        let mut options = Options::default();
-        options.limits.capacity = CAPACITY;
-        options.max_bytes = BYTES;
-        options.sync = match durability {
-            Durability::Always => Sync::Always,
-            Durability::Never => Sync::Never,
+        let sync = match durability {
+            Durability::Always => "always",
+            Durability::Never => "never",
         };
-        let (records, _) = Records::open(folder, &options).expect("it opens");
-        let records = Arc::new(records);
+        let folder = folder.display();
+        let address = format!("disk:{folder}?codec=msgpack&sync={sync}&{BOUNDS}");
+        let driver = Driver::open(address).wait().expect("it opens");
         // The group begins with its first consumer.
-        records.leave(wait(join(&records)));
-        Self { records }
+        drop(bookdrop::Consumer::new(&driver));
+        let producer = Producer::new(&driver);
+        Self { driver, producer }
     }
 }
 
-async fn join(records: &Records) -> Reader {
-    let joined = records.join(Place::In(GROUP)).await;
-    joined.expect("a consumer can come")
+fn event(bytes: Vec<u8>) -> Event<ByteBuf> {
+    Event::new("E").with_body(ByteBuf::from(bytes))
 }
 
-async fn send(records: &Records, event: Vec<u8>) {
-    publish(records, vec![record(event)]).await;
-}
-
-async fn publish(records: &Records, events: Vec<Record>) {
-    let sent = records.publish(events, Progress::default(), true).await;
-    sent.expect("there is room");
-}
-
-async fn receive(records: &Records, reader: Reader) -> Fetched {
-    let fetched = records.fetch(reader, 1, Wait::Yes).await;
-    fetched.expect("it is open").pop().expect("one at least")
-}
-
-async fn ack(records: &Records, receipt: Receipt) {
-    let settled = records.settle(receipt, Settlement::Done).await;
-    settled.expect("it is in hand");
-}
-
-/// With an id of the length that ids have where nobody gives any.
-fn record(event: Vec<u8>) -> Record {
-    let number = number_of(&event);
-    Record {
-        id: format!("00000000-0000-7000-8000-{number:012x}").into(),
-        content: Bytes::from(event),
-        ..Record::default()
-    }
+fn number_in(delivery: &Delivery<ByteBuf>) -> u64 {
+    number_of(delivery.body())
 }
 
 impl Queue for Bookdrop {
-    fn send(&self, event: Vec<u8>) {
-        wait(send(&self.records, event));
+    fn send(&self, bytes: Vec<u8>) {
+        let sent = self.producer.send(event(bytes)).wait();
+        sent.expect("there is room");
     }
 
     fn send_all(&self, events: Vec<Vec<u8>>) {
-        let events = events.into_iter().map(record);
-        wait(publish(&self.records, events.collect()));
+        let sent = self.producer.send_batch(events.into_iter().map(event));
+        sent.wait().expect("there is room");
     }
 
     fn consumer(&self) -> Box<dyn Consumer + '_> {
         Box::new(Hand {
-            records: &self.records,
-            reader: wait(join(&self.records)),
+            consumer: bookdrop::Consumer::new(&self.driver),
             in_hand: None,
         })
     }
 
     fn count(&self) -> u64 {
-        let stats = wait(self.records.stats(Some(GROUP)));
+        let stats = self.driver.group_stats(GROUP).wait();
         let stats = stats.expect("it is open").expect("the group is there");
         (stats.queued + stats.in_hand) as u64
     }
 
     fn clear(&self) {
-        wait(self.records.purge()).expect("it is open");
+        self.driver.purge().wait().expect("it is open");
     }
 
     fn carry(&self, load: &Load) -> Duration {
@@ -122,28 +91,22 @@ impl Queue for Bookdrop {
     }
 }
 
-struct Hand<'a> {
-    records: &'a Records,
-    reader: Reader,
-    in_hand: Option<Receipt>,
+struct Hand {
+    consumer: bookdrop::Consumer<ByteBuf>,
+    in_hand: Option<Delivery<ByteBuf>>,
 }
 
-impl Consumer for Hand<'_> {
+impl Consumer for Hand {
     fn receive(&mut self) -> u64 {
-        let fetched = wait(receive(self.records, self.reader));
-        self.in_hand = Some(fetched.receipt);
-        number_of(&fetched.record.content)
+        let delivery = self.consumer.receive().wait().expect("it is open");
+        let number = number_in(&delivery);
+        self.in_hand = Some(delivery);
+        number
     }
 
     fn ack(&mut self) {
-        let receipt = self.in_hand.take().expect("it was received");
-        wait(ack(self.records, receipt));
-    }
-}
-
-impl Drop for Hand<'_> {
-    fn drop(&mut self) {
-        self.records.leave(self.reader);
+        let delivery = self.in_hand.take().expect("it was received");
+        delivery.ack().wait().expect("it is in hand");
     }
 }
 
@@ -180,23 +143,23 @@ impl Queue for Tasks {
         let shared = Arc::new((to_send, to_receive, tally));
         let started = Instant::now();
         let consumers = (0..load.consumers).map(|_| {
-            let (records, shared) = (self.queue.records.clone(), shared.clone());
+            let shared = shared.clone();
+            let mut consumer = bookdrop::Consumer::new(&self.queue.driver);
             self.runtime.spawn(async move {
-                let reader = join(&records).await;
                 while shared.1.next().is_some() {
-                    let fetched = receive(&records, reader).await;
-                    shared.2.note(number_of(&fetched.record.content));
-                    ack(&records, fetched.receipt).await;
+                    let delivery = consumer.receive().await.expect("it is open");
+                    shared.2.note(number_in(&delivery));
+                    delivery.ack().await.expect("it is in hand");
                 }
-                records.leave(reader);
             })
         });
         let senders = (0..load.senders).map(|_| {
-            let (records, shared) = (self.queue.records.clone(), shared.clone());
-            let events = load.of.clone();
+            let (shared, events) = (shared.clone(), load.of.clone());
+            let producer = self.queue.producer.clone();
             self.runtime.spawn(async move {
                 while let Some(number) = shared.0.next() {
-                    send(&records, events.make(number)).await;
+                    let sent = producer.send(event(events.make(number))).await;
+                    sent.expect("there is room");
                 }
             })
         });

@@ -1,5 +1,8 @@
 //! How events become bytes.
 
+use std::cell::Cell;
+
+use bytes::Bytes;
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
@@ -25,11 +28,19 @@ pub enum Codec {
 
 impl Codec {
     /// Writes something down, or says why it cannot be.
-    pub(super) fn encode(self, value: &impl Serialize) -> Result<Vec<u8>, String> {
+    pub(super) fn encode(self, value: &impl Serialize) -> Result<Bytes, String> {
+        let mut scratch = Scratch::take();
+        self.encode_into(value, &mut scratch.0)?;
+        Ok(Bytes::copy_from_slice(&scratch.0))
+    }
+
+    fn encode_into(self, value: &impl Serialize, into: &mut Vec<u8>) -> Result<(), String> {
         match self {
-            Codec::Json => serde_json::to_vec(value).map_err(|error| error.to_string()),
+            Codec::Json => serde_json::to_writer(into, value).map_err(|error| error.to_string()),
             #[cfg(feature = "message-pack")]
-            Codec::MessagePack => rmp_serde::to_vec_named(value).map_err(|error| error.to_string()),
+            Codec::MessagePack => {
+                rmp_serde::encode::write_named(into, value).map_err(|error| error.to_string())
+            }
         }
     }
 
@@ -39,6 +50,34 @@ impl Codec {
             Codec::Json => serde_json::from_slice(bytes).map_err(|error| error.to_string()),
             #[cfg(feature = "message-pack")]
             Codec::MessagePack => rmp_serde::from_slice(bytes).map_err(|error| error.to_string()),
+        }
+    }
+}
+
+/// Bytes that a thread keeps of its scratch at most.
+const SCRATCH: usize = 64 << 10;
+
+thread_local! {
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// Room to write something down whose length nobody knows. A thread uses it again, so that what is kept has the length that it needs
+/// and nothing grows step by step.
+struct Scratch(Vec<u8>);
+
+impl Scratch {
+    /// The one of this thread. A `Serialize` that sends events itself finds it taken, and so does the end of a thread.
+    fn take() -> Self {
+        Scratch(SPARE.try_with(Cell::take).unwrap_or_default())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let mut used = std::mem::take(&mut self.0);
+        used.clear();
+        if used.capacity() <= SCRATCH {
+            let _ = SPARE.try_with(|spare| spare.set(used));
         }
     }
 }

@@ -47,9 +47,9 @@ pub(crate) struct Backed<T, R> {
 /// How the types of one driver are written down and read. Made where it is known that they can be, so that nobody else has
 /// to ask for it.
 struct Coding<T, R> {
-    encode: fn(Codec, &Event<T>) -> Result<Vec<u8>, String>,
+    encode: fn(Codec, &Event<T>) -> Result<Bytes, String>,
     decode: fn(Codec, &[u8]) -> Result<Event<T>, String>,
-    encode_answer: fn(Codec, &Result<R, Failure>) -> Result<Vec<u8>, String>,
+    encode_answer: fn(Codec, &Result<R, Failure>) -> Result<Bytes, String>,
     decode_answer: fn(Codec, &[u8]) -> Result<Result<R, Failure>, String>,
 }
 
@@ -96,7 +96,7 @@ impl<T, R> Backed<T, R> {
             priority: event.priority(),
             delay: event.delay(),
             time_to_live: event.time_to_live(),
-            content: content.into(),
+            content,
         })
     }
 
@@ -117,7 +117,7 @@ impl<T, R> Backed<T, R> {
 
     /// Writes an answer down, or says why it cannot be.
     pub(crate) fn encode_answer(&self, answer: &Result<R, Failure>) -> Result<Bytes, String> {
-        (self.coding.encode_answer)(self.codec, answer).map(Bytes::from)
+        (self.coding.encode_answer)(self.codec, answer)
     }
 
     /// Reads an answer that was written down.

@@ -14,10 +14,10 @@ fn an_event_is_one_object() {
         .with_body(4);
     let json = Codec::Json.encode(&Envelope(&event)).unwrap();
     let expected = r#"{"name":"S","headers":{"b":"1","a":"2"},"values":{"n":3},"body":4}"#;
-    assert_eq!(String::from_utf8(json).unwrap(), expected);
+    assert_eq!(String::from_utf8(json.to_vec()).unwrap(), expected);
     let json = Codec::Json.encode(&Envelope(&Event::new("S"))).unwrap();
     assert_eq!(
-        String::from_utf8(json).unwrap(),
+        String::from_utf8(json.to_vec()).unwrap(),
         r#"{"name":"S","body":null}"#
     );
 }
