@@ -76,6 +76,8 @@ struct Writing<F: Folder> {
     positions: Vec<Position>,
     /// Bytes that were written since a flush was last wanted.
     unflushed: usize,
+    /// Whether a spare file was wanted after the last write: then somebody was told.
+    is_spare_wanted: bool,
 }
 
 /// So many bytes are written at most before a flush is wanted, whether or not anybody waits for it. Those who begin a new segment
@@ -100,6 +102,7 @@ impl<F: Folder> Keeper<F> {
                 empty: Page::default(),
                 positions: Vec::new(),
                 unflushed: 0,
+                is_spare_wanted: false,
             }),
             is_disk_full,
             reading: Reading::new(folder.clone()),
@@ -140,8 +143,8 @@ impl<F: Folder> Keeper<F> {
         }
         self.place(&page, &writing.positions);
         survival.written(page.last);
-        let left = writing.journal.room(self.settings.max_event_bytes);
-        self.ledger.set_room(left);
+        let longest = self.settings.max_event_bytes;
+        self.ledger.set_room(writing.journal.room(longest));
         writing.unflushed += page.length();
         page.clear();
         writing.empty = page;
@@ -149,7 +152,10 @@ impl<F: Folder> Keeper<F> {
             writing.unflushed = 0;
             survival.want_flush();
         }
-        if writing.journal.newest() != newest {
+        let is_spare_wanted = writing.journal.is_spare_wanted(longest);
+        let is_news = is_spare_wanted && !writing.is_spare_wanted;
+        writing.is_spare_wanted = is_spare_wanted;
+        if is_news || writing.journal.newest() != newest {
             survival.want_space();
         }
         Ok(())

@@ -83,6 +83,10 @@ impl Spares {
         self.names.pop()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     pub(crate) fn is_one_wanted(&self) -> bool {
         self.names.len() < KEPT
     }

@@ -359,11 +359,17 @@ impl<F: Folder> Journal<F> {
             .ensure(&self.folder, KEPT, Need::GivesRoom, length)
     }
 
-    /// A file that is wanted as a spare one, so that no append has to wait for it: it is to be [made](Spare::make), and then
-    /// [kept](Journal::keep_spare).
-    pub fn wanted_spare(&mut self) -> Option<Spare> {
-        let is_wanted = self.spares.is_one_wanted();
-        is_wanted.then(|| Spare {
+    /// Whether a spare file is to be made, for records of at most `longest` bytes. While there is one, and much room is left in the
+    /// segment that is written to, an older one may yet be freed and used again; to make one takes the disk from those who flush.
+    pub fn is_spare_wanted(&self, longest: usize) -> bool {
+        let is_needed_soon = self.room_in_segment(longest) < self.room_in_spare(longest) / 2;
+        self.spares.is_one_wanted() && (is_needed_soon || self.spares.is_empty())
+    }
+
+    /// A file that [is wanted](Journal::is_spare_wanted), so that no append has to wait for it: it is to be [made](Spare::make), and
+    /// then [kept](Journal::keep_spare).
+    pub fn wanted_spare(&mut self, longest: usize) -> Option<Spare> {
+        self.is_spare_wanted(longest).then(|| Spare {
             name: self.spares.new_name(),
             length: self.settings.segment_bytes,
         })
@@ -382,12 +388,20 @@ impl<F: Folder> Journal<F> {
     /// Bytes that can be appended for sure by records that take room, each of at most `longest` bytes with its own write, without
     /// waiting for a spare file: each counts for what [`cost`] says.
     pub fn room(&self, longest: usize) -> u64 {
-        // What is left at the end of a segment may be too little for the next record.
-        let usable = |bytes: u64| bytes.saturating_sub(cost(longest));
+        let spares = self.spares.for_taking() as u64;
+        self.room_in_segment(longest) + spares * self.room_in_spare(longest)
+    }
+
+    fn room_in_segment(&self, longest: usize) -> u64 {
         let offset = self.current.as_ref().map(|current| current.offset);
-        let here = offset.map_or(0, |offset| self.settings.segment_bytes - offset);
-        let there = self.settings.segment_bytes - HEADER as u64;
-        usable(here) + self.spares.for_taking() as u64 * usable(there)
+        let bytes = offset.map_or(0, |offset| self.settings.segment_bytes - offset);
+        // What is left at the end may be too little for the next record.
+        bytes.saturating_sub(cost(longest))
+    }
+
+    fn room_in_spare(&self, longest: usize) -> u64 {
+        let bytes = self.settings.segment_bytes - HEADER as u64;
+        bytes.saturating_sub(cost(longest))
     }
 
     /// Frees the segments before this generation, but never the newest one. Their records are gone.

@@ -34,8 +34,9 @@ where
     /// Gives space back and makes spare files, until the end.
     pub(crate) fn keep_tidy(&self) {
         loop {
-            let tidied = self.make_spares().and_then(|()| self.tidy());
-            if let Err(error) = tidied {
+            // First, since what is freed need not be made. On a full disk it may fail, and the other is to say so.
+            let tidied = self.tidy();
+            if let Err(error) = tidied.and(self.make_spares()) {
                 self.note_failure(error);
             }
             if !self.ledger.survival.wait_for_space_wanted(INTERVAL) {
@@ -46,8 +47,9 @@ where
 
     /// Makes spare files as long as there are too few, beside those who write.
     pub(crate) fn make_spares(&self) -> Result<(), Error> {
+        let longest = self.settings.max_event_bytes;
         loop {
-            let Some(spare) = self.writing().journal.wanted_spare() else {
+            let Some(spare) = self.writing().journal.wanted_spare(longest) else {
                 return Ok(());
             };
             let made = spare.make(&*self.folder);
