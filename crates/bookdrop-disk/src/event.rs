@@ -41,6 +41,8 @@ pub(crate) struct Facts {
 /// Where an event lies in the journal.
 pub(crate) struct Place {
     pub(crate) position: Position,
+    /// That it takes there.
+    pub(crate) bytes: usize,
     pub(crate) segment: Arc<Segment>,
 }
 
@@ -78,6 +80,12 @@ impl Event {
 
     pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// When it was sent, and whether it is written down for the first time.
+    pub(crate) fn first_sent(&self) -> (bool, u64) {
+        let facts = self.facts();
+        (facts.place.is_none(), facts.sent)
     }
 
     /// What is known of it where its record is damaged.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bookdrop_backend::Record;
 use bytes::Bytes;
 
-use crate::journal::{Position, Recovered};
+use crate::journal::{Position, Recovered, length_with};
 use crate::ledger::note::{Group, Note, Standing, Standings, State};
 
 /// The queue as the notes read so far say.
@@ -33,6 +33,8 @@ pub(crate) struct Seen {
     /// Bytes of its content.
     pub(crate) content: usize,
     pub(crate) position: Position,
+    /// That it takes there.
+    pub(crate) bytes: usize,
     pub(crate) standings: Standings,
 }
 
@@ -53,12 +55,12 @@ impl Image {
     /// One more record of the journal.
     pub(crate) fn read(&mut self, found: Recovered<'_>) {
         match Note::decode(found.kind, found.payload) {
-            Some(note) => self.apply(note, found.position),
+            Some(note) => self.apply(note, found.position, length_with(found.payload.len())),
             None => self.unknown += 1,
         }
     }
 
-    fn apply(&mut self, note: Note, position: Position) {
+    fn apply(&mut self, note: Note, position: Position, bytes: usize) {
         match note {
             Note::Event {
                 number,
@@ -74,7 +76,7 @@ impl Image {
                     self.last_group = self.last_group.max(standing.group);
                     self.last_event = self.last_event.max(standing.order);
                 }
-                self.see(number, sent, record, position, standings);
+                self.see(number, sent, record, (position, bytes), standings);
             }
             Note::HandedOver {
                 number,
@@ -107,12 +109,14 @@ impl Image {
                 number,
                 group,
                 order,
+                since,
             } => {
                 self.last_event = self.last_event.max(order);
                 self.change(number, group, |standing| {
                     *standing = Standing {
                         group,
                         order,
+                        since,
                         deliveries: 0,
                         failures: 0,
                         state: State::Ready,
@@ -139,7 +143,7 @@ impl Image {
         number: u64,
         sent: u64,
         mut record: Record,
-        position: Position,
+        (position, bytes): (Position, usize),
         standings: Standings,
     ) {
         self.last_event = self.last_event.max(number);
@@ -161,6 +165,7 @@ impl Image {
             is_cached,
             content,
             position,
+            bytes,
             standings,
         };
         self.events.insert(number, seen);

@@ -18,6 +18,7 @@ pub(crate) use beside::Readable;
 pub use beside::{Flush, Made, Spare};
 pub use error::{Error, ErrorKind};
 pub use frame::Position;
+pub(crate) use frame::length_with;
 pub use recovery::{Damage, Recovered, Recovery};
 
 /// Whether a file of this name is a segment.
@@ -41,10 +42,10 @@ pub const LEAST_SEGMENT: u64 = 4096;
 pub const LONGEST_SEGMENT: u64 = 1 << 30;
 
 impl Default for Settings {
-    /// Segments of 64 MiB.
+    /// Segments of 32 MiB.
     fn default() -> Self {
         Settings {
-            segment_bytes: 64 << 20,
+            segment_bytes: 32 << 20,
         }
     }
 }

@@ -116,30 +116,36 @@ impl<F: Folder> Keeper<F> {
     }
 
     /// Writes everything that was noted so far.
-    pub(crate) fn write(&self) -> Result<(), Error> {
-        self.write_in(&mut self.writing())
+    pub(crate) fn write(&self, need: Need) -> Result<(), Error> {
+        self.write_with(self.writing(), need)
     }
 
-    fn write_in(&self, writing: &mut Writing<F>) -> Result<(), Error> {
-        let survival = &self.ledger.survival;
-        if let Some(error) = survival.broken() {
+    fn write_with(&self, mut writing: MutexGuard<'_, Writing<F>>, need: Need) -> Result<(), Error> {
+        if let Some(error) = self.ledger.survival.broken() {
             return Err(error);
         }
+        let written = self.write_page(&mut writing, need);
+        // Whoever is told is told without the lock.
+        drop(writing);
+        written.map_err(|error| match error.kind() {
+            journal::ErrorKind::NoSpace => error.into(),
+            _ => self.ledger.survival.break_down(broken(error)),
+        })
+    }
+
+    fn write_page(&self, writing: &mut Writing<F>, need: Need) -> Result<(), journal::Error> {
+        let survival = &self.ledger.survival;
         let mut page = self.ledger.turn_page(std::mem::take(&mut writing.empty));
         let newest = writing.journal.newest();
         let Writing {
             journal, positions, ..
         } = writing;
         positions.clear();
-        // Whether there is room was asked before they were noted.
-        let need = Need::GivesRoom;
+        // For events, whether there is room was asked before they were noted.
         let appended = journal.append(page.records(), need, |at| positions.push(at));
         if let Err(error) = appended {
-            if *error.kind() == journal::ErrorKind::NoSpace {
-                self.ledger.turn_back(page);
-                return Err(error.into());
-            }
-            return Err(survival.break_down(broken(error)));
+            self.ledger.turn_back(page);
+            return Err(error);
         }
         self.place(&page, &writing.positions);
         survival.written(page.last);
@@ -165,14 +171,17 @@ impl<F: Folder> Keeper<F> {
     fn place(&self, page: &Page, positions: &[Position]) {
         let mut segment: Option<(u64, Arc<Segment>)> = None;
         let is_cache_full = self.ledger.is_cache_full();
-        for (event, &position) in page.events().zip(positions) {
+        for ((event, bytes), &position) in page.events().zip(positions) {
             let Some(event) = event else {
                 continue;
             };
             let generation = position.generation;
             if let Some(id) = &event.given_id {
-                let sent = event.facts().sent;
-                self.ids().add(sent, id, generation);
+                let (is_new, sent) = event.first_sent();
+                // One that is carried is remembered already.
+                if is_new {
+                    self.ids().add(sent, id, generation);
+                }
             }
             let segment = match &segment {
                 Some((of, segment)) if *of == generation => segment.clone(),
@@ -181,7 +190,11 @@ impl<F: Folder> Keeper<F> {
                     .1
                     .clone(),
             };
-            let place = Place { position, segment };
+            let place = Place {
+                position,
+                bytes,
+                segment,
+            };
             self.ledger.placed(event, place, is_cache_full);
         }
     }
@@ -190,7 +203,7 @@ impl<F: Folder> Keeper<F> {
     /// turn, ends with it.
     pub(crate) fn commit<'a>(&self, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
         let survival = &self.ledger.survival;
-        self.write()?;
+        self.write(Need::GivesRoom)?;
         let (note, flush) = {
             let writing = self.writing();
             (survival.written_so_far(), writing.journal.begin_flush()?)
@@ -229,6 +242,8 @@ impl<F: Folder> Keeper<F> {
         let noted = self.ledger.noted();
         self.commit(turn).unwrap_or_else(|error| {
             self.ledger.survival.refuse(noted, error);
+            // Much of the journal may be needed no more.
+            self.ledger.survival.want_space();
             None
         })
     }
@@ -264,11 +279,11 @@ where
         if is_written() {
             return Ok(());
         }
-        let mut writing = self.writing();
+        let writing = self.writing();
         // Whoever wrote meanwhile wrote all that there was.
         match is_written() {
             true => Ok(()),
-            false => self.write_in(&mut writing),
+            false => self.write_with(writing, Need::GivesRoom),
         }
     }
 
@@ -332,7 +347,7 @@ pub(super) fn broken(error: impl Into<Error>) -> Error {
 }
 
 fn nowhere() -> Error {
-    Error::new(ErrorKind::Io, "the event lies nowhere")
+    Error::new(ErrorKind::NotFound, "the event is gone meanwhile")
 }
 
 impl From<journal::Error> for Error {

@@ -74,11 +74,11 @@ impl Kept {
         })?;
         set_aside(&*folder, &recovery.damage);
         let queue = Queue::new(options.limits.clone(), options.on_full, seed);
-        let ledger = Arc::new(Ledger::new(Bounds {
-            live: options.max_bytes,
-            resident: options.cache_bytes,
-            note: settings.segment_bytes as usize / 2,
-        }));
+        let ledger = Arc::new(Ledger::new(Bounds::of_segments(
+            settings.segment_bytes,
+            options.max_bytes,
+            options.cache_bytes,
+        )));
         let is_whole = recovery.damage.is_empty();
         let (events, kept) = restore(image, is_whole, &queue, &ledger, &options.limits);
         let settings = keeper::Settings {

@@ -42,7 +42,25 @@ pub(crate) struct Bounds {
     pub(crate) resident: u64,
     /// Bytes of a note about groups or ids. It is far more than one of them takes.
     pub(crate) note: usize,
+    /// Bytes of the reason of a dead letter. What is longer is cut.
+    pub(crate) reason: usize,
 }
+
+impl Bounds {
+    /// For segments of so many bytes: an event that stands in all groups, as a dead letter in each, fits into one of them.
+    pub(crate) fn of_segments(segment_bytes: u64, live: u64, resident: u64) -> Self {
+        let segment = segment_bytes as usize;
+        Bounds {
+            live,
+            resident,
+            note: segment / 2 - BESIDE,
+            reason: (segment / 256).clamp(64, 4096),
+        }
+    }
+}
+
+/// Bytes of a segment that are left beside its longest note, and more.
+const BESIDE: usize = 256;
 
 /// What happened to an event of which the ledger knows.
 pub(crate) enum Change<'a> {
@@ -76,11 +94,13 @@ impl Ledger {
         pending.last_number += 1;
         let number = pending.last_number;
         facts.number = number;
-        facts.sent = millis(clock::wall());
+        let sent = millis(clock::wall());
+        facts.sent = sent;
         facts.standings = groups
             .map(|(id, name)| Standing {
                 group: pending.number_of(id, name),
                 order: number,
+                since: sent,
                 deliveries: 0,
                 failures: 0,
                 state: waiting_until(due),
@@ -121,7 +141,7 @@ impl Ledger {
         if facts.number == 0 {
             // A request, or one that was never taken in.
             if let Change::Buried(reason, id, at) = what {
-                let grave = grave_of(reason, id, at);
+                let grave = grave_of(reason, id, at, self.bounds.reason);
                 pending.bury_request(event, &mut facts, group, hand.deliveries(), grave);
             }
             return;
@@ -141,7 +161,8 @@ impl Ledger {
             }
             return;
         }
-        let note = pending.change(number, &mut standings[at], hand, what);
+        let reason = self.bounds.reason;
+        let note = pending.change(number, &mut standings[at], hand, what, reason);
         pending.note(&note);
     }
 
@@ -158,11 +179,21 @@ impl Ledger {
         self.lock().room.rest() >= cost(event.length)
     }
 
+    /// An event waits for room. Sees to it that there will be some in the journal, if it is that which is missing: nobody may wait for
+    /// what was noted before, and so it may not be written yet.
+    pub(crate) fn ask_for_room(&self, event: &Event) {
+        if !self.has_room_in_journal(event) {
+            self.survival.want_space();
+        }
+    }
+
     // ---- groups ----
 
     /// Whether one more group can be written down.
     pub(crate) fn has_room_for_group(&self, name: &str) -> bool {
-        self.lock().groups.length_with(name) <= self.bounds.note
+        let standing = note::longest_standing(self.bounds.reason);
+        let groups = &self.lock().groups;
+        groups.have_room_for(name, self.bounds.note, standing)
     }
 
     /// A consumer joined this group.
@@ -245,9 +276,9 @@ impl Ledger {
         if facts.is_over() {
             return;
         }
-        place.segment.add(event);
+        place.segment.add(event, place.bytes);
         if let Some(former) = facts.place.replace(place) {
-            former.segment.remove(event);
+            former.segment.remove(former.bytes);
         }
         if is_cache_full && facts.record.take().is_some() {
             self.lock().resident -= event.length as u64;

@@ -25,7 +25,7 @@ pub struct Options {
     pub cache_bytes: u64,
     /// What a confirmed send or ack survives.
     pub sync: Sync,
-    /// Bytes of one file of the journal: 64 MiB.
+    /// Bytes of one file of the journal: 32 MiB.
     pub segment_bytes: u64,
     /// What the contents of events are written in. The folder says it, and cannot be opened with another one.
     pub codec: String,
@@ -73,7 +73,7 @@ impl Default for Options {
             max_event_bytes: 8 << 20,
             cache_bytes: 64 << 20,
             sync: Sync::default(),
-            segment_bytes: 64 << 20,
+            segment_bytes: 32 << 20,
             codec: "json".to_owned(),
             on_progress: None,
         }

@@ -12,7 +12,7 @@ mod surviving;
 mod working;
 
 use std::future::{Future, poll_fn};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use bookdrop_backend::{
@@ -52,6 +52,8 @@ pub struct Records {
     queue: Arc<Queue<Entry>>,
     readers: Readers,
     hands: Hands,
+    /// Held while a group comes or goes, so that it is noted in the order in which it happens.
+    groups: Mutex<()>,
     /// Places that were damaged when the folder was opened.
     damaged: u64,
 }
@@ -113,6 +115,7 @@ impl Records {
             queue,
             readers: Readers::default(),
             hands: Hands::default(),
+            groups: Mutex::default(),
             damaged: 0,
         }
     }
@@ -167,6 +170,19 @@ impl Records {
         fetched
     }
 
+    fn join_group(&self, name: &str) -> bookdrop_queue::Seat {
+        let _one_at_a_time = self.lock_groups();
+        let seat = self.queue.join(name, Entry::copy);
+        if let Some(folder) = &self.folder {
+            folder.ledger().joined(seat.reader().group, name);
+        }
+        seat
+    }
+
+    fn lock_groups(&self) -> MutexGuard<'_, ()> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn told_dead(&self, group: &str) -> Result<Vec<Dead>, Error> {
         let dead = self.queue.dead(group, |dead| {
             let event = dead.item.event.clone();
@@ -178,20 +194,24 @@ impl Records {
                 dead.at,
             )
         });
-        let dead = dead.into_iter().map(|(event, id, attempts, reason, at)| {
-            let record = match self.record_of(&event) {
-                // One that is damaged does not hide the others.
-                Err(error) if error.kind() == ErrorKind::NotFound => event.remains(),
-                record => Arc::unwrap_or_clone(record?),
-            };
-            Ok(Dead {
-                id,
-                record,
-                attempts,
-                reason: told_reason(reason),
-                at,
-            })
-        });
+        let dead = dead
+            .into_iter()
+            .filter_map(|(event, id, attempts, reason, at)| {
+                let record = match self.record_of(&event) {
+                    // It was discarded meanwhile.
+                    Err(_) if event.facts().is_over() => return None,
+                    // One that is damaged does not hide the others.
+                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(event.remains()),
+                    record => record.map(Arc::unwrap_or_clone),
+                };
+                Some(record.map(|record| Dead {
+                    id,
+                    record,
+                    attempts,
+                    reason: told_reason(reason),
+                    at,
+                }))
+            });
         dead.collect()
     }
 }
@@ -268,16 +288,21 @@ impl Backend for Records {
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         let seat = match place {
-            Place::In(group) => self.queue.join(group, Entry::copy),
+            Place::In(group) => self.join_group(group),
             Place::Beside(reader) => {
                 let known = self.readers.get(reader).ok_or_else(unknown_reader)?;
                 self.queue.join_again(known.group, false)
             }
         };
-        if let (Place::In(name), Some(folder)) = (place, &self.folder) {
-            folder.ledger().joined(seat.reader().group, name);
+        let joining = Joining {
+            records: self,
+            reader: self.readers.add(seat),
+        };
+        match self.survive().await {
+            // On a full disk consumers go on. It is written when some space was freed.
+            Err(error) if error.kind() != ErrorKind::Unknown => Err(error),
+            _ => Ok(joining.end()),
         }
-        Ok(self.readers.add(seat))
     }
 
     fn leave(&self, reader: Reader) {
@@ -339,11 +364,15 @@ impl Backend for Records {
     }
 
     async fn remove_group(&self, group: &str) -> Result<bool, Error> {
-        let id = self.queue.group_named(group);
-        let is_removed = self.queue.remove_group(group);
-        if let (Some(id), Some(folder)) = (id.filter(|_| is_removed), &self.folder) {
-            folder.ledger().removed(id);
-        }
+        let is_removed = {
+            let _one_at_a_time = self.lock_groups();
+            let id = self.queue.group_named(group);
+            let is_removed = self.queue.remove_group(group);
+            if let (Some(id), Some(folder)) = (id.filter(|_| is_removed), &self.folder) {
+                folder.ledger().removed(id);
+            }
+            is_removed
+        };
         self.survive().await?;
         Ok(is_removed)
     }
@@ -388,6 +417,24 @@ impl Backend for Records {
         };
         poll_fn(|cx| hands.queue.poll_empty_handed(&mut hands.waiting, cx)).await;
         Ok(())
+    }
+}
+
+/// A consumer that comes. Dropped before its end, it leaves again.
+struct Joining<'a> {
+    records: &'a Records,
+    reader: Reader,
+}
+
+impl Joining<'_> {
+    fn end(self) -> Reader {
+        std::mem::ManuallyDrop::new(self).reader
+    }
+}
+
+impl Drop for Joining<'_> {
+    fn drop(&mut self) {
+        self.records.leave(self.reader);
     }
 }
 

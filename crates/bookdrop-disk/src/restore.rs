@@ -37,12 +37,13 @@ pub(crate) fn restore(
     let seen = image.take_events();
     let events = seen.len() as u64;
     for seen in seen {
-        let expires_at = seen
-            .record
-            .time_to_live
-            .map(|time| now.instant(seen.sent.saturating_add(time.as_millis() as u64)));
+        let time_to_live = seen.record.time_to_live;
         let event = restore_event(seen, ledger, &mut space);
         for standing in &event.facts().standings {
+            let expires_at = time_to_live.map(|time| {
+                let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+                now.instant(standing.since.saturating_add(millis))
+            });
             standings.push((event.clone(), expires_at, standing.clone()));
         }
     }
@@ -92,12 +93,12 @@ impl Now {
 fn restore_ids(image: &mut Image, queue: &Queue<Entry>, limits: &Limits, now: Now) -> Ids {
     let window = limits.duplicate_window;
     let mut ids = Ids::new(window, limits.max_remembered_ids);
-    let mut sent = std::mem::take(&mut image.ids);
-    // One that was carried stands there twice, the first time where it is freed first.
-    let last: HashMap<String, (u64, u64)> = sent
-        .drain(..)
-        .map(|(at, id, generation)| (id, (at, generation)))
-        .collect();
+    // One stands there several times where it was carried, or sent again after its window: what counts is when it was sent last.
+    let mut last: HashMap<String, (u64, u64)> = HashMap::new();
+    for (at, id, generation) in std::mem::take(&mut image.ids) {
+        let known = last.entry(id).or_default();
+        *known = (*known).max((at, generation));
+    }
     let mut last: Vec<_> = last.into_iter().collect();
     last.sort_unstable_by_key(|(_, (at, _))| *at);
     for (id, (at, generation)) in last {
@@ -135,6 +136,7 @@ fn restore_event(seen: Seen, ledger: &Arc<Ledger>, space: &mut Space) -> Arc<Eve
         record: None,
         place: Some(Place {
             position: seen.position,
+            bytes: seen.bytes,
             segment: segment.clone(),
         }),
         standings: seen.standings,
@@ -145,7 +147,7 @@ fn restore_event(seen: Seen, ledger: &Arc<Ledger>, space: &mut Space) -> Arc<Eve
         event.facts().record = Some(Arc::new(seen.record));
     }
     let event = Arc::new(event);
-    segment.add(&event);
+    segment.add(&event, seen.bytes);
     ledger.restore_event(&event);
     event
 }

@@ -21,14 +21,14 @@ impl Segment {
     }
 
     /// An event came to lie here.
-    pub(crate) fn add(&self, event: &Arc<Event>) {
-        self.live.fetch_add(event.length as u64, Ordering::Relaxed);
+    pub(crate) fn add(&self, event: &Arc<Event>, bytes: usize) {
+        self.live.fetch_add(bytes as u64, Ordering::Relaxed);
         self.lock().push(Arc::downgrade(event));
     }
 
-    /// An event that lay here is needed no more, or lies elsewhere now.
-    pub(crate) fn remove(&self, event: &Event) {
-        self.live.fetch_sub(event.length as u64, Ordering::Relaxed);
+    /// An event of so many bytes that lay here is needed no more, or lies elsewhere now.
+    pub(crate) fn remove(&self, bytes: usize) {
+        self.live.fetch_sub(bytes as u64, Ordering::Relaxed);
     }
 
     /// The events that were put here and are still known.

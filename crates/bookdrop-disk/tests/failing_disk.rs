@@ -8,6 +8,7 @@ use bookdrop_backend::{
     Backend, Error, ErrorKind, NotFetched, NotPublished, Place, Progress, Reader, Record,
     Settlement, Wait,
 };
+use bookdrop_disk::journal::{self, Journal, Need, Settings};
 use bookdrop_disk::{Options, Records};
 use bookdrop_queue::park::wait;
 
@@ -113,6 +114,77 @@ fn one_who_waits_for_room_is_told_that_the_disk_is_full() {
         let ended = senders.into_iter().map(|sender| sender.join().unwrap());
         assert!(ended.flatten().count() > 0, "nobody was told");
     });
+}
+
+/// The operating system may tell only one of those who flush that it failed, and here that is the one who begins a new file.
+#[test]
+fn a_flush_during_which_another_one_failed_is_no_success() {
+    let disk = Disk::new(7, PLENTY, None);
+    let settings = Settings::default().with_segment_bytes(SEGMENT);
+    let (mut journal, _) = Journal::open(disk.clone(), settings, |_| ()).unwrap();
+    let record = |payload| journal::Record { kind: 1, payload };
+    let small = [0; 100];
+    journal
+        .append([record(&small)], Need::TakesRoom, |_| ())
+        .unwrap();
+    let flush = journal
+        .begin_flush()
+        .unwrap()
+        .expect("there is something to flush");
+
+    disk.set_failing_flushes(Some(1));
+    let large = [0; 3900];
+    journal
+        .append([record(&large)], Need::TakesRoom, |_| ())
+        .unwrap_err();
+    disk.set_failing_flushes(None);
+    let flushed = flush.run();
+    journal.end_flush(flush, flushed).unwrap_err();
+}
+
+/// Two groups ack everything while nothing new can be written: there is much more to write than one file holds, and most of what
+/// lies there is needed no more.
+#[test]
+fn on_a_full_disk_everything_can_be_acked() {
+    let disk = Disk::new(7, PLENTY, None);
+    let records = opened(&disk, 100_000);
+    let readers = ["one", "two"].map(|group| wait(records.join(Place::In(group))).unwrap());
+    disk.set_room(0);
+    // One write for many, so that they take less room than their acks will.
+    let tiny = |number: usize| Record {
+        id: number.to_string().into(),
+        ..Record::default()
+    };
+    let refused = (0..).step_by(5).find(|number| {
+        let batch = (*number..number + 5).map(tiny).collect();
+        full(wait(records.publish(batch, Progress::default(), true))).is_some()
+    });
+    assert!(refused > Some(0));
+    for reader in readers {
+        loop {
+            match wait(records.fetch(reader, 1, Wait::No)) {
+                Err(NotFetched::Empty) => break,
+                fetched => {
+                    let receipt = fetched.unwrap().remove(0).receipt;
+                    // It may have to wait until something is given back.
+                    let _ = wait(records.settle(receipt, Settlement::Done));
+                }
+            }
+        }
+    }
+    let written = (0..6_000).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        wait(records.purge()).is_ok()
+    });
+    assert!(written, "it is never written");
+    drop(records);
+
+    let records = opened(&disk, 100_000);
+    for group in ["one", "two"] {
+        let reader = wait(records.join(Place::In(group))).unwrap();
+        let left = wait(records.fetch(reader, 1, Wait::No));
+        assert!(matches!(left, Err(NotFetched::Empty)), "{left:?}");
+    }
 }
 
 /// It is not tried again: what is on the disk is not known any more.

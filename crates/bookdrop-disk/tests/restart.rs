@@ -403,3 +403,133 @@ fn a_full_folder_makes_a_sender_wait_for_bytes() {
     };
     assert_eq!(error.kind(), ErrorKind::TooLarge);
 }
+
+/// Nobody waits for an ack that was begun and dropped, as at the end of a consumer that acks by itself.
+#[test]
+fn what_was_begun_and_dropped_is_written_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.sync = Sync::Always;
+    let (records, _) = Records::open(folder.path(), &options).unwrap();
+    let reader = join(&records, "default");
+    publish(&records, record("a"));
+    let fetched = fetch(&records, reader).unwrap();
+    {
+        let mut ack = std::pin::pin!(records.settle(fetched.receipt, Settlement::Done));
+        let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+        let _ = std::future::Future::poll(ack.as_mut(), &mut cx);
+    }
+    // As a process finds it that comes after this one was killed.
+    let is_gone = || {
+        let copy = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            // A spare file may have become a segment meanwhile.
+            let _ = std::fs::copy(entry.path(), copy.path().join(entry.file_name()));
+        }
+        let (records, _) = Records::open(copy.path(), &options).unwrap();
+        let reader = join(&records, "default");
+        fetch(&records, reader).is_none()
+    };
+    assert!((0..500).any(|_| is_gone()), "it is never written");
+}
+
+#[test]
+fn a_group_that_was_joined_is_there_after_the_process_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path());
+    join(&records, "late");
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let groups = wait(open(copy.path()).groups()).unwrap();
+    assert_eq!(groups, ["late"]);
+}
+
+/// The time to live of one that is sent again begins anew.
+#[test]
+fn a_dead_letter_that_was_replayed_has_not_expired() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    let time_to_live = Duration::from_secs(2);
+    publish(
+        &records,
+        Record {
+            time_to_live: Some(time_to_live),
+            ..record("a")
+        },
+    );
+    let fetched = fetch(&records, reader).unwrap();
+    let torn = DeadReason::Rejected("torn".into());
+    settle(&records, fetched, Settlement::Bury(torn));
+    let dead = wait(records.dead("default")).unwrap()[0].id;
+    std::thread::sleep(time_to_live);
+    assert_eq!(wait(records.replay("default", vec![dead])).unwrap(), 1);
+    drop(records);
+
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    assert_eq!(ids(drain(&records, reader)), ["a"]);
+}
+
+/// The id of an event that lives on is sent again after its window. The event is written down once more later, with its own time.
+#[test]
+fn an_id_is_remembered_from_when_it_was_sent_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.segment_bytes = 4096;
+    options.limits.duplicate_window = Duration::from_secs(3);
+    let open = || Records::open(folder.path(), &options).unwrap().0;
+    let given = Record {
+        is_id_given: true,
+        ..record("X")
+    };
+    let records = open();
+    let reader = join(&records, "default");
+    publish(&records, given.clone());
+    let _in_hand = fetch(&records, reader).unwrap();
+    std::thread::sleep(options.limits.duplicate_window);
+    let file = |number| folder.path().join(format!("journal-{number:016x}"));
+    let fill_until = |is_done: &dyn Fn() -> bool| {
+        while !is_done() {
+            publish(&records, record("filler"));
+            drain(&records, reader);
+        }
+    };
+    fill_until(&|| file(2).exists());
+    publish(&records, given.clone());
+    assert_eq!(wait(records.stats(None)).unwrap().unwrap().queued, 1);
+    let second = fetch(&records, reader).unwrap();
+    settle(&records, second, Settlement::Done);
+    fill_until(&|| !file(1).exists());
+    drop(records);
+
+    let records = open();
+    publish(&records, given);
+    let reader = join(&records, "default");
+    assert_eq!(drain(&records, reader), [("X".to_owned(), 2)]);
+}
+
+/// Far longer than a file of the journal.
+#[test]
+fn a_long_reason_is_cut_and_breaks_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path());
+    let reader = join(&records, "default");
+    publish(&records, record("a"));
+    let fetched = fetch(&records, reader).unwrap();
+    let reason = DeadReason::Rejected("ä".repeat(1 << 17));
+    settle(&records, fetched, Settlement::Bury(reason));
+    publish(&records, record("b"));
+    drop(records);
+
+    let records = open(folder.path());
+    let dead = wait(records.dead("default")).unwrap();
+    let DeadReason::Rejected(reason) = &dead[0].reason else {
+        panic!("{dead:?}");
+    };
+    assert_eq!(*reason, "ä".repeat(128));
+}

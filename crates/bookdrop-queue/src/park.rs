@@ -70,7 +70,7 @@ impl Patience {
 
     /// As [`wait`], with this patience.
     pub fn wait<F: Future>(self, f: F) -> F::Output {
-        let entered = Entered::new();
+        let entered = Entered::new(false);
         let mut f = pin!(f);
         loop {
             if let Poll::Ready(output) = entered.poll(f.as_mut()) {
@@ -85,7 +85,7 @@ impl Patience {
     where
         F: Future + ?Sized,
     {
-        let entered = Entered::new();
+        let entered = Entered::new(true);
         let mut late = false;
         loop {
             if let Poll::Ready(output) = entered.poll(f.as_mut()) {
@@ -142,6 +142,12 @@ pub fn park_limit(waker: &Waker, at: Instant) -> bool {
     with_running(with_parker).unwrap_or(false)
 }
 
+/// Whether this is the waker of a [`wait`] without a limit that runs on this very thread: then a `poll` may as well block.
+pub fn may_block_with(waker: &Waker) -> bool {
+    let is_own = |parker: &Parker| !parker.is_limited.get() && parker.waker.will_wake(waker);
+    with_running(is_own).unwrap_or(false)
+}
+
 /// Whether this is the waker of the [`wait`] that runs on this very thread.
 pub fn is_waiting_with(waker: &Waker) -> bool {
     with_running(|parker| parker.waker.will_wake(waker)).unwrap_or(false)
@@ -169,6 +175,8 @@ struct Parker {
     waker: Waker,
     /// The earliest moment noted by [`park_limit`] during the last poll.
     limit: Cell<Option<Instant>>,
+    /// Whether the wait has a limit of its own.
+    is_limited: Cell<bool>,
 }
 
 /// A wait in progress; dropping it, also by a panic of the future, ends it.
@@ -229,6 +237,7 @@ impl Parker {
             waker: Waker::from(Arc::clone(&signal)),
             signal,
             limit: Cell::new(None),
+            is_limited: Cell::new(false),
         }
     }
 }
@@ -244,9 +253,10 @@ impl Local {
 }
 
 impl Entered {
-    fn new() -> Self {
+    fn new(is_limited: bool) -> Self {
         let enter = |local: &Local| {
             let parker = local.spare.take().unwrap_or_else(|| Rc::new(Parker::new()));
+            parker.is_limited.set(is_limited);
             let outer = local.running.replace(Some(Rc::clone(&parker)));
             Self { parker, outer }
         };

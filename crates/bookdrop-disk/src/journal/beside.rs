@@ -1,6 +1,6 @@
 //! What is done beside the one who writes: flushing, making files, reading.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::frame::{Frame, HEAD, Position, length_with, u32_at};
 use super::segment::name_of_segment;
@@ -8,10 +8,41 @@ use super::writer::MARK;
 use super::{Error, ErrorKind};
 use crate::storage::{File, Folder};
 
+/// A segment that is written to. Several may flush it at the same time.
+#[derive(Debug)]
+pub(super) struct Written<X> {
+    pub(super) file: X,
+    /// Whether a flush has failed. The operating system may tell one of those who flush of a failure, and let the next one succeed
+    /// though the bytes are gone.
+    has_failed: Mutex<bool>,
+}
+
+impl<X: File> Written<X> {
+    pub(super) fn new(file: X) -> Self {
+        Written {
+            file,
+            has_failed: Mutex::new(false),
+        }
+    }
+
+    fn flush(&self) -> std::io::Result<()> {
+        let mut has_failed = self
+            .has_failed
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if *has_failed {
+            return Err(std::io::Error::other("an earlier flush has failed"));
+        }
+        let flushed = self.file.flush();
+        *has_failed = flushed.is_err();
+        flushed
+    }
+}
+
 /// A flush under way: all that was appended before it was begun survives when it has ended well.
 #[derive(Debug)]
 pub struct Flush<X> {
-    pub(super) file: Arc<X>,
+    pub(super) segment: Arc<Written<X>>,
     pub(super) end: Option<Position>,
 }
 
@@ -21,7 +52,7 @@ impl<X: File> Flush<X> {
     /// # Errors
     /// Whatever the file system says; it is for [`Journal::end_flush`](super::Journal::end_flush).
     pub fn run(&self) -> std::io::Result<()> {
-        self.file.flush()
+        self.segment.flush()
     }
 }
 

@@ -5,19 +5,30 @@ use super::segment::{name_of_spare, number_of_spare};
 use crate::storage::{File, Folder};
 
 /// Files that are kept for later segments; what is freed beyond them goes back to the file system.
-pub(crate) const KEPT: usize = 2;
-/// Of these, so many are not given to records that take room. So there is always room for those that give room back.
-const RESERVED: usize = 1;
+pub(crate) const KEPT: usize = 3;
 
-/// Whether a record leads to room being given back.
+/// What a record does to the room in the journal.
 ///
-/// On a full disk, those that take room are refused while those that give it are still written.
+/// On a full disk, those that take room are refused first, and those that give it last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// It takes room, as an event does.
     TakesRoom,
     /// It gives room back in the end, as an ack does.
     GivesRoom,
+    /// A segment is freed when it is written, as with an event that is written down again.
+    Frees,
+}
+
+impl Need {
+    /// Files that are left for those whose need is greater.
+    const fn leaves(self) -> usize {
+        match self {
+            Need::TakesRoom => 2,
+            Need::GivesRoom => 1,
+            Need::Frees => 0,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -53,7 +64,7 @@ impl Spares {
         Ok(spares)
     }
 
-    /// Sees to it that there are so many for records of this need.
+    /// Sees to it that so many can be taken for records of this need.
     pub(crate) fn ensure<F: Folder>(
         &mut self,
         folder: &F,
@@ -61,11 +72,10 @@ impl Spares {
         need: Need,
         length: u64,
     ) -> Result<(), Error> {
-        let wanted = match need {
-            Need::TakesRoom => count + RESERVED,
-            Need::GivesRoom => count,
-        };
-        while self.names.len() < wanted {
+        if count == 0 {
+            return Ok(());
+        }
+        while self.names.len() < count + need.leaves() {
             let name = self.new_name();
             let made = folder.create(&name, length);
             made.map_err(|error| Error::io(format!("create {name}"), error))?;
@@ -76,15 +86,16 @@ impl Spares {
 
     /// How many there are for records that take room.
     pub(crate) fn for_taking(&self) -> usize {
-        self.names.len().saturating_sub(RESERVED)
+        self.names.len().saturating_sub(Need::TakesRoom.leaves())
     }
 
     pub(crate) fn take(&mut self) -> Option<String> {
         self.names.pop()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.names.is_empty()
+    /// Whether some of those are missing that are not for records that take room.
+    pub(crate) fn is_one_missing(&self) -> bool {
+        self.names.len() < Need::TakesRoom.leaves()
     }
 
     pub(crate) fn is_one_wanted(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::beside::{Flush, Made, Readable, Spare};
+use super::beside::{Flush, Made, Readable, Spare, Written};
 use super::frame::{Frame, HEAD, Position, length_with};
 use super::recovery::{Recovered, Recovery, recover};
 use super::scan::payload_of;
@@ -58,7 +58,7 @@ pub struct Journal<F: Folder> {
 
 #[derive(Debug)]
 struct Open<X> {
-    file: Arc<X>,
+    segment: Arc<Written<X>>,
     generation: u64,
     /// Behind what was written.
     offset: u64,
@@ -220,7 +220,7 @@ impl<F: Folder> Journal<F> {
     fn write(&mut self) -> Result<(), Error> {
         let end = self.end_of_buffer();
         if let Some(current) = self.current.as_mut().filter(|_| !self.buffer.is_empty()) {
-            let written = current.file.write_at(&self.buffer, current.offset);
+            let written = current.segment.file.write_at(&self.buffer, current.offset);
             self.buffer.clear();
             written.map_err(|error| Error::io("write to the journal", error))?;
             current.offset = end.offset;
@@ -251,7 +251,7 @@ impl<F: Folder> Journal<F> {
         let file = file.map_err(|error| Error::io(format!("make {name}"), error))?;
         self.generations.insert(header.generation);
         self.current = Some(Open {
-            file: Arc::new(file),
+            segment: Arc::new(Written::new(file)),
             generation: header.generation,
             offset: HEADER as u64,
         });
@@ -312,13 +312,15 @@ impl<F: Folder> Journal<F> {
         flush: Flush<F::File>,
         flushed: std::io::Result<()>,
     ) -> Result<(), Error> {
+        // Whatever has gone wrong meanwhile may have been about this one.
+        self.check_poison()?;
         self.poisoning(|journal| journal.note_flush(&flush, flushed))
     }
 
     fn unflushed(&self) -> Option<Flush<F::File>> {
         let current = self.current.as_ref().filter(|_| self.flushed != self.end)?;
         Some(Flush {
-            file: current.file.clone(),
+            segment: current.segment.clone(),
             end: self.end,
         })
     }
@@ -355,15 +357,14 @@ impl<F: Folder> Journal<F> {
     /// [`ErrorKind::NoSpace`] or [`ErrorKind::Io`]; the journal can be used as before.
     pub fn prepare(&mut self) -> Result<(), Error> {
         let length = self.settings.segment_bytes;
-        self.spares
-            .ensure(&self.folder, KEPT, Need::GivesRoom, length)
+        self.spares.ensure(&self.folder, KEPT, Need::Frees, length)
     }
 
-    /// Whether a spare file is to be made, for records of at most `longest` bytes. While there is one, and much room is left in the
+    /// Whether a spare file is to be made, for records of at most `longest` bytes. While there are some, and much room is left in the
     /// segment that is written to, an older one may yet be freed and used again; to make one takes the disk from those who flush.
     pub fn is_spare_wanted(&self, longest: usize) -> bool {
         let is_needed_soon = self.room_in_segment(longest) < self.room_in_spare(longest) / 2;
-        self.spares.is_one_wanted() && (is_needed_soon || self.spares.is_empty())
+        self.spares.is_one_wanted() && (is_needed_soon || self.spares.is_one_missing())
     }
 
     /// A file that [is wanted](Journal::is_spare_wanted), so that no append has to wait for it: it is to be [made](Spare::make), and
@@ -467,8 +468,10 @@ impl<F: Folder> Journal<F> {
         &mut self,
         change: impl FnOnce(&mut Self) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        // Until it has ended well, and for good if it panics.
+        self.is_poisoned = true;
         let changed = change(self);
-        self.is_poisoned |= changed.is_err();
+        self.is_poisoned = changed.is_err();
         changed.map_err(Error::for_good)
     }
 }

@@ -3,7 +3,7 @@
 //! Segments are freed from the oldest on, so a record never outlives a later one about the same event. An event that is needed
 //! and lies in the oldest segment is carried: written down again, as it stands, at the end of the journal. That is done only
 //! while the journal is more than twice as long as what is needed of it, so each byte is carried once in a while, and no slow
-//! group makes the folder grow.
+//! group makes the folder grow. On a full disk it is done while there is anything to be gained.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -13,7 +13,7 @@ use bookdrop_backend::{Error, ErrorKind};
 use bookdrop_queue::clock;
 
 use crate::event::Event;
-use crate::journal;
+use crate::journal::{self, Need};
 use crate::ledger::millis;
 use crate::storage::Folder;
 
@@ -34,11 +34,15 @@ where
     /// Gives space back and makes spare files, until the end.
     pub(crate) fn keep_tidy(&self) {
         loop {
-            // First, since what is freed need not be made. On a full disk it may fail, and the other is to say so.
+            // Nobody may wait for what was noted. What is freed need not be made. On a full disk each may fail, and the next is tried.
+            let written = self.write(Need::GivesRoom);
             let tidied = self.tidy();
-            if let Err(error) = tidied.and(self.make_spares()) {
+            self.let_in();
+            let made = self.make_spares();
+            if let Err(error) = written.and(tidied).and(made) {
                 self.note_failure(error);
             }
+            self.let_in();
             if !self.ledger.survival.wait_for_space_wanted(INTERVAL) {
                 return;
             }
@@ -67,8 +71,6 @@ where
                 Err(error) => return Err(error.into()),
             }
             self.note_room(&writing.journal);
-            drop(writing);
-            self.let_in();
         }
     }
 
@@ -93,27 +95,31 @@ where
         let writing = self.writing();
         let mut generations = writing.journal.generations();
         let (oldest, later) = (generations.next()?, generations.count() as u64);
-        let allowed = needed
-            .saturating_mul(2)
-            .div_ceil(self.settings.segment_bytes)
-            + SLACK;
+        let allowed = match self.is_disk_full.load(Ordering::Relaxed) {
+            false => needed.saturating_mul(2),
+            // Whatever can be given back is wanted. A little more is needed than the bytes of events.
+            true => needed + needed / 8,
+        };
+        let allowed = allowed.div_ceil(self.settings.segment_bytes) + SLACK;
         (later + 1 > allowed && later > 0).then_some(oldest)
     }
 
     /// Writes down again what is needed of a segment.
     fn carry(&self, generation: u64) -> Result<(), Error> {
+        // Where even that does not fit, nothing is noted that would have to wait in memory.
+        self.write(Need::Frees)?;
         let segment = self.space().segment(generation);
         let events = segment.events();
         for some in events.chunks(CARRIED_AT_ONCE) {
             for event in some.iter().filter_map(|event| event.upgrade()) {
                 self.carry_event(&event, generation)?;
             }
-            self.write()?;
+            self.write(Need::Frees)?;
         }
         let newest = self.writing().journal.newest();
         let ids = self.ids().carry(generation, newest.unwrap_or(generation));
         self.ledger.carry_ids(ids);
-        self.write()
+        self.write(Need::Frees)
     }
 
     fn carry_event(&self, event: &Arc<Event>, generation: u64) -> Result<(), Error> {
@@ -144,7 +150,9 @@ where
         let Some(last) = self.last_unneeded() else {
             return Ok(());
         };
+        self.write(Need::Frees)?;
         self.ledger.carry_groups();
+        self.write(Need::Frees)?;
         // Whatever was carried has to be there before what it was carried from is gone.
         self.commit(None)?;
         {
@@ -155,7 +163,6 @@ where
         }
         self.space().forget_before(last + 1);
         self.reading.forget_before(last + 1);
-        self.let_in();
         Ok(())
     }
 
@@ -175,11 +182,12 @@ where
         self.ledger.set_room(left);
     }
 
-    /// Those who stand in line may find room now.
+    /// Those who stand in line may find room now, and so may what could not be written.
     fn let_in(&self) {
         if let Some(queue) = self.queue.upgrade() {
             queue.let_in();
         }
+        self.ledger.survival.retry();
     }
 
     /// What cannot be tidied up now is tried again. What poisoned the journal breaks the driver.

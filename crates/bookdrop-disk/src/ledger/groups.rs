@@ -64,14 +64,13 @@ impl Groups {
         self.known.len() < before
     }
 
-    /// Bytes of what is written down of them, with this one.
-    pub(super) fn length_with(&self, name: &str) -> usize {
-        let names = self.known.iter().map(|known| &*known.name);
-        let lengths = names
-            .filter(|known| *known != name)
-            .chain([name])
-            .map(super::note::length_of_group);
-        lengths.sum()
+    /// Whether nothing that is written down gets longer than so many bytes if this one is among them: neither the table of groups,
+    /// nor how an event stands in all of them, in each of which it takes so many bytes at most.
+    pub(super) fn have_room_for(&self, name: &str, longest: usize, standing: usize) -> bool {
+        let others = self.known.iter().map(|known| &*known.name);
+        let all = || others.clone().filter(|known| *known != name).chain([name]);
+        let table: usize = all().map(super::note::length_of_group).sum();
+        table.max(all().count() * standing) <= longest
     }
 
     /// What is written down of them.

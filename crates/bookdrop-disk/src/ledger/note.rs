@@ -31,6 +31,8 @@ pub(crate) struct Standing {
     pub(crate) group: u64,
     /// Its place among the others: the number of the event, or a later one if it was sent again.
     pub(crate) order: u64,
+    /// When its time to live began, in milliseconds since 1970: when it was sent, or sent again.
+    pub(crate) since: u64,
     pub(crate) deliveries: u32,
     pub(crate) failures: u32,
     pub(crate) state: State,
@@ -91,6 +93,8 @@ pub(crate) enum Note {
         number: u64,
         group: u64,
         order: u64,
+        /// In milliseconds since 1970.
+        since: u64,
     },
     Moved {
         number: u64,
@@ -177,10 +181,18 @@ pub(crate) fn length_of_group(name: &str) -> usize {
     size_of::<u64>() + size_of::<u8>() + size_of::<u32>() + name.len()
 }
 
+/// Bytes of a standing as a dead letter whose reason has so many.
+pub(crate) const fn longest_standing(reason: usize) -> usize {
+    const STANDING: usize = 3 * size_of::<u64>() + 2 * size_of::<u32>() + 1;
+    const GRAVE: usize = 2 * size_of::<u64>() + 1 + size_of::<u32>();
+    STANDING + GRAVE + reason
+}
+
 impl Standing {
     fn encode(&self, into: &mut Vec<u8>) {
         put_u64(into, self.group);
         put_u64(into, self.order);
+        put_u64(into, self.since);
         put_u32(into, self.deliveries);
         put_u32(into, self.failures);
         match &self.state {
@@ -200,6 +212,7 @@ impl Standing {
         Some(Standing {
             group: from.number()?,
             order: from.number()?,
+            since: from.u64()?,
             deliveries: from.u32()?,
             failures: from.u32()?,
             state: match from.u8()? {
@@ -308,8 +321,10 @@ impl Note {
                 number,
                 group,
                 order,
+                since,
             } => {
                 put_u64(into, *order);
+                put_u64(into, *since);
                 put_two(into, [*number, *group], kind::REPLAYED)
             }
             Note::Moved { number, group } => put_two(into, [*number, *group], kind::MOVED),
@@ -357,6 +372,7 @@ impl Note {
             },
             kind::REPLAYED => Note::Replayed {
                 order: from.number()?,
+                since: from.u64()?,
                 number: from.number()?,
                 group: from.number()?,
             },

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::event::Event;
-use crate::journal::Record;
+use crate::journal::{Record, length_with};
 
 /// Notes in a row, to be written at once.
 #[derive(Default)]
@@ -45,9 +45,11 @@ impl Page {
         self.bytes.len()
     }
 
-    /// The events that are to lie where its notes lie.
-    pub(crate) fn events(&self) -> impl Iterator<Item = Option<&Arc<Event>>> {
-        self.notes.iter().map(|noted| noted.event.as_ref())
+    /// The events that are to lie where its notes lie, each with the bytes that it takes there.
+    pub(crate) fn events(&self) -> impl Iterator<Item = (Option<&Arc<Event>>, usize)> {
+        self.notes
+            .iter()
+            .map(|noted| (noted.event.as_ref(), length_with(noted.range.len())))
     }
 
     /// Empties it; it keeps its room.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use bookdrop_backend::Record;
+use bookdrop_backend::{DeadReason, Record};
 use bookdrop_queue::{GroupId, Hand, clock};
 
 use super::groups::Groups;
@@ -64,6 +64,7 @@ impl Pending {
         standing: &mut Standing,
         hand: &Hand,
         what: Change<'_>,
+        longest_reason: usize,
     ) -> Note {
         let group = standing.group;
         match what {
@@ -90,7 +91,7 @@ impl Pending {
                 }
             }
             Change::Buried(reason, id, at) => {
-                let grave = grave_of(reason, id, at);
+                let grave = grave_of(reason, id, at, longest_reason);
                 standing.state = State::Dead(Box::new(grave.clone()));
                 Note::Buried {
                     number,
@@ -103,6 +104,7 @@ impl Pending {
                 *standing = Standing {
                     group,
                     order: self.last_number,
+                    since: millis(clock::wall()),
                     deliveries: 0,
                     failures: 0,
                     state: State::Ready,
@@ -111,6 +113,7 @@ impl Pending {
                     number,
                     group,
                     order: standing.order,
+                    since: standing.since,
                 }
             }
             Change::Gone => unreachable!("it stands nowhere any more"),
@@ -132,6 +135,7 @@ impl Pending {
         facts.standings.push(Standing {
             group,
             order: facts.number,
+            since: facts.sent,
             deliveries,
             failures: 0,
             state: State::Dead(Box::new(grave)),
@@ -150,7 +154,7 @@ impl Pending {
             self.resident -= event.length as u64;
         }
         if let Some(place) = facts.place.take() {
-            place.segment.remove(event);
+            place.segment.remove(place.bytes);
         }
     }
 
@@ -187,11 +191,23 @@ impl Room {
     }
 }
 
-pub(super) fn grave_of(reason: &bookdrop_queue::DeadReason, id: u64, at: SystemTime) -> Grave {
+/// A reason that is longer than so many bytes is cut.
+pub(super) fn grave_of(
+    reason: &bookdrop_queue::DeadReason,
+    id: u64,
+    at: SystemTime,
+    longest: usize,
+) -> Grave {
+    let mut reason = told_reason(reason.clone());
+    if let DeadReason::Rejected(text) | DeadReason::Undecodable(text) = &mut reason {
+        let mut ends = (0..=longest.min(text.len())).rev();
+        let end = ends.find(|end| text.is_char_boundary(*end));
+        text.truncate(end.unwrap_or(0));
+    }
     Grave {
         id,
         at: millis(at),
-        reason: told_reason(reason.clone()),
+        reason,
     }
 }
 

@@ -1,6 +1,7 @@
 //! How far the ledger is on the disk, and who waits for it.
 
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -26,6 +27,13 @@ pub(crate) struct Survival {
     away: AtomicI64,
     /// Called when space is wanted.
     tidier: Condvar,
+}
+
+/// Wakers are foreign code: one that panics ends neither the wait of another one nor the thread that wakes.
+fn wake_all(wakers: impl Iterator<Item = Waker>) {
+    for waker in wakers {
+        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
+    }
 }
 
 /// Threads that wait for a flush.
@@ -156,10 +164,19 @@ impl Survival {
         }
     }
 
+    /// Waits no more. What was begun goes on, so a flush is wanted all the same.
     pub(crate) fn stop(&self, waiting: &mut Waiting) {
-        let gone = waiting
-            .take()
-            .map(|place| self.lock().waiting.remove(&place));
+        let Some(place) = waiting.take() else {
+            return;
+        };
+        let mut state = self.lock();
+        let gone = state.waiting.remove(&place);
+        state.wants_flush |= gone.is_some();
+        let is_wanted = gone.is_some() && !state.is_taken;
+        drop(state);
+        if is_wanted {
+            self.flusher.notify_one();
+        }
         drop(gone);
     }
 
@@ -187,7 +204,7 @@ impl Survival {
     /// There is news of the disk.
     pub(crate) fn tell_news(&self) {
         let all = std::mem::take(&mut self.lock().watching);
-        all.into_values().for_each(Waker::wake);
+        wake_all(all.into_values());
     }
 
     pub(crate) fn is_written(&self, note: u64) -> bool {
@@ -246,6 +263,16 @@ impl Survival {
         self.wake(told);
     }
 
+    /// There is room again: what was refused is to be written after all.
+    pub(crate) fn retry(&self) {
+        let mut state = self.lock();
+        if state.refused.take().is_some() {
+            state.wants_flush = true;
+            drop(state);
+            self.flusher.notify_one();
+        }
+    }
+
     /// Those who wait for this note or an earlier one wait no more: they are to be woken.
     fn tell_up_to(&self, state: &mut State, note: u64) -> Wakers {
         let later = state.waiting.split_off(&(note + 1, 0));
@@ -256,8 +283,9 @@ impl Survival {
                 *least = NOBODY;
                 let threads = std::mem::take(&mut state.threads[row]);
                 told += threads;
+                // In this order, so that whoever sees that others sleep wakes none too early: Release, for the swap in `wait`.
                 self.rows[row].count.fetch_add(1, Ordering::Relaxed);
-                self.rows[row].sleeps.store(true, Ordering::Relaxed);
+                self.rows[row].sleeps.store(true, Ordering::Release);
             }
         }
         self.away.store(told as i64, Ordering::Relaxed);
@@ -266,7 +294,7 @@ impl Survival {
 
     fn wake(&self, told: Wakers) {
         self.rows.iter().for_each(Row::wake_one);
-        told.into_values().for_each(Waker::wake);
+        wake_all(told.into_values());
     }
 
     /// Everybody who works for it comes to an end.
@@ -321,11 +349,13 @@ impl Survival {
         !state.ends
     }
 
-    /// Waits for so long. False at the end.
+    /// Waits for so long, or until a flush is wanted. False at the end.
     pub(crate) fn sleep(&self, time: Duration) -> bool {
-        let is_idle = |state: &mut State| !state.ends;
+        let is_idle = |state: &mut State| !state.ends && !state.wants_flush;
         let slept = self.flusher.wait_timeout_while(self.lock(), time, is_idle);
-        !slept.unwrap_or_else(PoisonError::into_inner).0.ends
+        let mut state = slept.unwrap_or_else(PoisonError::into_inner).0;
+        state.wants_flush = false;
+        !state.ends
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -338,7 +368,7 @@ impl Row {
     fn wait(&self, count: u32) {
         atomic_wait::wait(&self.count, count);
         // Whoever comes first wakes all others.
-        if self.sleeps.load(Ordering::Relaxed) && self.sleeps.swap(false, Ordering::Relaxed) {
+        if self.sleeps.load(Ordering::Relaxed) && self.sleeps.swap(false, Ordering::Acquire) {
             atomic_wait::wake_all(&self.count);
         }
     }

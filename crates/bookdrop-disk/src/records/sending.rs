@@ -63,6 +63,13 @@ impl<'a> Sending<'a> {
         }
     }
 
+    /// The queue is full, or the journal is.
+    fn ask_for_room(&self) {
+        if let Some(keep) = self.keep {
+            keep.ledger().ask_for_room(&self.event);
+        }
+    }
+
     /// In line, it watches the disk. There may have been news since it looked.
     fn poll_watching(&mut self, cx: &Context<'_>) -> Poll<NotPublished> {
         if let Some(keep) = self.keep {
@@ -105,6 +112,7 @@ impl Future for Sending<'_> {
             return Poll::Ready(Err(NotPublished::Backend(error)));
         }
         let Poll::Ready(sent) = this.poll_sent(cx) else {
+            this.ask_for_room();
             return this.poll_watching(cx).map(Err);
         };
         Poll::Ready(match sent {
@@ -112,7 +120,10 @@ impl Future for Sending<'_> {
                 self.progress.advance();
                 Ok(())
             }
-            Err(refused) if refused.why == Refusal::Full => Err(NotPublished::Full),
+            Err(refused) if refused.why == Refusal::Full => {
+                this.ask_for_room();
+                Err(NotPublished::Full)
+            }
             Err(_) => Err(NotPublished::Closed),
         })
     }

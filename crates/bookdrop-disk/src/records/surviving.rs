@@ -37,7 +37,7 @@ impl Future for Surviving<'_> {
         let note = *this.note.get_or_insert_with(|| ledger.noted());
         match this.keep.sync() {
             // A thread that has nothing else to do can wait here, which is cheaper, and may flush by itself.
-            Sync::Always if park::is_waiting_with(cx.waker()) => {
+            Sync::Always if park::may_block_with(cx.waker()) => {
                 Poll::Ready(this.keep.wait_here(note))
             }
             Sync::Always => ledger.survival.poll(note, &mut this.waiting, cx),

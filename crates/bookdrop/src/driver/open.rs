@@ -46,7 +46,7 @@ where
     /// | `max_bytes` | 1 GiB | bytes of all events that are there; beyond it a sender meets a full queue |
     /// | `max_event_bytes` | 8 MiB | bytes of one event; a larger one is refused. At most half of a segment |
     /// | `cache_bytes` | 64 MiB | bytes of events that are kept in memory; what waits behind them is read back |
-    /// | `segment_bytes` | 64 MiB | bytes of one file of the folder, which has two from the beginning; 1 GiB at most |
+    /// | `segment_bytes` | 32 MiB | bytes of one file of the folder, which has three from the beginning; 1 GiB at most |
     ///
     /// Bytes are whole numbers, as `max_bytes=1000000`. Options may be others each time, but for `codec`.
     ///

@@ -13,6 +13,7 @@ fn every_kind() -> Vec<Note> {
     let standing = |state| Standing {
         group,
         order: 9,
+        since: 6,
         deliveries: 2,
         failures: 1,
         state,
@@ -77,6 +78,7 @@ fn every_kind() -> Vec<Note> {
             number,
             group,
             order: 11,
+            since: 12,
         },
         Note::Moved { number, group },
         Note::Gone { number, group },

@@ -15,6 +15,7 @@ use fastrand::Rng;
 
 use super::disk::{Disk, Sabotage};
 use super::model::{Found, Model, Sure};
+use crate::journal::Need;
 use crate::keeper::Keeper;
 use crate::kept::Kept;
 use crate::options::Options;
@@ -236,7 +237,11 @@ impl Player {
     }
 
     fn write(&mut self) -> Result<(), String> {
-        match self.open.as_ref().map(|open| open.keeper.write()) {
+        match self
+            .open
+            .as_ref()
+            .map(|open| open.keeper.write(Need::GivesRoom))
+        {
             Some(Err(error)) if error.kind() != ErrorKind::NoSpace => self.crash(),
             _ => Ok(()),
         }
