@@ -533,3 +533,30 @@ fn a_long_reason_is_cut_and_breaks_nothing() {
     };
     assert_eq!(*reason, "ä".repeat(128));
 }
+
+/// What an event takes in the journal grows with its groups. Nothing is written down again while nothing happens.
+#[test]
+fn the_journal_comes_to_rest_however_many_groups_there_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.segment_bytes = 8192;
+    let (records, _) = Records::open(folder.path(), &options).unwrap();
+    for group in 0..20 {
+        join(&records, &format!("group {group}"));
+    }
+    for number in 0..400 {
+        publish(&records, record(&number.to_string()));
+    }
+    let newest = || {
+        let names = std::fs::read_dir(folder.path()).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with("journal-")).max()
+    };
+    // It is tidied about once a second.
+    let is_at_rest = || {
+        let before = newest();
+        std::thread::sleep(Duration::from_millis(2_500));
+        newest() == before
+    };
+    assert!((0..4).any(|_| is_at_rest()), "it is written over and over");
+}
