@@ -83,8 +83,9 @@ impl<T, R> Producer<T, R> {
     ///
     /// # Cancel safety
     /// Dropped before it is ready, the event is dropped too, unless it was sent already: a send that waits for room may be
-    /// let in before it is polled again, and then its event stays sent. [`Send::into_event`] says which, and gives an
-    /// event back that was not sent. Waiting senders are let in in the order in which they came.
+    /// let in before it is polled again, and then its event stays sent. Over a backend, as on disk, an event that the backend has
+    /// taken in may have been sent or not. [`Send::into_event`] gives an event back that was not sent, and says what it means when
+    /// there is none. Waiting senders are let in in the order in which they came.
     ///
     /// ```
     /// # use bookdrop::{Driver, Event, Producer};
@@ -143,7 +144,7 @@ impl<T, R> Producer<T, R> {
     /// # Cancel safety
     /// Dropped before it is ready, the first ones were sent and the rest is dropped; [`SendBatch::into_rest`] gives the
     /// rest back instead. The one that waits for room may be let in before it is polled again; then it belongs to
-    /// those that were sent.
+    /// those that were sent. Over a backend those that it has taken in may have been sent or not.
     ///
     /// ```
     /// # use bookdrop::{Driver, Event, Producer};

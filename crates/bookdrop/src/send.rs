@@ -24,8 +24,9 @@ pub use batch::SendBatch;
 /// An event on its way into the queue; made by [`Producer::send`](crate::Producer::send).
 ///
 /// Dropped before it is ready, the event is dropped too, unless it was sent already: a send that waits for room may be let
-/// in before it is polled again, and then its event stays sent. [`into_event`](Send::into_event) says which, and gives
-/// an event back that was not sent.
+/// in before it is polled again, and then its event stays sent. [`into_event`](Send::into_event) gives an event back that
+/// was not sent. In memory that says which it was; over a backend, as on disk, an event that is not given back may have been
+/// sent or not.
 ///
 /// ```
 /// # use bookdrop::{Driver, Event, Producer};
@@ -89,8 +90,11 @@ impl<'a, T, R> Send<'a, T, R> {
         }
     }
 
-    /// Gives the send up and takes the event back. `None` if it was sent (or given back) already, also where the send has
-    /// not been polled since.
+    /// Gives the send up and takes the event back: then it was not sent, and will not be.
+    ///
+    /// `None` if it was sent (or given back) already, also where the send has not been polled since. Over a backend, as on disk,
+    /// `None` means that the backend has taken it in: it may have been sent or not, since nobody waits any more for what comes
+    /// of that. Give it an [id](Event::with_id) to send it again without sending it twice.
     ///
     /// ```
     /// # use std::time::Duration;

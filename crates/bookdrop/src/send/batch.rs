@@ -20,7 +20,7 @@ use crate::operation::{Wait, waits_on_threads};
 ///
 /// Dropped before it is ready, the first ones were sent and the rest is dropped; [`into_rest`](SendBatch::into_rest)
 /// gives the rest back instead. The one that waits for room may be let in before it is polled again; then it belongs to
-/// those that were sent.
+/// those that were sent. Over a backend those that it has taken in may have been sent or not.
 ///
 /// ```
 /// # use bookdrop::{Driver, Event, Producer};
@@ -62,7 +62,8 @@ impl<'a, T, R> SendBatch<'a, T, R> {
         }
     }
 
-    /// Gives the rest up and takes it back, in order.
+    /// Gives the rest up and takes it back, in order. What is in it was not sent, and will not be. What is not was sent, or over a
+    /// backend may have been sent or not.
     ///
     /// ```
     /// # use std::time::Duration;
