@@ -18,14 +18,16 @@ pub struct Options {
     /// Bytes of all events that some group has not done with: 1 GiB. Beyond it a sender meets a full queue. The folder may
     /// be a little more than twice as large.
     pub max_bytes: u64,
-    /// Bytes of one event: 8 MiB. A larger one is refused. It is at most half of a segment.
+    /// Bytes of one event: 8 MiB. A larger one is refused. It is at most half of a segment, whatever stands here.
     pub max_event_bytes: usize,
     /// Bytes of events that are kept in memory although they are on the disk: 64 MiB. What waits behind them is read back when
     /// its turn comes.
     pub cache_bytes: u64,
     /// What a confirmed send or ack survives.
     pub sync: Sync,
-    /// Bytes of one file of the journal: 32 MiB.
+    /// Bytes of one file of the journal: 32 MiB. They are rounded up to a multiple of eight, and to the nearest length that there
+    /// is: from [`LEAST_SEGMENT_BYTES`](Options::LEAST_SEGMENT_BYTES) to
+    /// [`GREATEST_SEGMENT_BYTES`](Options::GREATEST_SEGMENT_BYTES).
     pub segment_bytes: u64,
     /// What the contents of events are written in. The folder says it, and cannot be opened with another one.
     pub codec: String,
@@ -62,6 +64,8 @@ pub enum Sync {
 impl Options {
     /// The least length of a file of the journal, in bytes.
     pub const LEAST_SEGMENT_BYTES: u64 = crate::journal::LEAST_SEGMENT;
+    /// The greatest length of a file of the journal, in bytes: 1 GiB.
+    pub const GREATEST_SEGMENT_BYTES: u64 = crate::journal::LONGEST_SEGMENT;
 }
 
 impl Default for Options {

@@ -10,7 +10,9 @@ mod tests;
 use percent_encoding::percent_decode_str;
 
 use crate::error::{OpenError, OpenErrorKind};
-pub(crate) use options::{Options, invalid};
+pub(crate) use options::Options;
+#[cfg(all(unix, feature = "disk"))]
+pub(crate) use options::invalid;
 
 /// An address, taken apart.
 #[derive(Debug)]
@@ -25,9 +27,11 @@ pub(crate) struct Address {
 impl Address {
     pub(crate) fn parse(text: &str) -> Result<Self, OpenError> {
         let Some((scheme, rest)) = text.split_once(':').filter(|(it, _)| is_scheme(it)) else {
-            return Err(malformed(
-                "it has to begin with a scheme and a colon, as in `memory:?capacity=100`",
-            ));
+            return Err(malformed(if text.starts_with(['/', '.', '~']) {
+                "for a folder, write `disk:` in front of its path, as in `disk:/var/lib/app/library`"
+            } else {
+                "it has to begin with a scheme and a colon, as in `memory:?capacity=100`"
+            }));
         };
         let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
         if rest.contains('#') {

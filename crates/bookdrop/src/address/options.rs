@@ -1,6 +1,7 @@
 //! The options of an address.
 
 use std::fmt::Display;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -41,22 +42,30 @@ impl Options {
         Ok(found)
     }
 
-    /// A whole number that is not less than this.
-    pub(crate) fn number<N>(&mut self, key: &'static str, least: N) -> Result<Option<N>, OpenError>
+    /// A whole number among these.
+    pub(crate) fn number<N>(
+        &mut self,
+        key: &'static str,
+        among: RangeInclusive<N>,
+    ) -> Result<Option<N>, OpenError>
     where
         N: FromStr + PartialOrd + Display,
     {
         let Some(text) = self.text(key)? else {
             return Ok(None);
         };
-        match text.parse() {
-            Ok(number) if number >= least => Ok(Some(number)),
-            _ => Err(invalid(
-                key,
-                &text,
-                format!("a whole number, at least {least}"),
-            )),
-        }
+        let (least, most) = (among.start(), among.end());
+        let is_too_large = match text.parse() {
+            Ok(number) if among.contains(&number) => return Ok(Some(number)),
+            Ok(number) => number > *most,
+            // A number all the same, and larger than any that there is.
+            Err(_) => !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()),
+        };
+        let expected = match is_too_large {
+            true => format!("a whole number, at most {most}"),
+            false => format!("a whole number, at least {least}"),
+        };
+        Err(invalid(key, &text, expected))
     }
 
     /// A length of time.

@@ -27,7 +27,7 @@ fn an_address_has_a_scheme_a_place_and_options() {
         ("disk", "/var/lib/a b")
     );
     let options = &mut address.options;
-    assert_eq!(options.number("capacity", 1).unwrap(), Some(7));
+    assert_eq!(options.number("capacity", 1..=100).unwrap(), Some(7));
     let half_a_minute = Duration::from_secs(30);
     assert_eq!(options.duration("flush").unwrap(), Some(half_a_minute));
     assert_eq!(options.text("mode").unwrap().as_deref(), Some("a&b"));
@@ -71,16 +71,39 @@ fn what_is_no_address_is_refused() {
 }
 
 #[test]
+fn a_path_alone_is_told_what_to_have_in_front() {
+    for path in ["/var/lib/secret", "./secret", "../secret", "~/secret", "."] {
+        let said = said(Address::parse(path).unwrap_err());
+        assert!(
+            said.contains("write `disk:` in front of its path"),
+            "{said}"
+        );
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[test]
 fn options_that_are_wrong_are_told_apart() {
     let options = |text: &str| parsed(text).options;
-    let error = options("x:?capacity=many").number::<usize>("capacity", 1);
+    let error = options("x:?capacity=many").number::<u32>("capacity", 1..=100);
     assert_eq!(
         said(error.unwrap_err()),
         "the option `capacity` is `many`; make it a whole number, at least 1"
     );
-    for value in ["0", "-1", "1.5", "", "99999999999999999999999"] {
-        let error = options(&format!("x:?capacity={value}")).number::<usize>("capacity", 1);
-        assert_eq!(kind(error.unwrap_err()), OpenErrorKind::InvalidOption);
+    for (value, bound) in [
+        ("0", "least 1"),
+        ("-1", "least 1"),
+        ("1.5", "least 1"),
+        ("", "least 1"),
+        ("101", "most 100"),
+        ("99999999999999999999999", "most 100"),
+    ] {
+        let error = options(&format!("x:?capacity={value}")).number::<u32>("capacity", 1..=100);
+        let error = error.unwrap_err();
+        let expected =
+            format!("the option `capacity` is `{value}`; make it a whole number, at {bound}");
+        assert_eq!(said(error.clone()), expected);
+        assert_eq!(kind(error), OpenErrorKind::InvalidOption);
     }
     for value in ["5", "soon", "", "-1s", "99999999999999999999y"] {
         let error = options(&format!("x:?spin={value}")).duration("spin");
@@ -93,7 +116,7 @@ fn options_that_are_wrong_are_told_apart() {
     assert_eq!(said(error.unwrap_err()), expected);
 
     let mut some = options("x:?size=1");
-    some.number::<usize>("capacity", 1).unwrap();
+    some.number::<u32>("capacity", 1..=100).unwrap();
     let error = some.end().unwrap_err();
     let expected = "there is no option `size`; there are `capacity`";
     assert_eq!(said(error.clone()), expected);
@@ -155,7 +178,7 @@ fn texts(seed: u64) -> impl Iterator<Item = String> {
 fn no_text_makes_it_panic() {
     for text in texts(1).take(20_000) {
         if let Ok(mut address) = Address::parse(&text) {
-            let _ = address.options.number::<u32>("capacity", 1);
+            let _ = address.options.number::<u32>("capacity", 1..=100);
             let _ = address.options.duration("0");
             let _ = address.options.end();
         }

@@ -30,7 +30,7 @@ where
     /// | address | driver |
     /// |---|---|
     /// | `memory:?capacity=100` | [in memory](Driver::builder): events are moved, and never serialized |
-    /// | `disk:/var/lib/app/library` | in that folder, which is made if it is not there: events survive the process. `disk:library` is in the current folder |
+    /// | `disk:/var/lib/app/library` | in that folder, which is made if it is not there: events survive the process. `disk:library` is in the current folder, and `disk:///var/lib/app/library` the same as `disk:/var/lib/app/library` |
     ///
     /// The options of `memory` are those of its [`Builder`](crate::Builder): `capacity` (which has to be given), `max_delayed`,
     /// `max_attempts`, `max_deliveries`, `max_dead`, `retry_backoff_first`, `retry_backoff_max`, `duplicate_window`,
@@ -44,9 +44,9 @@ where
     /// | `sync` | `always` | what a confirmed send or ack survives beside the end of the process: `always` a loss of power; a length of time like `100ms` that, too, but for what was confirmed within about that time before it; `never` nothing else |
     /// | `codec` | `json` | what events are written in: `json` or `msgpack`; it stays that of the folder |
     /// | `max_bytes` | 1 GiB | bytes of all events that are there; beyond it a sender meets a full queue |
-    /// | `max_event_bytes` | 8 MiB | bytes of one event; a larger one is refused. At most half of a segment |
+    /// | `max_event_bytes` | 8 MiB | bytes of one event; a larger one is refused. At most half of `segment_bytes`; more is refused |
     /// | `cache_bytes` | 64 MiB | bytes of events that are kept in memory; what waits behind them is read back |
-    /// | `segment_bytes` | 32 MiB | bytes of one file of the folder, which has three from the beginning; 1 GiB at most |
+    /// | `segment_bytes` | 32 MiB | bytes of one file of the folder, which has three from the beginning; from 4,096 to 1 GiB, anything else is refused |
     ///
     /// Bytes are whole numbers, as `max_bytes=1000000`. Options may be others each time, but for `codec`.
     ///

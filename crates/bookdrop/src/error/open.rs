@@ -38,7 +38,7 @@ pub enum OpenErrorKind {
     Malformed,
     /// There is no driver of that name.
     UnknownScheme,
-    /// There is such a driver, and it was left out when the program was built.
+    /// There is such a driver, or such a codec, and it was left out when the program was built.
     NotCompiledIn,
     /// The driver has no such option.
     UnknownOption,

@@ -20,12 +20,6 @@ use crate::error::{OpenError, OpenErrorKind};
 /// Events that may be queued where nobody says how many.
 const CAPACITY: usize = 100_000;
 
-const CODECS: &[(&str, Codec)] = &[
-    ("json", Codec::Json),
-    #[cfg(feature = "message-pack")]
-    ("msgpack", Codec::MessagePack),
-];
-
 /// A folder that is being opened on another thread.
 pub(super) struct Opening<T, R> {
     working: Working<Result<Records, BackendError>>,
@@ -42,11 +36,7 @@ where
         address: Address,
         on_progress: Option<OnProgress>,
     ) -> Result<Self, OpenError> {
-        let path = PathBuf::from(&*address.place);
-        if address.place.is_empty() {
-            let message = "disk needs a folder: write `disk:/var/lib/app/library`".to_owned();
-            return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
-        }
+        let path = folder(&address.place)?;
         let (mut options, codec) = options(address.options)?;
         options.on_progress = on_progress.map(|told| {
             let told = move |part: Part| told(part.bytes as f64 / part.of.max(1) as f64);
@@ -75,34 +65,102 @@ impl<T, R> Opening<T, R> {
     }
 }
 
+/// The folder that is meant. What is refused may hold a secret, if it was meant for something else, and is not shown.
+fn folder(place: &str) -> Result<PathBuf, OpenError> {
+    let refused = |message: &str| {
+        let kind = OpenErrorKind::InvalidOption;
+        Err(OpenError::new(kind, message.to_owned()))
+    };
+    match place.strip_prefix("//") {
+        // As the URL of a file is written, whose host is empty.
+        Some(path) if path.starts_with('/') => return Ok(PathBuf::from(path)),
+        Some(_) => {
+            return refused(
+                "no host stands in front of a folder: write `disk:/var/lib/app/library`, or `disk:library` for one in the \
+                 current folder",
+            );
+        }
+        None => {}
+    }
+    if place.is_empty() {
+        return refused("disk needs a folder: write `disk:/var/lib/app/library`");
+    }
+    if place == "~" || place.starts_with("~/") {
+        return refused(
+            "`~` is not expanded: write the whole path, as in `disk:/home/me/library`, or `./~` for a folder of that name",
+        );
+    }
+    Ok(PathBuf::from(place))
+}
+
 fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
     let (limits, on_full) = limits::take(&mut given, Some(CAPACITY))?;
-    let codec = given.choice("codec", CODECS)?.unwrap_or_default();
+    let codec = codec(&mut given)?;
     let mut options = Options::default();
     options.limits = limits;
     options.on_full = on_full;
     options.codec = name_of(codec).to_owned();
     options.sync = sync(&mut given)?;
-    if let Some(bytes) = given.number("max_bytes", 1)? {
+    if let Some(bytes) = given.number("max_bytes", 1..=u64::MAX)? {
         options.max_bytes = bytes;
     }
-    if let Some(bytes) = given.number("max_event_bytes", 1)? {
-        options.max_event_bytes = bytes;
-    }
-    if let Some(bytes) = given.number("cache_bytes", 0)? {
+    if let Some(bytes) = given.number("cache_bytes", 0..=u64::MAX)? {
         options.cache_bytes = bytes;
     }
-    if let Some(bytes) = given.number("segment_bytes", Options::LEAST_SEGMENT_BYTES)? {
+    let lengths = Options::LEAST_SEGMENT_BYTES..=Options::GREATEST_SEGMENT_BYTES;
+    if let Some(bytes) = given.number("segment_bytes", lengths)? {
         options.segment_bytes = bytes;
+    }
+    if let Some(bytes) = given.number("max_event_bytes", 1..=usize::MAX)? {
+        options.max_event_bytes = within_segment(bytes, options.segment_bytes)?;
     }
     given.end()?;
     Ok((options, codec))
 }
 
+/// What is given for one event has to fit. Where nothing is given, it is less than the default in small segments.
+fn within_segment(bytes: usize, segment: u64) -> Result<usize, OpenError> {
+    let most = segment / 2;
+    if bytes as u64 > most {
+        let expected =
+            format!("{most} at most, which is half of `segment_bytes`, or `segment_bytes` larger");
+        return Err(address::invalid(
+            "max_event_bytes",
+            &bytes.to_string(),
+            expected,
+        ));
+    }
+    Ok(bytes)
+}
+
+fn codec(given: &mut address::Options) -> Result<Codec, OpenError> {
+    let Some(text) = given.text("codec")? else {
+        return Ok(Codec::default());
+    };
+    match &*text {
+        "json" => Ok(Codec::Json),
+        #[cfg(feature = "message-pack")]
+        "msgpack" => Ok(Codec::MessagePack),
+        #[cfg(not(feature = "message-pack"))]
+        "msgpack" => {
+            let message = "`codec=msgpack` is not compiled in: it needs the feature `message-pack` of bookdrop";
+            let kind = OpenErrorKind::NotCompiledIn;
+            Err(OpenError::new(kind, message.to_owned()))
+        }
+        unknown => Err(address::invalid(
+            "codec",
+            unknown,
+            "one of `json`, `msgpack`",
+        )),
+    }
+}
+
 fn name_of(codec: Codec) -> &'static str {
-    let mut codecs = CODECS.iter();
-    let found = codecs.find(|(_, known)| *known == codec);
-    found.map_or("json", |(name, _)| name)
+    match codec {
+        Codec::Json => "json",
+        #[cfg(feature = "message-pack")]
+        Codec::MessagePack => "msgpack",
+    }
 }
 
 /// `always`, `never`, or a length of time.

@@ -17,7 +17,7 @@ pub(super) fn take(
     options: &mut Options,
     capacity: Option<usize>,
 ) -> Result<(Limits, OnFull), OpenError> {
-    let Some(capacity) = options.number("capacity", 1)?.or(capacity) else {
+    let Some(capacity) = options.number("capacity", 1..=usize::MAX)?.or(capacity) else {
         let message = "memory needs a capacity: write `memory:?capacity=100`".to_owned();
         return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
     };
@@ -25,13 +25,22 @@ pub(super) fn take(
         capacity,
         ..Limits::default()
     };
-    set(&mut limits.max_delayed, options.number("max_delayed", 1)?);
-    set(&mut limits.max_attempts, options.number("max_attempts", 1)?);
+    set(
+        &mut limits.max_delayed,
+        options.number("max_delayed", 1..=usize::MAX)?,
+    );
+    set(
+        &mut limits.max_attempts,
+        options.number("max_attempts", 1..=u32::MAX)?,
+    );
     set(
         &mut limits.max_deliveries,
-        options.number("max_deliveries", 1)?,
+        options.number("max_deliveries", 1..=u32::MAX)?,
     );
-    set(&mut limits.max_dead, options.number("max_dead", 0)?);
+    set(
+        &mut limits.max_dead,
+        options.number("max_dead", 0..=usize::MAX)?,
+    );
     let backoff = &mut limits.backoff;
     set(&mut backoff.first, options.duration("retry_backoff_first")?);
     set(&mut backoff.max, options.duration("retry_backoff_max")?);
@@ -41,7 +50,7 @@ pub(super) fn take(
     );
     set(
         &mut limits.max_remembered_ids,
-        options.number("max_remembered_ids", 0)?,
+        options.number("max_remembered_ids", 0..=usize::MAX)?,
     );
     let on_full = options.choice("on_full", ON_FULL)?;
     Ok((limits, on_full.unwrap_or_default()))

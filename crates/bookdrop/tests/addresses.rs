@@ -1,0 +1,85 @@
+//! What an address of a folder means, and what is said where it means nothing.
+#![cfg(all(unix, feature = "disk"))]
+
+use bookdrop::{Consumer, Driver, Event, OpenErrorKind, Producer};
+
+/// Why this is not opened, and what is said.
+fn refused(address: &str) -> (OpenErrorKind, String) {
+    let error = Driver::<String>::open(address).wait().unwrap_err();
+    (error.kind().clone(), error.to_string())
+}
+
+#[test]
+fn three_slashes_are_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("made/with/its/parents");
+    let open = |slashes: &str| {
+        let address = format!("disk:{slashes}{}?segment_bytes=4096", folder.display());
+        Driver::<String>::open(address).wait().unwrap()
+    };
+    let book = Event::new("S").with_body("hello world".to_owned());
+    Producer::new(&open("//")).send(book).wait().unwrap();
+    assert!(folder.is_dir());
+    let book = Consumer::new(&open("")).receive().wait().unwrap();
+    assert_eq!(book.body(), "hello world");
+}
+
+#[test]
+fn what_is_no_folder_is_refused_and_not_shown() {
+    for (address, said) in [
+        ("disk:", "`disk:/var/lib/app/library`"),
+        ("disk://", "`disk:/var/lib/app/library`"),
+        ("disk://secret/x", "`disk:/var/lib/app/library`"),
+        ("disk://u:secret@host/x", "`disk:/var/lib/app/library`"),
+        ("disk:~", "`~` is not expanded"),
+        ("disk:~/secret", "`~` is not expanded"),
+    ] {
+        let (kind, message) = refused(address);
+        assert_eq!(kind, OpenErrorKind::InvalidOption, "{address}");
+        assert!(message.contains(said), "{message}");
+        assert!(!message.contains("secret"), "{message}");
+    }
+}
+
+#[test]
+fn numbers_that_do_not_fit_are_refused_with_the_rule() {
+    for (options, said) in [
+        ("segment_bytes=4095", "a whole number, at least 4096"),
+        (
+            "segment_bytes=1073741825",
+            "a whole number, at most 1073741824",
+        ),
+        (
+            "max_bytes=18446744073709551616",
+            "at most 18446744073709551615",
+        ),
+        (
+            "max_event_bytes=2049&segment_bytes=4096",
+            "the option `max_event_bytes` is `2049`; make it 2048 at most, which is half of `segment_bytes`, or \
+             `segment_bytes` larger",
+        ),
+        ("max_event_bytes=33554433", "make it 33554432 at most"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("queue");
+        let (kind, message) = refused(&format!("disk:{}?{options}", path.display()));
+        assert_eq!(kind, OpenErrorKind::InvalidOption, "{options}");
+        assert!(message.contains(said), "{message}");
+        assert!(!path.exists(), "nothing was made");
+    }
+}
+
+#[cfg(not(feature = "message-pack"))]
+#[test]
+fn a_codec_that_was_left_out_is_not_compiled_in() {
+    let (kind, message) = refused("disk:library?codec=msgpack");
+    assert_eq!(kind, OpenErrorKind::NotCompiledIn);
+    assert!(message.contains("`message-pack`"), "{message}");
+}
+
+#[test]
+fn a_codec_that_nobody_knows_is_refused() {
+    let (kind, message) = refused("disk:library?codec=xml");
+    assert_eq!(kind, OpenErrorKind::InvalidOption);
+    assert!(message.contains("one of `json`, `msgpack`"), "{message}");
+}
