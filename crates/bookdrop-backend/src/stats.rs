@@ -1,6 +1,7 @@
 //! What a driver counts.
 
-/// How a driver, or one group of it, stands: what is where right now, and what happened since it was made or opened.
+/// How a driver, or one group of it, stands: what is where right now, and what happened since it was made or opened. It counts
+/// events, and no bytes: on disk, how near `max_bytes` is does not stand here.
 #[doc(alias = "GetLength")]
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

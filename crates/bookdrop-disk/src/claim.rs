@@ -129,8 +129,13 @@ impl At<'_> {
         match label["codec"].as_str() {
             Some(known) if known == codec => Ok(()),
             known => {
-                let known = known.unwrap_or("something unknown");
-                let message = format!("its events are written in {known}, and not in {codec}");
+                let advice = known.map(|known| format!("; open it with `codec={known}`"));
+                let (known, advice) = (
+                    known.unwrap_or("something unknown"),
+                    advice.unwrap_or_default(),
+                );
+                let message =
+                    format!("its events are written in {known}, and not in {codec}{advice}");
                 Err(self.says(ErrorKind::Invalid, message))
             }
         }

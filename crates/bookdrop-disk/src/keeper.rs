@@ -305,9 +305,13 @@ where
         let limit = self.settings.max_event_bytes;
         if event.length > limit {
             let length = event.length;
-            let message = format!(
-                "the event takes {length} bytes; make it {limit} at most, or `max_event_bytes` larger"
-            );
+            let larger = match length as u64 > self.settings.segment_bytes / 2 {
+                // It has to fit into half of a segment, whatever is allowed.
+                true => "`max_event_bytes` and, to at least twice as much, `segment_bytes` larger",
+                false => "`max_event_bytes` larger",
+            };
+            let message =
+                format!("the event takes {length} bytes; make it {limit} at most, or {larger}");
             return Some(Error::new(ErrorKind::TooLarge, message));
         }
         if let Some(error) = self.ledger.survival.broken() {

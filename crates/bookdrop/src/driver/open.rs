@@ -43,7 +43,7 @@ where
     /// |---|---|---|
     /// | `sync` | `always` | what a confirmed send or ack survives beside the end of the process: `always` a loss of power; a length of time like `100ms` that, too, but for what was confirmed within about that time before it; `never` nothing else |
     /// | `codec` | `json` | what events are written in: `json` or `msgpack`; it stays that of the folder |
-    /// | `max_bytes` | 1 GiB | bytes of all events that are there; beyond it a sender meets a full queue |
+    /// | `max_bytes` | 1 GiB | bytes of all events that are there, dead letters among them; beyond it a sender meets a full queue |
     /// | `max_event_bytes` | 8 MiB | bytes of one event; a larger one is refused. At most half of `segment_bytes`; more is refused |
     /// | `cache_bytes` | 64 MiB | bytes of events that are kept in memory; what waits behind them is read back |
     /// | `segment_bytes` | 32 MiB | bytes of one file of the folder, which has three from the beginning; from 4,096 to 1 GiB, anything else is refused |

@@ -69,7 +69,7 @@ struct Inner {
 pub enum ErrorKind {
     /// The event, or a name, breaks a rule; change it.
     Invalid,
-    /// The queue is full; try again later.
+    /// The queue is full; try again later. On disk dead letters may fill it, too: see [`SendErrorKind::Full`].
     Full,
     /// There was nothing to receive.
     Empty,

@@ -9,8 +9,9 @@ use crate::event::{Event, InvalidEvent};
 use super::{Error, ErrorKind, Handback};
 
 pub(super) const FULL: &str = "there is no room: the fullest group (see `group_stats`) holds as many as \
-                               `capacity` allows, or as many are delayed as `max_delayed` does; `send` waits, unless \
-                               the driver was built with another `OnFull`";
+                               `capacity` allows, or as many are delayed as `max_delayed` does, or on disk all events, dead \
+                               letters among them, take as many bytes as `max_bytes` does; `send` waits, unless the driver \
+                               was built with another `OnFull`";
 
 /// The event was not sent; here it is.
 ///
@@ -38,7 +39,9 @@ pub struct SendError<T = ()>(Box<(SendErrorKind, Handback<Event<T>>)>);
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendErrorKind {
-    /// The queue is full, and the call was one that does not wait.
+    /// The queue is full, and the call was one that does not wait: [`try_send`](crate::Producer::try_send), or any with another
+    /// [`OnFull`](crate::OnFull). Full is what has as many events as `capacity` or `max_delayed` allows; on disk also what takes as
+    /// many bytes as `max_bytes` does, where dead letters count.
     Full,
     /// The driver was closed.
     Closed,
