@@ -1,7 +1,13 @@
 //! What errors of the driver on disk say to do.
 #![cfg(all(unix, feature = "disk"))]
 
-use bookdrop::{BackendErrorKind, Consumer, Driver, Event, OpenErrorKind, Producer, SendErrorKind};
+use std::error::Error as StdError;
+use std::io;
+
+use bookdrop::{
+    BackendError, BackendErrorKind, Consumer, Driver, Error, Event, OpenErrorKind, Producer,
+    ReceiveError, SendErrorKind, TryReceiveError,
+};
 use tempfile::TempDir;
 
 fn open(folder: &TempDir, options: &str) -> Driver<String> {
@@ -64,4 +70,54 @@ fn a_folder_that_dead_letters_fill_is_full_and_says_so() {
     assert!(said.contains("dead letters"), "{said}");
     driver.dead_letters().discard_all().wait().unwrap();
     a.try_send(error.into_event()).wait().unwrap();
+}
+
+/// What an error says, and all that it came of, each inside none of those before it.
+fn said_once(error: &dyn StdError) -> Vec<String> {
+    let mut said: Vec<String> = Vec::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let text = error.to_string();
+        let is_new = said.iter().all(|former| !former.contains(&text));
+        assert!(is_new, "{text:?} is said twice: {said:?}");
+        said.push(text);
+        next = error.source();
+    }
+    said
+}
+
+#[test]
+fn no_chain_of_errors_says_anything_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = open(&folder, "segment_bytes=4096");
+    let file = folder.path().join("bookdrop.json");
+    for path in [folder.path().to_owned(), file.join("below"), file] {
+        let address = format!("disk:{}", path.display());
+        let error = Driver::<String>::open(address).wait().unwrap_err();
+        assert_eq!(said_once(&error).len(), 1, "{error}");
+        said_once(&Error::from(error));
+    }
+    let a = Producer::new(&driver);
+    for invalid in [book(3_000), book(1).with_key("")] {
+        let error = a.send(invalid).wait().unwrap_err();
+        said_once(&error);
+        said_once(&Error::from(error));
+    }
+}
+
+#[test]
+fn what_is_not_said_yet_is_the_source() {
+    let torn = || io::Error::other("page 7 is torn");
+    for (message, length) in [
+        ("the shelf cannot be read", 2),
+        ("the shelf cannot be read: page 7 is torn", 1),
+    ] {
+        let error = BackendError::with_source(BackendErrorKind::Io, message, torn());
+        let received = ReceiveError::Backend(error.clone());
+        assert_eq!(said_once(&received).len(), length);
+        assert_eq!(said_once(&TryReceiveError::from(received)).len(), length);
+        let any = Error::from(error.clone());
+        assert_eq!(said_once(&any).len(), length);
+        assert_eq!(any.backend(), Some(&error));
+    }
 }

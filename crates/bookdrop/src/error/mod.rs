@@ -1,5 +1,6 @@
 //! What can go wrong: for each operation an error that gives back what it was given, and one [`Error`] for all of them.
 
+mod cause;
 mod handback;
 #[cfg(feature = "open")]
 mod open;
@@ -13,6 +14,7 @@ use std::fmt;
 use bookdrop_backend::Error as BackendError;
 
 use crate::failure::Failure;
+use cause::untold_cause;
 pub(crate) use handback::Handback;
 #[cfg(feature = "open")]
 pub use open::{OpenError, OpenErrorKind};
@@ -25,6 +27,9 @@ pub use settle::{SettleError, SettleErrorKind};
 ///
 /// Every error of this crate turns into it; an event or a delivery that the former one held is let go of by that (a
 /// delivery comes back to its queue). Keep the exact error where you want the event.
+///
+/// What an error of this crate says has in it what the backend said. So its `source` is what that came of, and who prints an
+/// error and its sources reads nothing twice.
 ///
 /// ```
 /// use bookdrop::{Driver, ErrorKind, Event, Producer};
@@ -46,7 +51,7 @@ pub struct Error(Box<Inner>);
 struct Inner {
     kind: ErrorKind,
     message: String,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    backend: Option<BackendError>,
     failure: Option<Failure>,
 }
 
@@ -94,16 +99,13 @@ impl Error {
         Error(Box::new(Inner {
             kind,
             message: message.to_string(),
-            source: None,
+            backend: None,
             failure: None,
         }))
     }
 
-    pub(crate) fn with_source(
-        mut self,
-        source: impl std::error::Error + Send + Sync + 'static,
-    ) -> Self {
-        self.0.source = Some(Box::new(source));
+    pub(crate) fn with_backend(mut self, error: BackendError) -> Self {
+        self.0.backend = Some(error);
         self
     }
 
@@ -146,7 +148,7 @@ impl Error {
     /// assert_eq!(error.backend().unwrap().kind(), BackendErrorKind::Broken);
     /// ```
     pub fn backend(&self) -> Option<&BackendError> {
-        self.0.source.as_deref()?.downcast_ref()
+        self.0.backend.as_ref()
     }
 
     /// What kind of thing went wrong.
@@ -178,7 +180,7 @@ impl Error {
 
 impl From<BackendError> for Error {
     fn from(error: BackendError) -> Self {
-        Error::new(ErrorKind::Backend, &error).with_source(error)
+        Error::new(ErrorKind::Backend, &error).with_backend(error)
     }
 }
 
@@ -199,7 +201,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        untold_cause(self.backend()?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use bookdrop_backend::Error as BackendError;
 
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, untold_cause};
 
 /// A driver was not opened. It shows nothing of the address that may be a secret.
 ///
@@ -84,7 +84,7 @@ impl fmt::Display for OpenError {
 impl std::error::Error for OpenError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self.kind() {
-            OpenErrorKind::Backend(error) => Some(error),
+            OpenErrorKind::Backend(error) => untold_cause(error),
             _ => None,
         }
     }
@@ -102,7 +102,7 @@ impl From<OpenError> for Error {
         let message = error.to_string();
         match error.0.0 {
             OpenErrorKind::Backend(source) => {
-                Error::new(ErrorKind::Backend, message).with_source(source)
+                Error::new(ErrorKind::Backend, message).with_backend(source)
             }
             _ => Error::new(ErrorKind::Invalid, message),
         }

@@ -6,7 +6,7 @@ use bookdrop_backend::Error as BackendError;
 
 use crate::limits::MAX_GROUP_BYTES;
 
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, untold_cause};
 
 /// Nothing more can be received.
 ///
@@ -71,9 +71,23 @@ impl fmt::Display for TryReceiveError {
     }
 }
 
-impl std::error::Error for ReceiveError {}
+impl std::error::Error for ReceiveError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ReceiveError::Backend(error) => untold_cause(error),
+            _ => None,
+        }
+    }
+}
 
-impl std::error::Error for TryReceiveError {}
+impl std::error::Error for TryReceiveError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            TryReceiveError::Backend(error) => untold_cause(error),
+            _ => None,
+        }
+    }
+}
 
 impl From<ReceiveError> for TryReceiveError {
     fn from(error: ReceiveError) -> Self {
@@ -148,6 +162,6 @@ impl std::error::Error for InvalidGroup {}
 
 impl From<InvalidGroup> for Error {
     fn from(error: InvalidGroup) -> Self {
-        Error::new(ErrorKind::Invalid, error).with_source(error)
+        Error::new(ErrorKind::Invalid, error)
     }
 }

@@ -9,7 +9,7 @@ use crate::event::{Event, InvalidEvent};
 use crate::failure::Failure;
 
 use super::send::FULL;
-use super::{Error, ErrorKind, Handback, SendErrorKind};
+use super::{Error, ErrorKind, Handback, SendErrorKind, untold_cause};
 
 /// A request got no reply. It holds the event where no consumer ever had it.
 ///
@@ -174,7 +174,14 @@ impl<T> fmt::Display for RequestError<T> {
     }
 }
 
-impl<T> std::error::Error for RequestError<T> {}
+impl<T> std::error::Error for RequestError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.kind() {
+            RequestErrorKind::Backend(error) => untold_cause(error),
+            _ => None,
+        }
+    }
+}
 
 impl<T> From<RequestError<T>> for Error {
     fn from(error: RequestError<T>) -> Self {
@@ -183,16 +190,15 @@ impl<T> From<RequestError<T>> for Error {
             RequestErrorKind::Failed(failure) => {
                 Error::new(ErrorKind::Failed, message).with_failure(failure)
             }
-            RequestErrorKind::Invalid(invalid) => {
-                Error::new(ErrorKind::Invalid, message).with_source(invalid)
-            }
             RequestErrorKind::Deadline => Error::new(ErrorKind::Deadline, message),
             RequestErrorKind::NoConsumer => Error::new(ErrorKind::NoConsumer, message),
             RequestErrorKind::Closed => Error::new(ErrorKind::Closed, message),
             RequestErrorKind::Full => Error::new(ErrorKind::Full, message),
-            RequestErrorKind::Unencodable(_) => Error::new(ErrorKind::Invalid, message),
+            RequestErrorKind::Invalid(_) | RequestErrorKind::Unencodable(_) => {
+                Error::new(ErrorKind::Invalid, message)
+            }
             RequestErrorKind::Backend(source) => {
-                Error::new(ErrorKind::Backend, message).with_source(source)
+                Error::new(ErrorKind::Backend, message).with_backend(source)
             }
         }
     }

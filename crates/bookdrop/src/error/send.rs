@@ -6,7 +6,7 @@ use bookdrop_backend::Error as BackendError;
 
 use crate::event::{Event, InvalidEvent};
 
-use super::{Error, ErrorKind, Handback};
+use super::{Error, ErrorKind, Handback, untold_cause};
 
 pub(super) const FULL: &str = "there is no room: the fullest group (see `group_stats`) holds as many as \
                                `capacity` allows, or as many are delayed as `max_delayed` does, or on disk all events, dead \
@@ -66,8 +66,7 @@ impl SendErrorKind {
     fn into_error(self) -> Error {
         let error = Error::new(self.kind(), &self);
         match self {
-            SendErrorKind::Invalid(invalid) => error.with_source(invalid),
-            SendErrorKind::Backend(source) => error.with_source(source),
+            SendErrorKind::Backend(backend) => error.with_backend(backend),
             _ => error,
         }
     }
@@ -136,7 +135,14 @@ impl<T> fmt::Display for SendError<T> {
     }
 }
 
-impl<T> std::error::Error for SendError<T> {}
+impl<T> std::error::Error for SendError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.kind() {
+            SendErrorKind::Backend(error) => untold_cause(error),
+            _ => None,
+        }
+    }
+}
 
 impl<T> From<SendError<T>> for Error {
     fn from(error: SendError<T>) -> Self {
@@ -222,7 +228,14 @@ impl<T> fmt::Display for SendBatchError<T> {
     }
 }
 
-impl<T> std::error::Error for SendBatchError<T> {}
+impl<T> std::error::Error for SendBatchError<T> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.kind() {
+            SendErrorKind::Backend(error) => untold_cause(error),
+            _ => None,
+        }
+    }
+}
 
 impl<T> From<SendBatchError<T>> for Error {
     fn from(error: SendBatchError<T>) -> Self {

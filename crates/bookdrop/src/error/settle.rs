@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::delivery::Delivery;
 
-use super::{Error, ErrorKind, Handback};
+use super::{Error, ErrorKind, Handback, untold_cause};
 
 /// The delivery was not settled; here it is. Dropped with the error, it comes back to its queue.
 ///
@@ -56,7 +56,7 @@ impl SettleErrorKind {
         match self {
             SettleErrorKind::Unencodable(_) => Error::new(ErrorKind::Invalid, message),
             SettleErrorKind::Backend(source) => {
-                Error::new(ErrorKind::Backend, message).with_source(source)
+                Error::new(ErrorKind::Backend, message).with_backend(source)
             }
             _ => Error::new(ErrorKind::Settle, message),
         }
@@ -133,7 +133,14 @@ impl<T, R> fmt::Display for SettleError<T, R> {
     }
 }
 
-impl<T, R> std::error::Error for SettleError<T, R> {}
+impl<T, R> std::error::Error for SettleError<T, R> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self.kind() {
+            SettleErrorKind::Backend(error) => untold_cause(error),
+            _ => None,
+        }
+    }
+}
 
 impl<T, R> From<SettleError<T, R>> for Error {
     fn from(error: SettleError<T, R>) -> Self {
