@@ -22,7 +22,8 @@ pub enum ErrorKind {
     Invalid,
     /// The backend cannot do that, or is too old for it.
     Unsupported,
-    /// There is nothing at that address, or something else.
+    /// What was named is not there: a folder or a file of the backend, where it is not made, or an event that cannot be found any
+    /// more. A folder that holds something else is [`Invalid`](ErrorKind::Invalid).
     NotFound,
     /// It may not be read or written to.
     Denied,

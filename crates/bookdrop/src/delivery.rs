@@ -233,7 +233,7 @@ impl<T, R> Delivery<T, R> {
     /// after `max_attempts` failures, becomes a dead letter.
     ///
     /// # Errors
-    /// `AutoAcked` with automatic ack; the delivery is given back.
+    /// `AutoAcked` with automatic ack; over a backend also `Backend`, as said [above](Delivery). The delivery is given back.
     ///
     /// # Cancel safety
     /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back all the same.
@@ -256,7 +256,7 @@ impl<T, R> Delivery<T, R> {
     /// A request that would come back only after its deadline ends at once, as `Failed`.
     ///
     /// # Errors
-    /// `AutoAcked` with automatic ack; the delivery is given back.
+    /// `AutoAcked` with automatic ack; over a backend also `Backend`, as said [above](Delivery). The delivery is given back.
     ///
     /// # Cancel safety
     /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back as after `nack`.
@@ -282,7 +282,7 @@ impl<T, R> Delivery<T, R> {
     /// that the request failed.
     ///
     /// # Errors
-    /// `AutoAcked` with automatic ack; the delivery is given back.
+    /// `AutoAcked` with automatic ack; over a backend also `Backend`, as said [above](Delivery). The delivery is given back.
     ///
     /// # Cancel safety
     /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
@@ -307,7 +307,7 @@ impl<T, R> Delivery<T, R> {
     /// same.
     ///
     /// # Errors
-    /// `NotARequest` for a one-way event; the delivery is given back.
+    /// `NotARequest` for a one-way event; over a backend also `Unencodable` and `Backend`. The delivery is given back.
     ///
     /// # Cancel safety
     /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
@@ -347,7 +347,7 @@ impl<T, R> Delivery<T, R> {
     /// [`reject`](Delivery::reject) to bury it). A text alone is no failure: `fail(Failure::new("page 7 is torn"))`.
     ///
     /// # Errors
-    /// `NotARequest` for a one-way event; the delivery is given back.
+    /// `NotARequest` for a one-way event; over a backend also `Unencodable` and `Backend`. The delivery is given back.
     ///
     /// # Cancel safety
     /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back.
@@ -457,7 +457,7 @@ impl<T, R> Delivery<T, R> {
     /// requester: dropped unused, the request fails at once.
     ///
     /// # Errors
-    /// `NotARequest` for a one-way event; the delivery is given back.
+    /// `NotARequest` for a one-way event; over a backend also `Backend`. The delivery is given back.
     ///
     /// # Cancel safety
     /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back.

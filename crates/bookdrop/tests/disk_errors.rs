@@ -121,3 +121,22 @@ fn what_is_not_said_yet_is_the_source() {
         assert_eq!(any.backend(), Some(&error));
     }
 }
+
+#[test]
+fn another_type_empties_the_queue_into_the_dead_letters() {
+    let folder = tempfile::tempdir().unwrap();
+    let a = Producer::new(&open(&folder, "segment_bytes=4096"));
+    for length in 1..=3 {
+        a.send(book(length)).wait().unwrap();
+    }
+    drop(a);
+    let address = format!(
+        "disk:{}?segment_bytes=4096&max_dead=2",
+        folder.path().display()
+    );
+    let driver: Driver<u32> = Driver::open(address).wait().unwrap();
+    let nothing = Consumer::new(&driver).try_receive().wait().unwrap_err();
+    assert_eq!(nothing, TryReceiveError::Empty);
+    let stats = driver.stats().wait().unwrap();
+    assert_eq!((stats.dead, stats.dead_dropped), (2, 1));
+}

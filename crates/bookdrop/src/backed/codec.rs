@@ -8,6 +8,9 @@ use serde_core::de::DeserializeOwned;
 
 /// How a driver that keeps its events elsewhere writes them down. All who share a queue have to use the same one.
 ///
+/// What is written by `Serialize` need not be read as the same by `Deserialize`. In both codecs an `Option` in an `Option` is
+/// flattened: `Some(None)` is read as `None`.
+///
 /// ```
 /// use bookdrop::Codec;
 ///
@@ -16,8 +19,8 @@ use serde_core::de::DeserializeOwned;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Codec {
-    /// JSON, which people and other programs can read. It knows no numbers that are not finite (an `f64::NAN` is written as
-    /// `null`, and then cannot be read as a number), and no keys of maps but texts and numbers.
+    /// JSON, which people and other programs can read. It knows no numbers that are not finite (NaN and the infinities are written
+    /// as `null`, and then cannot be read as a number), and no keys of maps but texts and numbers.
     #[default]
     Json,
     /// MessagePack, with the names of fields: smaller and faster, and bytes stay bytes. It needs the feature `message-pack`, which

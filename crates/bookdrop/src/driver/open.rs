@@ -35,7 +35,10 @@ where
     /// The options of `memory` are those of its [`Builder`](crate::Builder): `capacity` (which has to be given), `max_delayed`,
     /// `max_attempts`, `max_deliveries`, `max_dead`, `retry_backoff_first`, `retry_backoff_max`, `duplicate_window`,
     /// `max_remembered_ids`, `on_full` (`wait`, `reject` or `drop_oldest`) and `spin`. Lengths of time are written like `100ms`,
-    /// `30s` or `2h`; `%`, `#`, and in options also `&`, are written as `%25`, `%23` and `%26`.
+    /// `30s` or `2h`. `%` and `#` are written as `%25` and `%23`, in a path also `?` as `%3F`, and in options also `&` as `%26`.
+    ///
+    /// An address is no URL. Behind `disk:` stands the path as it is, and folders above it that are missing are made, too.
+    /// `disk://x` is refused, since it would be no host but the path `//x`, and so is `~/`, which nobody expands.
     ///
     /// `disk` has the same ones but for `spin`, with a `capacity` of 100,000 if none is given, and
     ///
@@ -52,7 +55,15 @@ where
     ///
     /// A folder belongs to one driver at a time, until its last driver, producer, consumer and delivery is gone. It is opened on a
     /// thread of its own, in a time that depends on the events that are there and not on what happened before: see
-    /// [`on_progress`](Operation::on_progress). Requests are not kept there.
+    /// [`on_progress`](Operation::on_progress). Requests are not kept there. Dropping the last of them flushes what there is, and
+    /// blocks its thread until that is done. Copy a folder only while nobody has it open.
+    ///
+    /// A folder is for one type of events. Opened with another one, consumers empty the queue into the dead letters, of which a
+    /// group keeps `max_dead` (1,000); the oldest beyond these are dropped, and gone. So give each type a folder of its own, mark
+    /// fields that are added with `#[serde(default)]`, and before the type changes otherwise let the queue run empty, or make
+    /// `max_dead` as large as it is.
+    ///
+    /// What was settled can be read in the files until they are used again.
     ///
     /// It needs the feature `open`, and `disk` needs the feature `disk`; both are on by default. Any address needs types that can be
     /// written down, so that the next one may be on disk.

@@ -20,7 +20,8 @@ where
     /// are written down and read again, so they are copies, and what is skipped by their `Serialize` is lost.
     ///
     /// An event that cannot be read as one of this driver's type becomes a
-    /// [dead letter](crate::DeadReason::Undecodable) when it is about to be received, and holds nobody up.
+    /// [dead letter](crate::DeadReason::Undecodable) when it is about to be received, and holds nobody up. What that means for a
+    /// queue of another type, [`with_codec`](Driver::with_codec) says.
     ///
     /// ```
     /// use bookdrop::{Consumer, Driver, Event, OnFull, Producer};
@@ -48,6 +49,11 @@ where
     }
 
     /// A driver that keeps its events elsewhere, written down by this codec.
+    ///
+    /// A queue has one type and one codec. Over a queue whose events cannot be read as these, consumers empty it into its dead
+    /// letters, of which a group keeps `max_dead` (1,000); the oldest beyond these are dropped, and gone. So give each type a queue
+    /// of its own, mark fields that are added with `#[serde(default)]`, and before the type changes otherwise let the queue run
+    /// empty, or make `max_dead` as large as it is.
     ///
     /// ```
     /// use bookdrop::{Codec, Driver, OnFull};

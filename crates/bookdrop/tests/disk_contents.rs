@@ -1,0 +1,41 @@
+//! What comes back from the disk otherwise than it was sent, as the documentation of `Codec` says.
+#![cfg(all(unix, feature = "disk"))]
+
+use bookdrop::{Consumer, Driver, Event, Producer, TryReceiveError};
+
+/// What is received of this, sent to a folder with this codec.
+fn through<T>(codec: &str, body: T) -> Result<T, TryReceiveError>
+where
+    T: serde_core::Serialize + serde_core::de::DeserializeOwned + Clone + Send + 'static,
+{
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!(
+        "disk:{}?segment_bytes=4096&codec={codec}",
+        folder.path().display()
+    );
+    let driver: Driver<T> = Driver::open(address).wait().unwrap();
+    let event = Event::new("S").with_body(body);
+    Producer::new(&driver).send(event).wait().unwrap();
+    let delivery = Consumer::new(&driver).try_receive().wait()?;
+    Ok(delivery.into_event().wait().unwrap().into_body())
+}
+
+#[test]
+fn json_has_no_numbers_that_are_not_finite() {
+    for number in [f64::NAN, f64::INFINITY] {
+        let received = through("json", number);
+        assert_eq!(received.unwrap_err(), TryReceiveError::Empty, "it is dead");
+        #[cfg(feature = "message-pack")]
+        assert_eq!(
+            through("msgpack", number).unwrap().to_bits(),
+            number.to_bits()
+        );
+    }
+}
+
+#[test]
+fn options_in_options_are_flattened() {
+    assert_eq!(through("json", Some(None::<u32>)), Ok(None));
+    #[cfg(feature = "message-pack")]
+    assert_eq!(through("msgpack", Some(None::<u32>)), Ok(None));
+}
