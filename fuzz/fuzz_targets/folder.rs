@@ -1,80 +1,8 @@
-//! Everything that is read from a disk: segments of any bytes, and journals whose records say anything.
-//!
-//! A folder either is refused, or opens; what is opened can be used, and opens again.
+//! Everything that is read from a disk; see `bookdrop_fuzz::folder`.
 
 #![no_main]
 
-use arbitrary::Arbitrary;
-use bookdrop_backend::{Backend, Place, Progress, Record, Settlement, Wait};
-use bookdrop_disk::journal::{self, Journal, Need, Settings};
-use bookdrop_disk::{Options, Records, Sync};
-use bookdrop_fuzz::InMemory;
-use bookdrop_queue::park::wait;
+use bookdrop_fuzz::folder;
 use libfuzzer_sys::fuzz_target;
 
-const SEGMENT: u64 = journal::LEAST_SEGMENT;
-
-#[derive(Arbitrary, Debug)]
-struct Input {
-    /// Files as they are, whose names are numbers.
-    raw: Vec<(u8, Vec<u8>)>,
-    /// Records of a journal that was written well.
-    records: Vec<(u8, Vec<u8>)>,
-    /// Bytes that were changed afterwards.
-    damage: Vec<(u8, u16, u8)>,
-}
-
-fuzz_target!(|input: Input| {
-    let folder = InMemory::default();
-    write(&folder, &input);
-    for (number, bytes) in input.raw.iter().take(4) {
-        let name = match number % 2 {
-            0 => format!("journal-{:016x}", number),
-            _ => format!("spare-{:016x}", number),
-        };
-        folder.put(&name, bytes.clone());
-    }
-    for (file, at, with) in &input.damage {
-        folder.damage(*file as usize, *at as usize, *with);
-    }
-    use_it(&folder);
-    use_it(&folder);
-});
-
-fn write(folder: &InMemory, input: &Input) {
-    let settings = Settings::default().with_segment_bytes(SEGMENT);
-    let Ok((mut journal, _)) = Journal::open(folder.clone(), settings, |_| {}) else {
-        return;
-    };
-    for (kind, payload) in &input.records {
-        let record = journal::Record {
-            kind: u32::from(*kind).max(1),
-            payload,
-        };
-        let _ = journal.append(&[record], Need::GivesRoom, |_| {});
-    }
-    let _ = journal.flush();
-}
-
-fn use_it(folder: &InMemory) {
-    let mut options = Options::default();
-    options.segment_bytes = SEGMENT;
-    options.sync = Sync::Never;
-    let Ok((records, _)) = Records::open_folder(folder.clone(), &options) else {
-        return;
-    };
-    let record = Record {
-        id: "one more".into(),
-        ..Record::default()
-    };
-    let _ = wait(records.publish(vec![record], Progress::default(), false));
-    let groups = wait(records.groups()).expect("it is in memory");
-    for group in groups.iter().map(String::as_str).chain(["default"]) {
-        let reader = wait(records.join(Place::In(group))).expect("anybody can join");
-        let fetched = wait(records.fetch(reader, 100, Wait::No)).unwrap_or_default();
-        for fetched in fetched {
-            let _ = wait(records.settle(fetched.receipt, Settlement::Done));
-        }
-        let _ = wait(records.dead(group));
-    }
-}
+fuzz_target!(|input: folder::Input| folder::run(&input));
