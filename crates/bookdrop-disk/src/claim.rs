@@ -1,5 +1,7 @@
 //! A folder that belongs to this process.
 
+mod making;
+
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -29,8 +31,7 @@ impl Claim {
     /// Claims a folder, which is made if it is not there, for a queue whose contents are written in this codec.
     pub(crate) fn new(path: &Path, codec: &str) -> Result<Self, Error> {
         let folder = At(path);
-        let made = fs::create_dir_all(path);
-        made.map_err(|error| match path.is_dir() {
+        making::make(path).map_err(|error| match path.is_dir() {
             false if path.exists() => {
                 folder.says(ErrorKind::Invalid, "it is a file; name a folder")
             }
