@@ -1,16 +1,18 @@
 //! A folder that belongs to this process.
 
+mod lock;
 mod making;
 
+use std::error::Error as _;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use bookdrop_backend::{Error, ErrorKind};
-use fs4::{FileExt, TryLockError};
 use serde_json::{Value, json};
 
 use crate::journal;
+use lock::Lock;
 
 /// Locked as long as a process has the folder; says which one.
 const LOCK: &str = "lock";
@@ -18,13 +20,18 @@ const LOCK: &str = "lock";
 const LABEL: &str = "bookdrop.json";
 /// The label while it is being written.
 const NEW_LABEL: &str = "bookdrop.json.new";
+/// Made and removed at once, to see whether files can be.
+const PROBE: &str = "bookdrop.probe";
+/// What a file system keeps in the first folder of a volume.
+const OF_FILE_SYSTEM: &str = "lost+found";
 const FORMAT: &str = "bookdrop queue";
 /// The version of what is written there.
 const VERSION: u64 = 1;
 
 /// A folder that belongs to this process, until it is dropped.
 pub(crate) struct Claim {
-    _lock: File,
+    path: PathBuf,
+    _lock: Lock,
 }
 
 impl Claim {
@@ -40,11 +47,23 @@ impl Claim {
         // Looked at first, so that nothing is left in a folder that is not ours.
         folder.check_names()?;
         let claim = Claim {
-            _lock: folder.lock()?,
+            path: path.to_owned(),
+            _lock: Lock::new(&folder)?,
         };
         folder.check_names()?;
+        folder.check_writable()?;
         folder.check_label(codec)?;
         Ok(claim)
+    }
+
+    /// An error of what lies in the folder, with its name, and with what the operating system said.
+    pub(crate) fn tell_of(&self, error: Error) -> Error {
+        let reason = error
+            .source()
+            .and_then(|error| error.source())
+            .map_or(String::new(), |reason| format!(": {reason}"));
+        let message = format!("the folder {}: {error}{reason}", self.path.display());
+        Error::with_source(error.kind(), message, error)
     }
 }
 
@@ -65,9 +84,10 @@ impl At<'_> {
         if names.iter().any(|name| name == LABEL) {
             return Ok(());
         }
-        // Left by one that ended before it had written the label.
-        let is_begun = |name: &String| name == LOCK || name == NEW_LABEL;
-        match names.iter().find(|name| !is_begun(name)) {
+        // The former are left by one that ended before it had written the label.
+        let passed_over = [LOCK, NEW_LABEL, PROBE, OF_FILE_SYSTEM];
+        let is_other = |name: &&String| !passed_over.contains(&name.as_str());
+        match names.iter().find(is_other) {
             None => Ok(()),
             Some(name) if journal::is_segment(name) => Err(self.says(
                 ErrorKind::Invalid,
@@ -80,34 +100,13 @@ impl At<'_> {
         }
     }
 
-    fn lock(&self) -> Result<File, Error> {
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(self.path(LOCK));
-        let mut file = file.map_err(|error| self.failed("open the file `lock` in it", error))?;
-        match FileExt::try_lock(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
-                let holder = match holder.trim() {
-                    "" => "another process",
-                    holder if holder == this_process() => "this process",
-                    holder => holder,
-                };
-                return Err(self.says(ErrorKind::InUse, format!("{holder} has it open")));
-            }
-            Err(TryLockError::Error(error)) => return Err(self.failed("lock it", error)),
-        }
-        let noted = file
-            .set_len(0)
-            .and_then(|()| file.write_all(this_process().as_bytes()));
-        match noted {
-            // It is for people to read; the lock holds without it.
-            Err(error) if error.kind() != io::ErrorKind::StorageFull => {
-                Err(self.failed("write to the file `lock` in it", error))
-            }
-            _ => Ok(file),
+    /// What comes later would find out otherwise, when events are sent.
+    fn check_writable(&self) -> Result<(), Error> {
+        let probe = self.path(PROBE);
+        match File::create(&probe).and_then(|_| fs::remove_file(&probe)) {
+            // Its events can be received nevertheless.
+            Err(error) if is_full(&error) => Ok(()),
+            probed => probed.map_err(|error| self.failed("make a file in it", error)),
         }
     }
 
@@ -160,7 +159,7 @@ impl At<'_> {
                 ErrorKind::Denied
             }
             io::ErrorKind::NotFound => ErrorKind::NotFound,
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
+            _ if is_full(&error) => ErrorKind::NoSpace,
             io::ErrorKind::NotADirectory => ErrorKind::Invalid,
             _ => ErrorKind::Io,
         };
@@ -176,6 +175,9 @@ impl At<'_> {
     }
 }
 
-fn this_process() -> String {
-    format!("process {}", std::process::id())
+fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
 }

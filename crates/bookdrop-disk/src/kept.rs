@@ -51,7 +51,11 @@ impl Kept {
         F: Folder + Send + Sync + 'static,
         F::File: Send + Sync + 'static,
     {
-        let (queue, keeper, report) = Kept::read(folder, options, seed)?;
+        let read = Kept::read(folder, options, seed);
+        let (queue, keeper, report) = read.map_err(|error| match &claim {
+            Some(claim) => claim.tell_of(error),
+            None => error,
+        })?;
         Ok((queue, Kept::start(keeper, claim)?, report))
     }
 

@@ -55,19 +55,26 @@ fn a_folder_with_something_else_in_it_is_left_alone() {
     assert_eq!(names(folder.path()), ["letter.txt"]);
 }
 
+/// It is a folder of the file system's, in each volume of some kinds.
 #[test]
-fn two_cannot_have_it_open_and_the_second_is_told_who_has() {
+fn a_volume_of_its_own_is_an_empty_folder() {
     let folder = tempfile::tempdir().unwrap();
-    let first = open(folder.path()).unwrap();
-    let (kind, message) = refused(folder.path());
-    assert_eq!(kind, ErrorKind::InUse);
-    assert!(message.contains("this process has it"), "{message}");
-    // As another process would have left it.
-    fs::write(folder.path().join("lock"), "process 7").unwrap();
-    let (_, message) = refused(folder.path());
-    assert!(message.contains("process 7 has it"), "{message}");
-    drop(first);
-    open(folder.path()).unwrap();
+    fs::create_dir(folder.path().join("lost+found")).unwrap();
+    drop(open(folder.path()).unwrap());
+    drop(open(folder.path()).unwrap());
+    assert!(folder.path().join("lost+found").is_dir());
+}
+
+#[test]
+fn nothing_else_is_passed_over() {
+    for name in ["lost", "found", "lost+found.txt"] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("lost+found")).unwrap();
+        fs::write(folder.path().join(name), "").unwrap();
+        let (kind, message) = refused(folder.path());
+        assert_eq!(kind, ErrorKind::Invalid);
+        assert!(message.contains(&format!("such as {name};")), "{message}");
+    }
 }
 
 #[test]
@@ -95,24 +102,6 @@ fn another_codec_or_a_newer_version_is_refused_and_nothing_is_changed() {
     assert_eq!(names(folder.path()), before);
     fs::write(&label, &text).unwrap();
     open(folder.path()).unwrap();
-}
-
-/// Where nobody is above permissions.
-#[test]
-fn what_may_not_be_written_to_is_refused() {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("queue");
-    drop(open(&path).unwrap());
-    let set = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-    set(0o555);
-    if fs::write(path.join("probe"), "").is_ok() {
-        println!("skipped: this user is above permissions");
-        return;
-    }
-    fs::set_permissions(path.join("lock"), fs::Permissions::from_mode(0o444)).unwrap();
-    assert_eq!(refused(&path).0, ErrorKind::Denied);
-    set(0o755);
 }
 
 fn record(id: &str) -> Record {

@@ -1,0 +1,107 @@
+//! Two processes that want the same folder. The second one is a child: this same program.
+
+#![cfg(unix)]
+
+use std::env;
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use bookdrop_backend::{Error, ErrorKind};
+use bookdrop_disk::{Options, Records};
+
+/// The folder, for the child.
+const FOLDER: &str = "BOOKDROP_FOLDER_OF_TWO";
+
+fn open(folder: &Path) -> Result<Records, Error> {
+    let mut options = Options::default();
+    options.segment_bytes = 1 << 16;
+    Records::open(folder, &options).map(|(records, _)| records)
+}
+
+/// Not a test of its own: what the child does. It has the folder until its input ends.
+#[test]
+fn child() {
+    if let Ok(folder) = env::var(FOLDER) {
+        let opened = open(folder.as_ref());
+        // Behind what the harness says, on a line of its own.
+        match &opened {
+            Ok(_) => println!("\n> opened"),
+            Err(error) => println!("\n> {:?}: {error}", error.kind()),
+        }
+        io::copy(&mut io::stdin(), &mut io::sink()).unwrap();
+    }
+}
+
+fn elsewhere(folder: &Path) -> Command {
+    let mut child = Command::new(env::current_exe().unwrap());
+    child.args(["--exact", "child", "--nocapture"]);
+    child.env(FOLDER, folder);
+    child
+}
+
+/// What another process is told that opens this folder.
+fn told_elsewhere(folder: &Path) -> String {
+    let output = elsewhere(folder).stdin(Stdio::null()).output();
+    let output = String::from_utf8(output.unwrap().stdout).unwrap();
+    let told = output.lines().find_map(|line| line.strip_prefix("> "));
+    told.unwrap_or_else(|| panic!("{output}")).to_owned()
+}
+
+#[test]
+fn the_second_process_is_told_who_has_it_and_gets_it_afterwards() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path()).unwrap();
+    let told = told_elsewhere(folder.path());
+    let holder = format!("process {} has it open", std::process::id());
+    assert!(told.starts_with("InUse: "), "{told}");
+    assert!(told.contains(&holder), "{told}");
+    drop(first);
+    assert_eq!(told_elsewhere(folder.path()), "opened");
+    open(folder.path()).unwrap();
+}
+
+/// As in two containers, each of which counts its processes by itself.
+#[test]
+fn another_process_of_the_same_number_is_not_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut holder = elsewhere(folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(holder.stdout.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap() == "> opened"));
+    let own = format!("process {}", std::process::id());
+    fs::write(folder.path().join("lock"), &own).unwrap();
+    let error = open(folder.path()).err().expect("it is in use");
+    assert_eq!(error.kind(), ErrorKind::InUse);
+    assert!(!error.to_string().contains("this process"), "{error}");
+    let another = format!("another {own} has it open");
+    assert!(error.to_string().contains(&another), "{error}");
+    drop(holder.stdin.take());
+    assert!(holder.wait().unwrap().success());
+    open(folder.path()).unwrap();
+}
+
+#[test]
+fn this_process_is_told_that_it_has_it_by_whatever_path() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = open(folder.path()).unwrap();
+    // It is not the file that decides.
+    fs::write(folder.path().join("lock"), "process 7").unwrap();
+    let link = folder.path().with_extension("link");
+    std::os::unix::fs::symlink(folder.path(), &link).unwrap();
+    for path in [folder.path(), &link] {
+        let error = open(path).err().expect("it is in use");
+        assert_eq!(error.kind(), ErrorKind::InUse);
+        assert!(
+            error.to_string().contains("this process has it open"),
+            "{error}"
+        );
+    }
+    fs::remove_file(&link).unwrap();
+    drop(first);
+    open(folder.path()).unwrap();
+}
