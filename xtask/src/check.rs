@@ -5,7 +5,7 @@ use crate::steps::{Outcome, Steps, no_complaints};
 use crate::tools::{CLIPPY, RUSTFMT};
 use crate::workspace::Workspace;
 use crate::{
-    build_time, cargo, floors, guard, licences, loom, miri, msrv, oldest_rust, shuttle, size,
+    build_time, cargo, floors, fuzz, guard, licences, loom, miri, msrv, oldest_rust, shuttle, size,
     unsafe_code, whys,
 };
 
@@ -34,6 +34,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     CLIPPY.step(&mut steps, w, "lints", || lints(w))?;
     oldest_rust::steps(&mut steps, w)?;
     steps.step("documentation", || documentation(w))?;
+    steps.step("fuzz targets", || fuzz::run(w))?;
     guard::steps(&mut steps, w)?;
     steps.step("loom models", || loom::run(w))?;
     steps.step("shuttle", || shuttle::run(w))?;

@@ -5,6 +5,7 @@ mod build_time;
 mod cargo;
 mod check;
 mod floors;
+mod fuzz;
 mod guard;
 mod licences;
 mod loom;
