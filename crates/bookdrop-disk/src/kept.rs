@@ -76,6 +76,7 @@ impl Kept {
             progress.note(found.position, settings.segment_bytes);
             image.read(found);
         })?;
+        progress.end();
         set_aside(&*folder, &recovery.damage);
         let queue = Queue::new(options.limits.clone(), options.on_full, seed);
         let ledger = Arc::new(Ledger::new(Bounds::of_segments(

@@ -31,8 +31,10 @@ pub struct Options {
     pub segment_bytes: u64,
     /// What the contents of events are written in. The folder says it, and cannot be opened with another one.
     pub codec: String,
-    /// Is told how opening goes on, about once a second, where it takes longer than that.
+    /// Is told how opening goes on, about once a second, where it takes longer than that; and in the end, that all was read.
     pub on_progress: Option<OnProgress>,
+    /// How often. Tests do not wait for time to pass.
+    pub(crate) progress_interval: Duration,
 }
 
 /// What is called while a folder is being opened.
@@ -80,6 +82,7 @@ impl Default for Options {
             segment_bytes: 32 << 20,
             codec: "json".to_owned(),
             on_progress: None,
+            progress_interval: crate::progress::INTERVAL,
         }
     }
 }

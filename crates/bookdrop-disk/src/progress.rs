@@ -9,16 +9,23 @@ use crate::options::{OnProgress, Opening, Options};
 use crate::storage::{File, Folder};
 
 /// Opening is quick for so long, and is told about so often afterwards.
-const INTERVAL: Duration = Duration::from_secs(1);
-/// The clock is looked at once in so many records.
+pub(crate) const INTERVAL: Duration = Duration::from_secs(1);
+/// The clock is looked at once in so many records,
 const RECORDS: u32 = 1024;
+/// or in so many bytes: few records may be long ones.
+const BYTES: u64 = 1 << 20;
 
 /// Tells how opening goes on.
 pub(crate) struct Progress {
     told: Option<OnProgress>,
+    interval: Duration,
     next: Instant,
     records: u32,
     first_generation: Option<u64>,
+    /// Where the clock was looked at last.
+    looked_at: u64,
+    /// What was told last.
+    last: Option<Opening>,
     of: u64,
 }
 
@@ -26,9 +33,12 @@ impl Progress {
     pub(crate) fn new<F: Folder>(folder: &F, options: &Options) -> Result<Self, Error> {
         let mut progress = Progress {
             told: options.on_progress.clone(),
-            next: Instant::now() + INTERVAL,
+            interval: options.progress_interval,
+            next: Instant::now() + options.progress_interval,
             records: 0,
             first_generation: None,
+            looked_at: 0,
+            last: None,
             of: 0,
         };
         if progress.told.is_some() {
@@ -41,23 +51,39 @@ impl Progress {
 
     /// One more record was read, in segments of so many bytes.
     pub(crate) fn note(&mut self, at: Position, segment_bytes: u64) {
-        let Some(told) = &self.told else {
+        if self.told.is_none() {
             return;
-        };
+        }
         let first = *self.first_generation.get_or_insert(at.generation);
+        let bytes = (at.generation - first) * segment_bytes + at.offset;
         self.records += 1;
-        if self.records < RECORDS {
+        if self.records < RECORDS && bytes - self.looked_at < BYTES {
             return;
         }
         self.records = 0;
+        self.looked_at = bytes;
         let now = Instant::now();
         if now >= self.next {
-            self.next = now + INTERVAL;
-            let bytes = (at.generation - first) * segment_bytes + at.offset;
-            told(Opening {
-                bytes: bytes.min(self.of),
-                of: self.of,
-            });
+            self.next = now + self.interval;
+            self.tell(bytes);
+        }
+    }
+
+    /// All was read. Who was told that it goes on is told that.
+    pub(crate) fn end(&mut self) {
+        if self.last.is_some_and(|last| last.bytes < last.of) {
+            self.tell(self.of);
+        }
+    }
+
+    fn tell(&mut self, bytes: u64) {
+        let opening = Opening {
+            bytes: bytes.min(self.of),
+            of: self.of,
+        };
+        self.last = Some(opening);
+        if let Some(told) = &self.told {
+            told(opening);
         }
     }
 }
@@ -71,4 +97,77 @@ fn segments<F: Folder>(folder: &F) -> std::io::Result<u64> {
         }
     }
     Ok(bytes)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::path::Path;
+    use std::sync::{Arc, Mutex};
+
+    use bookdrop_backend::{Backend, Progress, Record};
+    use bookdrop_queue::park::wait;
+
+    use super::*;
+    use crate::{Records, Sync};
+
+    /// What is told when a folder is opened with this interval.
+    fn told(folder: &Path, interval: Duration) -> Vec<Opening> {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let noted = told.clone();
+        let mut options = options();
+        options.progress_interval = interval;
+        options.on_progress = Some(Arc::new(move |opening| noted.lock().unwrap().push(opening)));
+        let opened = Records::open(folder, &options).expect("it can be opened");
+        let told = std::mem::take(&mut *told.lock().unwrap());
+        drop(opened);
+        told
+    }
+
+    fn options() -> Options {
+        Options {
+            segment_bytes: 4 << 20,
+            sync: Sync::Never,
+            ..Options::default()
+        }
+    }
+
+    /// A folder with so many events of so many bytes.
+    fn filled(events: usize, bytes: usize) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let (records, _) = Records::open(folder.path(), &options()).unwrap();
+        for number in 0..events {
+            let record = Record {
+                id: number.to_string().into(),
+                content: vec![b'x'; bytes].into(),
+                ..Record::default()
+            };
+            wait(records.publish(vec![record], Progress::default(), true)).unwrap();
+        }
+        folder
+    }
+
+    fn assert_goes_on_to_the_end(told: &[Opening]) {
+        assert!(
+            told.is_sorted_by(|one, next| one.bytes < next.bytes),
+            "{told:?}"
+        );
+        let last = told.last().expect("something was told");
+        assert_eq!(last.bytes, last.of, "{told:?}");
+        assert!(told.iter().all(|opening| opening.of == last.of), "{told:?}");
+    }
+
+    /// Far fewer than a thousand: each of them takes long.
+    #[test]
+    fn large_events_are_told_about() {
+        let folder = filled(12, 1 << 20);
+        let told = told(folder.path(), Duration::ZERO);
+        assert!(told.len() > 10, "{told:?}");
+        assert_goes_on_to_the_end(&told);
+    }
+
+    #[test]
+    fn what_is_opened_quickly_is_not_told_about() {
+        let folder = filled(12, 1 << 20);
+        assert_eq!(told(folder.path(), Duration::from_secs(3600)), []);
+    }
 }
