@@ -81,7 +81,10 @@ impl From<ErrorKind> for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            ErrorKind::NoSpace => write!(f, "the disk is full; free some space, then it goes on"),
+            ErrorKind::NoSpace => write!(
+                f,
+                "the disk is full: there is no room for another file of `segment_bytes`; free some space, then it goes on, or open the folder with smaller ones"
+            ),
             ErrorKind::Poisoned => write!(
                 f,
                 "an earlier write failed, so what is on the disk is not known; open the folder again"
