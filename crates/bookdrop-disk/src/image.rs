@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use bookdrop_backend::Record;
 use bytes::Bytes;
 
-use crate::journal::{Position, Recovered, length_with};
+use crate::journal::{Damage, Position, Recovered, length_with};
 use crate::ledger::note::{Group, Note, Standing, Standings, State};
 
 /// The queue as the notes read so far say.
@@ -19,8 +19,8 @@ pub(crate) struct Image {
     /// Bytes of contents that may be kept.
     cache: u64,
     cached: u64,
-    /// Records that are whole, but no notes.
-    pub(crate) unknown: u64,
+    /// Records that are whole, but no notes: nothing is known of what they said.
+    pub(crate) unknown: Vec<Damage>,
 }
 
 /// An event that was read.
@@ -48,15 +48,18 @@ impl Image {
             last_group: 0,
             cache,
             cached: 0,
-            unknown: 0,
+            unknown: Vec::new(),
         }
     }
 
     /// One more record of the journal.
     pub(crate) fn read(&mut self, found: Recovered<'_>) {
+        let length = length_with(found.payload.len());
         match Note::decode(found.kind, found.payload) {
-            Some(note) => self.apply(note, found.position, length_with(found.payload.len())),
-            None => self.unknown += 1,
+            Some(note) => self.apply(note, found.position, length),
+            None => self
+                .unknown
+                .push(Damage::of_record(found.position, length as u64)),
         }
     }
 

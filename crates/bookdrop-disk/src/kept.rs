@@ -72,11 +72,12 @@ impl Kept {
         let settings = Settings::default().with_segment_bytes(options.segment_bytes);
         let mut image = Image::new(options.cache_bytes);
         let mut progress = Progress::new(&*folder, options)?;
-        let (journal, recovery) = Journal::open(folder.clone(), settings, |found| {
+        let (journal, mut recovery) = Journal::open(folder.clone(), settings, |found| {
             progress.note(found.position, settings.segment_bytes);
             image.read(found);
         })?;
         progress.end();
+        recovery.damage.append(&mut image.unknown);
         set_aside(&*folder, &recovery.damage);
         let queue = Queue::new(options.limits.clone(), options.on_full, seed);
         let ledger = Arc::new(Ledger::new(Bounds::of_segments(

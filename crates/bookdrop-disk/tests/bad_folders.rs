@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use bookdrop_backend::{Backend, Error, ErrorKind, Place, Progress, Record, Settlement, Wait};
+use bookdrop_disk::journal::{self, Journal, Need, Settings};
+use bookdrop_disk::storage::DiskFolder;
 use bookdrop_disk::{Options, Records, Report, Sync};
 use bookdrop_queue::park::wait;
 
@@ -180,6 +182,32 @@ fn a_damaged_ack_means_that_the_event_comes_again() {
     let (records, report) = open(folder.path()).unwrap();
     assert_eq!(report.damage.len(), 1, "{report:?}");
     assert_eq!(ready(&records), ["one", "two", "three"]);
+}
+
+/// It is whole, so no checksum tells.
+#[test]
+fn a_record_that_makes_no_sense_is_told_and_all_others_are_there() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    let disk = DiskFolder::open(folder.path()).unwrap();
+    let settings = Settings::default().with_segment_bytes(options().segment_bytes);
+    let (mut journal, _) = Journal::open(disk, settings, |_| ()).unwrap();
+    let record = journal::Record {
+        kind: 99,
+        payload: b"of no use",
+    };
+    journal
+        .append([record], Need::TakesRoom, |_| ())
+        .and_then(|()| journal.flush())
+        .unwrap();
+    drop(journal);
+    let (records, report) = open(folder.path()).unwrap();
+    assert_eq!(report.damage.len(), 1, "{report:?}");
+    assert_eq!(wait(records.stats(None)).unwrap().unwrap().damaged, 1);
+    assert_eq!(ready(&records), ["two", "three"]);
+    let mut aside = names(folder.path());
+    aside.retain(|name| name.starts_with("damaged-"));
+    assert_eq!(aside.len(), 1);
 }
 
 #[test]

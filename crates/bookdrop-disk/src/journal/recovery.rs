@@ -36,6 +36,16 @@ pub enum Damage {
     },
 }
 
+impl Damage {
+    /// A record that lies there in so many bytes, and makes no sense.
+    pub(crate) fn of_record(at: Position, length: u64) -> Self {
+        Damage::Bytes {
+            file: segment::name_of_segment(at.generation),
+            range: at.offset..at.offset + length,
+        }
+    }
+}
+
 /// How a folder was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovery {
