@@ -1,7 +1,10 @@
 //! The keeper: writes the ledger to the journal, and gives its space back.
 //!
-//! Two threads work for it: one flushes for those who wait, the other one makes spare files and frees segments. Neither holds up
+//! Threads work for it: some flush for those who wait, in turns, and one makes spare files and frees segments. None of them holds up
 //! those who write.
+//!
+//! Invariant: a lock of the keeper is taken before the ledger's and an event's facts, and never while one of them is held; of its own,
+//! `writing` is taken before `space` and `ids`. Nobody is woken under any of them.
 
 mod ids;
 mod tidy;

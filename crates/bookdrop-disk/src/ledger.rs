@@ -5,7 +5,7 @@
 //! [`Survival`] of what was noted so far.
 //!
 //! Invariant: locks are taken in this order: the queue's, an event's facts, the ledger's. None of the latter is held while one of
-//! the former is taken.
+//! the former is taken. The lock of [`Survival`] is taken last, or alone.
 
 mod groups;
 pub(crate) mod note;

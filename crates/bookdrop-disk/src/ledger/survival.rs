@@ -1,13 +1,16 @@
 //! How far the ledger is on the disk, and who waits for it.
 
+mod waking;
+
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bookdrop_backend::Error;
+
+use waking::{Row, wake_all};
 
 /// Which notes survive what.
 #[derive(Default)]
@@ -27,22 +30,6 @@ pub(crate) struct Survival {
     away: AtomicI64,
     /// Called when space is wanted.
     tidier: Condvar,
-}
-
-/// Wakers are foreign code: one that panics ends neither the wait of another one nor the thread that wakes.
-fn wake_all(wakers: impl Iterator<Item = Waker>) {
-    for waker in wakers {
-        let _ = catch_unwind(AssertUnwindSafe(|| waker.wake()));
-    }
-}
-
-/// Threads that wait for a flush.
-#[derive(Default)]
-struct Row {
-    /// How often its threads were told that they need not wait any longer. They sleep until it changes.
-    count: AtomicU32,
-    /// Whether those who were told may sleep.
-    sleeps: AtomicBool,
 }
 
 /// Tasks, by what they wait for.
@@ -138,13 +125,13 @@ impl Survival {
             state.least[row] = state.least[row].min(note);
             state.threads[row] += 1;
             self.away.fetch_sub(1, Ordering::Relaxed);
-            // It is counted under the lock, so whoever tells this row from now on changes it.
-            let count = self.rows[row].count.load(Ordering::Relaxed);
+            // It is looked at under the lock, so whoever tells this row from now on changes it.
+            let told = self.rows[row].told();
             drop(state);
             if is_first {
                 self.flusher.notify_one();
             }
-            self.rows[row].wait(count);
+            self.rows[row].wait(told);
         }
         Ok(None)
     }
@@ -283,9 +270,7 @@ impl Survival {
                 *least = NOBODY;
                 let threads = std::mem::take(&mut state.threads[row]);
                 told += threads;
-                // In this order, so that whoever sees that others sleep wakes none too early: Release, for the swap in `wait`.
-                self.rows[row].count.fetch_add(1, Ordering::Relaxed);
-                self.rows[row].sleeps.store(true, Ordering::Release);
+                self.rows[row].tell();
             }
         }
         self.away.store(told as i64, Ordering::Relaxed);
@@ -360,24 +345,6 @@ impl Survival {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Row {
-    /// Sleeps until it is not the same count any more; may return before.
-    fn wait(&self, count: u32) {
-        atomic_wait::wait(&self.count, count);
-        // Whoever comes first wakes all others.
-        if self.sleeps.load(Ordering::Relaxed) && self.sleeps.swap(false, Ordering::Acquire) {
-            atomic_wait::wake_all(&self.count);
-        }
-    }
-
-    /// Wakes one, who wakes the others: whoever flushed can go on with the next flush meanwhile.
-    fn wake_one(&self) {
-        if self.sleeps.load(Ordering::Relaxed) {
-            atomic_wait::wake_one(&self.count);
-        }
     }
 }
 
