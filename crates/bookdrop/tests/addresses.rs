@@ -58,7 +58,7 @@ fn numbers_that_do_not_fit_are_refused_with_the_rule() {
             "the option `max_event_bytes` is `2049`; make it 2048 at most, which is half of `segment_bytes`, or \
              `segment_bytes` larger",
         ),
-        ("max_event_bytes=33554433", "make it 33554432 at most"),
+        ("max_event_bytes=16777217", "make it 16777216 at most"),
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("queue");
