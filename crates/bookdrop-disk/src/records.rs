@@ -174,7 +174,11 @@ impl Records {
         let _one_at_a_time = self.lock_groups();
         let seat = self.queue.join(name, Entry::copy);
         if let Some(folder) = &self.folder {
-            folder.ledger().joined(seat.reader().group, name);
+            let ledger = folder.ledger();
+            ledger.joined(seat.reader().group, name);
+            // It survives the process at once, and a loss of power soon. On a full disk it is written when some space was freed.
+            let _ = folder.keep().write_up_to(ledger.noted());
+            ledger.survival.want_flush();
         }
         seat
     }
@@ -294,15 +298,7 @@ impl Backend for Records {
                 self.queue.join_again(known.group, false)
             }
         };
-        let joining = Joining {
-            records: self,
-            reader: self.readers.add(seat),
-        };
-        match self.survive().await {
-            // On a full disk consumers go on. It is written when some space was freed.
-            Err(error) if error.kind() != ErrorKind::Unknown => Err(error),
-            _ => Ok(joining.end()),
-        }
+        Ok(self.readers.add(seat))
     }
 
     fn leave(&self, reader: Reader) {
@@ -417,24 +413,6 @@ impl Backend for Records {
         };
         poll_fn(|cx| hands.queue.poll_empty_handed(&mut hands.waiting, cx)).await;
         Ok(())
-    }
-}
-
-/// A consumer that comes. Dropped before its end, it leaves again.
-struct Joining<'a> {
-    records: &'a Records,
-    reader: Reader,
-}
-
-impl Joining<'_> {
-    fn end(self) -> Reader {
-        std::mem::ManuallyDrop::new(self).reader
-    }
-}
-
-impl Drop for Joining<'_> {
-    fn drop(&mut self) {
-        self.records.leave(self.reader);
     }
 }
 
