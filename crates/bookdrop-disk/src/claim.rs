@@ -12,6 +12,7 @@ use bookdrop_backend::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::journal;
+use crate::storage::is_full;
 use lock::Lock;
 
 /// Locked as long as a process has the folder; says which one.
@@ -173,11 +174,4 @@ impl At<'_> {
     fn says(&self, kind: ErrorKind, what: impl std::fmt::Display) -> Error {
         Error::new(kind, format!("the folder {}: {what}", self.0.display()))
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
 }

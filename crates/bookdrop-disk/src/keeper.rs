@@ -172,7 +172,7 @@ impl<F: Folder> Keeper<F> {
 
     /// The events of a page lie there now.
     fn place(&self, page: &Page, positions: &[Position]) {
-        let mut segment: Option<(u64, Arc<Segment>)> = None;
+        let mut known: Option<(u64, Arc<Segment>)> = None;
         let is_cache_full = self.ledger.is_cache_full();
         for ((event, bytes), &position) in page.events().zip(positions) {
             let Some(event) = event else {
@@ -186,24 +186,20 @@ impl<F: Folder> Keeper<F> {
                     self.ids().add(sent, id, generation);
                 }
             }
-            let segment = match &segment {
-                Some((of, segment)) if *of == generation => segment.clone(),
-                _ => segment
-                    .insert((generation, self.space().segment(generation)))
-                    .1
-                    .clone(),
-            };
+            known.take_if(|(of, _)| *of != generation);
+            let (_, segment) =
+                known.get_or_insert_with(|| (generation, self.space().segment(generation)));
             let place = Place {
                 position,
                 bytes,
-                segment,
+                segment: segment.clone(),
             };
             self.ledger.placed(event, place, is_cache_full);
         }
     }
 
-    /// Writes everything that was noted so far, and flushes it. Others can write meanwhile. The turn to do so, if it is one's
-    /// turn, ends with it.
+    /// Writes everything that was noted so far, and flushes it. Others can write meanwhile. Gives the turn to do so back, unless it
+    /// had to end before tasks were woken.
     pub(crate) fn commit<'a>(&self, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
         let survival = &self.ledger.survival;
         self.write(Need::GivesRoom)?;

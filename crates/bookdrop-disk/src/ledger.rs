@@ -196,12 +196,14 @@ impl Ledger {
         groups.have_room_for(name, self.bounds.note, standing)
     }
 
-    /// A consumer joined this group.
-    pub(crate) fn joined(&self, id: GroupId, name: &str) {
+    /// A consumer joined this group. Returns whether that was noted: it is news only once.
+    pub(crate) fn joined(&self, id: GroupId, name: &str) -> bool {
         let mut pending = self.lock();
-        if pending.groups.join(id, name) {
+        let is_news = pending.groups.join(id, name);
+        if is_news {
             pending.note_groups();
         }
+        is_news
     }
 
     /// This group was removed.

@@ -175,10 +175,11 @@ impl Records {
         let seat = self.queue.join(name, Entry::copy);
         if let Some(folder) = &self.folder {
             let ledger = folder.ledger();
-            ledger.joined(seat.reader().group, name);
-            // It survives the process at once, and a loss of power soon. On a full disk it is written when some space was freed.
-            let _ = folder.keep().write_up_to(ledger.noted());
-            ledger.survival.want_flush();
+            if ledger.joined(seat.reader().group, name) {
+                // It survives the process at once, and a loss of power soon. On a full disk it is written when some space was freed.
+                let _ = folder.keep().write_up_to(ledger.noted());
+                ledger.survival.want_flush();
+            }
         }
         seat
     }

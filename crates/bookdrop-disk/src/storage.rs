@@ -10,6 +10,14 @@ use std::sync::Arc;
 #[cfg(unix)]
 pub use folder::DiskFolder;
 
+/// Whether this says that there is no room on the disk.
+pub(crate) fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
 /// A folder that nobody else writes to.
 ///
 /// A name that was made, changed or removed is sure to be so after a loss of power only once [`flush`](Folder::flush) has

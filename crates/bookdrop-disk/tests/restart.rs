@@ -18,9 +18,24 @@ fn options() -> Options {
 }
 
 fn open(path: &Path) -> Records {
-    let (records, report) = Records::open(path, &options()).expect("it can be opened");
+    open_with(path, &options())
+}
+
+fn open_with(path: &Path, options: &Options) -> Records {
+    let (records, report) = Records::open(path, options).expect("it can be opened");
     assert!(report.damage.is_empty() && report.cut == 0, "{report:?}");
     records
+}
+
+/// The folder as a process finds it that comes after this one was killed.
+fn copy_of(path: &Path) -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(path).unwrap() {
+        let entry = entry.unwrap();
+        // A spare file may have become a segment meanwhile.
+        let _ = std::fs::copy(entry.path(), copy.path().join(entry.file_name()));
+    }
+    copy
 }
 
 fn record(id: &str) -> Record {
@@ -219,7 +234,7 @@ fn an_event_that_ends_its_process_becomes_a_dead_letter() {
     let mut few = options();
     few.limits.max_deliveries = 3;
     for attempt in 1..=3 {
-        let (records, _) = Records::open(folder.path(), &few).unwrap();
+        let records = open_with(folder.path(), &few);
         let reader = join(&records, "default");
         if attempt == 1 {
             publish(&records, record("poison"));
@@ -227,7 +242,7 @@ fn an_event_that_ends_its_process_becomes_a_dead_letter() {
         assert_eq!(fetch(&records, reader).unwrap().attempt, attempt);
     }
     for _ in 0..2 {
-        let (records, _) = Records::open(folder.path(), &few).unwrap();
+        let records = open_with(folder.path(), &few);
         let reader = join(&records, "default");
         assert!(fetch(&records, reader).is_none());
         let dead = wait(records.dead("default")).unwrap();
@@ -355,7 +370,7 @@ fn what_is_on_the_disk_alone_is_read_back() {
     let folder = tempfile::tempdir().unwrap();
     let mut few = options();
     few.cache_bytes = 1000;
-    let (records, _) = Records::open(folder.path(), &few).unwrap();
+    let records = open_with(folder.path(), &few);
     let names: Vec<String> = (0..1000).map(|number| number.to_string()).collect();
     for name in &names {
         publish(&records, record(name));
@@ -410,7 +425,7 @@ fn what_was_begun_and_dropped_is_written_all_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = options();
     options.sync = Sync::Always;
-    let (records, _) = Records::open(folder.path(), &options).unwrap();
+    let records = open_with(folder.path(), &options);
     let reader = join(&records, "default");
     publish(&records, record("a"));
     let fetched = fetch(&records, reader).unwrap();
@@ -419,14 +434,8 @@ fn what_was_begun_and_dropped_is_written_all_the_same() {
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
         let _ = std::future::Future::poll(ack.as_mut(), &mut cx);
     }
-    // As a process finds it that comes after this one was killed.
     let is_gone = || {
-        let copy = tempfile::tempdir().unwrap();
-        for entry in std::fs::read_dir(folder.path()).unwrap() {
-            let entry = entry.unwrap();
-            // A spare file may have become a segment meanwhile.
-            let _ = std::fs::copy(entry.path(), copy.path().join(entry.file_name()));
-        }
+        let copy = copy_of(folder.path());
         let (records, _) = Records::open(copy.path(), &options).unwrap();
         let reader = join(&records, "default");
         fetch(&records, reader).is_none()
@@ -439,11 +448,7 @@ fn a_group_that_was_joined_is_there_after_the_process_was_killed() {
     let folder = tempfile::tempdir().unwrap();
     let records = open(folder.path());
     join(&records, "late");
-    let copy = tempfile::tempdir().unwrap();
-    for entry in std::fs::read_dir(folder.path()).unwrap() {
-        let entry = entry.unwrap();
-        std::fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
-    }
+    let copy = copy_of(folder.path());
     let groups = wait(open(copy.path()).groups()).unwrap();
     assert_eq!(groups, ["late"]);
 }
@@ -482,7 +487,7 @@ fn an_id_is_remembered_from_when_it_was_sent_last() {
     let mut options = options();
     options.segment_bytes = 4096;
     options.limits.duplicate_window = Duration::from_secs(3);
-    let open = || Records::open(folder.path(), &options).unwrap().0;
+    let open = || open_with(folder.path(), &options);
     let given = Record {
         is_id_given: true,
         ..record("X")
@@ -540,7 +545,7 @@ fn the_journal_comes_to_rest_however_many_groups_there_are() {
     let folder = tempfile::tempdir().unwrap();
     let mut options = options();
     options.segment_bytes = 8192;
-    let (records, _) = Records::open(folder.path(), &options).unwrap();
+    let records = open_with(folder.path(), &options);
     for group in 0..20 {
         join(&records, &format!("group {group}"));
     }

@@ -10,6 +10,7 @@ use bookdrop_backend::{Error, ErrorKind};
 use fs4::{FileExt, TryLockError};
 
 use super::{At, LOCK};
+use crate::storage::is_full;
 
 /// The folders that this process has. What the file says does not tell: in two containers two processes may have one number.
 static OURS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
@@ -46,7 +47,7 @@ impl Lock {
         let lock = Lock { file, folder };
         match lock.sign() {
             // It is for people to read; the lock holds without it.
-            Err(error) if error.kind() != io::ErrorKind::StorageFull => {
+            Err(error) if !is_full(&error) => {
                 Err(at.failed("write to the file `lock` in it", error))
             }
             _ => Ok(lock),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io;
 
+use crate::storage::is_full;
+
 /// Why the journal did not do what it was asked to.
 #[derive(Debug)]
 pub struct Error {
@@ -43,9 +45,9 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn io(doing: impl Into<String>, source: io::Error) -> Self {
-        let kind = match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::NoSpace,
-            _ => ErrorKind::Io {
+        let kind = match is_full(&source) {
+            true => ErrorKind::NoSpace,
+            false => ErrorKind::Io {
                 doing: doing.into(),
             },
         };

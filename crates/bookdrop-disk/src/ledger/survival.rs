@@ -60,7 +60,8 @@ struct State {
     ends: bool,
 }
 
-/// So many are worth to be waited for.
+/// Where a flush told so many, the first one that comes again leaves the next flush to a thread that does nothing else: by the time
+/// that is awake, others have come who share it.
 const CROWD: i64 = 8;
 
 /// No note has this number.
