@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bookdrop_backend::{DeadReason, Record, Unanswered, Why};
-use bookdrop_queue::{CallId, Cause, Hand, Item, Note, clock};
+use bookdrop_queue::{CallId, Cause, Hand, Item, Note, Room, clock};
 use bytes::Bytes;
 
 use crate::event::Event;
@@ -97,10 +97,12 @@ impl Item for Entry {
         self.asks.take().map(|(call, _)| call)
     }
 
-    fn has_room(&self) -> bool {
-        let ledger = self.event.ledger.as_ref();
-        // A request is not written down.
-        self.asks.is_some() || ledger.is_none_or(|ledger| ledger.has_room(&self.event))
+    fn room(&self) -> Room {
+        match &self.event.ledger {
+            // A request is not written down.
+            Some(ledger) if self.asks.is_none() => ledger.room(&self.event),
+            _ => Room::Enough,
+        }
     }
 
     fn note(&mut self, what: Note<'_>) {

@@ -7,9 +7,9 @@
 //! `writing` is taken before `space` and `ids`. Nobody is woken under any of them.
 
 mod ids;
+mod shortage;
 mod tidy;
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bookdrop_backend::{Error, ErrorKind, Record};
@@ -24,6 +24,7 @@ use crate::reading::Reading;
 use crate::space::{Segment, Space};
 use crate::storage::Folder;
 pub(crate) use ids::Ids;
+use shortage::Shortage;
 
 /// The keeper of a folder, whatever the folder is.
 pub(crate) trait Keep: Send + std::marker::Sync {
@@ -51,9 +52,7 @@ pub(crate) trait Keep: Send + std::marker::Sync {
 pub(crate) struct Keeper<F: Folder> {
     folder: Arc<F>,
     writing: Mutex<Writing<F>>,
-    /// Whether the last attempt to make a spare file found the disk full. It says nothing of other memory, so it is read and
-    /// written without an order.
-    is_disk_full: AtomicBool,
+    shortage: Shortage,
     space: Mutex<Space>,
     ids: Mutex<Ids>,
     reading: Reading<F>,
@@ -98,7 +97,10 @@ impl<F: Folder> Keeper<F> {
     ) -> Self {
         ledger.set_room(journal.room(settings.max_event_bytes));
         // Known from the beginning, so that the first sender is told and does not wait.
-        let is_disk_full = AtomicBool::new(journal.lacks_spares());
+        let shortage = Shortage::default();
+        if journal.lacks_spares() {
+            shortage.begin(no_space());
+        }
         Keeper {
             writing: Mutex::new(Writing {
                 journal,
@@ -107,7 +109,7 @@ impl<F: Folder> Keeper<F> {
                 unflushed: 0,
                 is_spare_wanted: false,
             }),
-            is_disk_full,
+            shortage,
             reading: Reading::new(folder.clone()),
             space: Mutex::new(space),
             ids: Mutex::new(ids),
@@ -316,12 +318,12 @@ where
         if let Some(error) = self.ledger.survival.broken() {
             return Some(error);
         }
-        if !self.is_disk_full.load(Ordering::Relaxed) || self.ledger.has_room_in_journal(event) {
+        if !self.shortage.is_there() || self.ledger.has_room_in_journal(event) {
             return None;
         }
         // Some space may have been freed since.
         self.ledger.survival.want_space();
-        Some(journal::Error::from(journal::ErrorKind::NoSpace).into())
+        self.shortage.why()
     }
 
     fn wait_here(&self, note: u64) -> Result<(), Error> {
@@ -347,6 +349,10 @@ pub(super) fn broken(error: impl Into<Error>) -> Error {
     let message =
         format!("{error}{reason}; what is on the disk is not known, so open the driver again");
     Error::with_source(ErrorKind::Broken, message, error)
+}
+
+fn no_space() -> Error {
+    journal::Error::from(journal::ErrorKind::NoSpace).into()
 }
 
 fn nowhere() -> Error {

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use bookdrop_backend::Record;
-use bookdrop_queue::{GroupId, Hand, clock};
+use bookdrop_queue::{GroupId, Hand, Room, clock};
 
 use crate::event::{Event, Facts, Place};
 use crate::journal::cost;
@@ -166,12 +166,16 @@ impl Ledger {
         pending.note(&note);
     }
 
-    /// Whether there is room for an event, in bytes of events and in the journal.
-    pub(crate) fn has_room(&self, event: &Event) -> bool {
+    /// What room there is for an event, in bytes of events and in the journal, where it is made by and by.
+    pub(crate) fn room(&self, event: &Event) -> Room {
         let pending = self.lock();
         let length = event.length as u64;
         let fits = pending.live == 0 || pending.live + length <= self.bounds.live;
-        fits && pending.room.rest() >= cost(event.length)
+        match pending.room.rest() >= cost(event.length) {
+            _ if !fits => Room::Full,
+            true => Room::Enough,
+            false => Room::Soon,
+        }
     }
 
     /// Whether there is room for it in the journal, however many bytes of events there are.

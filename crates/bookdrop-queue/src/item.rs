@@ -62,15 +62,15 @@ pub trait Item: Sized {
     /// A dead letter is sent again: its time to live begins anew.
     fn revive(&mut self, _now: Instant) {}
 
-    /// Whether there is room for it and its copies beside the queue, as on a disk. Asked before it is taken in, as the bounds
+    /// What room there is for it and its copies beside the queue, as on a disk. Asked before it is taken in, as the bounds
     /// of the queue are, and in its turn; not when it comes back or is sent again. (What is plain is not asked always.)
     ///
     /// When room appears other than by what is [gone](Note::Gone), [`Queue::let_in`](crate::Queue::let_in) is to be called.
-    /// Where the oldest make room they go until there is some, or none is left: so what is gone has to make room at once, and
-    /// an item that no room is ever enough for must not be sent.
+    /// Where the oldest make room they go as long as it is [full](Room::Full), or until none is left: so what is gone has to
+    /// make room at once, and an item that no room is ever enough for must not be sent.
     #[inline]
-    fn has_room(&self) -> bool {
-        true
+    fn room(&self) -> Room {
+        Room::Enough
     }
 
     /// Something happened to it: told under the queue's lock, in the order in which it happens, so that a journal can be kept.
@@ -89,6 +89,17 @@ pub trait Item: Sized {
 
     /// The item stays (as a dead letter), but its requester gets this in place of an answer.
     fn told(cause: Cause) -> Self::Answer;
+}
+
+/// What room there is beside the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// As much as is asked for.
+    Enough,
+    /// None, until something is [gone](Note::Gone).
+    Full,
+    /// None yet, but it is being made: nothing has to go for it.
+    Soon,
 }
 
 /// Where a request stands.

@@ -35,7 +35,7 @@ pub mod timer;
 #[cfg(loom)]
 pub use lock::LockForModel;
 
-pub use item::{Cause, DeadReason, Item, Standing};
+pub use item::{Cause, DeadReason, Item, Room, Standing};
 pub use loan::{Lender, Lending, Loan};
 pub use machine::{Backoff, CallId, Dead, GroupId, Hand, Limits, MAX_PRIORITY, Past, Spot, Taken};
 pub use note::Note;

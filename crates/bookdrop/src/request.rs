@@ -135,7 +135,7 @@ impl<T, R> Request<'_, T, R> {
             }
             Err(refused) => {
                 let kind = match refused.why {
-                    Refusal::Full => RequestErrorKind::Full,
+                    Refusal::Full | Refusal::NotYet => RequestErrorKind::Full,
                     Refusal::Closed => RequestErrorKind::Closed,
                     Refusal::NoConsumer => RequestErrorKind::NoConsumer,
                 };

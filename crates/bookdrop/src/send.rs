@@ -249,7 +249,7 @@ impl<T, R> Drop for Send<'_, T, R> {
 
 fn refused<T, R>(refused: Refused<Stored<T, R>>) -> SendError<T> {
     let kind = match refused.why {
-        Refusal::Full => SendErrorKind::Full,
+        Refusal::Full | Refusal::NotYet => SendErrorKind::Full,
         Refusal::Closed | Refusal::NoConsumer => SendErrorKind::Closed,
     };
     SendError::new(kind, refused.item.event)

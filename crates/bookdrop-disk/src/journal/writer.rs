@@ -363,7 +363,7 @@ impl<F: Folder> Journal<F> {
     /// Whether a spare file is to be made, for records of at most `longest` bytes. While there are some, and much room is left in the
     /// segment that is written to, an older one may yet be freed and used again; to make one takes the disk from those who flush.
     pub fn is_spare_wanted(&self, longest: usize) -> bool {
-        let is_needed_soon = self.room_in_segment(longest) < self.room_in_spare(longest) / 2;
+        let is_needed_soon = self.left_in_segment() < (self.left_in_spare() + cost(longest)) / 2;
         self.spares.is_one_wanted() && (is_needed_soon || self.spares.is_one_missing())
     }
 
@@ -389,20 +389,22 @@ impl<F: Folder> Journal<F> {
     /// Bytes that can be appended for sure by records that take room, each of at most `longest` bytes with its own write, without
     /// waiting for a spare file: each counts for what [`cost`] says.
     pub fn room(&self, longest: usize) -> u64 {
-        let spares = self.spares.for_taking() as u64;
-        self.room_in_segment(longest) + spares * self.room_in_spare(longest)
+        // What is left at the end of each, but for the last one, may be too little for the next record.
+        let used = |left: u64| left.saturating_sub(cost(longest));
+        let (segment, spare) = (self.left_in_segment(), self.left_in_spare());
+        match self.spares.for_taking() as u64 {
+            0 => segment,
+            spares => used(segment) + (spares - 1) * used(spare) + spare,
+        }
     }
 
-    fn room_in_segment(&self, longest: usize) -> u64 {
+    fn left_in_segment(&self) -> u64 {
         let offset = self.current.as_ref().map(|current| current.offset);
-        let bytes = offset.map_or(0, |offset| self.settings.segment_bytes - offset);
-        // What is left at the end may be too little for the next record.
-        bytes.saturating_sub(cost(longest))
+        offset.map_or(0, |offset| self.settings.segment_bytes - offset)
     }
 
-    fn room_in_spare(&self, longest: usize) -> u64 {
-        let bytes = self.settings.segment_bytes - HEADER as u64;
-        bytes.saturating_sub(cost(longest))
+    fn left_in_spare(&self) -> u64 {
+        self.settings.segment_bytes - HEADER as u64
     }
 
     /// Frees the segments before this generation, but never the newest one. Their records are gone.

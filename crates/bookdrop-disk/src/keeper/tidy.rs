@@ -6,7 +6,6 @@
 //! group makes the folder grow. On a full disk it is done while there is anything to be gained.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bookdrop_backend::{Error, ErrorKind};
@@ -34,23 +33,31 @@ where
     /// Gives space back and makes spare files, until the end.
     pub(crate) fn keep_tidy(&self) {
         loop {
-            // Nobody may wait for what was noted. What is freed need not be made. On a full disk each may fail, and the next is tried.
-            let written = self.write(Need::GivesRoom);
-            let tidied = self.tidy();
-            self.let_in();
-            let made = self.make_spares();
-            if let Err(error) = written.and(tidied).and(made) {
-                self.note_failure(error);
-            }
-            self.let_in();
+            self.tidy_once();
             if !self.ledger.survival.wait_for_space_wanted(INTERVAL) {
                 return;
             }
         }
     }
 
+    /// Gives back what space there is to be given, and makes the spare files that are missing.
+    pub(crate) fn tidy_once(&self) {
+        // Nobody may wait for what was noted. What is freed need not be made. On a full disk each may fail, and the next is tried.
+        let written = self.write(Need::GivesRoom);
+        let tidied = self.tidy();
+        if let Err(error) = written.and(tidied) {
+            self.note_failure(error);
+        }
+        self.let_in();
+        match self.make_spares() {
+            Ok(()) => self.shortage.end(),
+            Err(error) => self.shortage.begin(error),
+        }
+        self.let_in();
+    }
+
     /// Makes spare files as long as there are too few, beside those who write.
-    pub(crate) fn make_spares(&self) -> Result<(), Error> {
+    fn make_spares(&self) -> Result<(), Error> {
         let longest = self.settings.max_event_bytes;
         loop {
             let Some(spare) = self.writing().journal.wanted_spare(longest) else {
@@ -58,16 +65,8 @@ where
             };
             let made = spare.make(&*self.folder);
             let mut writing = self.writing();
-            let full = |error: &journal::Error| *error.kind() == journal::ErrorKind::NoSpace;
-            let is_full = made.as_ref().is_err_and(full);
-            self.is_disk_full.store(is_full, Ordering::Relaxed);
             match made {
                 Ok(made) => writing.journal.keep_spare(made),
-                Err(error) if full(&error) => {
-                    drop(writing);
-                    self.ledger.survival.tell_news();
-                    return Ok(());
-                }
                 Err(error) => return Err(error.into()),
             }
             self.note_room(&writing.journal);
@@ -75,7 +74,7 @@ where
     }
 
     /// Frees what nobody needs any more.
-    pub(crate) fn tidy(&self) -> Result<(), Error> {
+    fn tidy(&self) -> Result<(), Error> {
         self.ids().forget_old(millis(clock::wall()));
         // Each once: what could not be carried is tried again later.
         let segments = self.writing().journal.generations().count();
@@ -95,7 +94,7 @@ where
         let writing = self.writing();
         let mut generations = writing.journal.generations();
         let (oldest, later) = (generations.next()?, generations.count() as u64);
-        let allowed = match self.is_disk_full.load(Ordering::Relaxed) {
+        let allowed = match self.shortage.is_there() {
             false => needed.saturating_mul(2),
             // Whatever can be given back is wanted. A little more is needed than the bytes of events.
             true => needed + needed / 8,
@@ -182,19 +181,18 @@ where
         self.ledger.set_room(left);
     }
 
-    /// Those who stand in line may find room now, and so may what could not be written.
+    /// Those who wait may find room now, and so may what could not be written.
     fn let_in(&self) {
         if let Some(queue) = self.queue.upgrade() {
             queue.let_in();
         }
+        self.ledger.survival.tell_news();
         self.ledger.survival.retry();
     }
 
-    /// What cannot be tidied up now is tried again. What poisoned the journal breaks the driver.
+    /// What cannot be tidied up now is tried again, when there is room perhaps. What poisoned the journal breaks the driver.
     fn note_failure(&self, error: Error) {
-        if error.kind() == ErrorKind::NoSpace {
-            self.is_disk_full.store(true, Ordering::Relaxed);
-        } else if self.writing().journal.begin_flush().is_err() {
+        if self.writing().journal.begin_flush().is_err() {
             self.ledger.survival.break_down(super::broken(error));
         }
     }

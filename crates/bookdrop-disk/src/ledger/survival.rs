@@ -51,7 +51,7 @@ struct State {
     /// Which tasks wait for which note to be flushed.
     waiting: Wakers,
     waiters: u64,
-    /// Who stands in line, and wants to know when it is in vain.
+    /// Who waits for room, and wants to know when there is some, or when it is in vain.
     watching: BTreeMap<u64, Waker>,
     /// Whether a flush is wanted for which nobody waits.
     wants_flush: bool,
@@ -168,7 +168,7 @@ impl Survival {
         drop(gone);
     }
 
-    /// Is woken when there is news of the disk: it is full, or nothing will be written any more. Whoever stops watching calls
+    /// Is woken when there may be news of the disk: there is room on it, or none, or nothing will be written any more. Whoever stops watching calls
     /// [`stop_watching`](Survival::stop_watching).
     pub(crate) fn watch(&self, place: &mut Option<u64>, cx: &Context<'_>) {
         let waker = cx.waker().clone();
@@ -189,7 +189,7 @@ impl Survival {
         drop(gone);
     }
 
-    /// There is news of the disk.
+    /// There may be news of the disk.
     pub(crate) fn tell_news(&self) {
         let all = std::mem::take(&mut self.lock().watching);
         wake_all(all.into_values());

@@ -64,7 +64,7 @@ impl<'a> Asked<'a> {
         let sent = self.queue.send_request(entry, due, asking);
         let call = sent.map_err(|refused| Unanswered {
             why: match refused.why {
-                Refusal::Full => Why::Full,
+                Refusal::Full | Refusal::NotYet => Why::Full,
                 Refusal::Closed => Why::Closed,
                 Refusal::NoConsumer => Why::NoConsumer,
             },

@@ -21,7 +21,7 @@ pub(super) struct Sending<'a> {
     waits: bool,
     event: Arc<Event>,
     stage: Stage,
-    /// Its place among those who watch the disk.
+    /// Its place among those who watch the disk, while it waits.
     watching: Option<u64>,
 }
 
@@ -63,34 +63,34 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// The queue is full, or the journal is.
-    fn ask_for_room(&self) {
-        if let Some(keep) = self.keep {
-            keep.ledger().ask_for_room(&self.event);
-        }
-    }
-
-    /// In line, it watches the disk. There may have been news since it looked.
-    fn poll_watching(&mut self, cx: &Context<'_>) -> Poll<NotPublished> {
+    /// Watches the disk, and sees to it that there will be room on it.
+    fn watch(&mut self, cx: &Context<'_>) {
         if let Some(keep) = self.keep {
             keep.ledger().survival.watch(&mut self.watching, cx);
-        }
-        match self.refusal() {
-            Some(error) => Poll::Ready(NotPublished::Backend(error)),
-            None => Poll::Pending,
+            keep.ledger().ask_for_room(&self.event);
         }
     }
 
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refused<Entry>>> {
         match std::mem::replace(&mut self.stage, Stage::Ended) {
-            Stage::New(entry, due) if !self.waits => Poll::Ready(self.queue.try_send(entry, due)),
-            Stage::New(entry, due) => match self.queue.send(entry, due, cx.waker().clone())? {
-                None => Poll::Ready(Ok(())),
-                Some(ticket) => {
-                    self.stage = Stage::InLine(ticket);
-                    Poll::Pending
+            Stage::New(entry, due) => {
+                let sent = match self.waits {
+                    true => self.queue.send(entry, due, cx.waker().clone()),
+                    false => self.queue.try_send(entry, due).map(|()| None),
+                };
+                match sent {
+                    Ok(None) => Poll::Ready(Ok(())),
+                    Ok(Some(ticket)) => {
+                        self.stage = Stage::InLine(ticket);
+                        Poll::Pending
+                    }
+                    Err(refused) if refused.why == Refusal::NotYet => {
+                        self.stage = Stage::New(refused.item, due);
+                        Poll::Pending
+                    }
+                    Err(refused) => Poll::Ready(Err(refused)),
                 }
-            },
+            }
             Stage::InLine(ticket) => {
                 let poll = self.queue.poll_line(ticket, cx);
                 if poll.is_pending() {
@@ -108,24 +108,27 @@ impl Future for Sending<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(error) = this.refusal() {
-            return Poll::Ready(Err(NotPublished::Backend(error)));
+        let mut watches = false;
+        loop {
+            if let Some(error) = this.refusal() {
+                return Poll::Ready(Err(NotPublished::Backend(error)));
+            }
+            match this.poll_sent(cx) {
+                Poll::Ready(Ok(())) => {
+                    this.progress.advance();
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Ready(Err(refused)) if refused.why == Refusal::Full => {
+                    return Poll::Ready(Err(NotPublished::Full));
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(NotPublished::Closed)),
+                Poll::Pending if watches => return Poll::Pending,
+                Poll::Pending => {}
+            }
+            // It looks once more then: there may have been news meanwhile.
+            this.watch(cx);
+            watches = true;
         }
-        let Poll::Ready(sent) = this.poll_sent(cx) else {
-            this.ask_for_room();
-            return this.poll_watching(cx).map(Err);
-        };
-        Poll::Ready(match sent {
-            Ok(()) => {
-                self.progress.advance();
-                Ok(())
-            }
-            Err(refused) if refused.why == Refusal::Full => {
-                this.ask_for_room();
-                Err(NotPublished::Full)
-            }
-            Err(_) => Err(NotPublished::Closed),
-        })
     }
 }
 

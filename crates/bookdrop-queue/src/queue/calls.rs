@@ -64,7 +64,7 @@ impl<I: Item> Queue<I> {
                 Err((offer, obstacle)) => (offer, obstacle.refusal()),
             };
             let (mut offer, why) = match refused {
-                (offer, Refusal::Full) if self.on_full == OnFull::Wait => {
+                (offer, Refusal::Full | Refusal::NotYet) if self.on_full == OnFull::Wait => {
                     match state.enter_line(offer, &mut None, fx) {
                         Ok(_) => return Ok(call),
                         Err((offer, obstacle)) => (offer, obstacle.refusal()),

@@ -37,6 +37,8 @@ impl<I> Refused<I> {
 pub enum Refusal {
     /// The queue is full.
     Full,
+    /// There is no room [beside the queue](Item::room) [yet](crate::Room::Soon).
+    NotYet,
     /// The queue was closed.
     Closed,
     /// Nobody is there to answer a request.
@@ -79,7 +81,7 @@ impl<I: Item> Queue<I> {
         Ok(())
     }
 
-    /// Takes the item in. Where the queue is full and that means waiting, it stands in line then, and the ticket says
+    /// Takes the item in. Where there is no room and a full queue means waiting, it stands in line then, and the ticket says
     /// where: its sender, whose waker this is, waits by [`poll_line`](Queue::poll_line).
     pub fn send(
         &self,
@@ -91,7 +93,7 @@ impl<I: Item> Queue<I> {
         self.make_copies(&mut offer, self.expected_copies());
         match self.offer_once(offer) {
             Ok(()) => Ok(None),
-            Err((offer, Refusal::Full)) if self.on_full == OnFull::Wait => {
+            Err((offer, Refusal::Full | Refusal::NotYet)) if self.on_full == OnFull::Wait => {
                 self.enter_line(offer, waker).map(Some)
             }
             Err((offer, why)) => Err(self.refuse(offer, why)),
@@ -139,7 +141,7 @@ impl<I: Item> Queue<I> {
         left.map(|offer| offer.item)
     }
 
-    /// Looks again whether those who stand in line find room: there is more of it [beside the queue](Item::has_room).
+    /// Looks again whether those who stand in line find room: there is more of it [beside the queue](Item::room).
     pub fn let_in(&self) {
         // Those are let in after every change.
         self.change(|_, _| {});

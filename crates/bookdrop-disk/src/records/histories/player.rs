@@ -96,21 +96,22 @@ impl Player {
         }
     }
 
-    /// Waits for an operation, in place of the thread that flushes.
+    /// Waits for an operation, in place of the threads that flush and tidy up.
     fn run<T>(&mut self, work: impl AsyncFnOnce(&Records) -> Result<T, Error>) -> Done<T> {
         let Some(open) = &self.open else {
             return Done::Broken;
         };
         let mut future = pin!(work(&open.records));
         let mut cx = Context::from_waker(Waker::noop());
-        for _ in 0..3 {
+        for round in 0..4 {
             match future.as_mut().poll(&mut cx) {
                 Poll::Ready(Ok(value)) => return Done::Well(value),
                 Poll::Ready(Err(error)) if is_harmless(error.kind()) => {
                     return Done::Unsure;
                 }
                 Poll::Ready(Err(_)) => return Done::Broken,
-                Poll::Pending => drop(open.keeper.commit_or_refuse(None)),
+                Poll::Pending if round % 2 == 0 => drop(open.keeper.commit_or_refuse(None)),
+                Poll::Pending => open.keeper.tidy_once(),
             }
         }
         panic!("an operation does not end");
@@ -226,14 +227,10 @@ impl Player {
 
     /// What the thread does that gives space back.
     fn tidy(&mut self) -> Result<(), String> {
-        let Some(open) = &self.open else {
-            return Ok(());
-        };
-        let tidied = open.keeper.make_spares().and_then(|()| open.keeper.tidy());
-        match tidied {
-            Err(error) if error.kind() != ErrorKind::NoSpace => self.crash(),
-            _ => Ok(()),
+        if let Some(open) = &self.open {
+            open.keeper.tidy_once();
         }
+        Ok(())
     }
 
     fn write(&mut self) -> Result<(), String> {

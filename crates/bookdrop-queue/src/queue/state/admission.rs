@@ -3,7 +3,7 @@
 use std::task::Waker;
 
 use crate::effects::Effects;
-use crate::item::{Cause, Item, Standing};
+use crate::item::{Cause, Item, Room, Standing};
 use crate::machine::GroupId;
 use crate::note::{Note, note};
 use crate::queue::line::{Offer, ROWS, Row};
@@ -116,8 +116,8 @@ impl<I: Item> State<I> {
         if on_full == OnFull::DropOldest && row != Row::Delayed {
             self.displace(&offer, fx);
         }
-        if !self.line.is_row_empty(row) || !self.has_room(&offer) {
-            return Err((offer, Obstacle::Refused(Refusal::Full)));
+        if let Some(why) = self.lack_of_room(&offer) {
+            return Err((offer, Obstacle::Refused(why)));
         }
         if let Some(copies) = self.missing_copies(&offer) {
             return Err((offer, copies));
@@ -186,10 +186,29 @@ impl<I: Item> State<I> {
         }
     }
 
-    fn has_room(&self, offer: &Offer<I>) -> bool {
+    /// Why an offer would have to wait for room; nobody barges in before those who wait already.
+    fn lack_of_room(&self, offer: &Offer<I>) -> Option<Refusal> {
+        let room = match self.line.first(offer.row()) {
+            None => self.room(offer),
+            // It is let in soon if there is room for it now.
+            Some((_, first)) if self.room(first) == Room::Enough => Room::Soon,
+            Some((_, first)) => self.room(first),
+        };
+        match room {
+            Room::Enough => None,
+            Room::Full => Some(Refusal::Full),
+            Room::Soon => Some(Refusal::NotYet),
+        }
+    }
+
+    /// What room there is in the queue and beside it.
+    fn room(&self, offer: &Offer<I>) -> Room {
         let is_delayed = offer.row() == Row::Delayed;
         let mut targets = self.targets(offer.is_request()).iter();
-        targets.all(|id| self.machine.has_room(*id, is_delayed)) && offer.item.has_room()
+        match targets.all(|id| self.machine.has_room(*id, is_delayed)) {
+            true => offer.item.room(),
+            false => Room::Full,
+        }
     }
 
     fn displace(&mut self, offer: &Offer<I>, fx: &mut Effects<I>) {
@@ -201,7 +220,7 @@ impl<I: Item> State<I> {
             while !self.machine.has_room(*id, false) && self.machine.displace_oldest(&[*id], fx) {}
         }
         // The oldest of all groups, since room beside the queue is that of all of them.
-        while !offer.item.has_room() && self.machine.displace_oldest(targets, fx) {}
+        while offer.item.room() == Room::Full && self.machine.displace_oldest(targets, fx) {}
     }
 
     /// Whether the same one-way item was sent within the window.
@@ -250,7 +269,7 @@ impl<I: Item> State<I> {
         while !self.line.is_empty() {
             let ready = ROWS.into_iter().filter_map(|row| {
                 let (arrival, offer) = self.line.first(row)?;
-                self.has_room(offer).then_some((arrival, row))
+                (self.room(offer) == Room::Enough).then_some((arrival, row))
             });
             let Some((_, row)) = ready.min_by_key(|(arrival, _)| *arrival) else {
                 return;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use crate::item::{Cause, DeadReason, Item};
+use crate::item::{Cause, DeadReason, Item, Room};
 use crate::machine::{CallId, GroupId, Hand, Limits, Taken};
 use crate::note::Note;
 use crate::queue::{OnFull, Queue, Reader};
@@ -15,7 +15,10 @@ use crate::slab::Ticket;
 type Log = Arc<Mutex<Vec<String>>>;
 
 /// How much room is left beside the queue. Copies may take more than there is.
-type Room = Arc<AtomicIsize>;
+type Left = Arc<AtomicIsize>;
+
+/// So much is left while room is being made.
+pub(super) const MAKING: isize = -1;
 
 /// An item with a number, which is not plain.
 pub(super) struct Recording {
@@ -25,7 +28,7 @@ pub(super) struct Recording {
     pub(super) expires: Option<Instant>,
     /// The room that it takes beside the queue, as does each of its copies.
     pub(super) size: isize,
-    room: Room,
+    room: Left,
     call: Option<CallId>,
     hand: Hand,
     log: Log,
@@ -96,8 +99,12 @@ impl Item for Recording {
         self.call.take()
     }
 
-    fn has_room(&self) -> bool {
-        self.room.load(Relaxed) >= self.size
+    fn room(&self) -> Room {
+        match self.room.load(Relaxed) {
+            MAKING => Room::Soon,
+            left if left >= self.size => Room::Enough,
+            _ => Room::Full,
+        }
     }
 
     fn note(&mut self, what: Note<'_>) {
@@ -145,7 +152,7 @@ fn in_time(due: Option<Instant>) -> String {
 pub(super) struct Recorded {
     pub(super) queue: Arc<Queue<Recording>>,
     log: Log,
-    pub(super) room: Room,
+    pub(super) room: Left,
 }
 
 impl Recorded {
@@ -153,7 +160,7 @@ impl Recorded {
         Recorded {
             queue: Queue::new(limits, on_full, 1),
             log: Log::default(),
-            room: Room::default(),
+            room: Left::default(),
         }
     }
 

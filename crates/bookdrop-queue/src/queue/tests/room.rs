@@ -4,10 +4,10 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::recording::Recorded;
+use super::recording::{MAKING, Recorded};
 use crate::item::DeadReason;
 use crate::machine::Limits;
-use crate::queue::{Asking, DEFAULT_GROUP, OnFull};
+use crate::queue::{Asking, DEFAULT_GROUP, OnFull, Refusal};
 
 fn with_room(room: isize, on_full: OnFull) -> Recorded {
     let recorded = Recorded::new(Limits::default(), on_full);
@@ -109,4 +109,39 @@ fn the_oldest_of_all_groups_go_until_there_is_room_or_nothing_left() {
     assert!(too_large.is_err());
     let (counters, depths) = recorded.queue.counts();
     assert_eq!((depths.queued, counters.dropped_when_full), (0, 8));
+}
+
+#[test]
+fn nothing_goes_for_room_that_is_being_made() {
+    let recorded = with_room(1, OnFull::DropOldest);
+    let reader = recorded.join(DEFAULT_GROUP);
+    assert_eq!(recorded.send(recorded.sized(1, 1)), None);
+    recorded.room.store(MAKING, Relaxed);
+    let sent = recorded.queue.try_send(recorded.sized(2, 1), None);
+    let refused = sent.expect_err("there is no room yet");
+    assert_eq!(refused.why, Refusal::NotYet);
+    let (counters, _) = recorded.queue.counts();
+    let counted = (counters.dropped_when_full, counters.rejected_when_full);
+    assert_eq!(counted, (0, 0), "it is not full");
+    recorded.room.store(1, Relaxed);
+    assert!(recorded.queue.try_send(refused.item, None).is_ok());
+    assert_eq!([1, 2], [(); 2].map(|()| recorded.finish(reader)));
+}
+
+#[test]
+fn who_waits_waits_for_room_that_is_being_made() {
+    let recorded = with_room(MAKING, OnFull::Wait);
+    let reader = recorded.join(DEFAULT_GROUP);
+    let first = recorded.send(recorded.sized(1, 1)).expect("not yet");
+    let try_send = |number| {
+        let sent = recorded.queue.try_send(recorded.sized(number, 1), None);
+        sent.map_err(|refused| refused.why)
+    };
+    assert_eq!(try_send(2), Err(Refusal::NotYet));
+    recorded.room.store(1, Relaxed);
+    assert_eq!(try_send(3), Err(Refusal::NotYet), "nobody barges in");
+    recorded.queue.let_in();
+    assert!(!recorded.is_in_line(first));
+    assert_eq!(try_send(4), Err(Refusal::Full), "the first one took it");
+    assert_eq!(recorded.finish(reader), 1);
 }
