@@ -1,26 +1,24 @@
 //! A folder that belongs to this process.
 
+mod label;
 mod lock;
 mod making;
 
 use std::error::Error as _;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bookdrop_backend::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::journal;
-use crate::storage::is_full;
+use crate::storage::{DiskFolder, is_full};
+use label::{LABEL, NEW_LABEL};
 use lock::Lock;
 
 /// Locked as long as a process has the folder; says which one.
 const LOCK: &str = "lock";
-/// Says what the folder is.
-const LABEL: &str = "bookdrop.json";
-/// The label while it is being written.
-const NEW_LABEL: &str = "bookdrop.json.new";
 /// Made and removed at once, to see whether files can be.
 const PROBE: &str = "bookdrop.probe";
 /// What a file system keeps in the first folder of a volume.
@@ -112,12 +110,15 @@ impl At<'_> {
     }
 
     fn check_label(&self, codec: &str) -> Result<(), Error> {
-        let text = match fs::read_to_string(self.path(LABEL)) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.put_label(codec),
-            Err(error) => return Err(self.failed(format!("read {LABEL} in it"), error)),
+        let folder = DiskFolder::open(self.0).map_err(|error| self.failed("open it", error))?;
+        let text = label::read(&folder);
+        let text = text.map_err(|error| self.failed(format!("read {LABEL} in it"), error))?;
+        let Some(text) = text else {
+            let label = json!({ "format": FORMAT, "version": VERSION, "codec": codec });
+            let put = label::put(&folder, &format!("{label}\n"));
+            return put.map_err(|error| self.failed(format!("write {LABEL} into it"), error));
         };
-        let label: Value = serde_json::from_str(&text).unwrap_or_default();
+        let label: Value = serde_json::from_slice(&text).unwrap_or_default();
         let version = label["version"].as_u64();
         if label["format"] != FORMAT || version.is_none() {
             let message = format!("its {LABEL} is not one of a queue");
@@ -140,18 +141,6 @@ impl At<'_> {
                 Err(self.says(ErrorKind::Invalid, message))
             }
         }
-    }
-
-    fn put_label(&self, codec: &str) -> Result<(), Error> {
-        let label = json!({ "format": FORMAT, "version": VERSION, "codec": codec });
-        let put = || {
-            let mut file = File::create(self.path(NEW_LABEL))?;
-            writeln!(file, "{label}")?;
-            file.sync_all()?;
-            fs::rename(self.path(NEW_LABEL), self.path(LABEL))?;
-            File::open(self.0)?.sync_all()
-        };
-        put().map_err(|error| self.failed(format!("write {LABEL} into it"), error))
     }
 
     fn failed(&self, doing: impl std::fmt::Display, error: io::Error) -> Error {

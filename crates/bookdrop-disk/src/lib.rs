@@ -21,6 +21,9 @@ pub mod journal;
 mod keeper;
 mod kept;
 mod ledger;
+#[cfg(test)]
+#[path = "../tests/power_loss/disk.rs"]
+mod lossy_disk;
 mod options;
 mod progress;
 mod quarantine;

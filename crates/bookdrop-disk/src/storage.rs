@@ -60,6 +60,8 @@ pub trait Folder {
     ///
     /// # Errors
     /// Whatever the file system says. Then nothing is known of the names since the last success.
+    // By its caller, tests know which flush it is.
+    #[track_caller]
     fn flush(&self) -> io::Result<()>;
 }
 
@@ -91,6 +93,8 @@ pub trait File {
     /// # Errors
     /// Whatever the file system says. Then nothing is known of what was written since the last success, nor can it be
     /// learned: what is read may not be what reaches the disk.
+    // By its caller, tests know which flush it is.
+    #[track_caller]
     fn flush(&self) -> io::Result<()>;
 }
 
@@ -117,6 +121,7 @@ impl<F: Folder> Folder for Arc<F> {
         (**self).remove(name)
     }
 
+    #[track_caller]
     fn flush(&self) -> io::Result<()> {
         (**self).flush()
     }

@@ -25,6 +25,7 @@ impl<X: File> Written<X> {
         }
     }
 
+    #[track_caller]
     fn flush(&self) -> std::io::Result<()> {
         let mut has_failed = self
             .has_failed
@@ -51,6 +52,7 @@ impl<X: File> Flush<X> {
     ///
     /// # Errors
     /// Whatever the file system says; it is for [`Journal::end_flush`](super::Journal::end_flush).
+    #[track_caller]
     pub fn run(&self) -> std::io::Result<()> {
         self.segment.flush()
     }

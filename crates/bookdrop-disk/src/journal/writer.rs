@@ -265,9 +265,10 @@ impl<F: Folder> Journal<F> {
     /// opened again, or not.
     pub fn flush(&mut self) -> Result<(), Error> {
         self.check_poison()?;
-        self.poisoning(Self::flush_current)
+        self.poisoning(|journal| journal.flush_current())
     }
 
+    #[track_caller]
     fn flush_current(&mut self) -> Result<(), Error> {
         match self.unflushed() {
             Some(flush) => {
@@ -278,19 +279,27 @@ impl<F: Folder> Journal<F> {
         }
     }
 
-    /// Flushes, and says so in the journal itself: what is damaged from now on is told from what was being written.
+    /// Flushes, and says so in the journal itself: where anything was appended, what is damaged from now on is told from what was being
+    /// written.
     ///
     /// # Errors
-    /// As [`flush`](Journal::flush).
+    /// As [`flush`](Journal::flush), and [`ErrorKind::NoSpace`]: it is flushed then, and the journal can be used as before.
     pub fn seal(&mut self) -> Result<(), Error> {
         self.flush()?;
-        self.poisoning(|journal| {
-            if journal.room_here() > 0 {
+        if self.current.is_none() {
+            return Ok(());
+        }
+        if self.room_here() > 0 {
+            return self.poisoning(|journal| {
                 journal.put_mark();
                 journal.write()?;
-            }
-            journal.flush_current()
-        })
+                journal.flush_current()
+            });
+        }
+        // The header of the next segment says the same.
+        let length = self.settings.segment_bytes;
+        self.spares.ensure(&self.folder, 1, Need::Frees, length)?;
+        self.poisoning(Self::begin_segment)
     }
 
     /// The same in two parts, so that others can append meanwhile: the flush is to be [run](Flush::run), and then

@@ -113,6 +113,10 @@ impl Future for Sending<'_> {
             if let Some(error) = this.refusal() {
                 return Poll::Ready(Err(NotPublished::Backend(error)));
             }
+            // In line, it is told when it is let in.
+            if watches && matches!(this.stage, Stage::InLine(_)) {
+                return Poll::Pending;
+            }
             match this.poll_sent(cx) {
                 Poll::Ready(Ok(())) => {
                     this.progress.advance();

@@ -3,7 +3,7 @@
 use bookdrop_disk::journal::{Error, ErrorKind, Journal, Need, Position, Record, Settings};
 use fastrand::Rng;
 
-use crate::disk::{Disk, Sabotage};
+use crate::disk::{Disk, Place};
 
 /// The least length there is, so that segments change often.
 const SEGMENT: u64 = 4096;
@@ -17,25 +17,31 @@ struct Note {
     payload: Vec<u8>,
 }
 
-/// Runs one history of so many operations. `Err` says what was found that must not be.
-pub(crate) fn run(seed: u64, operations: usize, sabotage: Option<Sabotage>) -> Result<(), String> {
-    let rng = Rng::with_seed(seed);
-    let disk = Disk::new(seed ^ 0xd15c, USUAL_ROOM, sabotage);
+/// Runs one history of so many operations, without the flush that is taken out, and returns its disk. `Err` says what was found that
+/// must not be.
+pub(crate) fn run(
+    seed: u64,
+    operations: usize,
+    taken_out: Option<Place>,
+) -> (Disk, Result<(), String>) {
+    let disk = Disk::new(seed ^ 0xd15c, USUAL_ROOM, taken_out);
     let mut history = History {
-        rng,
-        disk,
+        rng: Rng::with_seed(seed),
+        disk: disk.clone(),
         journal: None,
         appended: Vec::new(),
+        has_appended: false,
         confirmed: 0,
         kept_from: 0,
         freed_for_sure: 0,
     };
-    history.open()?;
-    for operation in 0..operations {
-        let done = history.step();
-        done.map_err(|what| format!("seed {seed}, operation {operation}: {what}"))?;
-    }
-    Ok(())
+    let found = history.open().and_then(|()| {
+        (0..operations).try_for_each(|operation| {
+            let done = history.step();
+            done.map_err(|what| format!("seed {seed}, operation {operation}: {what}"))
+        })
+    });
+    (disk, found)
 }
 
 struct History {
@@ -45,6 +51,8 @@ struct History {
     journal: Option<Journal<Disk>>,
     /// All records that may be found, in order.
     appended: Vec<Note>,
+    /// Whether any was appended since the folder was opened.
+    has_appended: bool,
     /// So many of the first ones were confirmed.
     confirmed: usize,
     /// Records of earlier generations may be freed.
@@ -66,7 +74,8 @@ impl History {
                 self.disk.light_fuse(self.rng.u32(..30));
                 Ok(())
             }
-            94..98 => self.lose_power(),
+            94..96 => self.lose_power(),
+            96..98 => self.close(),
             _ => self.kill(),
         }
     }
@@ -102,6 +111,7 @@ impl History {
         };
         let mut positions = Vec::new();
         let result = journal.append(records.iter().copied(), need, |at| positions.push(at));
+        self.has_appended |= result.is_ok();
         // Also of a write that failed, any part may be found.
         for (position, record) in positions.into_iter().zip(&records) {
             self.appended.push(Note {
@@ -203,6 +213,39 @@ impl History {
         self.open()
     }
 
+    /// What was damaged after that is told from what was being written: it is not cut off without a word.
+    fn close(&mut self) -> Result<(), String> {
+        let Some(journal) = &mut self.journal else {
+            return Ok(());
+        };
+        let sealed = journal.seal();
+        if sealed.is_err() {
+            return self.unless_harmless(sealed, &[ErrorKind::NoSpace]);
+        }
+        self.confirmed = self.appended.len();
+        let end = self.appended.last().map(|note| note.position);
+        let is_there = |end: &Position| journal.generations().any(|known| known == end.generation);
+        let end = end.filter(|end| self.has_appended && is_there(end));
+        self.journal = None;
+        self.disk.lose_power();
+        if let Some(end) = end {
+            let file = format!("journal-{:016x}", end.generation);
+            if !self.disk.rot(&file, end.offset) {
+                return Err(format!("{file} is gone"));
+            }
+            let settings = Settings::default().with_segment_bytes(SEGMENT);
+            let opened = Journal::open(self.disk.clone(), settings, |_| {});
+            self.disk.rot(&file, end.offset);
+            match opened {
+                Ok((_, recovery)) if recovery.damage.is_empty() => {
+                    return Err(format!("nobody tells that {end:?} is damaged"));
+                }
+                _ => self.disk.lose_power(),
+            }
+        }
+        self.open()
+    }
+
     fn kill(&mut self) -> Result<(), String> {
         self.journal = None;
         self.disk.kill();
@@ -237,6 +280,7 @@ impl History {
                         return Err("the numbers of records are not one after the other".into());
                     }
                     self.journal = Some(journal);
+                    self.has_appended = false;
                     return self.compare(found);
                 }
                 Err(error) if matches!(error.kind(), ErrorKind::Io { .. }) => {

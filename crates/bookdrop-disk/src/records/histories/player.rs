@@ -13,11 +13,11 @@ use bookdrop_backend::{
 use bookdrop_queue::Backoff;
 use fastrand::Rng;
 
-use super::disk::{Disk, Sabotage};
 use super::model::{Found, Model, Sure};
 use crate::journal::Need;
 use crate::keeper::Keeper;
 use crate::kept::Kept;
+use crate::lossy_disk::{Disk, Place as Flush};
 use crate::options::Options;
 use crate::records::Records;
 
@@ -28,11 +28,17 @@ const GROUPS: [&str; 2] = ["default", "audit"];
 /// It never comes in a test.
 const LATER: Duration = Duration::from_secs(100_000);
 
-/// Plays one history of so many operations. `Err` says what was found that must not be.
-pub(super) fn play(seed: u64, operations: usize, sabotage: Option<Sabotage>) -> Result<(), String> {
+/// Plays one history of so many operations, without the flush that is taken out, and returns its disk. `Err` says what was found that
+/// must not be.
+pub(super) fn play(
+    seed: u64,
+    operations: usize,
+    taken_out: Option<Flush>,
+) -> (Disk, Result<(), String>) {
+    let disk = Disk::new(seed ^ 0xd15c, USUAL_ROOM, taken_out);
     let mut player = Player {
         rng: Rng::with_seed(seed),
-        disk: Disk::new(seed ^ 0xd15c, USUAL_ROOM, sabotage),
+        disk: disk.clone(),
         open: None,
         model: Model::default(),
         in_hand: Vec::new(),
@@ -40,12 +46,13 @@ pub(super) fn play(seed: u64, operations: usize, sabotage: Option<Sabotage>) -> 
         is_troubled: false,
         last_event: 0,
     };
-    player.reopen(false)?;
-    for operation in 0..operations {
-        let done = player.step();
-        done.map_err(|what| format!("seed {seed}, operation {operation}: {what}"))?;
-    }
-    player.crash()
+    let found = player.reopen(false).and_then(|()| {
+        (0..operations).try_for_each(|operation| {
+            let done = player.step();
+            done.map_err(|what| format!("seed {seed}, operation {operation}: {what}"))
+        })
+    });
+    (disk, found.and_then(|()| player.crash()))
 }
 
 struct Player {
