@@ -19,10 +19,15 @@ use direct::Direct;
 /// We, as threads: the name that goals and pages look for.
 pub(crate) const OURS: &str = "bookdrop";
 
+/// We.
+pub(crate) fn ours() -> Contender {
+    contender(OURS, Role::Ours, bookdrop::open)
+}
+
 /// We, and whoever else keeps a queue, one operation after the other.
 pub(crate) fn queues() -> Vec<Contender> {
     vec![
-        contender(OURS, Role::Ours, bookdrop::open),
+        ours(),
         contender("sqlite", Role::Peer, Direct::<sqlite::Sqlite>::open),
         contender("redb", Role::Peer, Direct::<redb::Redb>::open),
         contender("fjall", Role::Peer, Direct::<fjall::Fjall>::open),

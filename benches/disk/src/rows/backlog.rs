@@ -1,11 +1,11 @@
 //! What an event costs from its send to its ack while many others stand in the queue: it is put in behind all of them, and the
-//! oldest is taken out. A small backlog and a large one, in turn.
+//! oldest is taken out. A small backlog and a large one, in turn. It is about ourselves: others take hours to be filled.
 
 use bookdrop_bench_common::progress;
 use std::time::Instant;
 
 use super::{BYTES, Context, FILLED_AT_ONCE, Row};
-use crate::contenders::queues;
+use crate::contenders::ours;
 use crate::event::Events;
 use crate::measured::{Measured, Unit};
 use crate::queue::{Contender, Durability, Queue};
@@ -35,7 +35,7 @@ fn run(context: &Context<'_>, durability: Durability) -> Vec<Measured> {
     let name = format!("{GROUP}, {}", durability.name());
     let events = Events::of(BYTES);
     let backlogs = [SMALL, options.backlog];
-    let contenders = context.admitted(queues());
+    let contenders = context.admitted(vec![ours()]);
     let mut seats: Vec<Seat> = Vec::new();
     for contender in &contenders {
         for backlog in backlogs {
