@@ -12,6 +12,8 @@ use crate::ledger::note::{Group, Note, Standing, Standings, State};
 pub(crate) struct Image {
     events: HashMap<u64, Seen>,
     pub(crate) groups: Vec<Group>,
+    /// The segment that says so.
+    pub(crate) groups_at: Option<u64>,
     /// Ids with the time at which they were sent, and the segment that says so.
     pub(crate) ids: Vec<(u64, String, u64)>,
     pub(crate) last_event: u64,
@@ -43,6 +45,7 @@ impl Image {
         Image {
             events: HashMap::new(),
             groups: Vec::new(),
+            groups_at: None,
             ids: Vec::new(),
             last_event: 0,
             last_group: 0,
@@ -132,6 +135,7 @@ impl Image {
                 let numbers = groups.iter().map(|group| group.number);
                 self.last_group = numbers.fold(self.last_group, u64::max);
                 self.groups = groups;
+                self.groups_at = Some(position.generation);
             }
             Note::Ids(ids) => {
                 let generation = position.generation;

@@ -15,7 +15,7 @@ mod space;
 mod writer;
 
 pub(crate) use beside::Readable;
-pub use beside::{Flush, Made, Spare};
+pub use beside::{Flush, Made, Wanted};
 pub use error::{Error, ErrorKind};
 pub use frame::Position;
 pub(crate) use frame::length_with;

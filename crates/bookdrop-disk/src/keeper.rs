@@ -4,7 +4,7 @@
 //! those who write.
 //!
 //! Invariant: a lock of the keeper is taken before the ledger's and an event's facts, and never while one of them is held; of its own,
-//! `writing` is taken before `space` and `ids`. Nobody is woken under any of them.
+//! `tidying` is taken before `writing`, and that before `space` and `ids`. Nobody is woken under any of them but `tidying`.
 
 mod ids;
 mod shortage;
@@ -18,6 +18,7 @@ use bookdrop_queue::Queue;
 use crate::entry::Entry;
 use crate::event::{Event, Place};
 use crate::journal::{self, Journal, Need, Position};
+use crate::ledger::note::kind::GROUPS;
 use crate::ledger::{Ledger, Page, Turn};
 use crate::options::Sync;
 use crate::reading::Reading;
@@ -25,6 +26,7 @@ use crate::space::{Segment, Space};
 use crate::storage::Folder;
 pub(crate) use ids::Ids;
 use shortage::Shortage;
+use tidy::Tidying;
 
 /// The keeper of a folder, whatever the folder is.
 pub(crate) trait Keep: Send + std::marker::Sync {
@@ -52,6 +54,8 @@ pub(crate) trait Keep: Send + std::marker::Sync {
 pub(crate) struct Keeper<F: Folder> {
     folder: Arc<F>,
     writing: Mutex<Writing<F>>,
+    /// Held by the one who gives space back.
+    tidying: Mutex<Tidying>,
     shortage: Shortage,
     space: Mutex<Space>,
     ids: Mutex<Ids>,
@@ -80,13 +84,19 @@ struct Writing<F: Folder> {
     unflushed: usize,
     /// Whether a spare file was wanted after the last write: then somebody was told.
     is_spare_wanted: bool,
+    /// The segment with the last table of groups, if there is one.
+    groups_at: Option<u64>,
 }
 
 /// So many bytes are written at most before a flush is wanted, whether or not anybody waits for it. Those who begin a new segment
 /// have to wait until the one before is flushed: this much of it, about.
 const UNFLUSHED: usize = 4 << 20;
 
-impl<F: Folder> Keeper<F> {
+impl<F> Keeper<F>
+where
+    F: Folder + Send + std::marker::Sync,
+    F::File: Send + std::marker::Sync,
+{
     pub(crate) fn new(
         folder: Arc<F>,
         journal: Journal<Arc<F>>,
@@ -94,8 +104,9 @@ impl<F: Folder> Keeper<F> {
         queue: Weak<Queue<Entry>>,
         settings: Settings,
         (space, ids): (Space, Ids),
+        groups_at: Option<u64>,
     ) -> Self {
-        ledger.set_room(journal.room(settings.max_event_bytes));
+        ledger.set_room(journal.room(Need::TakesRoom, settings.max_event_bytes));
         // Known from the beginning, so that the first sender is told and does not wait.
         let shortage = Shortage::default();
         if journal.lacks_spares() {
@@ -108,7 +119,9 @@ impl<F: Folder> Keeper<F> {
                 positions: Vec::new(),
                 unflushed: 0,
                 is_spare_wanted: false,
+                groups_at,
             }),
+            tidying: Mutex::default(),
             shortage,
             reading: Reading::new(folder.clone()),
             space: Mutex::new(space),
@@ -130,12 +143,28 @@ impl<F: Folder> Keeper<F> {
             return Err(error);
         }
         let written = self.write_page(&mut writing, need);
+        let is_poisoned = writing.journal.is_poisoned();
         // Whoever is told is told without the lock.
         drop(writing);
-        written.map_err(|error| match error.kind() {
-            journal::ErrorKind::NoSpace => error.into(),
-            _ => self.ledger.survival.break_down(broken(error)),
+        written.map_err(|error| match is_poisoned {
+            false => error.into(),
+            true => self.ledger.survival.break_down(broken(error)),
         })
+    }
+
+    /// Writes everything that was noted so far. Where there is no room for it, space is given back first.
+    fn write_for_sure(&self) -> Result<(), Error> {
+        loop {
+            let lack = match self.write(Need::GivesRoom) {
+                Err(error) if error.kind() != ErrorKind::Broken => error,
+                written => return written,
+            };
+            if !self.gain_room(&lack) {
+                // What waited may have been written with what was carried.
+                let written = self.write(Need::GivesRoom);
+                return written.map_err(|error| self.shortage.why().unwrap_or(error));
+            }
+        }
     }
 
     fn write_page(&self, writing: &mut Writing<F>, need: Need) -> Result<(), journal::Error> {
@@ -153,9 +182,15 @@ impl<F: Folder> Keeper<F> {
             return Err(error);
         }
         self.place(&page, &writing.positions);
+        let tables = page.records().zip(&writing.positions);
+        let tables = tables.filter(|(record, _)| record.kind == GROUPS);
+        if let Some((_, at)) = tables.last() {
+            writing.groups_at = Some(at.generation);
+        }
         survival.written(page.last);
         let longest = self.settings.max_event_bytes;
-        self.ledger.set_room(writing.journal.room(longest));
+        self.ledger
+            .set_room(writing.journal.room(Need::TakesRoom, longest));
         writing.unflushed += page.length();
         page.clear();
         writing.empty = page;
@@ -202,9 +237,14 @@ impl<F: Folder> Keeper<F> {
 
     /// Writes everything that was noted so far, and flushes it. Others can write meanwhile. Gives the turn to do so back, unless it
     /// had to end before tasks were woken.
-    pub(crate) fn commit<'a>(&self, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
+    fn commit<'a>(&self, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
+        self.write_for_sure()?;
+        self.flush_written(turn)
+    }
+
+    /// Flushes everything that was written so far.
+    fn flush_written<'a>(&self, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
         let survival = &self.ledger.survival;
-        self.write(Need::GivesRoom)?;
         let (note, flush) = {
             let writing = self.writing();
             (survival.written_so_far(), writing.journal.begin_flush()?)
@@ -243,8 +283,6 @@ impl<F: Folder> Keeper<F> {
         let noted = self.ledger.noted();
         self.commit(turn).unwrap_or_else(|error| {
             self.ledger.survival.refuse(noted, error);
-            // Much of the journal may be needed no more.
-            self.ledger.survival.want_space();
             None
         })
     }
@@ -282,9 +320,12 @@ where
         }
         let writing = self.writing();
         // Whoever wrote meanwhile wrote all that there was.
-        match is_written() {
-            true => Ok(()),
-            false => self.write_with(writing, Need::GivesRoom),
+        if is_written() {
+            return Ok(());
+        }
+        match self.write_with(writing, Need::GivesRoom) {
+            Err(error) if error.kind() != ErrorKind::Broken => self.write_for_sure(),
+            written => written,
         }
     }
 

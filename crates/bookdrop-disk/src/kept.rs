@@ -66,7 +66,8 @@ impl Kept {
         seed: u64,
     ) -> Result<(Arc<Queue<Entry>>, Arc<Keeper<F>>, Report), Error>
     where
-        F: Folder,
+        F: Folder + Send + Sync + 'static,
+        F::File: Send + Sync + 'static,
     {
         let folder = Arc::new(folder);
         let settings = Settings::default().with_segment_bytes(options.segment_bytes);
@@ -86,6 +87,8 @@ impl Kept {
             options.cache_bytes,
         )));
         let is_whole = recovery.damage.is_empty();
+        // Names that were lost with their record are not written down yet.
+        let groups_at = if is_whole { image.groups_at } else { Some(0) };
         let (events, kept) = restore(image, is_whole, &queue, &ledger, &options.limits);
         let settings = keeper::Settings {
             sync: options.sync,
@@ -95,7 +98,15 @@ impl Kept {
             segment_bytes: settings.segment_bytes,
         };
         let queue_of_keeper = Arc::downgrade(&queue);
-        let keeper = Keeper::new(folder, journal, ledger, queue_of_keeper, settings, kept);
+        let keeper = Keeper::new(
+            folder,
+            journal,
+            ledger,
+            queue_of_keeper,
+            settings,
+            kept,
+            groups_at,
+        );
         let report = Report {
             events,
             damage: recovery.damage,

@@ -183,6 +183,17 @@ impl Ledger {
         self.lock().room.rest() >= cost(event.length)
     }
 
+    /// Bytes for which there is room in the journal.
+    pub(crate) fn room_in_journal(&self) -> u64 {
+        self.lock().room.rest()
+    }
+
+    /// Bytes that were noted and not written yet.
+    pub(crate) fn unwritten(&self) -> u64 {
+        let room = &self.lock().room;
+        room.in_writing + room.waiting
+    }
+
     /// An event waits for room. Sees to it that there will be some in the journal, if it is that which is missing: nobody may wait for
     /// what was noted before, and so it may not be written yet.
     pub(crate) fn ask_for_room(&self, event: &Event) {

@@ -151,9 +151,15 @@ impl Records {
         }
     }
 
-    /// Makes deliveries of what was taken. What cannot be read back failed, and where its record is damaged it is buried.
-    fn hand_over(&self, reader: bookdrop_queue::Reader, taken: Vec<Taken<Entry>>) -> Vec<Fetched> {
+    /// Makes deliveries of what was taken. What cannot be read back failed, and where its record is damaged it is buried. Says why, if
+    /// the disk may be better tomorrow.
+    fn hand_over(
+        &self,
+        reader: bookdrop_queue::Reader,
+        taken: Vec<Taken<Entry>>,
+    ) -> (Vec<Fetched>, Option<Error>) {
         let mut fetched = Vec::with_capacity(taken.len());
+        let mut trouble = None;
         for taken in taken {
             match self.record_of(&taken.item.event) {
                 Ok(record) => {
@@ -163,11 +169,13 @@ impl Records {
                     let why = bookdrop_queue::DeadReason::Undecodable(error.to_string());
                     self.queue.bury(reader, taken, why);
                 }
-                // The disk may be better tomorrow.
-                Err(_) => self.queue.failed(reader, taken, None),
+                Err(error) => {
+                    self.queue.failed(reader, taken, None);
+                    trouble = Some(error);
+                }
             }
         }
-        fetched
+        (fetched, trouble)
     }
 
     fn join_group(&self, name: &str) -> bookdrop_queue::Seat {
@@ -320,13 +328,16 @@ impl Backend for Records {
                 return Err(NotFetched::Backend(error));
             }
             let taken = Fetching::new(&self.queue, reader, max, wait).await?;
-            let fetched = self.hand_over(reader, taken);
+            let (fetched, trouble) = self.hand_over(reader, taken);
             if let Some(folder) = &self.folder {
                 // It was handed over even if the process ends now. Where that cannot be written, the count may be too low.
                 let _ = folder.keep().write_up_to(folder.ledger().noted());
             }
-            if !fetched.is_empty() {
-                return Ok(fetched);
+            match trouble {
+                _ if !fetched.is_empty() => return Ok(fetched),
+                // Others may be read well, but who asks for them at once keeps the disk from getting better.
+                Some(error) => return Err(NotFetched::Backend(error)),
+                None => {}
             }
         }
     }

@@ -9,6 +9,7 @@ use bookdrop_backend::{
     Settlement, Wait,
 };
 use bookdrop_disk::journal::{self, Journal, Need, Settings};
+use bookdrop_disk::storage::Folder;
 use bookdrop_disk::{Options, Records};
 use bookdrop_queue::park::wait;
 
@@ -88,9 +89,26 @@ fn senders_are_told_and_consumers_go_on_and_then_all_goes_on() {
 
 #[test]
 fn the_first_sender_is_told_where_the_disk_was_full_at_opening() {
-    let disk = Disk::new(7, SEGMENT, None);
+    let disk = Disk::new(7, PLENTY, None);
     let records = opened(&disk, 100);
-    let error = full(send(&records, 1)).expect("there is no room");
+    send(&records, 1).unwrap();
+    drop(records);
+    disk.set_room(0);
+    let records = opened(&disk, 100);
+    let refused = (2..1_000).find_map(|number| full(send(&records, number)));
+    assert!(refused.is_some(), "there is no room");
+}
+
+#[test]
+fn a_new_folder_is_not_opened_where_nothing_could_be_sent() {
+    let room = 3 * SEGMENT;
+    let disk = Disk::new(7, room, None);
+    let mut options = Options::default();
+    options.segment_bytes = SEGMENT;
+    let opened = Records::open_folder(disk.clone(), &options);
+    let error = opened.err().expect("there is room for three files");
+    assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
+    assert_eq!(disk.names().unwrap(), [] as [String; 0]);
     // Where it never has so much room, only this helps.
     assert!(error.to_string().contains("`segment_bytes`"), "{error}");
 }
@@ -168,17 +186,11 @@ fn on_a_full_disk_everything_can_be_acked() {
                 Err(NotFetched::Empty) => break,
                 fetched => {
                     let receipt = fetched.unwrap().remove(0).receipt;
-                    // It may have to wait until something is given back.
-                    let _ = wait(records.settle(receipt, Settlement::Done));
+                    wait(records.settle(receipt, Settlement::Done)).unwrap();
                 }
             }
         }
     }
-    let written = (0..6_000).any(|_| {
-        std::thread::sleep(std::time::Duration::from_millis(10));
-        wait(records.purge()).is_ok()
-    });
-    assert!(written, "it is never written");
     drop(records);
 
     let records = opened(&disk, 100_000);
@@ -187,6 +199,61 @@ fn on_a_full_disk_everything_can_be_acked() {
         let left = wait(records.fetch(reader, 1, Wait::No));
         assert!(matches!(left, Err(NotFetched::Empty)), "{left:?}");
     }
+}
+
+/// Not one ack has to be tried again, whoever takes the rest of the disk, and though each restart begins a new file.
+#[test]
+fn on_a_full_disk_every_ack_is_confirmed_across_restarts() {
+    for content in [0, 100, 1_500] {
+        let disk = Disk::new(7, 40 * SEGMENT, None);
+        let mut records = opened(&disk, 100_000);
+        let mut reader = wait(records.join(Place::In("default"))).unwrap();
+        let event = |number: usize| Record {
+            id: number.to_string().into(),
+            content: vec![b'x'; content].into(),
+            ..Record::default()
+        };
+        let refused = (0..100_000).find(|number| {
+            let sent = records.publish(vec![event(*number)], Progress::default(), true);
+            full(wait(sent)).is_some()
+        });
+        let sent = refused.expect("the disk is full");
+        for number in 0..sent {
+            // Whatever is given back to the file system goes to others.
+            disk.set_room(0);
+            if number % 40 == 39 {
+                drop(records);
+                records = opened(&disk, 100_000);
+                reader = wait(records.join(Place::In("default"))).unwrap();
+            }
+            let fetched = wait(records.fetch(reader, 1, Wait::No)).unwrap().remove(0);
+            assert_eq!(*fetched.record.id, *number.to_string());
+            let acked = wait(records.settle(fetched.receipt, Settlement::Done));
+            acked.unwrap_or_else(|error| panic!("ack {number} of {sent}: {error}"));
+        }
+        assert_eq!(empty(&records, reader), 0);
+    }
+}
+
+/// To try to make a file takes the last room on a real disk each time, and much work.
+#[test]
+fn on_a_full_disk_it_is_not_tried_again_and_again_to_make_a_file() {
+    let disk = Disk::new(7, PLENTY, None);
+    let records = opened(&disk, 100_000);
+    let reader = wait(records.join(Place::In("default"))).unwrap();
+    disk.set_room(0);
+    let refused = (0..100_000).find(|number| full(send(&records, *number)).is_some());
+    for number in 0..2_000 {
+        // What was given back may be enough for one.
+        full(send(&records, number));
+        let _ = wait(records.fetch(reader, 1, Wait::No)).map(|fetched| {
+            let later = Settlement::RetryAfter(std::time::Duration::ZERO);
+            wait(records.settle(fetched[0].receipt, later))
+        });
+    }
+    // About once a second, and each time that some space was given back.
+    assert!(disk.refused() < 200, "{} times", disk.refused());
+    assert!(refused.is_some());
 }
 
 /// It is not tried again: what is on the disk is not known any more.

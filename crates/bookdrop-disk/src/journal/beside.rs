@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::frame::{Frame, HEAD, Position, length_with, u32_at};
 use super::segment::name_of_segment;
+use super::space::Spare;
 use super::writer::MARK;
 use super::{Error, ErrorKind};
 use crate::storage::{File, Folder};
@@ -58,22 +59,23 @@ impl<X: File> Flush<X> {
     }
 }
 
-/// A file that is about to become a spare one.
+/// A file that is to be made.
 #[derive(Debug)]
-pub struct Spare {
+pub struct Wanted {
     pub(super) name: String,
     pub(super) length: u64,
 }
 
-impl Spare {
+impl Wanted {
     /// Makes the file. Takes as long as it takes to write a segment; meanwhile the journal can be used.
     ///
     /// # Errors
-    /// [`ErrorKind::NoSpace`] or [`ErrorKind::Io`]; the journal can be used as before.
-    pub fn make<F: Folder>(self, folder: &F) -> Result<Made, Error> {
-        let Spare { name, length } = self;
+    /// [`ErrorKind::NoSpace`] or [`ErrorKind::Io`]; the journal can be used as before. Either is for
+    /// [`Journal::keep_spare`](super::Journal::keep_spare).
+    pub fn make<F: Folder>(self, folder: &F) -> Result<Made<F::File>, Error> {
+        let Wanted { name, length } = self;
         match folder.create(&name, length) {
-            Ok(_) => Ok(Made(name)),
+            Ok(file) => Ok(Made(Spare { name, file })),
             Err(error) => Err(Error::io(format!("create {name}"), error)),
         }
     }
@@ -81,7 +83,7 @@ impl Spare {
 
 /// A file that can become a segment; see [`Journal::keep_spare`](super::Journal::keep_spare).
 #[derive(Debug)]
-pub struct Made(pub(super) String);
+pub struct Made<X>(pub(super) Spare<X>);
 
 /// A segment that is read from, beside the one who writes to the journal.
 pub(crate) struct Readable<X> {

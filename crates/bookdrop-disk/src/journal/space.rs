@@ -1,15 +1,15 @@
 //! The files that wait to become segments: made before they are needed, and used again after a segment was freed.
 
-use super::Error;
 use super::segment::{name_of_spare, number_of_spare};
+use super::{Error, ErrorKind};
 use crate::storage::{File, Folder};
 
 /// Files that are kept for later segments; what is freed beyond them goes back to the file system.
-pub(crate) const KEPT: usize = 3;
+pub(crate) const KEPT: usize = 4;
 
 /// What a record does to the room in the journal.
 ///
-/// On a full disk, those that take room are refused first, and those that give it last.
+/// On a full disk, those that take room are refused first, and those that free some last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Need {
     /// It takes room, as an event does.
@@ -21,40 +21,57 @@ pub enum Need {
 }
 
 impl Need {
-    /// Files that are left for those whose need is greater.
+    /// Files that are left for those whose need is greater. What frees a segment may take more than one: that much is written down
+    /// again, and the end of a file may be too short for the next record.
     const fn leaves(self) -> usize {
         match self {
-            Need::TakesRoom => 2,
-            Need::GivesRoom => 1,
+            Need::TakesRoom => 3,
+            Need::GivesRoom => 2,
             Need::Frees => 0,
         }
     }
 }
 
-#[derive(Debug, Default)]
-pub(crate) struct Spares {
-    names: Vec<String>,
-    /// Of the last one that was made. Numbers are not used twice: a rename of the former one may still be lost.
-    last_number: u64,
+/// A file that waits to become a segment. It is open, so that nothing but the disk can keep it from becoming one.
+#[derive(Debug)]
+pub(crate) struct Spare<X> {
+    pub(crate) name: String,
+    pub(crate) file: X,
 }
 
-impl Spares {
+#[derive(Debug)]
+pub(crate) struct Spares<X> {
+    files: Vec<Spare<X>>,
+    /// Of the last one that was made. Numbers are not used twice: a rename of the former one may still be lost.
+    last_number: u64,
+    /// Whether the last one could not be made: it is not tried again before somebody says so.
+    is_in_vain: bool,
+}
+
+impl<X: File> Spares<X> {
     /// Those that are in a folder, without the ones that are of no use; these are removed.
-    pub(crate) fn find<F: Folder>(
+    pub(crate) fn find<F: Folder<File = X>>(
         folder: &F,
         names: &[String],
         length: u64,
     ) -> Result<Self, Error> {
-        let mut spares = Spares::default();
+        let mut spares = Spares {
+            files: Vec::new(),
+            last_number: 0,
+            is_in_vain: false,
+        };
         for name in names {
             let Some(number) = number_of_spare(name) else {
                 continue;
             };
             spares.last_number = spares.last_number.max(number);
-            let found = folder.open(name).and_then(|file| file.length());
-            let found = found.map_err(|error| Error::io(format!("open {name}"), error))?;
-            if found == length && spares.names.len() < KEPT {
-                spares.names.push(name.clone());
+            let found = folder
+                .open(name)
+                .and_then(|file| Ok((file.length()?, file)));
+            let (found, file) = found.map_err(|error| Error::io(format!("open {name}"), error))?;
+            if found == length && spares.files.len() < KEPT {
+                let name = name.clone();
+                spares.files.push(Spare { name, file });
             } else {
                 // Its length is another one, or it was being filled when the power went.
                 let removed = folder.remove(name);
@@ -65,7 +82,7 @@ impl Spares {
     }
 
     /// Sees to it that so many can be taken for records of this need.
-    pub(crate) fn ensure<F: Folder>(
+    pub(crate) fn ensure<F: Folder<File = X>>(
         &mut self,
         folder: &F,
         count: usize,
@@ -75,39 +92,59 @@ impl Spares {
         if count == 0 {
             return Ok(());
         }
-        while self.names.len() < count + need.leaves() {
+        while self.files.len() < count + need.leaves() {
+            if self.is_in_vain {
+                return Err(ErrorKind::NoSpace.into());
+            }
             let name = self.new_name();
             let made = folder.create(&name, length);
-            made.map_err(|error| Error::io(format!("create {name}"), error))?;
-            self.names.push(name);
+            self.is_in_vain = made.is_err();
+            let file = made.map_err(|error| Error::io(format!("create {name}"), error))?;
+            self.files.push(Spare { name, file });
         }
         Ok(())
     }
 
-    /// How many there are for records that take room.
-    pub(crate) fn for_taking(&self) -> usize {
-        self.names.len().saturating_sub(Need::TakesRoom.leaves())
+    /// Leaves no file that nobody will use.
+    pub(crate) fn remove_all<F: Folder<File = X>>(&mut self, folder: &F) {
+        for spare in self.files.drain(..) {
+            // If it stays, it is found when the folder is opened.
+            let _ = folder.remove(&spare.name);
+        }
     }
 
-    pub(crate) fn take(&mut self) -> Option<String> {
-        self.names.pop()
+    /// How many there are for records of this need.
+    pub(crate) fn count_for(&self, need: Need) -> usize {
+        self.files.len().saturating_sub(need.leaves())
+    }
+
+    pub(crate) fn take(&mut self) -> Option<Spare<X>> {
+        self.files.pop()
     }
 
     /// Whether some of those are missing that are not for records that take room.
     pub(crate) fn is_one_missing(&self) -> bool {
-        self.names.len() < Need::TakesRoom.leaves()
+        self.files.len() < Need::TakesRoom.leaves()
     }
 
     pub(crate) fn is_one_wanted(&self) -> bool {
-        self.names.len() < KEPT
+        self.files.len() < KEPT
     }
 
-    pub(crate) fn keep(&mut self, name: String) {
-        self.names.push(name);
+    pub(crate) fn keep(&mut self, spare: Spare<X>) {
+        self.files.push(spare);
     }
 
     pub(crate) fn new_name(&mut self) -> String {
         self.last_number += 1;
         name_of_spare(self.last_number)
+    }
+
+    pub(crate) fn is_in_vain(&self) -> bool {
+        self.is_in_vain
+    }
+
+    pub(crate) fn set_in_vain(&mut self, is_in_vain: bool) {
+        self.is_in_vain = is_in_vain;
     }
 }

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::beside::{Flush, Made, Readable, Spare, Written};
+use super::beside::{Flush, Made, Readable, Wanted, Written};
 use super::frame::{Frame, HEAD, Position, length_with};
 use super::recovery::{Recovered, Recovery, recover};
 use super::scan::payload_of;
 use super::segment::{HEADER, Header, name_of_segment};
-use super::space::{KEPT, Spares};
+use super::space::{KEPT, Spare, Spares};
 use super::{Error, ErrorKind, Settings};
 use crate::storage::{File, Folder};
 
@@ -49,7 +49,7 @@ pub struct Journal<F: Folder> {
     /// Up to there all is on the disk.
     flushed: Option<Position>,
     next_sequence: u64,
-    spares: Spares,
+    spares: Spares<F::File>,
     /// Whether a write or a flush has failed.
     is_poisoned: bool,
     /// What is to be written next. Kept for its room.
@@ -71,7 +71,7 @@ impl<F: Folder> Journal<F> {
     /// left out. A write that was not finished is cut off.
     ///
     /// # Errors
-    /// [`ErrorKind::NewerVersion`], or [`ErrorKind::Io`]. A full disk is none.
+    /// [`ErrorKind::NewerVersion`], [`ErrorKind::Io`], or [`ErrorKind::NoSpace`] where there is nothing yet. Else a full disk is none.
     pub fn open(
         folder: F,
         settings: Settings,
@@ -95,8 +95,17 @@ impl<F: Folder> Journal<F> {
             buffer: Vec::new(),
         };
         match journal.prepare() {
-            Err(error) if *error.kind() != ErrorKind::NoSpace => Err(error),
-            _ => Ok((journal, known.recovery)),
+            // What is there can be handed out and settled all the same.
+            Err(error)
+                if *error.kind() == ErrorKind::NoSpace && !journal.generations.is_empty() =>
+            {
+                Ok((journal, known.recovery))
+            }
+            Err(error) => {
+                journal.spares.remove_all(&journal.folder);
+                Err(error)
+            }
+            Ok(()) => Ok((journal, known.recovery)),
         }
     }
 
@@ -234,21 +243,20 @@ impl<F: Folder> Journal<F> {
         // The new header says that all before it is on the disk.
         self.flush_current()?;
         self.current = None;
-        let spare = self.spares.take().ok_or(ErrorKind::NoSpace)?;
+        let Spare { name: spare, file } = self.spares.take().ok_or(ErrorKind::NoSpace)?;
         let header = Header {
             generation: self.newest().unwrap_or(0) + 1,
             first_sequence: self.next_sequence,
             previous_end: self.end,
         };
         let name = name_of_segment(header.generation);
-        let file = self.folder.open(&spare).and_then(|file| {
-            file.write_at(&header.encode(), 0)?;
+        let written = file.write_at(&header.encode(), 0);
+        let made = written.and_then(|()| {
             file.flush()?;
             self.folder.rename(&spare, &name)?;
-            self.folder.flush()?;
-            Ok(file)
+            self.folder.flush()
         });
-        let file = file.map_err(|error| Error::io(format!("make {name}"), error))?;
+        made.map_err(|error| Error::io(format!("make {name}"), error))?;
         self.generations.insert(header.generation);
         self.current = Some(Open {
             segment: Arc::new(Written::new(file)),
@@ -376,10 +384,11 @@ impl<F: Folder> Journal<F> {
         self.spares.is_one_wanted() && (is_needed_soon || self.spares.is_one_missing())
     }
 
-    /// A file that [is wanted](Journal::is_spare_wanted), so that no append has to wait for it: it is to be [made](Spare::make), and
-    /// then [kept](Journal::keep_spare).
-    pub fn wanted_spare(&mut self, longest: usize) -> Option<Spare> {
-        self.is_spare_wanted(longest).then(|| Spare {
+    /// A file that [is wanted](Journal::is_spare_wanted), so that no append has to wait for it: it is to be [made](Wanted::make), and
+    /// then [kept](Journal::keep_spare). `None` as well where the last one could not be made.
+    pub fn wanted_spare(&mut self, longest: usize) -> Option<Wanted> {
+        let is_wanted = self.is_spare_wanted(longest) && !self.spares.is_in_vain();
+        is_wanted.then(|| Wanted {
             name: self.spares.new_name(),
             length: self.settings.segment_bytes,
         })
@@ -390,18 +399,33 @@ impl<F: Folder> Journal<F> {
         self.spares.is_one_wanted()
     }
 
-    /// Keeps a file that was made for it.
-    pub fn keep_spare(&mut self, made: Made) {
-        self.spares.keep(made.0);
+    /// Whether there are so few that nothing more is taken in, and what gives room back may find none soon.
+    pub fn lacks_room(&self) -> bool {
+        self.spares.is_one_missing()
     }
 
-    /// Bytes that can be appended for sure by records that take room, each of at most `longest` bytes with its own write, without
+    /// Keeps a file that was made for it.
+    ///
+    /// # Errors
+    /// The one with which it was not made. It is not tried again until somebody [says so](Journal::try_spares_again).
+    pub fn keep_spare(&mut self, made: Result<Made<F::File>, Error>) -> Result<(), Error> {
+        self.spares.set_in_vain(made.is_err());
+        self.spares.keep(made?.0);
+        Ok(())
+    }
+
+    /// There may be room on the disk again.
+    pub fn try_spares_again(&mut self) {
+        self.spares.set_in_vain(false);
+    }
+
+    /// Bytes that can be appended for sure by records of this need, each of at most `longest` bytes with its own write, without
     /// waiting for a spare file: each counts for what [`cost`] says.
-    pub fn room(&self, longest: usize) -> u64 {
+    pub fn room(&self, need: Need, longest: usize) -> u64 {
         // What is left at the end of each, but for the last one, may be too little for the next record.
         let used = |left: u64| left.saturating_sub(cost(longest));
         let (segment, spare) = (self.left_in_segment(), self.left_in_spare());
-        match self.spares.for_taking() as u64 {
+        match self.spares.count_for(need) as u64 {
             0 => segment,
             spares => used(segment) + (spares - 1) * used(spare) + spare,
         }
@@ -436,16 +460,18 @@ impl<F: Folder> Journal<F> {
     /// Its name is sure to be gone before that of the next one goes, so that no record ever outlives a later one.
     fn free(&mut self, generation: u64) -> Result<(), Error> {
         let name = name_of_segment(generation);
-        let is_kept = self.spares.is_one_wanted() && self.has_usual_length(&name);
-        let freed = if is_kept {
-            let spare = self.spares.new_name();
-            let renamed = self.folder.rename(&name, &spare);
-            renamed.map(|()| Some(spare))
-        } else {
-            self.folder.remove(&name).map(|()| None)
+        let file = self.open_of_usual_length(&name);
+        let file = file.filter(|_| self.spares.is_one_wanted());
+        let spare = file.map(|file| Spare {
+            name: self.spares.new_name(),
+            file,
+        });
+        let freed = match &spare {
+            Some(spare) => self.folder.rename(&name, &spare.name),
+            None => self.folder.remove(&name),
         };
-        let freed = freed.and_then(|spare| self.folder.flush().map(|()| spare));
-        let spare = freed.map_err(|error| Error::io(format!("free {name}"), error))?;
+        let freed = freed.and_then(|()| self.folder.flush());
+        freed.map_err(|error| Error::io(format!("free {name}"), error))?;
         self.generations.remove(&generation);
         if let Some(spare) = spare {
             self.spares.keep(spare);
@@ -453,9 +479,15 @@ impl<F: Folder> Journal<F> {
         Ok(())
     }
 
-    fn has_usual_length(&self, name: &str) -> bool {
-        let length = self.folder.open(name).and_then(|file| file.length());
-        length.is_ok_and(|length| length == self.settings.segment_bytes)
+    fn open_of_usual_length(&self, name: &str) -> Option<F::File> {
+        let file = self.folder.open(name).ok()?;
+        let length = file.length().ok()?;
+        (length == self.settings.segment_bytes).then_some(file)
+    }
+
+    /// Whether a write or a flush has failed: nothing can be appended any more.
+    pub fn is_poisoned(&self) -> bool {
+        self.is_poisoned
     }
 
     /// The newest segment that can be read.

@@ -45,6 +45,8 @@ struct State {
     fuse: Option<u32>,
     /// So many more bytes may be taken by new files.
     room: u64,
+    /// How many files found no room.
+    refused: usize,
     /// One flush of so many fails.
     failing_flushes: Option<u32>,
 }
@@ -91,6 +93,7 @@ impl Disk {
             changes: Vec::new(),
             fuse: None,
             room,
+            refused: 0,
             failing_flushes: None,
         })))
     }
@@ -141,6 +144,12 @@ impl Disk {
             }
             file.seen.clone_from(&file.sure);
         }
+    }
+
+    /// How many files found no room so far.
+    #[allow(dead_code, reason = "not every test has a use for it")]
+    pub(crate) fn refused(&self) -> usize {
+        self.state().refused
     }
 
     /// Turns the bits of one byte over, as seen and as it lies there. False if there is no such file.
@@ -219,6 +228,7 @@ impl Folder for Disk {
         let mut state = self.step()?;
         assert!(!state.names.contains_key(name), "{name} is there");
         if state.room < length {
+            state.refused += 1;
             return Err(ErrorKind::StorageFull.into());
         }
         state.room -= length;

@@ -290,6 +290,10 @@ impl History {
                         false => self.disk.kill(),
                     }
                 }
+                // There is nothing yet, and no room for anything.
+                Err(error) if *error.kind() == ErrorKind::NoSpace && self.confirmed == 0 => {
+                    self.disk.set_room(USUAL_ROOM);
+                }
                 Err(error) => return Err(format!("cannot be opened: {error}")),
             }
         }

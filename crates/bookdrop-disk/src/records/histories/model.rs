@@ -51,6 +51,11 @@ impl Model {
         self.all.entry((group.to_owned(), event)).or_default()
     }
 
+    /// Whether nothing was ever confirmed.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.values().all(|promise| promise.sent < Sure::Yes)
+    }
+
     pub(super) fn in_group<'a>(
         &'a mut self,
         group: &'a str,

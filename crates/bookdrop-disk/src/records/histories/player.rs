@@ -118,7 +118,7 @@ impl Player {
                 }
                 Poll::Ready(Err(_)) => return Done::Broken,
                 Poll::Pending if round % 2 == 0 => drop(open.keeper.commit_or_refuse(None)),
-                Poll::Pending => open.keeper.tidy_once(),
+                Poll::Pending => open.keeper.tidy_once(true),
             }
         }
         panic!("an operation does not end");
@@ -235,7 +235,7 @@ impl Player {
     /// What the thread does that gives space back.
     fn tidy(&mut self) -> Result<(), String> {
         if let Some(open) = &self.open {
-            open.keeper.tidy_once();
+            open.keeper.tidy_once(true);
         }
         Ok(())
     }
@@ -328,15 +328,23 @@ impl Player {
                     if !report.damage.is_empty() {
                         return Err(format!("damage is told: {report:?}"));
                     }
-                    // The fuse.
-                    self.disk.kill();
+                    // It burns on, or not.
+                    let burns = self.rng.bool();
+                    if !burns {
+                        self.disk.kill();
+                    }
                     let folder = Kept::alone(keeper.clone());
                     let records = Records::new(queue, Some(folder));
                     if self.look(records, keeper, counts_are_sure)? {
+                        self.is_troubled |= burns;
                         return Ok(());
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::Io => {}
+                // There is nothing yet, and no room for anything.
+                Err(error) if error.kind() == ErrorKind::NoSpace && self.model.is_empty() => {
+                    self.disk.set_room(USUAL_ROOM);
+                }
                 Err(error) => return Err(format!("cannot be opened: {error}")),
             }
             counts_are_sure = false;
