@@ -116,6 +116,7 @@ impl Item for Entry {
             Note::Moved { name } => return ledger.moved(&self.event, group, name),
             Note::HandedOver => Change::HandedOver,
             Note::Returned { due } => Change::Returned(due),
+            Note::Due => Change::Due,
             Note::Buried { reason, id, at } => Change::Buried(reason, id, at),
             Note::Replayed => Change::Replayed,
             Note::Gone => Change::Gone,

@@ -109,6 +109,11 @@ impl Event {
 }
 
 impl Facts {
+    /// Whether it stands elsewhere than in the queue in some group, so that what is queued can all go and it stays.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.standings.iter().any(|standing| !standing.is_queued)
+    }
+
     /// Whether every group has done with it.
     pub(crate) fn is_over(&self) -> bool {
         self.standings.is_empty()

@@ -126,6 +126,7 @@ impl Image {
                         deliveries: 0,
                         failures: 0,
                         state: State::Ready,
+                        is_queued: false,
                     };
                 });
             }

@@ -21,7 +21,7 @@ use bookdrop_queue::{GroupId, Hand, Room, clock};
 
 use crate::event::{Event, Facts, Place};
 use crate::journal::cost;
-use note::{Note, Standing};
+use note::{Note, Standing, State};
 pub(crate) use page::Page;
 use pending::{Pending, grave_of, waiting_until};
 pub(crate) use survival::{Survival, Turn, Waiting};
@@ -66,6 +66,7 @@ const BESIDE: usize = 256;
 pub(crate) enum Change<'a> {
     HandedOver,
     Returned(Option<Instant>),
+    Due,
     Buried(&'a bookdrop_queue::DeadReason, u64, SystemTime),
     Replayed,
     Gone,
@@ -104,8 +105,10 @@ impl Ledger {
                 deliveries: 0,
                 failures: 0,
                 state: waiting_until(due),
+                is_queued: due.is_none(),
             })
             .collect();
+        pending.count_stuck(event, false, &facts);
         pending.live += event.length as u64;
         pending.resident += event.length as u64;
         if let Some(record) = &facts.record {
@@ -138,28 +141,47 @@ impl Ledger {
         let Some(group) = pending.groups.known(group) else {
             return;
         };
+        let was_stuck = facts.is_stuck();
+        self.change(&mut pending, event, &mut facts, group, hand, what);
+        pending.count_stuck(event, was_stuck, &facts);
+    }
+
+    fn change(
+        &self,
+        pending: &mut Pending,
+        event: &Arc<Event>,
+        facts: &mut Facts,
+        group: u64,
+        hand: &Hand,
+        what: Change<'_>,
+    ) {
         if facts.number == 0 {
             // A request, or one that was never taken in.
             if let Change::Buried(reason, id, at) = what {
                 let grave = grave_of(reason, id, at, self.bounds.reason);
-                pending.bury_request(event, &mut facts, group, hand.deliveries(), grave);
+                pending.bury_request(event, facts, group, hand.deliveries(), grave);
             }
             return;
         }
         let Facts {
             number, standings, ..
-        } = &mut *facts;
+        } = facts;
         let Some(at) = standings.iter().position(|one| one.group == group) else {
             return;
         };
         let number = *number;
-        if let Change::Gone = what {
-            standings.swap_remove(at);
-            pending.note(&Note::Gone { number, group });
-            if facts.is_over() {
-                pending.let_go(event, &mut facts);
+        match what {
+            Change::Gone => {
+                standings.swap_remove(at);
+                pending.note(&Note::Gone { number, group });
+                if facts.is_over() {
+                    pending.let_go(event, facts);
+                }
+                return;
             }
-            return;
+            // Its time was noted.
+            Change::Due => return standings[at].is_queued = true,
+            _ => {}
         }
         let reason = self.bounds.reason;
         let note = pending.change(number, &mut standings[at], hand, what, reason);
@@ -170,9 +192,10 @@ impl Ledger {
     pub(crate) fn room(&self, event: &Event) -> Room {
         let pending = self.lock();
         let length = event.length as u64;
-        let fits = pending.live == 0 || pending.live + length <= self.bounds.live;
+        let fits_beside = |others| others == 0 || others + length <= self.bounds.live;
         match pending.room.rest() >= cost(event.length) {
-            _ if !fits => Room::Full,
+            _ if !fits_beside(pending.stuck) => Room::Taken,
+            _ if !fits_beside(pending.live) => Room::Full,
             true => Room::Enough,
             false => Room::Soon,
         }
@@ -243,8 +266,13 @@ impl Ledger {
 
     /// An event that was there before.
     pub(crate) fn restore_event(&self, event: &Event) {
-        let is_resident = event.facts().record.is_some();
+        let mut facts = event.facts();
+        for standing in &mut facts.standings {
+            standing.is_queued = standing.state == State::Ready;
+        }
+        let is_resident = facts.record.is_some();
         let mut pending = self.lock();
+        pending.count_stuck(event, false, &facts);
         pending.live += event.length as u64;
         pending.resident += u64::from(is_resident) * event.length as u64;
     }

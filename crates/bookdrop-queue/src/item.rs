@@ -67,7 +67,7 @@ pub trait Item: Sized {
     ///
     /// When room appears other than by what is [gone](Note::Gone), [`Queue::let_in`](crate::Queue::let_in) is to be called.
     /// Where the oldest make room they go as long as it is [full](Room::Full), or until none is left: so what is gone has to
-    /// make room at once, and an item that no room is ever enough for must not be sent.
+    /// make room at once. Where that would be in vain it is [taken](Room::Taken), and none of them goes.
     #[inline]
     fn room(&self) -> Room {
         Room::Enough
@@ -96,8 +96,11 @@ pub trait Item: Sized {
 pub enum Room {
     /// As much as is asked for.
     Enough,
-    /// None, until something is [gone](Note::Gone).
+    /// None, until something is [gone](Note::Gone): enough of it if all that stands in the queue is.
     Full,
+    /// None, and too little if all that stands in the queue were gone: it is taken by what is in hand, waits to be
+    /// [due](Note::Due), or is dead.
+    Taken,
     /// None yet, but it is being made: nothing has to go for it.
     Soon,
 }

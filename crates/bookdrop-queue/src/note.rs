@@ -29,6 +29,8 @@ pub enum Note<'a> {
         /// When it is to be handed over again, if not as soon as possible.
         due: Option<Instant>,
     },
+    /// It waited to be handed over, for the first time or again, and stands in the queue now.
+    Due,
     /// It is a dead letter now. If it was a request, it is one no more.
     Buried {
         /// Why it failed for good.

@@ -36,6 +36,8 @@ pub(crate) struct Standing {
     pub(crate) deliveries: u32,
     pub(crate) failures: u32,
     pub(crate) state: State,
+    /// Whether it stands in the queue: not in hand, not waiting, not dead. This is not written down.
+    pub(crate) is_queued: bool,
 }
 
 /// How an event stands in its groups.
@@ -221,6 +223,7 @@ impl Standing {
                 DEAD => State::Dead(Box::new(Grave::decode(from)?)),
                 _ => return None,
             },
+            is_queued: false,
         })
     }
 }

@@ -25,7 +25,9 @@ pub(super) struct Pending {
     pub(super) groups: Groups,
     /// Bytes of all events that some group has not done with.
     pub(super) live: u64,
-    /// Of these, bytes of events that are in memory as a whole.
+    /// Of these, bytes of events that some group has not in its queue but in hand, waiting or dead.
+    pub(super) stuck: u64,
+    /// Of the live ones, bytes of events that are in memory as a whole.
     pub(super) resident: u64,
     pub(super) room: Room,
 }
@@ -71,6 +73,7 @@ impl Pending {
             Change::HandedOver => {
                 standing.deliveries = hand.deliveries();
                 standing.state = State::Ready;
+                standing.is_queued = false;
                 Note::HandedOver {
                     number,
                     group,
@@ -80,6 +83,7 @@ impl Pending {
             Change::Returned(due) => {
                 standing.failures = hand.failures();
                 standing.state = waiting_until(due);
+                standing.is_queued = due.is_none();
                 Note::Returned {
                     number,
                     group,
@@ -93,6 +97,7 @@ impl Pending {
             Change::Buried(reason, id, at) => {
                 let grave = grave_of(reason, id, at, longest_reason);
                 standing.state = State::Dead(Box::new(grave.clone()));
+                standing.is_queued = false;
                 Note::Buried {
                     number,
                     group,
@@ -108,6 +113,7 @@ impl Pending {
                     deliveries: 0,
                     failures: 0,
                     state: State::Ready,
+                    is_queued: true,
                 };
                 Note::Replayed {
                     number,
@@ -116,7 +122,7 @@ impl Pending {
                     since: standing.since,
                 }
             }
-            Change::Gone => unreachable!("it stands nowhere any more"),
+            Change::Due | Change::Gone => unreachable!("of these there is no standing to be noted"),
         }
     }
 
@@ -139,11 +145,22 @@ impl Pending {
             deliveries,
             failures: 0,
             state: State::Dead(Box::new(grave)),
+            is_queued: false,
         });
         self.live += event.length as u64;
         self.resident += event.length as u64;
         if let Some(record) = &facts.record {
             self.write_down(event, facts, record);
+        }
+    }
+
+    /// Counts an event as stuck, or no more, as it stands now.
+    pub(super) fn count_stuck(&mut self, event: &Event, was_stuck: bool, facts: &Facts) {
+        let length = event.length as u64;
+        match (was_stuck, facts.is_stuck()) {
+            (false, true) => self.stuck += length,
+            (true, false) => self.stuck -= length,
+            _ => {}
         }
     }
 

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use crate::effects::Effects;
 use crate::item::{Cause, Item, Standing};
+use crate::note::{Note, note};
 use crate::slab::{List, Slab, Ticket};
 
 use super::agenda::Entry;
@@ -286,6 +287,8 @@ impl<I: Item> Machine<I> {
                 self.agenda.note(at, new, Entry::Expires, ticket);
             }
         }
+        *node.item.hand_mut() = node.hand;
+        note(&mut node.item, Note::Due);
         if let Some(group) = self.group_mut(id) {
             group.delayed -= 1;
             group.queued += 1;

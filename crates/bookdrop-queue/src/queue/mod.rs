@@ -50,7 +50,7 @@ pub enum OnFull {
     /// Its event is given back at once.
     Reject,
     /// The oldest queued event is dropped (and counted) to make room. Delayed events are given back when there are too
-    /// many of them.
+    /// many of them, and so is an event for which no dropping could make room beside the queue.
     DropOldest,
 }
 

@@ -17,6 +17,7 @@ fn every_kind() -> Vec<Note> {
         deliveries: 2,
         failures: 1,
         state,
+        is_queued: false,
     };
     let record = Record {
         id: "4711".into(),

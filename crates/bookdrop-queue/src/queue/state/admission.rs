@@ -196,7 +196,7 @@ impl<I: Item> State<I> {
         };
         match room {
             Room::Enough => None,
-            Room::Full => Some(Refusal::Full),
+            Room::Full | Room::Taken => Some(Refusal::Full),
             Room::Soon => Some(Refusal::NotYet),
         }
     }
@@ -211,7 +211,11 @@ impl<I: Item> State<I> {
         }
     }
 
+    /// Makes the oldest go until there is room. None goes where that would be in vain.
     fn displace(&mut self, offer: &Offer<I>, fx: &mut Effects<I>) {
+        if offer.item.room() == Room::Taken {
+            return;
+        }
         let targets = match offer.is_request() {
             true => std::slice::from_ref(&self.default_group),
             false => &self.subscribers,

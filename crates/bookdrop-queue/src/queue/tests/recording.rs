@@ -20,6 +20,9 @@ type Left = Arc<AtomicIsize>;
 /// So much is left while room is being made.
 pub(super) const MAKING: isize = -1;
 
+/// So much is left where nothing that is queued could make any.
+pub(super) const TAKEN: isize = -2;
+
 /// An item with a number, which is not plain.
 pub(super) struct Recording {
     pub(super) number: u32,
@@ -102,6 +105,7 @@ impl Item for Recording {
     fn room(&self) -> Room {
         match self.room.load(Relaxed) {
             MAKING => Room::Soon,
+            TAKEN => Room::Taken,
             left if left >= self.size => Room::Enough,
             _ => Room::Full,
         }
@@ -118,6 +122,7 @@ impl Item for Recording {
             Note::Moved { name } => format!("moved to {name}"),
             Note::HandedOver => "handed over".into(),
             Note::Returned { due } => format!("returned{}", in_time(due)),
+            Note::Due => "due".into(),
             Note::Buried { reason, id, .. } => {
                 assert!(self.call.is_none(), "it is a request no more");
                 format!("buried as {id}, {reason}")

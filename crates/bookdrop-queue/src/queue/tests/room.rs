@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::recording::{MAKING, Recorded};
+use super::recording::{MAKING, Recorded, TAKEN};
 use crate::item::DeadReason;
 use crate::machine::Limits;
 use crate::queue::{Asking, DEFAULT_GROUP, OnFull, Refusal};
@@ -126,6 +126,23 @@ fn nothing_goes_for_room_that_is_being_made() {
     recorded.room.store(1, Relaxed);
     assert!(recorded.queue.try_send(refused.item, None).is_ok());
     assert_eq!([1, 2], [(); 2].map(|()| recorded.finish(reader)));
+}
+
+#[test]
+fn nothing_goes_where_that_would_make_no_room() {
+    let limits = Limits {
+        capacity: 2,
+        ..Limits::default()
+    };
+    let recorded = Recorded::new(limits, OnFull::DropOldest);
+    let reader = recorded.join(DEFAULT_GROUP);
+    recorded.put(1);
+    recorded.put(2);
+    recorded.room.store(TAKEN, Relaxed);
+    let sent = recorded.queue.try_send(recorded.sized(3, 1), None);
+    assert_eq!(sent.expect_err("there is no room").why, Refusal::Full);
+    assert_eq!([1, 2], [(); 2].map(|()| recorded.finish(reader)));
+    recorded.queue.let_in();
 }
 
 #[test]
