@@ -7,6 +7,7 @@ use bookdrop_backend::Error;
 use bookdrop_queue::Queue;
 
 use crate::claim::Claim;
+use crate::ending::{Ending, Left};
 use crate::entry::Entry;
 use crate::image::Image;
 use crate::journal::{Damage, Journal, Settings};
@@ -35,8 +36,8 @@ pub struct Report {
 pub(crate) struct Kept {
     keep: Arc<dyn Keep>,
     threads: Vec<JoinHandle<()>>,
-    /// Given up last of all.
-    _claim: Option<Claim>,
+    claim: Option<Claim>,
+    left: Left,
 }
 
 impl Kept {
@@ -124,7 +125,8 @@ impl Kept {
         Kept {
             keep: keeper,
             threads: Vec::new(),
-            _claim: None,
+            claim: None,
+            left: Left::default(),
         }
     }
 
@@ -134,7 +136,7 @@ impl Kept {
         F::File: Send + Sync + 'static,
     {
         let mut kept = Kept::alone(keeper.clone());
-        kept._claim = claim;
+        kept.claim = claim;
         let flushers = match kept.keep.sync() {
             options::Sync::Always => 2,
             options::Sync::Every(_) | options::Sync::Never => 1,
@@ -148,7 +150,11 @@ impl Kept {
     }
 
     fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-        let spawned = thread::Builder::new().name(name.to_owned()).spawn(work);
+        let left = self.left.clone();
+        let spawned = thread::Builder::new().name(name.to_owned()).spawn(move || {
+            work();
+            left.run();
+        });
         let thread = spawned.map_err(|error| {
             let kind = bookdrop_backend::ErrorKind::Io;
             Error::with_source(kind, "could not start a thread", error)
@@ -166,17 +172,20 @@ impl Kept {
     }
 }
 
-/// Everything that was noted is written and flushed before the folder is given up.
 impl Drop for Kept {
     fn drop(&mut self) {
         self.keep.ledger().survival.end();
-        let is_worked_for = !self.threads.is_empty();
-        for thread in self.threads.drain(..) {
-            // It does not panic; if it did, there is nobody to be told.
-            let _ = thread.join();
+        if self.threads.is_empty() {
+            return;
         }
-        if is_worked_for {
-            self.keep.seal();
+        let ending = Ending {
+            keep: self.keep.clone(),
+            threads: std::mem::take(&mut self.threads),
+            _claim: self.claim.take(),
+        };
+        match ending.is_on_its_own_thread() {
+            true => self.left.put(ending),
+            false => ending.run(),
         }
     }
 }

@@ -14,6 +14,7 @@
 extern crate self as bookdrop_disk;
 
 mod claim;
+mod ending;
 mod entry;
 mod event;
 mod image;
