@@ -44,6 +44,8 @@ pub(crate) struct Place {
     /// That it takes there.
     pub(crate) bytes: usize,
     pub(crate) segment: Arc<Segment>,
+    /// Among the events of the segment, once it was added to them.
+    pub(crate) index: usize,
 }
 
 /// Bytes of an event in the journal beside its texts and its content, with its frame.

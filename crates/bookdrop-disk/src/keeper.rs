@@ -230,6 +230,7 @@ where
                 position,
                 bytes,
                 segment: segment.clone(),
+                index: 0,
             };
             self.ledger.placed(event, place, is_cache_full);
         }

@@ -316,14 +316,14 @@ impl Ledger {
     }
 
     /// An event lies there now. Where the cache is full, it is on the disk alone from now on.
-    pub(crate) fn placed(&self, event: &Arc<Event>, place: Place, is_cache_full: bool) {
+    pub(crate) fn placed(&self, event: &Arc<Event>, mut place: Place, is_cache_full: bool) {
         let mut facts = event.facts();
         if facts.is_over() {
             return;
         }
-        place.segment.add(event, place.bytes);
+        place.index = place.segment.add(event, place.bytes);
         if let Some(former) = facts.place.replace(place) {
-            former.segment.remove(former.bytes);
+            former.segment.remove(former.index, former.bytes);
         }
         if is_cache_full && facts.record.take().is_some() {
             self.lock().resident -= event.length as u64;

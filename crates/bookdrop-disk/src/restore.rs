@@ -138,6 +138,7 @@ fn restore_event(seen: Seen, ledger: &Arc<Ledger>, space: &mut Space) -> Arc<Eve
             position: seen.position,
             bytes: seen.bytes,
             segment: segment.clone(),
+            index: 0,
         }),
         standings: seen.standings,
     };
@@ -147,7 +148,9 @@ fn restore_event(seen: Seen, ledger: &Arc<Ledger>, space: &mut Space) -> Arc<Eve
         event.facts().record = Some(Arc::new(seen.record));
     }
     let event = Arc::new(event);
-    segment.add(&event, seen.bytes);
+    if let Some(place) = &mut event.facts().place {
+        place.index = segment.add(&event, seen.bytes);
+    }
     ledger.restore_event(&event);
     event
 }

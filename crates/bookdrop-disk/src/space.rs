@@ -6,12 +6,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::event::Event;
 
+/// The room of so many events is kept where there are none.
+const FEW: usize = 64;
+
 /// A segment, and the events that lie in it.
 pub(crate) struct Segment {
     /// Bytes of the events in it that some group has not done with.
     live: AtomicU64,
-    /// All events that were ever put there.
-    events: Mutex<Vec<Weak<Event>>>,
+    events: Mutex<Events>,
+}
+
+/// Events by their index. A place that an event has left is the next one's, so that what is settled takes no memory: a weak
+/// reference keeps that of the whole event.
+#[derive(Default)]
+struct Events {
+    places: Vec<Option<Weak<Event>>>,
+    free: Vec<usize>,
 }
 
 impl Segment {
@@ -20,26 +30,44 @@ impl Segment {
         self.live.load(Ordering::Relaxed)
     }
 
-    /// An event came to lie here.
-    pub(crate) fn add(&self, event: &Arc<Event>, bytes: usize) {
+    /// An event of so many bytes came to lie here. Returns its index.
+    pub(crate) fn add(&self, event: &Arc<Event>, bytes: usize) -> usize {
         self.live.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.lock().push(Arc::downgrade(event));
+        self.lock().add(Arc::downgrade(event))
     }
 
-    /// An event of so many bytes that lay here is needed no more, or lies elsewhere now.
-    pub(crate) fn remove(&self, bytes: usize) {
+    /// The event of so many bytes that has this index is needed no more, or lies elsewhere now.
+    pub(crate) fn remove(&self, index: usize, bytes: usize) {
         self.live.fetch_sub(bytes as u64, Ordering::Relaxed);
+        self.lock().remove(index);
     }
 
-    /// The events that were put here and are still known.
+    /// The events that lie here.
     pub(crate) fn events(&self) -> Vec<Weak<Event>> {
-        let mut events = self.lock();
-        events.retain(|event| event.strong_count() > 0);
-        events.clone()
+        self.lock().places.iter().flatten().cloned().collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Weak<Event>>> {
+    fn lock(&self) -> MutexGuard<'_, Events> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Events {
+    fn add(&mut self, event: Weak<Event>) -> usize {
+        if let Some(index) = self.free.pop() {
+            self.places[index] = Some(event);
+            return index;
+        }
+        self.places.push(Some(event));
+        self.places.len() - 1
+    }
+
+    fn remove(&mut self, index: usize) {
+        self.places[index] = None;
+        self.free.push(index);
+        if self.free.len() == self.places.len() && self.places.len() > FEW {
+            *self = Events::default();
+        }
     }
 }
 

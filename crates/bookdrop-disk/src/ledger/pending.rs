@@ -171,7 +171,7 @@ impl Pending {
             self.resident -= event.length as u64;
         }
         if let Some(place) = facts.place.take() {
-            place.segment.remove(place.bytes);
+            place.segment.remove(place.index, place.bytes);
         }
     }
 
