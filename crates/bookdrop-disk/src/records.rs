@@ -445,8 +445,8 @@ fn not_yet(error: Error) -> Error {
     if error.kind() != ErrorKind::NoSpace {
         return error;
     }
-    let message =
-        "the disk is full, so it would not survive yet; it is written when some space was freed";
+    let message = "it was done in this process, but the disk is full: it is written when some space was freed, and lost if the \
+                   process ends before that";
     Error::with_source(ErrorKind::Unknown, message, error)
 }
 

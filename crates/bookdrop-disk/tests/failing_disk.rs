@@ -5,8 +5,8 @@
 mod disk;
 
 use bookdrop_backend::{
-    Backend, Error, ErrorKind, NotFetched, NotPublished, Place, Progress, Reader, Record,
-    Settlement, Wait,
+    Backend, DeadReason, Error, ErrorKind, NotFetched, NotPublished, Place, Progress, Reader,
+    Record, Settled, Settlement, Wait,
 };
 use bookdrop_disk::journal::{self, Journal, Need, Settings};
 use bookdrop_disk::storage::Folder;
@@ -254,6 +254,43 @@ fn on_a_full_disk_it_is_not_tried_again_and_again_to_make_a_file() {
     // About once a second, and each time that some space was given back.
     assert!(disk.refused() < 200, "{} times", disk.refused());
     assert!(refused.is_some());
+}
+
+/// Dead letters give nothing back, so in the end there is no room to write one down.
+#[test]
+fn a_settlement_that_cannot_be_written_yet_was_done_in_this_process() {
+    let disk = Disk::new(7, PLENTY, None);
+    let records = opened(&disk, 100_000);
+    let reader = wait(records.join(Place::In("default"))).unwrap();
+    disk.set_room(0);
+    let is_refused = || {
+        let record = vec![Record::default()];
+        full(wait(records.publish(record, Progress::default(), true))).is_some()
+    };
+    while !is_refused() {}
+    let (receipt, error) = loop {
+        let fetched = wait(records.fetch(reader, 1, Wait::No)).expect("there are enough");
+        let receipt = fetched[0].receipt;
+        let reason = DeadReason::Rejected("x".repeat(64));
+        if let Err(error) = wait(records.settle(receipt, Settlement::Bury(reason))) {
+            break (receipt, error);
+        }
+    };
+    assert_eq!(error.kind(), ErrorKind::Unknown);
+    let said = error.to_string();
+    assert!(said.contains("done in this process"), "{said}");
+    let again = wait(records.settle(receipt, Settlement::Done));
+    assert_eq!(again, Ok(Settled::TooLate));
+    let dead = wait(records.dead("default")).unwrap();
+    disk.set_room(PLENTY);
+    // It is written when there is room: then there is nothing that would not survive.
+    while wait(records.purge()).is_err() {
+        std::thread::yield_now();
+    }
+    drop(records);
+    let records = opened(&disk, 100_000);
+    let there = wait(records.dead("default")).unwrap();
+    assert_eq!(there.len(), dead.len());
 }
 
 /// It is not tried again: what is on the disk is not known any more.

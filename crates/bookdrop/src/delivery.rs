@@ -37,7 +37,9 @@ use settle::{Acking, InHand, Undone};
 /// after `nack`. After `max_attempts` failures an event becomes a dead letter.
 ///
 /// Over a backend a settlement ends when it is as durable as it is going to be. It is begun at the first poll, and goes on if
-/// it is dropped later. Where the backend cannot do it, the error gives the delivery back, still to be settled.
+/// it is dropped later. Where the backend cannot do it, the error gives the delivery back, still to be settled. With
+/// [`BackendErrorKind::Unknown`](crate::BackendErrorKind::Unknown) it may be settled: go on, and expect that the event may come
+/// back after a crash.
 ///
 /// It derefs to the [`Event`], which it lets you read. Settling takes the delivery, so that settling twice does not
 /// compile:
@@ -179,7 +181,8 @@ impl<T, R> Delivery<T, R> {
     ///
     /// # Errors
     /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend), or
-    /// [`ErrorKind::Settle`](crate::ErrorKind::Settle) when the lease had ended.
+    /// [`ErrorKind::Settle`](crate::ErrorKind::Settle) when the lease had ended,
+    /// or it was settled before.
     ///
     /// # Cancel safety
     /// Begun at the first poll; dropped before that, nothing happened.
@@ -195,10 +198,11 @@ impl<T, R> Delivery<T, R> {
     /// ```
     pub fn extend(&mut self) -> Operation<impl Future<Output = Result<(), Error>> + use<T, R>> {
         let call = self.call(Settlement::Extend);
+        let too_late = self.in_hand().too_late();
         Operation::new(async move {
             let Some(call) = call else { return Ok(()) };
             match call.await {
-                Ok(backend::Settled::TooLate) => Err(SettleErrorKind::LeaseEnded.into_error()),
+                Ok(backend::Settled::TooLate) => Err(too_late.into_error()),
                 Ok(_) => Ok(()),
                 Err(error) => Err(error.into()),
             }

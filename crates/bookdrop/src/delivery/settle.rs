@@ -187,6 +187,17 @@ impl<T, R> InHand<T, R> {
         }
     }
 
+    /// What it is too late for where it is not in hand any more.
+    pub(super) fn too_late(&self) -> SettleErrorKind {
+        let capabilities = self
+            .distant()
+            .map(|(backed, _)| backed.known().capabilities());
+        match capabilities.is_some_and(|capabilities| capabilities.lease) {
+            true => SettleErrorKind::LeaseEnded,
+            false => SettleErrorKind::AlreadySettled,
+        }
+    }
+
     /// Settles as done in memory, and parts with what was in hand.
     fn let_go(self) -> Stored<T, R> {
         let InHand { taken, seat } = self;
@@ -306,7 +317,7 @@ impl<T, R> Future for Settling<T, R> {
         let settled = ready!(Pin::new(&mut self.call).poll(cx));
         let in_hand = self.in_hand.take();
         let kind = match settled {
-            Ok(backend::Settled::TooLate) => SettleErrorKind::LeaseEnded,
+            Ok(backend::Settled::TooLate) => in_hand.as_ref().expect(SETTLED).too_late(),
             Ok(settled) => return Poll::Ready(Ok((in_hand.expect(SETTLED), settled))),
             Err(error) => SettleErrorKind::Backend(error),
         };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bookdrop_backend::Error as BackendError;
+use bookdrop_backend::{Error as BackendError, ErrorKind as BackendErrorKind};
 
 use crate::event::{Event, InvalidEvent};
 
@@ -61,6 +61,11 @@ impl SendErrorKind {
             SendErrorKind::Invalid(_) | SendErrorKind::Unencodable(_) => ErrorKind::Invalid,
             SendErrorKind::Backend(_) => ErrorKind::Backend,
         }
+    }
+
+    /// Whether it may have been sent.
+    fn is_unknown(&self) -> bool {
+        matches!(self, SendErrorKind::Backend(error) if error.kind() == BackendErrorKind::Unknown)
     }
 
     fn into_error(self) -> Error {
@@ -131,7 +136,14 @@ impl<T> fmt::Debug for SendError<T> {
 
 impl<T> fmt::Display for SendError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the event was not sent: {}", self.kind())
+        match self.kind().is_unknown() {
+            true => write!(
+                f,
+                "it is not known whether the event was sent: {}",
+                self.kind()
+            ),
+            false => write!(f, "the event was not sent: {}", self.kind()),
+        }
     }
 }
 
@@ -219,12 +231,17 @@ impl<T> fmt::Debug for SendBatchError<T> {
 
 impl<T> fmt::Display for SendBatchError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} events of the batch were sent, then one was not: {}",
-            self.sent(),
-            self.kind()
-        )
+        let (sent, kind) = (self.sent(), self.kind());
+        match kind.is_unknown() {
+            true => write!(
+                f,
+                "{sent} events of the batch were sent, and of the others this is not known: {kind}"
+            ),
+            false => write!(
+                f,
+                "{sent} events of the batch were sent, then one was not: {kind}"
+            ),
+        }
     }
 }
 

@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use bookdrop_backend::Error as BackendError;
+use bookdrop_backend::{Error as BackendError, ErrorKind as BackendErrorKind};
 use serde_json::Value;
 
 use crate::delivery::Delivery;
 
 use super::{Error, ErrorKind, Handback, untold_cause};
 
-/// The delivery was not settled; here it is. Dropped with the error, it comes back to its queue.
+/// The delivery was not settled, as far as is known; here it is. Dropped with the error, it comes back to its queue, unless it
+/// was settled after all: then that does nothing.
 ///
 /// ```
 /// # use bookdrop::{Consumer, Driver, Event, Producer, SettleErrorKind};
@@ -46,7 +47,11 @@ pub enum SettleErrorKind {
     /// The event is in other hands by now, since the lease had ended; see [`Delivery::extend`]. There is nothing left to
     /// settle.
     LeaseEnded,
+    /// It was settled before: by a call that failed with [`BackendErrorKind::Unknown`], most likely, and was tried again. There
+    /// is nothing left to settle.
+    AlreadySettled,
     /// The backend could not do it, or does not know whether it was done: see [`BackendError::kind`]. It can be tried again.
+    /// Where it was done, that says so: [`AlreadySettled`](SettleErrorKind::AlreadySettled).
     Backend(BackendError),
 }
 
@@ -75,6 +80,9 @@ impl fmt::Display for SettleErrorKind {
             }
             SettleErrorKind::LeaseEnded => {
                 "its lease had ended, and somebody else has it by now; `extend` the lease while you work, or ask for a longer one"
+            }
+            SettleErrorKind::AlreadySettled => {
+                "it was settled before, though whoever did so may have been told that this was not known; let go of it"
             }
             SettleErrorKind::Unencodable(why) => {
                 return write!(f, "the answer cannot be encoded: {why}");
@@ -129,7 +137,14 @@ impl<T, R> fmt::Debug for SettleError<T, R> {
 
 impl<T, R> fmt::Display for SettleError<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the delivery was not settled: {}", self.kind())
+        let known = match self.kind() {
+            SettleErrorKind::Backend(error) if error.kind() == BackendErrorKind::Unknown => {
+                "it is not known whether the delivery was settled for good"
+            }
+            SettleErrorKind::AlreadySettled => "the delivery cannot be settled",
+            _ => "the delivery was not settled",
+        };
+        write!(f, "{known}: {}", self.kind())
     }
 }
 

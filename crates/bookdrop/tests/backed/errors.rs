@@ -65,6 +65,24 @@ fn a_settlement_that_fails_gives_the_delivery_back() {
 }
 
 #[test]
+fn a_settlement_that_was_done_after_all_is_told_so() {
+    let driver: Driver<Page> = Driver::new(Flaky::forgetful(records(10)));
+    let (a, mut b) = (Producer::new(&driver), Consumer::new(&driver));
+    a.send(page(1)).wait().unwrap();
+    let unknown = b.receive().wait().unwrap().ack().wait().unwrap_err();
+    let said = unknown.to_string();
+    assert!(said.starts_with("it is not known whether"), "{said}");
+    let again = unknown.into_delivery().ack().wait().unwrap_err();
+    assert_eq!(again.kind(), &SettleErrorKind::AlreadySettled);
+    let said = again.to_string();
+    assert!(said.contains("settled before"), "{said}");
+    assert!(!said.contains("lease"), "there is none: {said}");
+    drop(again);
+    let stats = driver.stats().wait().unwrap();
+    assert_eq!((stats.acked, stats.queued, stats.in_hand), (1, 0, 0));
+}
+
+#[test]
 fn an_answer_that_fails_can_be_given_again() {
     let (driver, fails) = flaky();
     let (a, mut b) = (Producer::new(&driver), Consumer::new(&driver));

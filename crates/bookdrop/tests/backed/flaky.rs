@@ -14,6 +14,8 @@ use bytes::Bytes;
 pub(crate) struct Flaky {
     records: Records,
     fails: Arc<AtomicBool>,
+    /// Whether it loses what a settlement ended with.
+    forgets: bool,
 }
 
 /// What it says when it fails.
@@ -27,8 +29,17 @@ impl Flaky {
         let flaky = Flaky {
             records,
             fails: fails.clone(),
+            forgets: false,
         };
         (flaky, fails)
+    }
+
+    /// One that settles, and does not know whether it did.
+    pub(crate) fn forgetful(records: Records) -> Self {
+        Flaky {
+            forgets: true,
+            ..Flaky::new(records).0
+        }
     }
 
     fn check(&self) -> Result<&Records, Error> {
@@ -89,7 +100,14 @@ impl Backend for Flaky {
     }
 
     async fn settle(&self, receipt: Receipt, how: Settlement) -> Result<Settled, Error> {
-        self.check()?.settle(receipt, how).await
+        let settled = self.check()?.settle(receipt, how).await?;
+        match settled {
+            Settled::Yes if self.forgets => {
+                let message = "the confirmation was lost";
+                Err(Error::new(ErrorKind::Unknown, message))
+            }
+            settled => Ok(settled),
+        }
     }
 
     async fn unwanted(&self, receipt: Receipt) {
