@@ -4,7 +4,6 @@ mod label;
 mod lock;
 mod making;
 
-use std::error::Error as _;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -55,13 +54,9 @@ impl Claim {
         Ok(claim)
     }
 
-    /// An error of what lies in the folder, with its name, and with what the operating system said.
+    /// An error of what lies in the folder, with its name.
     pub(crate) fn tell_of(&self, error: Error) -> Error {
-        let reason = error
-            .source()
-            .and_then(|error| error.source())
-            .map_or(String::new(), |reason| format!(": {reason}"));
-        let message = format!("the folder {}: {error}{reason}", self.path.display());
+        let message = format!("the folder {}: {error}", self.path.display());
         Error::with_source(error.kind(), message, error)
     }
 }

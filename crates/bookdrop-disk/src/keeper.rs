@@ -385,11 +385,7 @@ where
 /// What a write or a flush that failed leaves: nothing can be written any more, whatever the reason was.
 pub(super) fn broken(error: impl Into<Error>) -> Error {
     let error: Error = error.into();
-    let reason = std::error::Error::source(&error)
-        .and_then(std::error::Error::source)
-        .map_or(String::new(), |reason| format!(": {reason}"));
-    let message =
-        format!("{error}{reason}; what is on the disk is not known, so open the driver again");
+    let message = format!("{error}; what is on the disk is not known, so open the driver again");
     Error::with_source(ErrorKind::Broken, message, error)
 }
 
@@ -411,7 +407,12 @@ impl From<journal::Error> for Error {
             journal::ErrorKind::NoRecord => ErrorKind::NotFound,
             journal::ErrorKind::Io { .. } => kind_of_io(&error),
         };
-        Error::with_source(kind, error.to_string(), error)
+        // With what the operating system said, which alone tells what to do.
+        let message = match (error.kind(), std::error::Error::source(&error)) {
+            (journal::ErrorKind::Io { .. }, Some(reason)) => format!("{error}: {reason}"),
+            _ => error.to_string(),
+        };
+        Error::with_source(kind, message, error)
     }
 }
 

@@ -3,11 +3,15 @@
 
 use std::error::Error as StdError;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bookdrop::{
     BackendError, BackendErrorKind, Consumer, Driver, Error, Event, OpenErrorKind, Producer,
     ReceiveError, SendErrorKind, TryReceiveError,
 };
+use bookdrop_disk::storage::{DiskFolder, Folder};
+use bookdrop_disk::{Options, Records};
 use tempfile::TempDir;
 
 fn open(folder: &TempDir, options: &str) -> Driver<String> {
@@ -103,6 +107,80 @@ fn no_chain_of_errors_says_anything_twice() {
         said_once(&error);
         said_once(&Error::from(error));
     }
+}
+
+/// A folder in which no more files can be made from some time on.
+struct Shut(DiskFolder, Arc<AtomicBool>);
+
+impl Folder for Shut {
+    type File = std::fs::File;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        self.0.names()
+    }
+
+    fn create(&self, name: &str, length: u64) -> io::Result<Self::File> {
+        match self.1.load(Ordering::SeqCst) {
+            true => Err(io::Error::other("the shelf is locked")),
+            false => self.0.create(name, length),
+        }
+    }
+
+    fn open(&self, name: &str) -> io::Result<Self::File> {
+        self.0.open(name)
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.0.remove(name)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Sends until that fails, which says this once.
+fn send_until_it_says(driver: &Driver<String>, reason: &str) -> BackendErrorKind {
+    let a = Producer::new(driver);
+    let sent = |_| a.send(book(1_000)).wait();
+    let error = (0..100).map(sent).find_map(Result::err).expect("it ends");
+    let said = error.to_string();
+    assert_eq!(said.matches(reason).count(), 1, "{said}");
+    assert_eq!(said_once(&error).len(), 1, "{said}");
+    let error = Error::from(error);
+    assert_eq!(said_once(&error).len(), 1, "{said}");
+    error.backend().expect("it is one of the disk").kind()
+}
+
+#[test]
+fn a_send_for_which_no_file_can_be_made_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = Options::default();
+    options.segment_bytes = 4096;
+    let is_shut = Arc::new(AtomicBool::new(false));
+    let shut = Shut(DiskFolder::open(folder.path()).unwrap(), is_shut.clone());
+    let (records, _) = Records::open_folder(shut, &options).unwrap();
+    let driver = Driver::new(records);
+    is_shut.store(true, Ordering::SeqCst);
+    let kind = send_until_it_says(&driver, "the shelf is locked");
+    assert_eq!(
+        kind,
+        BackendErrorKind::Io,
+        "it goes on when one can be made"
+    );
+}
+
+/// Nobody notices that, until a file is to be renamed.
+#[test]
+fn a_send_into_a_folder_that_was_removed_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = open(&folder, "segment_bytes=4096&sync=never");
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    send_until_it_says(&driver, "No such file");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::{Error, ErrorKind, Handback, untold_cause};
 pub(super) const FULL: &str = "there is no room: the fullest group (see `group_stats`) holds as many as \
                                `capacity` allows, or as many are delayed as `max_delayed` does, or on disk all events, dead \
                                letters among them, take as many bytes as `max_bytes` does; `send` waits, unless the driver \
-                               was built with another `OnFull`";
+                               was opened or built with another `OnFull`";
 
 /// The event was not sent; here it is.
 ///
