@@ -271,7 +271,7 @@ fn a_settlement_that_cannot_be_written_yet_was_done_in_this_process() {
     let (receipt, error) = loop {
         let fetched = wait(records.fetch(reader, 1, Wait::No)).expect("there are enough");
         let receipt = fetched[0].receipt;
-        let reason = DeadReason::Rejected("x".repeat(64));
+        let reason = DeadReason::Rejected("x".repeat(900));
         if let Err(error) = wait(records.settle(receipt, Settlement::Bury(reason))) {
             break (receipt, error);
         }

@@ -56,7 +56,8 @@ where
     /// A folder belongs to one driver at a time, until its last driver, producer, consumer and delivery is gone. It is opened on a
     /// thread of its own, in a time that depends on the events that are there and not on what happened before: see
     /// [`on_progress`](Operation::on_progress). Requests are not kept there. Dropping the last of them flushes what there is, and
-    /// blocks its thread until that is done. Copy a folder only while nobody has it open.
+    /// blocks its thread until that is done. Copy a folder only while nobody has it open, and do not
+    /// remove it then: nobody would notice.
     ///
     /// A folder is for one type of events. Opened with another one, consumers empty the queue into the dead letters, of which a
     /// group keeps `max_dead` (1,000); the oldest beyond these are dropped, and gone. So give each type a folder of its own, mark
