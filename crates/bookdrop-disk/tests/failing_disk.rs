@@ -261,21 +261,26 @@ fn on_a_full_disk_it_is_not_tried_again_and_again_to_make_a_file() {
 fn a_settlement_that_cannot_be_written_yet_was_done_in_this_process() {
     let disk = Disk::new(7, PLENTY, None);
     let records = opened(&disk, 100_000);
-    let reader = wait(records.join(Place::In("default"))).unwrap();
+    let readers =
+        ["default", "b", "c", "d"].map(|group| wait(records.join(Place::In(group))).unwrap());
     disk.set_room(0);
     let is_refused = || {
         let record = vec![Record::default()];
         full(wait(records.publish(record, Progress::default(), true))).is_some()
     };
     while !is_refused() {}
-    let (receipt, error) = loop {
+    let mut settled = readers.into_iter().cycle().map(|reader| {
         let fetched = wait(records.fetch(reader, 1, Wait::No)).expect("there are enough");
-        let receipt = fetched[0].receipt;
         let reason = DeadReason::Rejected("x".repeat(900));
-        if let Err(error) = wait(records.settle(receipt, Settlement::Bury(reason))) {
-            break (receipt, error);
-        }
-    };
+        let settlement = Settlement::Bury(reason);
+        (
+            fetched[0].receipt,
+            wait(records.settle(fetched[0].receipt, settlement)),
+        )
+    });
+    let (receipt, error) = settled
+        .find_map(|(receipt, settled)| Some((receipt, settled.err()?)))
+        .unwrap();
     assert_eq!(error.kind(), ErrorKind::Unknown);
     let said = error.to_string();
     assert!(said.contains("done in this process"), "{said}");
