@@ -218,11 +218,13 @@ impl Ledger {
     }
 
     /// An event waits for room. Sees to it that there will be some in the journal, if it is that which is missing: nobody may wait for
-    /// what was noted before, and so it may not be written yet.
-    pub(crate) fn ask_for_room(&self, event: &Event) {
-        if !self.has_room_in_journal(event) {
+    /// what was noted before, and so it may not be written yet. Whether it is.
+    pub(crate) fn ask_for_room(&self, event: &Event) -> bool {
+        let is_missing = !self.has_room_in_journal(event);
+        if is_missing {
             self.survival.want_space();
         }
+        is_missing
     }
 
     // ---- groups ----

@@ -70,8 +70,10 @@ where
             self.note_failure(error);
         }
         self.make_spares();
-        if after_some_time || self.ledger.room_in_journal() != before {
-            self.let_in();
+        self.let_in();
+        // Else the same would fail again, and ask for more space, without a pause.
+        if after_some_time || self.ledger.room_in_journal() > before {
+            self.ledger.survival.retry();
         }
     }
 
@@ -256,13 +258,12 @@ where
         self.ledger.set_room(left);
     }
 
-    /// Those who wait may find room now, and so may what could not be written.
+    /// Those who wait may find room now.
     fn let_in(&self) {
         if let Some(queue) = self.queue.upgrade() {
             queue.let_in();
         }
         self.ledger.survival.tell_news();
-        self.ledger.survival.retry();
     }
 
     /// What cannot be tidied up now is tried again, when there is room perhaps. What poisoned the journal breaks the driver.

@@ -65,8 +65,13 @@ impl<'a> Sending<'a> {
 
     /// Watches the disk, and sees to it that there will be room on it.
     fn watch(&mut self, cx: &Context<'_>) {
-        if let Some(keep) = self.keep {
-            keep.ledger().survival.watch(&mut self.watching, cx);
+        let Some(keep) = self.keep else {
+            return;
+        };
+        keep.ledger().survival.watch(&mut self.watching, cx);
+        if !keep.ledger().ask_for_room(&self.event) {
+            // There may be some since it was looked for. Those in line come first, and may leave none.
+            self.queue.let_in();
             keep.ledger().ask_for_room(&self.event);
         }
     }
