@@ -139,7 +139,8 @@ impl Ledger {
         let mut facts = event.facts();
         let mut pending = self.lock();
         let Some(group) = pending.groups.known(group) else {
-            return;
+            // It was in hand when its group was removed, and nothing comes back to that.
+            return pending.leave_removed(event, &mut facts);
         };
         let was_stuck = facts.is_stuck();
         self.change(&mut pending, event, &mut facts, group, hand, what);
@@ -163,28 +164,18 @@ impl Ledger {
             }
             return;
         }
-        let Facts {
-            number, standings, ..
-        } = facts;
-        let Some(at) = standings.iter().position(|one| one.group == group) else {
+        let mut standings = facts.standings.iter();
+        let Some(at) = standings.position(|standing| standing.group == group) else {
             return;
         };
-        let number = *number;
         match what {
-            Change::Gone => {
-                standings.swap_remove(at);
-                pending.note(&Note::Gone { number, group });
-                if facts.is_over() {
-                    pending.let_go(event, facts);
-                }
-                return;
-            }
+            Change::Gone => return pending.leave(event, facts, at),
             // Its time was noted.
-            Change::Due => return standings[at].is_queued = true,
+            Change::Due => return facts.standings[at].is_queued = true,
             _ => {}
         }
-        let reason = self.bounds.reason;
-        let note = pending.change(number, &mut standings[at], hand, what, reason);
+        let (number, standing) = (facts.number, &mut facts.standings[at]);
+        let note = pending.change(number, standing, hand, what, self.bounds.reason);
         pending.note(&note);
     }
 
@@ -333,9 +324,13 @@ impl Ledger {
     }
 
     /// Writes an event down again as it stands: the segment in which it lies is about to be freed. Its record is the one that lies
-    /// there.
-    pub(crate) fn carry(&self, event: &Arc<Event>, facts: &Facts, record: &Record) {
-        self.lock().write_down(event, facts, record);
+    /// there. What is in hand for a group that was removed since may be held for ever, and is not carried.
+    pub(crate) fn carry(&self, event: &Arc<Event>, facts: &mut Facts, record: &Record) {
+        let mut pending = self.lock();
+        pending.leave_removed(event, facts);
+        if !facts.is_over() {
+            pending.write_down(event, facts, record);
+        }
     }
 
     /// Writes down again what is known of groups.

@@ -208,10 +208,7 @@ where
             Err(error) if error.kind() == ErrorKind::NotFound => Arc::new(event.remains()),
             record => record?,
         };
-        let facts = event.facts();
-        if !facts.is_over() {
-            self.ledger.carry(event, &facts, &record);
-        }
+        self.ledger.carry(event, &mut event.facts(), &record);
         Ok(())
     }
 

@@ -24,11 +24,22 @@ impl Groups {
         Some(known.number)
     }
 
+    /// Whether a group has this number. One that was removed has it no more.
+    pub(super) fn has(&self, number: u64) -> bool {
+        self.known.iter().any(|known| known.number == number)
+    }
+
     /// A group that gets something for the first time.
     pub(super) fn add(&mut self, id: GroupId, name: &str) -> u64 {
-        self.last += 1;
         // Every other group is there since somebody joined it.
-        self.restore(id, self.last, name, name != DEFAULT_GROUP);
+        self.begin(id, name, name != DEFAULT_GROUP)
+    }
+
+    fn begin(&mut self, id: GroupId, name: &str, is_joined: bool) -> u64 {
+        // Group "default" is there again before anybody says that the one before was removed.
+        self.known.retain(|known| known.name != name);
+        self.last += 1;
+        self.restore(id, self.last, name, is_joined);
         self.last
     }
 
@@ -51,8 +62,7 @@ impl Groups {
         match self.known.iter_mut().find(|known| known.id == id) {
             Some(known) => !std::mem::replace(&mut known.is_joined, true),
             None => {
-                self.last += 1;
-                self.restore(id, self.last, name, true);
+                self.begin(id, name, true);
                 true
             }
         }

@@ -164,8 +164,31 @@ impl Pending {
         }
     }
 
+    /// The group in which it stands at this place has done with it.
+    pub(super) fn leave(&mut self, event: &Event, facts: &mut Facts, at: usize) {
+        let group = facts.standings.swap_remove(at).group;
+        let number = facts.number;
+        self.note(&Note::Gone { number, group });
+        if facts.is_over() {
+            self.let_go(event, facts);
+        }
+    }
+
+    /// Groups that were removed have done with everything, also with what was in hand then.
+    pub(super) fn leave_removed(&mut self, event: &Event, facts: &mut Facts) {
+        let stands_in_removed = |facts: &Facts, groups: &Groups| {
+            let mut standings = facts.standings.iter();
+            standings.position(|standing| !groups.has(standing.group))
+        };
+        let was_stuck = facts.is_stuck();
+        while let Some(at) = stands_in_removed(facts, &self.groups) {
+            self.leave(event, facts, at);
+        }
+        self.count_stuck(event, was_stuck, facts);
+    }
+
     /// Every group has done with it: it takes no room any more.
-    pub(super) fn let_go(&mut self, event: &Event, facts: &mut Facts) {
+    fn let_go(&mut self, event: &Event, facts: &mut Facts) {
         self.live -= event.length as u64;
         if facts.record.is_some() {
             self.resident -= event.length as u64;

@@ -65,6 +65,14 @@ impl Model {
             .map(|((_, event), promise)| (*event, promise))
     }
 
+    /// A group was removed: all that was sent to it is gone, whoever has it in hand.
+    pub(super) fn removed(&mut self, group: &str, sure: Sure) {
+        for (_, promise) in self.in_group(group) {
+            promise.gone = promise.gone.max(sure);
+            promise.is_in_hand = false;
+        }
+    }
+
     /// After a crash: compares, and takes what was found for what is so from now on.
     pub(super) fn compare(
         &mut self,

@@ -1,5 +1,7 @@
 //! Plays a history.
 
+mod reopening;
+
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,15 +12,12 @@ use bookdrop_backend::{
     Backend, DeadReason, Error, ErrorKind, Fetched, NotFetched, NotPublished, Place, Progress,
     Reader, Receipt, Record, Settlement, Wait,
 };
-use bookdrop_queue::Backoff;
 use fastrand::Rng;
 
-use super::model::{Found, Model, Sure};
+use super::model::{Model, Sure};
 use crate::journal::Need;
 use crate::keeper::Keeper;
-use crate::kept::Kept;
 use crate::lossy_disk::{Disk, Place as Flush};
-use crate::options::Options;
 use crate::records::Records;
 
 /// The least length there is, so that segments change often.
@@ -42,6 +41,8 @@ pub(super) fn play(
         open: None,
         model: Model::default(),
         in_hand: Vec::new(),
+        left_over: Vec::new(),
+        removes_groups: seed % 2 == 1,
         is_bad: false,
         is_troubled: false,
         last_event: 0,
@@ -61,6 +62,10 @@ struct Player {
     open: Option<Open>,
     model: Model,
     in_hand: Vec<(&'static str, u64, Receipt)>,
+    /// What is in hand for groups that were removed since.
+    left_over: Vec<Receipt>,
+    /// Whether groups are removed, and joined again.
+    removes_groups: bool,
     /// Whether the disk is full, or may fail to flush.
     is_bad: bool,
     /// Whether it may have failed since the folder was opened.
@@ -94,6 +99,7 @@ impl Player {
             83..85 => self.write(),
             85..87 => self.change_the_disk(),
             87 => self.purge(),
+            88 if self.removes_groups => self.remove_or_join_group(),
             88..91 => {
                 self.is_troubled = true;
                 self.disk.light_fuse(self.rng.u32(..30));
@@ -156,8 +162,9 @@ impl Player {
                 _ => Sure::Maybe,
             };
             for group in GROUPS {
+                let is_there = self.is_there(group);
                 let promise = self.model.of(group, event);
-                promise.sent = sent;
+                promise.sent = if is_there { sent } else { Sure::No };
                 if is_delayed {
                     promise.delayed = Sure::Yes;
                 }
@@ -208,17 +215,17 @@ impl Player {
     }
 
     fn settle(&mut self) -> Result<(), String> {
+        if let Some(receipt) = self.left_over.pop() {
+            let how = self.any_settlement();
+            let done = self.run(async |queue| queue.settle(receipt, how.clone()).await);
+            return self.unless_broken(done);
+        }
         if self.in_hand.is_empty() {
             return Ok(());
         }
         let at = self.rng.usize(..self.in_hand.len());
         let (group, event, receipt) = self.in_hand.swap_remove(at);
-        let how = match self.rng.u32(..10) {
-            0..6 => Settlement::Done,
-            6..8 => Settlement::RetryAfter(Duration::ZERO),
-            8 => Settlement::RetryAfter(LATER),
-            _ => Settlement::Bury(DeadReason::Rejected("torn".into())),
-        };
+        let how = self.any_settlement();
         let done = self.run(async |queue| queue.settle(receipt, how.clone()).await);
         let sure = sure(&done);
         let promise = self.model.of(group, event);
@@ -230,6 +237,15 @@ impl Player {
             _ => {}
         }
         self.unless_broken(done)
+    }
+
+    fn any_settlement(&mut self) -> Settlement {
+        match self.rng.u32(..10) {
+            0..6 => Settlement::Done,
+            6..8 => Settlement::RetryAfter(Duration::ZERO),
+            8 => Settlement::RetryAfter(LATER),
+            _ => Settlement::Bury(DeadReason::Rejected("torn".into())),
+        }
     }
 
     /// What the thread does that gives space back.
@@ -289,6 +305,32 @@ impl Player {
         self.unless_broken(done)
     }
 
+    fn is_there(&self, group: &str) -> bool {
+        let open = self.open.as_ref();
+        open.is_some_and(|open| open.readers.iter().any(|(there, _)| *there == group))
+    }
+
+    /// Removes a group, or joins the one again that is not there. One of them always is.
+    fn remove_or_join_group(&mut self) -> Result<(), String> {
+        if let Some(group) = GROUPS.into_iter().find(|group| !self.is_there(group)) {
+            let joined = self.run(async |queue| queue.join(Place::In(group)).await);
+            if let (Some(open), Done::Well(reader)) = (&mut self.open, &joined) {
+                open.readers.push((group, *reader));
+            }
+            return self.unless_broken(joined);
+        }
+        let group = GROUPS[self.rng.usize(..2)];
+        let done = self.run(async |queue| queue.remove_group(group).await);
+        if let Some(open) = &mut self.open {
+            open.readers.retain(|(there, _)| *there != group);
+        }
+        let left_over = self.in_hand.extract_if(.., |(of, ..)| *of == group);
+        self.left_over
+            .extend(left_over.map(|(.., receipt)| receipt));
+        self.model.removed(group, sure(&done));
+        self.unless_broken(done)
+    }
+
     fn change_the_disk(&mut self) -> Result<(), String> {
         let is_full = self.rng.bool();
         self.disk.set_room(if is_full { 0 } else { USUAL_ROOM });
@@ -304,131 +346,6 @@ impl Player {
             Done::Broken => self.crash(),
             _ => Ok(()),
         }
-    }
-
-    /// The process is killed, or the power goes.
-    fn crash(&mut self) -> Result<(), String> {
-        let is_killed = self.rng.bool();
-        self.open = None;
-        match is_killed {
-            true => self.disk.kill(),
-            false => self.disk.lose_power(),
-        }
-        self.reopen(is_killed && !self.is_troubled)
-    }
-
-    /// Opens the folder, which may be cut short by further losses of power, and looks at what is found.
-    fn reopen(&mut self, mut counts_are_sure: bool) -> Result<(), String> {
-        loop {
-            if self.rng.u32(..4) == 0 {
-                self.disk.light_fuse(self.rng.u32(..40));
-            }
-            match Kept::read(self.disk.clone(), &self.options(), 7) {
-                Ok((queue, keeper, report)) => {
-                    if !report.damage.is_empty() {
-                        return Err(format!("damage is told: {report:?}"));
-                    }
-                    // It burns on, or not.
-                    let burns = self.rng.bool();
-                    if !burns {
-                        self.disk.kill();
-                    }
-                    let folder = Kept::alone(keeper.clone());
-                    let records = Records::new(queue, Some(folder));
-                    if self.look(records, keeper, counts_are_sure)? {
-                        self.is_troubled |= burns;
-                        return Ok(());
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::Io => {}
-                // There is nothing yet, and no room for anything.
-                Err(error) if error.kind() == ErrorKind::NoSpace && self.model.is_empty() => {
-                    self.disk.set_room(USUAL_ROOM);
-                }
-                Err(error) => return Err(format!("cannot be opened: {error}")),
-            }
-            counts_are_sure = false;
-            self.open = None;
-            self.disk.set_failing_flushes(None);
-            match self.rng.bool() {
-                true => self.disk.lose_power(),
-                false => self.disk.kill(),
-            }
-        }
-    }
-
-    fn options(&mut self) -> Options {
-        let mut options = Options {
-            segment_bytes: SEGMENT,
-            cache_bytes: if self.rng.bool() { 0 } else { 1 << 20 },
-            ..Options::default()
-        };
-        options.limits.max_attempts = u32::MAX;
-        options.limits.max_deliveries = u32::MAX;
-        // What cannot be read back while the power is gone is ready at once.
-        options.limits.backoff = Backoff {
-            first: Duration::ZERO,
-            max: Duration::ZERO,
-        };
-        options
-    }
-
-    /// Whether it could be looked at: the disk may fail meanwhile.
-    fn look(
-        &mut self,
-        records: Records,
-        keeper: Arc<Keeper<Disk>>,
-        counts_are_sure: bool,
-    ) -> Result<bool, String> {
-        self.in_hand.clear();
-        self.open = Some(Open {
-            records,
-            keeper,
-            readers: Vec::new(),
-        });
-        for group in GROUPS {
-            let Done::Well(reader) = self.run(async |queue| queue.join(Place::In(group)).await)
-            else {
-                return Ok(false);
-            };
-            let Some(found) = self.find(group, reader) else {
-                return Ok(false);
-            };
-            self.model.compare(group, &found, counts_are_sure)?;
-            self.open
-                .iter_mut()
-                .for_each(|open| open.readers.push((group, reader)));
-        }
-        self.is_troubled = self.is_bad;
-        Ok(true)
-    }
-
-    /// Takes everything in hand that is ready, and looks at the rest.
-    fn find(&mut self, group: &'static str, reader: Reader) -> Option<Found> {
-        let mut found = Found::default();
-        loop {
-            let Done::Well(fetched) = self.fetch_from(reader, 100) else {
-                return None;
-            };
-            if fetched.is_empty() {
-                break;
-            }
-            for fetched in fetched {
-                let event = number_of(&fetched.record);
-                found.ready.push((event, fetched.attempt));
-                self.in_hand.push((group, event, fetched.receipt));
-            }
-        }
-        let looked = self.run(async |queue| {
-            let dead = queue.dead(group).await?;
-            Ok((dead, queue.stats(Some(group)).await?))
-        });
-        let Done::Well((dead, Some(stats))) = looked else {
-            return None;
-        };
-        found.dead = dead.iter().map(|dead| number_of(&dead.record)).collect();
-        found.delayed = stats.delayed;
-        Some(found)
     }
 }
 

@@ -1,0 +1,143 @@
+//! The end of a process, and what the next one finds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bookdrop_backend::{Backend, ErrorKind, Place, Reader};
+use bookdrop_queue::Backoff;
+
+use super::super::model::Found;
+use super::{Done, GROUPS, Open, Player, SEGMENT, USUAL_ROOM, number_of};
+use crate::keeper::Keeper;
+use crate::kept::Kept;
+use crate::lossy_disk::Disk;
+use crate::options::Options;
+use crate::records::Records;
+
+impl Player {
+    /// The process is killed, or the power goes.
+    pub(super) fn crash(&mut self) -> Result<(), String> {
+        let is_killed = self.rng.bool();
+        self.open = None;
+        match is_killed {
+            true => self.disk.kill(),
+            false => self.disk.lose_power(),
+        }
+        self.reopen(is_killed && !self.is_troubled)
+    }
+
+    /// Opens the folder, which may be cut short by further losses of power, and looks at what is found.
+    pub(super) fn reopen(&mut self, mut counts_are_sure: bool) -> Result<(), String> {
+        loop {
+            if self.rng.u32(..4) == 0 {
+                self.disk.light_fuse(self.rng.u32(..40));
+            }
+            match Kept::read(self.disk.clone(), &self.options(), 7) {
+                Ok((queue, keeper, report)) => {
+                    if !report.damage.is_empty() {
+                        return Err(format!("damage is told: {report:?}"));
+                    }
+                    // The fuse burns on, or not.
+                    let burns = self.rng.bool();
+                    if !burns {
+                        self.disk.kill();
+                    }
+                    let folder = Kept::alone(keeper.clone());
+                    let records = Records::new(queue, Some(folder));
+                    if self.look(records, keeper, counts_are_sure)? {
+                        self.is_troubled |= burns;
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::Io => {}
+                // There is nothing yet, and no room for anything.
+                Err(error) if error.kind() == ErrorKind::NoSpace && self.model.is_empty() => {
+                    self.disk.set_room(USUAL_ROOM);
+                }
+                Err(error) => return Err(format!("cannot be opened: {error}")),
+            }
+            counts_are_sure = false;
+            self.open = None;
+            self.disk.set_failing_flushes(None);
+            match self.rng.bool() {
+                true => self.disk.lose_power(),
+                false => self.disk.kill(),
+            }
+        }
+    }
+
+    fn options(&mut self) -> Options {
+        let mut options = Options {
+            segment_bytes: SEGMENT,
+            cache_bytes: if self.rng.bool() { 0 } else { 1 << 20 },
+            ..Options::default()
+        };
+        options.limits.max_attempts = u32::MAX;
+        options.limits.max_deliveries = u32::MAX;
+        // What cannot be read back while the power is gone is ready at once.
+        options.limits.backoff = Backoff {
+            first: Duration::ZERO,
+            max: Duration::ZERO,
+        };
+        options
+    }
+
+    /// Whether it could be looked at: the disk may fail meanwhile.
+    fn look(
+        &mut self,
+        records: Records,
+        keeper: Arc<Keeper<Disk>>,
+        counts_are_sure: bool,
+    ) -> Result<bool, String> {
+        self.in_hand.clear();
+        self.left_over.clear();
+        self.open = Some(Open {
+            records,
+            keeper,
+            readers: Vec::new(),
+        });
+        for group in GROUPS {
+            let Done::Well(reader) = self.run(async |queue| queue.join(Place::In(group)).await)
+            else {
+                return Ok(false);
+            };
+            let Some(found) = self.find(group, reader) else {
+                return Ok(false);
+            };
+            self.model.compare(group, &found, counts_are_sure)?;
+            self.open
+                .iter_mut()
+                .for_each(|open| open.readers.push((group, reader)));
+        }
+        self.is_troubled = self.is_bad;
+        Ok(true)
+    }
+
+    /// Takes everything in hand that is ready, and looks at the rest.
+    fn find(&mut self, group: &'static str, reader: Reader) -> Option<Found> {
+        let mut found = Found::default();
+        loop {
+            let Done::Well(fetched) = self.fetch_from(reader, 100) else {
+                return None;
+            };
+            if fetched.is_empty() {
+                break;
+            }
+            for fetched in fetched {
+                let event = number_of(&fetched.record);
+                found.ready.push((event, fetched.attempt));
+                self.in_hand.push((group, event, fetched.receipt));
+            }
+        }
+        let looked = self.run(async |queue| {
+            let dead = queue.dead(group).await?;
+            Ok((dead, queue.stats(Some(group)).await?))
+        });
+        let Done::Well((dead, Some(stats))) = looked else {
+            return None;
+        };
+        found.dead = dead.iter().map(|dead| number_of(&dead.record)).collect();
+        found.delayed = stats.delayed;
+        Some(found)
+    }
+}

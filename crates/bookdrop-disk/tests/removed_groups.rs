@@ -1,0 +1,149 @@
+//! What a group leaves behind that is removed: nothing.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use bookdrop_backend::{
+    Backend, Fetched, NotFetched, NotPublished, Place, Progress, Reader, Record, Settlement, Wait,
+};
+use bookdrop_disk::{Options, Records, Sync};
+use bookdrop_queue::park::wait;
+
+fn options() -> Options {
+    let mut options = Options::default();
+    options.segment_bytes = 4096;
+    options.sync = Sync::Never;
+    options
+}
+
+fn open(path: &Path, options: &Options) -> Records {
+    let (records, report) = Records::open(path, options).expect("it can be opened");
+    assert!(report.damage.is_empty(), "{report:?}");
+    records
+}
+
+fn record(id: &str) -> Record {
+    Record {
+        id: id.into(),
+        content: vec![b'x'; 300].into(),
+        ..Record::default()
+    }
+}
+
+fn try_publish(records: &Records, id: &str) -> Result<(), NotPublished> {
+    wait(records.publish(vec![record(id)], Progress::default(), false))
+}
+
+fn publish(records: &Records, id: &str) {
+    try_publish(records, id).expect("there is room");
+}
+
+fn join(records: &Records, group: &str) -> Reader {
+    wait(records.join(Place::In(group))).expect("anybody can join")
+}
+
+fn remove(records: &Records, group: &str) {
+    assert!(wait(records.remove_group(group)).expect("the disk works"));
+}
+
+fn fetch(records: &Records, reader: Reader) -> Option<Fetched> {
+    match wait(records.fetch(reader, 1, Wait::No)) {
+        Ok(mut fetched) => fetched.pop(),
+        Err(NotFetched::Empty) => None,
+        Err(error) => panic!("{error:?}"),
+    }
+}
+
+fn settle(records: &Records, fetched: Fetched, how: Settlement) {
+    wait(records.settle(fetched.receipt, how)).expect("it is in hand");
+}
+
+/// The ids of all that is ready for this group, acked.
+fn drain(records: &Records, group: &str) -> Vec<String> {
+    let reader = join(records, group);
+    let all = std::iter::from_fn(|| fetch(records, reader));
+    let ids = all.map(|fetched| {
+        let id = fetched.record.id.to_string();
+        settle(records, fetched, Settlement::Done);
+        id
+    });
+    ids.collect()
+}
+
+/// However it is settled.
+#[test]
+fn an_event_in_hand_takes_no_room_once_it_is_settled() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut options = options();
+    options.max_bytes = 1000;
+    let records = open(folder.path(), &options);
+    for round in 0..12 {
+        let reader = join(&records, "removed");
+        publish(&records, &round.to_string());
+        let in_hand = fetch(&records, reader).expect("it is there");
+        remove(&records, "removed");
+        let how = match round % 3 {
+            0 => Settlement::Done,
+            1 => Settlement::Failed,
+            _ => Settlement::Bury(bookdrop_backend::DeadReason::MaxAttempts),
+        };
+        settle(&records, in_hand, how);
+        records.leave(reader);
+    }
+}
+
+#[test]
+fn an_event_in_hand_does_not_pin_the_journal() {
+    for is_settled in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let records = open(folder.path(), &options());
+        join(&records, "stays");
+        let reader = join(&records, "removed");
+        publish(&records, "pin");
+        let in_hand = fetch(&records, reader).expect("it is there");
+        assert_eq!(drain(&records, "stays"), ["pin"]);
+        remove(&records, "removed");
+        if is_settled {
+            settle(&records, in_hand, Settlement::Done);
+        }
+        let first = folder.path().join("journal-0000000000000001");
+        let begun = Instant::now();
+        // It is tidied by a thread of its own.
+        while first.exists() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "it is pinned");
+            publish(&records, "filler");
+            assert_eq!(drain(&records, "stays"), ["filler"]);
+        }
+    }
+}
+
+/// Also for a process that comes after this one was killed.
+#[test]
+fn a_group_of_the_same_name_begins_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path(), &options());
+    join(&records, "stays");
+    let reader = join(&records, "again");
+    publish(&records, "in hand");
+    publish(&records, "queued");
+    let in_hand = fetch(&records, reader).expect("it is there");
+    remove(&records, "again");
+    join(&records, "again");
+    publish(&records, "new");
+    let look = || {
+        let copy = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(folder.path()).unwrap() {
+            let entry = entry.unwrap();
+            // A spare file may have become a segment meanwhile.
+            let _ = std::fs::copy(entry.path(), copy.path().join(entry.file_name()));
+        }
+        let records = open(copy.path(), &options());
+        assert_eq!(wait(records.groups()).unwrap(), ["stays", "again"]);
+        assert_eq!(drain(&records, "again"), ["new"]);
+        assert_eq!(drain(&records, "stays"), ["in hand", "queued", "new"]);
+    };
+    look();
+    settle(&records, in_hand, Settlement::RetryAfter(Duration::ZERO));
+    look();
+    assert_eq!(drain(&records, "again"), ["new"]);
+}
