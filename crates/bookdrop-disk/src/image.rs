@@ -14,6 +14,8 @@ pub(crate) struct Image {
     pub(crate) groups: Vec<Group>,
     /// The segment that says so.
     pub(crate) groups_at: Option<u64>,
+    /// The greatest number in any table of groups that was read. What has a lower one and is not in the last table was removed.
+    pub(crate) last_named_group: u64,
     /// Ids with the time at which they were sent, and the segment that says so.
     pub(crate) ids: Vec<(u64, String, u64)>,
     pub(crate) last_event: u64,
@@ -46,6 +48,7 @@ impl Image {
             events: HashMap::new(),
             groups: Vec::new(),
             groups_at: None,
+            last_named_group: 0,
             ids: Vec::new(),
             last_event: 0,
             last_group: 0,
@@ -134,7 +137,8 @@ impl Image {
             Note::Gone { number, group } => self.let_go(number, group),
             Note::Groups(groups) => {
                 let numbers = groups.iter().map(|group| group.number);
-                self.last_group = numbers.fold(self.last_group, u64::max);
+                self.last_named_group = numbers.fold(self.last_named_group, u64::max);
+                self.last_group = self.last_group.max(self.last_named_group);
                 self.groups = groups;
                 self.groups_at = Some(position.generation);
             }

@@ -212,11 +212,11 @@ fn dead(item: Entry, id: u64, deliveries: u32, reason: DeadReason, at: SystemTim
 }
 
 impl Image {
-    /// Gives a name to each group whose own is lost.
+    /// Gives a name to each group whose own is lost: one that is newer than all whose names were found. Older ones that are not
+    /// there were removed.
     fn name_lost_groups(&mut self) {
-        let known: Vec<u64> = self.groups.iter().map(|group| group.number).collect();
         let mut lost: Vec<u64> = self.numbers_of_groups();
-        lost.retain(|number| !known.contains(number));
+        lost.retain(|number| *number > self.last_named_group);
         self.groups.extend(lost.into_iter().map(|number| Group {
             number,
             is_joined: true,

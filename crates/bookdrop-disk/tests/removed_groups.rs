@@ -147,3 +147,31 @@ fn a_group_of_the_same_name_begins_anew() {
     look();
     assert_eq!(drain(&records, "again"), ["new"]);
 }
+
+/// Whatever it is that is damaged: here an event that was sent afterwards.
+#[test]
+fn damage_does_not_bring_a_group_back() {
+    for (stays, removed) in [("old", "young"), ("young", "old")] {
+        let folder = tempfile::tempdir().unwrap();
+        let records = open(folder.path(), &options());
+        let readers = ["old", "young"].map(|group| (group, join(&records, group)));
+        publish(&records, "first");
+        let reader = readers.iter().find(|(group, _)| *group == removed);
+        let _in_hand = fetch(&records, reader.unwrap().1).expect("it is there");
+        remove(&records, removed);
+        publish(&records, "second");
+        drop(records);
+
+        let file = folder.path().join("journal-0000000000000001");
+        let mut bytes = std::fs::read(&file).unwrap();
+        let mut windows = bytes.windows(6);
+        let at = windows.position(|window| window == b"second").unwrap();
+        bytes[at] ^= 1;
+        std::fs::write(&file, bytes).unwrap();
+
+        let (records, report) = Records::open(folder.path(), &options()).unwrap();
+        assert_eq!(report.damage.len(), 1, "{report:?}");
+        assert_eq!(wait(records.groups()).unwrap(), [stays]);
+        assert_eq!(drain(&records, stays), ["first"]);
+    }
+}
