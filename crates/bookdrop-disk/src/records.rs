@@ -178,8 +178,14 @@ impl Records {
         (fetched, trouble)
     }
 
-    fn join_group(&self, name: &str) -> bookdrop_queue::Seat {
+    fn join_group(&self, name: &str) -> Result<bookdrop_queue::Seat, Error> {
         let _one_at_a_time = self.lock_groups();
+        if let Some(folder) = &self.folder
+            && !folder.ledger().has_room_for_group(name)
+        {
+            let message = "there are too many groups; remove some, or make `segment_bytes` larger";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         let seat = self.queue.join(name, Entry::copy);
         if let Some(folder) = &self.folder {
             let ledger = folder.ledger();
@@ -189,7 +195,7 @@ impl Records {
                 ledger.survival.want_flush();
             }
         }
-        seat
+        Ok(seat)
     }
 
     fn lock_groups(&self) -> MutexGuard<'_, ()> {
@@ -294,14 +300,8 @@ impl Backend for Records {
     }
 
     async fn join(&self, place: Place<'_>) -> Result<Reader, Error> {
-        if let (Place::In(name), Some(folder)) = (place, &self.folder)
-            && !folder.ledger().has_room_for_group(name)
-        {
-            let message = "there are too many groups; remove some, or make `segment_bytes` larger";
-            return Err(Error::new(ErrorKind::Invalid, message));
-        }
         let seat = match place {
-            Place::In(group) => self.join_group(group),
+            Place::In(group) => self.join_group(group)?,
             Place::Beside(reader) => {
                 let known = self.readers.get(reader).ok_or_else(unknown_reader)?;
                 self.queue.join_again(known.group, false)
