@@ -91,6 +91,7 @@ impl Model {
                 let is_sure = promise.delayed == promise.sent && promise.gone == Sure::No;
                 delayed.0 += usize::from(is_sure && promise.sent == Sure::Yes);
                 delayed.1 += usize::from(promise.sent > Sure::No && promise.gone < Sure::Yes);
+                promise.is_in_hand = ready.is_some();
                 continue;
             }
             let is_there = ready.is_some() || is_dead;
