@@ -148,7 +148,7 @@ where
         drop(writing);
         written.map_err(|error| match is_poisoned {
             false => error.into(),
-            true => self.ledger.survival.break_down(broken(error)),
+            true => self.break_down(error),
         })
     }
 
@@ -254,7 +254,7 @@ where
             let flushed = flush.run();
             let ended = self.writing().journal.end_flush(flush, flushed);
             if let Err(error) = ended {
-                return Err(survival.break_down(broken(error)));
+                return Err(self.break_down(error));
             }
         }
         Ok(survival.flushed(note, turn))
@@ -286,6 +286,15 @@ where
             self.ledger.survival.refuse(noted, error);
             None
         })
+    }
+
+    /// Nothing can be written any more: all who wait are told, also those who wait to receive. Returns what they are told.
+    fn break_down(&self, error: impl Into<Error>) -> Error {
+        let first = self.ledger.survival.break_down(broken(error));
+        if let Some(queue) = self.queue.upgrade() {
+            queue.wake_receivers();
+        }
+        first
     }
 
     fn writing(&self) -> MutexGuard<'_, Writing<F>> {
@@ -383,7 +392,7 @@ where
 }
 
 /// What a write or a flush that failed leaves: nothing can be written any more, whatever the reason was.
-pub(super) fn broken(error: impl Into<Error>) -> Error {
+fn broken(error: impl Into<Error>) -> Error {
     let error: Error = error.into();
     let message = format!("{error}; what is on the disk is not known, so open the driver again");
     Error::with_source(ErrorKind::Broken, message, error)

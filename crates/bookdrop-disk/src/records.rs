@@ -138,10 +138,6 @@ impl Records {
         }
     }
 
-    fn broken(&self) -> Option<Error> {
-        self.folder.as_ref()?.ledger().survival.broken()
-    }
-
     /// The whole of an event.
     fn record_of(&self, event: &Event) -> Result<Arc<Record>, Error> {
         match (event.record(), &self.folder) {
@@ -179,23 +175,29 @@ impl Records {
     }
 
     fn join_group(&self, name: &str) -> Result<bookdrop_queue::Seat, Error> {
+        let (seat, is_news) = self.note_joined(name)?;
+        if let Some(folder) = &self.folder {
+            // It survives the process at once, and a loss of power soon. On a full disk it is written when some space was freed.
+            let _ = folder.keep().write_up_to(folder.ledger().noted());
+            if is_news {
+                folder.ledger().survival.want_flush();
+            }
+        }
+        Ok(seat)
+    }
+
+    /// Joins a group. Says whether that is news, which was noted.
+    fn note_joined(&self, name: &str) -> Result<(bookdrop_queue::Seat, bool), Error> {
         let _one_at_a_time = self.lock_groups();
-        if let Some(folder) = &self.folder
-            && !folder.ledger().has_room_for_group(name)
-        {
+        let ledger = self.folder.as_ref().map(Kept::ledger);
+        if ledger.is_some_and(|ledger| !ledger.has_room_for_group(name)) {
             let message = "there are too many groups; remove some, or make `segment_bytes` larger";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         let seat = self.queue.join(name, Entry::copy);
-        if let Some(folder) = &self.folder {
-            let ledger = folder.ledger();
-            if ledger.joined(seat.reader().group, name) {
-                // It survives the process at once, and a loss of power soon. On a full disk it is written when some space was freed.
-                let _ = folder.keep().write_up_to(ledger.noted());
-                ledger.survival.want_flush();
-            }
-        }
-        Ok(seat)
+        let group = seat.reader().group;
+        let is_news = ledger.is_some_and(|ledger| ledger.joined(group, name));
+        Ok((seat, is_news))
     }
 
     fn lock_groups(&self) -> MutexGuard<'_, ()> {
@@ -324,10 +326,8 @@ impl Backend for Records {
     ) -> Result<Vec<Fetched>, NotFetched> {
         let reader = self.readers.get(reader).ok_or(NotFetched::Closed)?;
         loop {
-            if let Some(error) = self.broken() {
-                return Err(NotFetched::Backend(error));
-            }
-            let taken = Fetching::new(&self.queue, reader, max, wait).await?;
+            let ledger = self.folder.as_ref().map(|folder| &**folder.ledger());
+            let taken = Fetching::new(&self.queue, ledger, reader, max, wait).await?;
             let (fetched, trouble) = self.hand_over(reader, taken);
             if let Some(folder) = &self.folder {
                 // It was handed over even if the process ends now. Where that cannot be written, the count may be too low.

@@ -266,7 +266,7 @@ where
     /// What cannot be tidied up now is tried again, when there is room perhaps. What poisoned the journal breaks the driver.
     fn note_failure(&self, error: Error) {
         if self.writing().journal.is_poisoned() {
-            self.ledger.survival.break_down(super::broken(error));
+            self.break_down(error);
         }
     }
 

@@ -2,16 +2,18 @@
 
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
-use bookdrop_backend::{NotFetched, Wait};
+use bookdrop_backend::{Error, NotFetched, Wait};
 use bookdrop_queue::{Queue, Reader, Taken, Waiting};
 
 use crate::entry::Entry;
+use crate::ledger::Ledger;
 
 /// Takes what is there. Dropped before it is ready, it has taken nothing.
 pub(super) struct Fetching<'a> {
     queue: &'a Queue<Entry>,
+    ledger: Option<&'a Ledger>,
     reader: Reader,
     max: usize,
     wait: Wait,
@@ -19,14 +21,26 @@ pub(super) struct Fetching<'a> {
 }
 
 impl<'a> Fetching<'a> {
-    pub(super) fn new(queue: &'a Queue<Entry>, reader: Reader, max: usize, wait: Wait) -> Self {
+    pub(super) fn new(
+        queue: &'a Queue<Entry>,
+        ledger: Option<&'a Ledger>,
+        reader: Reader,
+        max: usize,
+        wait: Wait,
+    ) -> Self {
         Fetching {
             queue,
+            ledger,
             reader,
             max,
             wait,
             waiting: None,
         }
+    }
+
+    /// Why nothing can be handed over any more.
+    fn broken(&self) -> Option<Error> {
+        self.ledger?.survival.broken()
     }
 
     fn take_now(&self) -> Result<Vec<Taken<Entry>>, NotFetched> {
@@ -48,6 +62,9 @@ impl Future for Fetching<'_> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        if let Some(error) = this.broken() {
+            return Poll::Ready(Err(NotFetched::Backend(error)));
+        }
         let (queue, reader, waiting) = (this.queue, this.reader, &mut this.waiting);
         let mut taken = Vec::new();
         let mut into = |one| taken.push(one);
@@ -56,10 +73,15 @@ impl Future for Fetching<'_> {
             Wait::Yes => queue.poll_receive(reader, this.max, waiting, cx, &mut into),
             Wait::Loosely => queue.poll_next(reader, waiting, cx, &mut into),
         };
-        Poll::Ready(match ready!(end) {
-            Ok(()) => Ok(taken),
-            Err(_) => Err(NotFetched::Closed),
-        })
+        match end {
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(taken)),
+            Poll::Ready(Err(_)) => Poll::Ready(Err(NotFetched::Closed)),
+            // It may have broken before anybody knew that this one waits.
+            Poll::Pending => match this.broken() {
+                Some(error) => Poll::Ready(Err(NotFetched::Backend(error))),
+                None => Poll::Pending,
+            },
+        }
     }
 }
 
