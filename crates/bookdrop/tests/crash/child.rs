@@ -113,9 +113,14 @@ fn consume(mut consumer: Consumer<String, String>) {
         }
         say(format_args!("got {group} {name} {}", delivery.attempt()));
         match fastrand::u32(..200) {
-            0..10 => drop(delivery),
-            10..20 => drop(delivery.nack().wait()),
-            20..30 => drop(delivery.retry_after(Duration::from_millis(1)).wait()),
+            how @ 0..30 => {
+                say(format_args!("fail {group} {name}"));
+                match how {
+                    0..10 => drop(delivery),
+                    10..20 => drop(delivery.nack().wait()),
+                    _ => drop(delivery.retry_after(Duration::from_millis(1)).wait()),
+                }
+            }
             30 => {
                 say(format_args!("reject {group} {name}"));
                 if delivery.reject("torn").wait().is_ok() {

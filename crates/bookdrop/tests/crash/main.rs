@@ -1,5 +1,5 @@
-//! A process with a queue on disk is killed, again and again, at random moments under load: nothing that it confirmed is lost, and
-//! nothing that it acked comes back.
+//! A process with a queue on disk is killed, again and again, at random moments under load: nothing that it confirmed is lost,
+//! nothing that it acked comes back, and as long as it lives nobody gets an event again that did not fail.
 //!
 //! `BOOKDROP_LONG=1` kills 500 times. The child is this same program; it writes down what it is about to do and what was confirmed
 //! to it, line by line, and what it wrote is held against what the folder holds afterwards.

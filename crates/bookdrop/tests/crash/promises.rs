@@ -29,6 +29,8 @@ struct Promise {
     acked: Said,
     rejected: Said,
     attempts: u32,
+    /// The run in which somebody has it, or had it and did not fail. In that run nobody gets it again.
+    handed_over: Option<u64>,
 }
 
 impl Promises {
@@ -48,6 +50,7 @@ impl Promises {
             ["got", group, name, attempt] => {
                 self.got(group, name, attempt.parse().expect("a number"), run);
             }
+            ["fail", group, name] => self.of(group, name).handed_over = None,
             ["ack", group, name] => self.of(group, name).acked = Said::Begun,
             ["acked", group, name] => {
                 self.of(group, name).acked = Said::Confirmed;
@@ -81,12 +84,14 @@ impl Promises {
         let is_wrong = promise.sent == Said::Nothing
             || promise.acked == Said::Confirmed
             || promise.rejected == Said::Confirmed
+            || promise.handed_over == Some(run)
             || attempt <= promise.attempts;
         promise.attempts = promise.attempts.max(attempt);
         if is_wrong {
             let what = format!("run {run}: {name} came with attempt {attempt}: {promise:?}");
             self.violations.push(what);
         }
+        self.of(group, name).handed_over = Some(run);
     }
 
     /// What was said that must never be.
