@@ -131,7 +131,17 @@ impl Item for Entry {
 
     fn discarded(self, cause: Cause, deliveries: u32, answer: impl FnOnce(Outcome)) {
         if self.asks.is_some() {
-            answer(Err(unanswered(cause, deliveries > 0)));
+            let was_taken = deliveries > 0;
+            let ledger = self.event.ledger.as_ref();
+            answer(Err(
+                match ledger.and_then(|ledger| ledger.survival.broken()) {
+                    Some(error) if cause == Cause::Broken => Unanswered {
+                        why: Why::Backend(error),
+                        was_taken,
+                    },
+                    _ => unanswered(cause, was_taken),
+                },
+            ));
         }
     }
 
@@ -159,7 +169,9 @@ fn unanswered(cause: Cause, was_taken: bool) -> Unanswered {
         Cause::Purged => Why::Purged,
         Cause::Buried(reason) => Why::Buried(told_reason(reason)),
         // Nobody is there to be told in the remaining cases.
-        Cause::Duplicate | Cause::DeadLetterDropped | Cause::GivenUp => Why::Unanswered,
+        Cause::Duplicate | Cause::DeadLetterDropped | Cause::GivenUp | Cause::Broken => {
+            Why::Unanswered
+        }
     };
     Unanswered { why, was_taken }
 }

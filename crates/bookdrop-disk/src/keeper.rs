@@ -288,11 +288,11 @@ where
         })
     }
 
-    /// Nothing can be written any more: all who wait are told, also those who wait to receive. Returns what they are told.
+    /// Nothing can be written any more: all who wait are told, also consumers and requesters. Returns what they are told.
     fn break_down(&self, error: impl Into<Error>) -> Error {
         let first = self.ledger.survival.break_down(broken(error));
         if let Some(queue) = self.queue.upgrade() {
-            queue.wake_receivers();
+            queue.break_down();
         }
         first
     }

@@ -135,6 +135,8 @@ pub enum Cause {
     Duplicate,
     /// The driver was closed.
     Closed,
+    /// What keeps the queue is broken, so nothing is handed over any more.
+    Broken,
     /// There is no consumer of the default group.
     NoConsumer,
     /// The requester gave up while the work was under way, and the work came back undone.

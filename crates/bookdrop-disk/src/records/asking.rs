@@ -77,6 +77,12 @@ impl<'a> Asked<'a> {
         })
     }
 
+    /// Ends with the answer that came meanwhile, or because of this.
+    fn end(&mut self, why: Why) -> Result<Bytes, Unanswered> {
+        self.give_up()
+            .unwrap_or_else(|was_taken| Err(Unanswered { why, was_taken }))
+    }
+
     /// The answer that came meanwhile, or whether a consumer had the request in hand.
     fn give_up(&mut self) -> Result<Result<Bytes, Unanswered>, bool> {
         let Stage::Waiting(waiting) = std::mem::replace(&mut self.stage, Stage::Ended) else {
@@ -96,9 +102,14 @@ impl Future for Asked<'_> {
         let this = &mut *self;
         let waiting = match std::mem::replace(&mut this.stage, Stage::Ended) {
             Stage::New(entry, due, asking) => {
+                let ledger = entry.event.ledger.clone();
                 let waiting = this.begin(entry, due, asking, cx)?;
                 this.stage = Stage::Waiting(waiting);
-                return Poll::Pending;
+                // It may have broken before the request was in the queue, and then nobody ends it.
+                let Some(why) = ledger.and_then(|ledger| ledger.survival.broken()) else {
+                    return Poll::Pending;
+                };
+                return Poll::Ready(this.end(Why::Backend(why)));
             }
             Stage::Waiting(waiting) => waiting,
             Stage::Ended => panic!("a request was polled after it had ended"),
@@ -108,10 +119,7 @@ impl Future for Asked<'_> {
             Poll::Ready(Waited::Answered(outcome)) => Poll::Ready(outcome),
             Poll::Ready(Waited::Overdue) => {
                 this.stage = Stage::Waiting(waiting);
-                Poll::Ready(this.give_up().unwrap_or_else(|was_taken| {
-                    let why = Why::Deadline;
-                    Err(Unanswered { why, was_taken })
-                }))
+                Poll::Ready(this.end(Why::Deadline))
             }
             Poll::Pending => {
                 let by_the_clock =

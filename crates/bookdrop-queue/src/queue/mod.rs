@@ -288,6 +288,11 @@ impl<I: Item> Queue<I> {
         self.change(|state, fx| state.close(Phase::Closed, fx));
     }
 
+    /// What keeps the queue is broken. Those who wait to receive are woken, to see that; requests that nobody works on end.
+    pub fn break_down(&self) {
+        self.change(|state, fx| state.break_down(fx));
+    }
+
     /// Closes, and hands nothing more out.
     pub fn begin_drain(&self) {
         self.change(|state, fx| state.close(Phase::Drained, fx));

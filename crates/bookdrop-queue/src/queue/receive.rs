@@ -145,11 +145,6 @@ impl<I: Item> Queue<I> {
         }
     }
 
-    /// Wakes all who wait to receive something, though there is nothing: there is news of what they look at beside the queue.
-    pub fn wake_receivers(&self) {
-        self.change(|state, fx| state.wake_receivers(fx));
-    }
-
     /// Takes what is there; if there is nothing, lets the sleeper sleep, all under one lock.
     #[inline]
     fn look(

@@ -30,7 +30,7 @@ pub(super) fn outcome<T, R>(cause: Cause, event: Option<Event<T>>) -> Outcome<T,
         Cause::Purged => RequestErrorKind::purged(),
         Cause::Buried(reason) => RequestErrorKind::buried(&reason),
         // Nobody is there to be told in the remaining cases.
-        Cause::Duplicate | Cause::DeadLetterDropped | Cause::GivenUp => {
+        Cause::Duplicate | Cause::DeadLetterDropped | Cause::GivenUp | Cause::Broken => {
             RequestErrorKind::failed("dropped", "the request was dropped")
         }
     };

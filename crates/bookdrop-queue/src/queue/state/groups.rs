@@ -129,12 +129,6 @@ impl<I: Item> State<I> {
         &mut self.seats[id.index as usize].waiters
     }
 
-    pub(in crate::queue) fn wake_receivers(&mut self, fx: &mut Effects<I>) {
-        for seats in &mut self.seats {
-            seats.waiters.notify_all(fx);
-        }
-    }
-
     #[inline]
     pub(super) fn is_anybody_asleep(&self, id: GroupId) -> bool {
         self.seats[id.index as usize].waiters.is_anybody_asleep()

@@ -154,6 +154,16 @@ impl<I: Item> State<I> {
         self.machine.discard_requests(Cause::Closed, |_| true, fx);
     }
 
+    pub(super) fn break_down(&mut self, fx: &mut Effects<I>) {
+        for seats in &mut self.seats {
+            seats.waiters.notify_all(fx);
+        }
+        let calls = &mut self.machine.calls;
+        self.line
+            .discard_requests(calls, Cause::Broken, |_| true, fx);
+        self.machine.discard_requests(Cause::Broken, |_| true, fx);
+    }
+
     /// Wakes the consumers of groups whose end has come.
     fn tell_those_at_the_end(&mut self, fx: &mut Effects<I>) {
         for id in self.machine.group_ids().collect::<Vec<_>>() {
