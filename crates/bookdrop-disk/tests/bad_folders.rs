@@ -178,7 +178,7 @@ fn a_damaged_event_is_told_and_all_others_are_there() {
 fn a_damaged_ack_means_that_the_event_comes_again() {
     let folder = tempfile::tempdir().unwrap();
     filled(folder.path());
-    damage_at(&find_frame(folder.path(), 7, 16), 24);
+    damage_at(&find_frame(folder.path(), 7, 16), 28);
     let (records, report) = open(folder.path()).unwrap();
     assert_eq!(report.damage.len(), 1, "{report:?}");
     assert_eq!(ready(&records), ["one", "two", "three"]);
@@ -233,7 +233,7 @@ fn find_frame(path: &Path, kind: u32, length: u32) -> (std::path::PathBuf, usize
     {
         let file = path.join(name);
         let bytes = fs::read(&file).unwrap();
-        for at in (64..bytes.len() - 24).step_by(8) {
+        for at in (64..bytes.len() - 28).step_by(8) {
             let number = |from: usize| {
                 u32::from_le_bytes(bytes[at + from..at + from + 4].try_into().unwrap())
             };

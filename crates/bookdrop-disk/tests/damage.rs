@@ -97,7 +97,7 @@ fn a_damaged_record_is_told_and_the_others_are_found() {
     damage(
         &folder,
         Position {
-            offset: two.offset + 24,
+            offset: two.offset + 28,
             ..two
         },
     );
@@ -128,7 +128,7 @@ fn a_write_that_was_not_finished_is_cut_off() {
     damage(
         &folder,
         Position {
-            offset: positions[1].offset + 25,
+            offset: positions[1].offset + 29,
             ..positions[1]
         },
     );

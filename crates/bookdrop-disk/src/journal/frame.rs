@@ -6,16 +6,17 @@
 //! | 4..8 | length of the payload |
 //! | 8..16 | sequence number |
 //! | 16..20 | kind |
-//! | 20..24 | checksum: CRC-32 of the generation, the offset, bytes 4 to 20, and the payload |
-//! | 24.. | the payload, and zeros up to a multiple of eight |
+//! | 20..24 | checksum of the head: CRC-32 of the generation, the offset, and bytes 4 to 20 |
+//! | 24..28 | checksum of the frame: the same one, gone on with over the payload |
+//! | 28.. | the payload, and zeros up to a multiple of eight |
 //!
-//! All numbers are little-endian. The checksum says not only what was written but where: a frame that an earlier use of the file
-//! left behind, or that lies in a payload, is none.
+//! All numbers are little-endian. The checksums say not only what was written but where: a frame that an earlier use of the file
+//! left behind, or that lies in a payload, is none. That of the head says so before anything is believed of its length.
 
 use crc32fast::Hasher;
 
 /// Bytes before the payload.
-pub(crate) const HEAD: usize = 24;
+pub(crate) const HEAD: usize = 28;
 /// Every frame begins at a multiple of it.
 pub(crate) const ALIGNMENT: usize = 8;
 
@@ -56,50 +57,69 @@ impl<'a> Frame<'a> {
         into.extend_from_slice(&(self.payload.len() as u32).to_le_bytes());
         into.extend_from_slice(&self.sequence.to_le_bytes());
         into.extend_from_slice(&self.kind.to_le_bytes());
-        let checksum = checksum(at, &into[begin + 4..begin + 20], self.payload);
-        into.extend_from_slice(&checksum.to_le_bytes());
+        let of_head = checksum_of_head(at, &into[begin + 4..begin + 20]);
+        into.extend_from_slice(&of_head.to_le_bytes());
+        into.extend_from_slice(&checksum(of_head, self.payload).to_le_bytes());
         into.extend_from_slice(self.payload);
         into.resize(begin + self.length(), 0);
     }
 
     /// The frame with which these bytes begin, if they lie at this position and are as they were written.
     pub(crate) fn decode(bytes: &'a [u8], at: Position) -> Option<Frame<'a>> {
-        let (head, rest) = bytes.split_at_checked(HEAD)?;
-        if head[..4] != MARKER {
-            return None;
-        }
-        let payload = rest.get(..u32_at(head, 4) as usize)?;
-        let frame = Frame {
-            sequence: u64_at(head, 8),
-            kind: u32_at(head, 16),
-            payload,
-        };
-        let is_whole = bytes.len() >= frame.length();
-        (is_whole && u32_at(head, 20) == checksum(at, &head[4..20], payload)).then_some(frame)
+        Head::decode(bytes, at)?.frame(bytes)
     }
 }
 
-/// What the head of a frame says, whether or not the rest of it is there.
+/// The head of a frame, whether or not the rest of it is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Begun {
+pub(crate) struct Head {
     pub(crate) sequence: u64,
-    pub(crate) length: usize,
+    kind: u32,
+    payload: usize,
+    /// Its own checksum, and that of the frame.
+    checksums: (u32, u32),
 }
 
-/// The frame that was begun here.
-pub(crate) fn begun(bytes: &[u8]) -> Option<Begun> {
-    let head = bytes.get(..HEAD).filter(|head| head[..4] == MARKER)?;
-    Some(Begun {
-        sequence: u64_at(head, 8),
-        length: length_with(u32_at(head, 4) as usize),
-    })
+impl Head {
+    /// The head with which these bytes begin, if they lie at this position and are as they were written.
+    pub(crate) fn decode(bytes: &[u8], at: Position) -> Option<Head> {
+        let head = bytes.get(..HEAD).filter(|head| head[..4] == MARKER)?;
+        let checksum = u32_at(head, 20);
+        (checksum == checksum_of_head(at, &head[4..20])).then(|| Head {
+            sequence: u64_at(head, 8),
+            kind: u32_at(head, 16),
+            payload: u32_at(head, 4) as usize,
+            checksums: (checksum, u32_at(head, 24)),
+        })
+    }
+
+    /// Bytes of the frame.
+    pub(crate) fn length(&self) -> usize {
+        length_with(self.payload)
+    }
+
+    /// The frame with which these bytes begin, whose head it is, if its payload is as it was written.
+    pub(crate) fn frame<'a>(&self, bytes: &'a [u8]) -> Option<Frame<'a>> {
+        let payload = bytes.get(..self.length())?.get(HEAD..HEAD + self.payload)?;
+        let (of_head, of_frame) = self.checksums;
+        (checksum(of_head, payload) == of_frame).then_some(Frame {
+            sequence: self.sequence,
+            kind: self.kind,
+            payload,
+        })
+    }
 }
 
-fn checksum(at: Position, head: &[u8], payload: &[u8]) -> u32 {
+fn checksum_of_head(at: Position, head: &[u8]) -> u32 {
     let mut hasher = Hasher::new();
     hasher.update(&at.generation.to_le_bytes());
     hasher.update(&at.offset.to_le_bytes());
     hasher.update(head);
+    hasher.finalize()
+}
+
+fn checksum(of_head: u32, payload: &[u8]) -> u32 {
+    let mut hasher = Hasher::new_with_initial(of_head);
     hasher.update(payload);
     hasher.finalize()
 }
@@ -140,11 +160,25 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read() {
-        assert_eq!(encoded().len(), 32);
+        assert_eq!(encoded().len(), 40);
         assert_eq!(Frame::decode(&encoded(), AT), Some(FRAME));
         let mut followed = encoded();
         followed.extend([0xff; 50]);
         assert_eq!(Frame::decode(&followed, AT), Some(FRAME));
+    }
+
+    #[test]
+    fn a_head_is_read_where_the_rest_is_not_there_but_nowhere_else() {
+        let head = Head::decode(&encoded()[..HEAD], AT).expect("it is whole");
+        assert_eq!((head.sequence, head.length()), (3, 40));
+        assert_eq!(head.frame(&encoded()[..39]), None);
+        for elsewhere in [72, 8] {
+            let at = Position {
+                offset: elsewhere,
+                ..AT
+            };
+            assert_eq!(Head::decode(&encoded(), at), None);
+        }
     }
 
     #[test]

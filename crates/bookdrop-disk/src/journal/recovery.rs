@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use super::frame::{self, Position};
+use super::frame::{Head, Position};
 use super::scan::{self, Piece, scan};
 use super::segment::{self, Found, HEADER, Header};
 use super::writer::MARK;
@@ -230,18 +230,22 @@ impl Segment {
             });
         }
         if is_newest {
-            known.recovery.cut += unfinished(&bytes, end, known.next_sequence);
+            known.recovery.cut += self.unfinished(&bytes, end, known.next_sequence);
             confirm(folder, &file, &bytes, flushed..end)?;
         }
         Ok(end)
     }
-}
 
-/// Bytes of the frame behind the end that is not whole, if one was begun there. Whatever else lies there was there before.
-fn unfinished(bytes: &[u8], end: u64, next_sequence: u64) -> u64 {
-    let behind = &bytes[end as usize..];
-    let begun = frame::begun(behind).filter(|begun| begun.sequence == next_sequence);
-    begun.map_or(0, |begun| behind.len().min(begun.length) as u64)
+    /// Bytes of the frame behind the end that is not whole, if one was begun there. Whatever else lies there was there before.
+    fn unfinished(&self, bytes: &[u8], end: u64, next_sequence: u64) -> u64 {
+        let behind = &bytes[end as usize..];
+        let at = Position {
+            generation: self.generation,
+            offset: end,
+        };
+        let begun = Head::decode(behind, at).filter(|head| head.sequence == next_sequence);
+        begun.map_or(0, |head| behind.len().min(head.length()) as u64)
+    }
 }
 
 /// Sees to it that what was read is on the disk, and not only in memory: it is written once more, and flushed.

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::frame::{ALIGNMENT, Frame, Position, u64_at};
+use super::frame::{ALIGNMENT, Frame, Head, Position, u64_at};
 use super::segment::HEADER;
 use super::writer::MARK;
 
@@ -15,10 +15,15 @@ pub(crate) enum Piece<'a> {
 }
 
 /// The pieces of a segment up to an end, in order.
+///
+/// No byte is summed up more than once: it goes on behind whatever was summed up, right or wrong. So it takes no longer in bytes
+/// that imitate frames.
 pub(crate) struct Scan<'a> {
     bytes: &'a [u8],
     generation: u64,
     offset: usize,
+    /// The frame behind the gap that was told last.
+    found: Option<(u64, Frame<'a>)>,
 }
 
 /// The bytes of a segment from its beginning to the end up to which it is to be looked at.
@@ -27,16 +32,22 @@ pub(crate) fn scan(bytes: &[u8], generation: u64) -> Scan<'_> {
         bytes,
         generation,
         offset: HEADER,
+        found: None,
     }
 }
 
 impl<'a> Scan<'a> {
-    fn frame_at(&self, offset: usize) -> Option<Frame<'a>> {
+    /// Goes on by one step. Returns the frame that is there.
+    fn step(&mut self) -> Option<(u64, Frame<'a>)> {
         let at = Position {
             generation: self.generation,
-            offset: offset as u64,
+            offset: self.offset as u64,
         };
-        Frame::decode(self.bytes.get(offset..)?, at)
+        let bytes = &self.bytes[self.offset..];
+        let head = Head::decode(bytes, at).filter(|head| head.length() <= bytes.len());
+        // Where a head is right, a frame was written, and the next one behind it, whether or not its payload is right.
+        self.offset += head.map_or(ALIGNMENT, |head| head.length());
+        Some((at.offset, head?.frame(bytes)?))
     }
 }
 
@@ -44,20 +55,22 @@ impl<'a> Iterator for Scan<'a> {
     type Item = Piece<'a>;
 
     fn next(&mut self) -> Option<Piece<'a>> {
-        let from = self.offset;
-        if from >= self.bytes.len() {
-            return None;
+        let from = self.offset as u64;
+        while self.found.is_none() && self.offset < self.bytes.len() {
+            self.found = self.step();
         }
-        if let Some(frame) = self.frame_at(from) {
-            self.offset += frame.length();
-            return Some(Piece::Frame(from as u64, frame));
+        match self.found {
+            // What is behind the gap comes next.
+            Some((offset, _)) if offset > from => Some(Piece::Gap(from..offset)),
+            Some((offset, frame)) => {
+                self.found = None;
+                Some(Piece::Frame(offset, frame))
+            }
+            None if from < self.bytes.len() as u64 => {
+                Some(Piece::Gap(from..self.bytes.len() as u64))
+            }
+            None => None,
         }
-        let next = (from..self.bytes.len())
-            .step_by(ALIGNMENT)
-            .skip(1)
-            .find(|offset| self.frame_at(*offset).is_some());
-        self.offset = next.unwrap_or(self.bytes.len());
-        Some(Piece::Gap(from as u64..self.offset as u64))
     }
 }
 
