@@ -173,6 +173,26 @@ fn a_damaged_event_is_told_and_all_others_are_there() {
     );
 }
 
+#[test]
+fn a_journal_that_was_cut_short_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (records, _) = open(folder.path()).unwrap();
+    wait(records.join(Place::In("default"))).unwrap();
+    for id in ["one", "two", "three"] {
+        wait(records.publish(vec![record(id)], Progress::default(), true)).unwrap();
+    }
+    drop(records);
+    let file = folder.path().join("journal-0000000000000001");
+    let bytes = fs::read(&file).unwrap();
+    let text = b"the content of three";
+    let at = bytes.windows(text.len()).position(|bytes| bytes == text);
+    fs::write(&file, &bytes[..at.unwrap()]).unwrap();
+    let (records, report) = open(folder.path()).unwrap();
+    assert_eq!(report.damage.len(), 1, "{report:?}");
+    assert_eq!(wait(records.stats(None)).unwrap().unwrap().damaged, 1);
+    assert_eq!(ready(&records), ["one", "two"]);
+}
+
 /// Its kind is 7, and its 16 bytes are the numbers of event and group.
 #[test]
 fn a_damaged_ack_means_that_the_event_comes_again() {

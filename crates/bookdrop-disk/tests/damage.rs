@@ -191,6 +191,46 @@ fn a_segment_that_has_become_shorter_is_told() {
     );
 }
 
+/// All of it was flushed, and nothing that is there says so.
+#[test]
+fn the_newest_segment_that_has_become_shorter_is_told_each_time() {
+    let (folder, positions) = folder_with(&["one", "two", "three"]);
+    let shorter = positions[1].offset + 8;
+    segment(&folder, 1).set_len(shorter).unwrap();
+    let is_told = |recovery: &Recovery| {
+        let file = String::from("journal-0000000000000001");
+        let [damage] = recovery.damage.as_slice() else {
+            panic!("{recovery:?}");
+        };
+        let Damage::Bytes { file: told, range } = damage else {
+            panic!("{recovery:?}");
+        };
+        assert_eq!((told, range.end), (&file, SEGMENT));
+        assert!(range.contains(&shorter), "{range:?}");
+        assert_eq!(recovery.cut, 0, "it may have been confirmed");
+    };
+    for _ in 0..2 {
+        let (found, recovery) = found_in(&folder);
+        assert_eq!(found, ["one"]);
+        is_told(&recovery);
+    }
+    let (mut journal, _) = open(folder.path()).unwrap();
+    append(&mut journal, &["four"]);
+    let (found, recovery) = found_in(&folder);
+    assert_eq!(found, ["one", "four"]);
+    is_told(&recovery);
+}
+
+#[test]
+fn what_is_missing_behind_the_end_of_a_segment_is_no_loss() {
+    let (folder, _) = folder_with(&["one"]);
+    append(&mut open(folder.path()).unwrap().0, &["two"]);
+    segment(&folder, 1).set_len(SEGMENT - 8).unwrap();
+    let (found, recovery) = found_in(&folder);
+    assert_eq!(found, ["one", "two"]);
+    assert_eq!(recovery.damage, []);
+}
+
 #[test]
 fn a_newer_version_is_refused() {
     let (folder, _) = folder_with(&["one"]);

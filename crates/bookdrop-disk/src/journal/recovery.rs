@@ -10,7 +10,7 @@ use super::frame::{Head, Position};
 use super::scan::{self, Piece, scan};
 use super::segment::{self, Found, HEADER, Header};
 use super::writer::MARK;
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, LONGEST_SEGMENT};
 use crate::storage::{File, Folder};
 
 /// A part of the journal that was once flushed, and cannot be read any more.
@@ -55,6 +55,26 @@ pub struct Recovery {
     pub damage: Vec<Damage>,
     /// Bytes of a write that was not finished, and was cut off: nobody was told that it was.
     pub cut: u64,
+}
+
+impl Recovery {
+    /// These bytes of a segment are lost. What lies side by side is one place.
+    fn lose(&mut self, file: &str, lost: Range<u64>) {
+        if lost.is_empty() {
+            return;
+        }
+        match self.damage.last_mut() {
+            Some(Damage::Bytes { file: last, range })
+                if last == file && range.end == lost.start =>
+            {
+                range.end = lost.end;
+            }
+            _ => self.damage.push(Damage::Bytes {
+                file: file.to_owned(),
+                range: lost,
+            }),
+        }
+    }
 }
 
 /// A record that was found.
@@ -107,6 +127,7 @@ pub(super) fn recover<F: Folder>(
         let segment = Segment {
             generation: *generation,
             end,
+            length: headers[index].map_or(0, |header| header.length.min(LONGEST_SEGMENT)),
         };
         if let Some(header) = headers[index] {
             known.next_sequence = known.next_sequence.max(header.first_sequence);
@@ -164,6 +185,8 @@ struct Segment {
     generation: u64,
     /// Where it ends, if that is known.
     end: Option<u64>,
+    /// Bytes that its file has to have, as far as is known.
+    length: u64,
 }
 
 impl Segment {
@@ -176,7 +199,7 @@ impl Segment {
         visit: &mut dyn FnMut(Recovered<'_>),
     ) -> Result<u64, Error> {
         let file = segment::name_of_segment(self.generation);
-        let most = super::LONGEST_SEGMENT as usize;
+        let most = LONGEST_SEGMENT as usize;
         let bytes = read(folder, &file, most)?;
         let length = bytes.len() as u64;
         // All up to there was flushed, so it is damaged where it cannot be read.
@@ -206,14 +229,7 @@ impl Segment {
                     });
                 }
                 Piece::Gap(gap) => {
-                    let lost = gap.start..gap.end.min(flushed);
-                    if !lost.is_empty() {
-                        let file = file.clone();
-                        known
-                            .recovery
-                            .damage
-                            .push(Damage::Bytes { file, range: lost });
-                    }
+                    known.recovery.lose(&file, gap.start..gap.end.min(flushed));
                     if gap.end > flushed {
                         end = gap.start.max(flushed);
                         break;
@@ -221,17 +237,20 @@ impl Segment {
                 }
             }
         }
-        if end < flushed {
-            // The file has become shorter.
-            let range = end..flushed;
-            known.recovery.damage.push(Damage::Bytes {
-                file: file.clone(),
-                range,
-            });
+        if is_newest {
+            confirm(folder, &file, &bytes, flushed..end)?;
+        }
+        // Where it ended is not known if the file has become shorter. What was there may have been confirmed.
+        let last = match self.end {
+            None if length < self.length => self.length,
+            _ => flushed,
+        };
+        if end < last {
+            known.recovery.lose(&file, end..last);
+            return Ok(last);
         }
         if is_newest {
             known.recovery.cut += self.unfinished(&bytes, end, known.next_sequence);
-            confirm(folder, &file, &bytes, flushed..end)?;
         }
         Ok(end)
     }

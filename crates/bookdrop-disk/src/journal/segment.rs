@@ -9,7 +9,8 @@
 //! | 24..32 | sequence number of its first record |
 //! | 32..40 | generation of the segment before it, or zero |
 //! | 40..48 | offset at which that one ends |
-//! | 48..60 | zeros |
+//! | 48..56 | length of its file |
+//! | 56..60 | zeros |
 //! | 60..64 | CRC-32 of bytes 0 to 60 |
 
 use super::frame::{Position, u32_at, u64_at};
@@ -29,6 +30,8 @@ pub(crate) struct Header {
     pub(crate) first_sequence: u64,
     /// Where the segment before it ends: all of that is on the disk.
     pub(crate) previous_end: Option<Position>,
+    /// Bytes of its file. One that is shorter has lost something.
+    pub(crate) length: u64,
 }
 
 /// What the first bytes of a file say.
@@ -50,6 +53,7 @@ impl Header {
         bytes[24..32].copy_from_slice(&self.first_sequence.to_le_bytes());
         bytes[32..40].copy_from_slice(&previous.generation.to_le_bytes());
         bytes[40..48].copy_from_slice(&previous.offset.to_le_bytes());
+        bytes[48..56].copy_from_slice(&self.length.to_le_bytes());
         let checksum = crc32fast::hash(&bytes[..60]);
         bytes[60..].copy_from_slice(&checksum.to_le_bytes());
         bytes
@@ -79,6 +83,7 @@ impl Header {
             generation,
             first_sequence: u64_at(bytes, 24),
             previous_end: (previous.generation != 0).then_some(previous),
+            length: u64_at(bytes, 48),
         })
     }
 }
@@ -119,6 +124,7 @@ mod tests {
             generation: 5,
             offset: 4000,
         }),
+        length: 4096,
     };
 
     #[test]
@@ -127,6 +133,7 @@ mod tests {
             generation: 1,
             first_sequence: 1,
             previous_end: None,
+            length: 8192,
         };
         for header in [first, HEADER_OF_7] {
             let found = Header::decode(&header.encode(), header.generation);

@@ -248,6 +248,7 @@ impl<F: Folder> Journal<F> {
             generation: self.newest().unwrap_or(0) + 1,
             first_sequence: self.next_sequence,
             previous_end: self.end,
+            length: self.settings.segment_bytes,
         };
         let name = name_of_segment(header.generation);
         let written = file.write_at(&header.encode(), 0);
