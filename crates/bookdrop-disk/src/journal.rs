@@ -20,10 +20,11 @@ pub use error::{Error, ErrorKind};
 pub use frame::Position;
 pub(crate) use frame::length_with;
 pub use recovery::{Damage, Recovered, Recovery};
+pub(crate) use segment::generation_of;
 
 /// Whether a file of this name is a segment.
 pub(crate) fn is_segment(name: &str) -> bool {
-    segment::generation_of(name).is_some()
+    generation_of(name).is_some()
 }
 
 pub use writer::{Journal, Need, Record, cost};

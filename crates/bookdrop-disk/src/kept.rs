@@ -75,7 +75,7 @@ impl Kept {
         let mut image = Image::new(options.cache_bytes);
         let mut progress = Progress::new(&*folder, options)?;
         let (journal, mut recovery) = Journal::open(folder.clone(), settings, |found| {
-            progress.note(found.position, settings.segment_bytes);
+            progress.note(found.position);
             image.read(found);
         })?;
         progress.end();

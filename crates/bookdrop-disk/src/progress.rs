@@ -1,5 +1,6 @@
 //! Telling how opening goes on.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bookdrop_backend::Error;
@@ -21,7 +22,8 @@ pub(crate) struct Progress {
     interval: Duration,
     next: Instant,
     records: u32,
-    first_generation: Option<u64>,
+    /// Bytes of the segments before each of them, by its generation: they may be of different lengths.
+    before: BTreeMap<u64, u64>,
     /// Where the clock was looked at last.
     looked_at: u64,
     /// What was told last.
@@ -36,28 +38,31 @@ impl Progress {
             interval: options.progress_interval,
             next: Instant::now() + options.progress_interval,
             records: 0,
-            first_generation: None,
+            before: BTreeMap::new(),
             looked_at: 0,
             last: None,
             of: 0,
         };
         if progress.told.is_some() {
-            let lengths = segments(folder)
+            let lengths = lengths_of_segments(folder)
                 .map_err(|error| Error::from(journal::Error::io("look at the segments", error)))?;
-            progress.of = lengths;
+            for (generation, length) in lengths {
+                progress.before.insert(generation, progress.of);
+                progress.of += length;
+            }
         }
         Ok(progress)
     }
 
-    /// One more record was read, in segments of so many bytes.
-    pub(crate) fn note(&mut self, at: Position, segment_bytes: u64) {
+    /// One more record was read.
+    pub(crate) fn note(&mut self, at: Position) {
         if self.told.is_none() {
             return;
         }
-        let first = *self.first_generation.get_or_insert(at.generation);
-        let bytes = (at.generation - first) * segment_bytes + at.offset;
+        let before = self.before.get(&at.generation).copied();
+        let bytes = before.unwrap_or_default() + at.offset;
         self.records += 1;
-        if self.records < RECORDS && bytes - self.looked_at < BYTES {
+        if self.records < RECORDS && bytes.saturating_sub(self.looked_at) < BYTES {
             return;
         }
         self.records = 0;
@@ -88,15 +93,15 @@ impl Progress {
     }
 }
 
-/// Bytes of all segments.
-fn segments<F: Folder>(folder: &F) -> std::io::Result<u64> {
-    let mut bytes = 0;
+/// Bytes of each segment, by its generation.
+fn lengths_of_segments<F: Folder>(folder: &F) -> std::io::Result<BTreeMap<u64, u64>> {
+    let mut lengths = BTreeMap::new();
     for name in folder.names()? {
-        if journal::is_segment(&name) {
-            bytes += folder.open(&name)?.length()?;
+        if let Some(generation) = journal::generation_of(&name) {
+            lengths.insert(generation, folder.open(&name)?.length()?);
         }
     }
-    Ok(bytes)
+    Ok(lengths)
 }
 
 #[cfg(all(test, unix))]
@@ -112,9 +117,12 @@ mod tests {
 
     /// What is told when a folder is opened with this interval.
     fn told(folder: &Path, interval: Duration) -> Vec<Opening> {
+        told_with(options(), folder, interval)
+    }
+
+    fn told_with(mut options: Options, folder: &Path, interval: Duration) -> Vec<Opening> {
         let told = Arc::new(Mutex::new(Vec::new()));
         let noted = told.clone();
-        let mut options = options();
         options.progress_interval = interval;
         options.on_progress = Some(Arc::new(move |opening| noted.lock().unwrap().push(opening)));
         let opened = Records::open(folder, &options).expect("it can be opened");
@@ -163,6 +171,20 @@ mod tests {
         let told = told(folder.path(), Duration::ZERO);
         assert!(told.len() > 10, "{told:?}");
         assert_goes_on_to_the_end(&told);
+    }
+
+    #[test]
+    fn segments_of_different_lengths_are_told_about() {
+        let folder = filled(12, 1 << 20);
+        for _ in 0..2 {
+            let shorter = Options {
+                segment_bytes: 3 << 20,
+                ..options()
+            };
+            let told = told_with(shorter, folder.path(), Duration::ZERO);
+            assert!(told.len() > 10, "{told:?}");
+            assert_goes_on_to_the_end(&told);
+        }
     }
 
     #[test]
