@@ -107,7 +107,7 @@ impl At<'_> {
     fn check_label(&self, codec: &str) -> Result<(), Error> {
         let folder = DiskFolder::open(self.0).map_err(|error| self.failed("open it", error))?;
         let text = label::read(&folder);
-        let text = text.map_err(|error| self.failed(format!("read {LABEL} in it"), error))?;
+        let text = text.map_err(|error| self.failed(format!("open {LABEL} in it"), error))?;
         let Some(text) = text else {
             let label = json!({ "format": FORMAT, "version": VERSION, "codec": codec });
             let put = label::put(&folder, &format!("{label}\n"));

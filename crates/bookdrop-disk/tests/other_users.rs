@@ -113,7 +113,7 @@ fn a_folder_that_may_not_be_written_to_is_refused() {
 
 #[test]
 fn files_that_may_not_be_written_to_are_named() {
-    for file in ["lock", "spare-0000000000000002"] {
+    for file in ["lock", "spare-0000000000000002", "bookdrop.json"] {
         let above = queue();
         let queue = above.path().join("queue");
         set_mode(&queue.join(file), 0o444);
