@@ -68,16 +68,21 @@ impl Event {
         ledger: Option<Arc<Ledger>>,
         facts: Facts,
     ) -> Self {
-        let key = record.key.as_ref().map_or(0, |key| key.len());
         Event {
             given_id: record.is_id_given.then(|| record.id.clone()),
             key: record.key.clone(),
             priority: record.priority,
             time_to_live: record.time_to_live,
-            length: FIXED + record.id.len() + key + content,
+            length: Event::length_of(record, content),
             ledger,
             facts: Mutex::new(facts),
         }
+    }
+
+    /// Bytes that an event takes in the journal, about, with so many bytes of content.
+    pub(crate) fn length_of(record: &Record, content: usize) -> usize {
+        let key = record.key.as_ref().map_or(0, |key| key.len());
+        FIXED + record.id.len() + key + content
     }
 
     pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {

@@ -220,6 +220,11 @@ impl Image {
         }
     }
 
+    /// The events that are there, in any order.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Seen> {
+        self.events.values()
+    }
+
     /// The groups in which anything stands.
     pub(crate) fn numbers_of_groups(&self) -> Vec<u64> {
         let standings = self.events.values().flat_map(|seen| &seen.standings);

@@ -19,6 +19,7 @@ pub use beside::{Flush, Made, Wanted};
 pub use error::{Error, ErrorKind};
 pub use frame::Position;
 pub(crate) use frame::length_with;
+pub(crate) use recovery::Closed;
 pub use recovery::{Damage, Recovered, Recovery};
 pub(crate) use segment::generation_of;
 

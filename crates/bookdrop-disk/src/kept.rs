@@ -9,8 +9,9 @@ use bookdrop_queue::Queue;
 use crate::claim::Claim;
 use crate::ending::{Ending, Left};
 use crate::entry::Entry;
+use crate::fitting::settings_for;
 use crate::image::Image;
-use crate::journal::{Damage, Journal, Settings};
+use crate::journal::{Closed, Damage, Journal};
 use crate::keeper::{self, Keep, Keeper};
 use crate::ledger::{Bounds, Ledger};
 use crate::options::{self, Options};
@@ -71,14 +72,15 @@ impl Kept {
         F::File: Send + Sync + 'static,
     {
         let folder = Arc::new(folder);
-        let settings = Settings::default().with_segment_bytes(options.segment_bytes);
         let mut image = Image::new(options.cache_bytes);
         let mut progress = Progress::new(&*folder, options)?;
-        let (journal, mut recovery) = Journal::open(folder.clone(), settings, |found| {
+        let closed = Closed::read(folder.clone(), |found| {
             progress.note(found.position);
             image.read(found);
         })?;
         progress.end();
+        let settings = settings_for(&image, options.segment_bytes);
+        let (journal, mut recovery) = Journal::go_on(closed, settings)?;
         recovery.damage.append(&mut image.unknown);
         set_aside(&*folder, &recovery.damage);
         let queue = Queue::new(options.limits.clone(), options.on_full, seed);

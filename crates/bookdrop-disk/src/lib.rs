@@ -17,6 +17,7 @@ mod claim;
 mod ending;
 mod entry;
 mod event;
+mod fitting;
 mod image;
 pub mod journal;
 mod keeper;

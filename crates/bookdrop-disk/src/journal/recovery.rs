@@ -101,8 +101,31 @@ pub(super) struct Known {
     pub(super) next_sequence: u64,
 }
 
+/// A folder whose journal was read, and is not written to yet.
+#[derive(Debug)]
+pub(crate) struct Closed<F> {
+    pub(super) folder: F,
+    pub(super) names: Vec<String>,
+    pub(super) known: Known,
+}
+
+impl<F: Folder> Closed<F> {
+    /// Reads all segments, each of them as a whole into memory, and hands every record over, the oldest first.
+    pub(crate) fn read(folder: F, mut visit: impl FnMut(Recovered<'_>)) -> Result<Self, Error> {
+        // An earlier process may have ended before the names that are seen now were sure.
+        let names = folder.flush().and_then(|()| folder.names());
+        let names = names.map_err(|error| Error::io("list the folder", error))?;
+        let known = recover(&folder, &names, &mut visit)?;
+        Ok(Closed {
+            folder,
+            names,
+            known,
+        })
+    }
+}
+
 /// Reads all segments, and hands every record over in order.
-pub(super) fn recover<F: Folder>(
+fn recover<F: Folder>(
     folder: &F,
     names: &[String],
     visit: &mut dyn FnMut(Recovered<'_>),

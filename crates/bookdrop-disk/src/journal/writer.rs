@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::beside::{Flush, Made, Readable, Wanted, Written};
 use super::frame::{Frame, HEAD, Position, length_with};
-use super::recovery::{Recovered, Recovery, recover};
+use super::recovery::{Closed, Recovered, Recovery};
 use super::scan::payload_of;
 use super::segment::{HEADER, Header, name_of_segment};
 use super::space::{KEPT, Spare, Spares};
@@ -75,12 +75,18 @@ impl<F: Folder> Journal<F> {
     pub fn open(
         folder: F,
         settings: Settings,
-        mut visit: impl FnMut(Recovered<'_>),
+        visit: impl FnMut(Recovered<'_>),
     ) -> Result<(Self, Recovery), Error> {
-        // An earlier process may have ended before the names that are seen now were sure.
-        let names = folder.flush().and_then(|()| folder.names());
-        let names = names.map_err(|error| Error::io("list the folder", error))?;
-        let known = recover(&folder, &names, &mut visit)?;
+        Journal::go_on(Closed::read(folder, visit)?, settings)
+    }
+
+    /// Opens what was read.
+    pub(crate) fn go_on(closed: Closed<F>, settings: Settings) -> Result<(Self, Recovery), Error> {
+        let Closed {
+            folder,
+            names,
+            known,
+        } = closed;
         let spares = Spares::find(&folder, &names, settings.segment_bytes)?;
         let mut journal = Journal {
             folder,
