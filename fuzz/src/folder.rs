@@ -2,6 +2,8 @@
 //!
 //! A folder either is refused, or opens; what is opened can be used, and opens again.
 
+use std::sync::Arc;
+
 use arbitrary::Arbitrary;
 use bookdrop_backend::{Backend, Place, Progress, Record, Settlement, Wait};
 use bookdrop_disk::journal::{self, Journal, Need, Settings};
@@ -10,8 +12,6 @@ use bookdrop_queue::park::wait;
 
 use crate::InMemory;
 
-const SEGMENT: u64 = journal::LEAST_SEGMENT;
-
 /// What a folder is made of.
 #[derive(Arbitrary, Debug)]
 pub struct Input {
@@ -19,8 +19,46 @@ pub struct Input {
     raw: Vec<(u8, Vec<u8>)>,
     /// Records of a journal that was written well.
     records: Vec<(u8, Vec<u8>)>,
+    /// How these were written, and how it is opened first and then.
+    ways: [Way; 3],
     /// Bytes that were changed afterwards.
     damage: Vec<(u8, u16, u8)>,
+}
+
+/// How a folder is opened.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub struct Way {
+    segments: Segments,
+    is_progress_told: bool,
+    is_cached: bool,
+}
+
+/// The lengths of segments, in the least one.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Segments {
+    One = 1,
+    Two = 2,
+    Three = 3,
+    Sixteen = 16,
+}
+
+impl Way {
+    fn segment_bytes(self) -> u64 {
+        journal::LEAST_SEGMENT * self.segments as u64
+    }
+
+    fn options(self) -> Options {
+        let mut options = Options::default();
+        options.segment_bytes = self.segment_bytes();
+        options.sync = Sync::Never;
+        if self.is_progress_told {
+            options.on_progress = Some(Arc::new(|opening| assert!(opening.bytes <= opening.of)));
+        }
+        if !self.is_cached {
+            options.cache_bytes = 0;
+        }
+        options
+    }
 }
 
 /// Makes the folder and uses it, twice.
@@ -37,12 +75,13 @@ pub fn run(input: &Input) {
     for (file, at, with) in &input.damage {
         folder.damage(*file as usize, *at as usize, *with);
     }
-    use_it(&folder);
-    use_it(&folder);
+    for way in &input.ways[1..] {
+        use_it(&folder, *way);
+    }
 }
 
 fn write(folder: &InMemory, input: &Input) {
-    let settings = Settings::default().with_segment_bytes(SEGMENT);
+    let settings = Settings::default().with_segment_bytes(input.ways[0].segment_bytes());
     let Ok((mut journal, _)) = Journal::open(folder.clone(), settings, |_| {}) else {
         return;
     };
@@ -56,11 +95,8 @@ fn write(folder: &InMemory, input: &Input) {
     let _ = journal.flush();
 }
 
-fn use_it(folder: &InMemory) {
-    let mut options = Options::default();
-    options.segment_bytes = SEGMENT;
-    options.sync = Sync::Never;
-    let Ok((records, _)) = Records::open_folder(folder.clone(), &options) else {
+fn use_it(folder: &InMemory, way: Way) {
+    let Ok((records, _)) = Records::open_folder(folder.clone(), &way.options()) else {
         return;
     };
     let record = Record {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use arbitrary::{Arbitrary, Unstructured};
-use bookdrop_fuzz::{address, folder};
+use bookdrop_fuzz::{address, content, folder, label};
 
 /// Calls a target with each of its seeds, decoded as the fuzzer decodes it.
 fn each<T: for<'a> Arbitrary<'a>>(target: &str, run: impl Fn(&T)) {
@@ -31,4 +31,14 @@ fn every_folder_is_refused_or_can_be_used() {
 #[test]
 fn every_address_is_opened_or_refused() {
     each("address", |text: &String| address::run(text));
+}
+
+#[test]
+fn every_label_is_refused_or_stays() {
+    each("label", |label: &Vec<u8>| label::run(label));
+}
+
+#[test]
+fn every_content_is_an_event_or_a_dead_letter() {
+    each("content", content::run);
 }
