@@ -20,7 +20,8 @@ pub(crate) const HEAD: usize = 28;
 /// Every frame begins at a multiple of it.
 pub(crate) const ALIGNMENT: usize = 8;
 
-const MARKER: [u8; 4] = [0xb0, 0x0c, 0xd2, 0x09];
+/// Every frame begins with it.
+pub(crate) const MARKER: [u8; 4] = [0xb0, 0x0c, 0xd2, 0x09];
 
 /// A place in the journal: a later place is greater.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

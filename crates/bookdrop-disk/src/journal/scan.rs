@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::frame::{ALIGNMENT, Frame, Head, Position, u64_at};
+use super::frame::{ALIGNMENT, Frame, Head, MARKER, Position, u64_at};
 use super::segment::HEADER;
 use super::writer::MARK;
 
@@ -39,11 +39,16 @@ pub(crate) fn scan(bytes: &[u8], generation: u64) -> Scan<'_> {
 impl<'a> Scan<'a> {
     /// Goes on by one step. Returns the frame that is there.
     fn step(&mut self) -> Option<(u64, Frame<'a>)> {
+        let bytes = &self.bytes[self.offset..];
+        // Most of what lies behind an end is zeros.
+        if !bytes.starts_with(&MARKER) {
+            self.offset += ALIGNMENT;
+            return None;
+        }
         let at = Position {
             generation: self.generation,
             offset: self.offset as u64,
         };
-        let bytes = &self.bytes[self.offset..];
         let head = Head::decode(bytes, at).filter(|head| head.length() <= bytes.len());
         // Where a head is right, a frame was written, and the next one behind it, whether or not its payload is right.
         self.offset += head.map_or(ALIGNMENT, |head| head.length());
