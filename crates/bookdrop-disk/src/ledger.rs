@@ -345,8 +345,9 @@ impl Ledger {
         while ids.peek().is_some() {
             let mut length = 0;
             let some = std::iter::from_fn(|| {
+                let is_first = length == 0;
                 length += note::length_of_id(&ids.peek()?.1);
-                ids.next_if(|_| length <= self.bounds.note)
+                ids.next_if(|_| is_first || length <= self.bounds.note)
             });
             let some = Note::Ids(some.collect());
             pending.note(&some);
