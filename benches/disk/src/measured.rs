@@ -71,6 +71,11 @@ impl Measured {
         self.results.iter().find(|one| one.contender == OURS)
     }
 
+    /// We in all our forms.
+    pub(crate) fn all_of_ours(&self) -> impl Iterator<Item = &Measurement> {
+        self.results.iter().filter(|one| one.role == Role::Ours)
+    }
+
     /// The disk itself.
     pub(crate) fn limit(&self) -> Option<&Measurement> {
         self.results.iter().find(|one| one.role == Role::Limit)
