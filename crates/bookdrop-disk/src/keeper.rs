@@ -18,7 +18,6 @@ use bookdrop_queue::Queue;
 use crate::entry::Entry;
 use crate::event::{Event, Place};
 use crate::journal::{self, Journal, Need, Position};
-use crate::ledger::note::kind::GROUPS;
 use crate::ledger::{Ledger, Page, Turn};
 use crate::options::Sync;
 use crate::reading::Reading;
@@ -182,10 +181,8 @@ where
             return Err(error);
         }
         self.place(&page, &writing.positions);
-        let tables = page.records().zip(&writing.positions);
-        let tables = tables.filter(|(record, _)| record.kind == GROUPS);
-        if let Some((_, at)) = tables.last() {
-            writing.groups_at = Some(at.generation);
+        if let Some(table) = page.table() {
+            writing.groups_at = Some(writing.positions[table].generation);
         }
         survival.written(page.last);
         let longest = self.settings.max_event_bytes;

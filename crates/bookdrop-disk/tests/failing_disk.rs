@@ -298,6 +298,28 @@ fn a_settlement_that_cannot_be_written_yet_was_done_in_this_process() {
     assert_eq!(there.len(), dead.len());
 }
 
+#[test]
+fn a_receive_that_cannot_read_says_why_and_the_event_stays() {
+    let disk = Disk::new(7, PLENTY, None);
+    let mut options = Options::default();
+    options.segment_bytes = SEGMENT;
+    options.cache_bytes = 0;
+    let opened = || Records::open_folder(disk.clone(), &options).unwrap().0;
+    let records = opened();
+    let reader = wait(records.join(Place::In("default"))).unwrap();
+    send(&records, 1).unwrap();
+    disk.light_fuse(0);
+    let Err(NotFetched::Backend(error)) = wait(records.fetch(reader, 1, Wait::Yes)) else {
+        panic!("it cannot be read");
+    };
+    assert!(error.to_string().contains("no power"), "{error}");
+    drop(records);
+    disk.kill();
+    let records = opened();
+    let reader = wait(records.join(Place::In("default"))).unwrap();
+    assert_eq!(empty(&records, reader), 1);
+}
+
 /// It is not tried again: what is on the disk is not known any more.
 #[test]
 fn a_write_that_fails_breaks_the_queue_until_it_is_opened_again() {

@@ -1,13 +1,15 @@
 //! What a group leaves behind that is removed: nothing.
 
+mod support;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use bookdrop_backend::{
-    Backend, Fetched, NotFetched, NotPublished, Place, Progress, Reader, Record, Settlement, Wait,
-};
+use bookdrop_backend::{Backend, NotPublished, Progress, Record, Settlement};
 use bookdrop_disk::{Options, Records, Sync};
 use bookdrop_queue::park::wait;
+
+use support::{fetch, join, settle};
 
 fn options() -> Options {
     let mut options = Options::default();
@@ -38,24 +40,8 @@ fn publish(records: &Records, id: &str) {
     try_publish(records, id).expect("there is room");
 }
 
-fn join(records: &Records, group: &str) -> Reader {
-    wait(records.join(Place::In(group))).expect("anybody can join")
-}
-
 fn remove(records: &Records, group: &str) {
     assert!(wait(records.remove_group(group)).expect("the disk works"));
-}
-
-fn fetch(records: &Records, reader: Reader) -> Option<Fetched> {
-    match wait(records.fetch(reader, 1, Wait::No)) {
-        Ok(mut fetched) => fetched.pop(),
-        Err(NotFetched::Empty) => None,
-        Err(error) => panic!("{error:?}"),
-    }
-}
-
-fn settle(records: &Records, fetched: Fetched, how: Settlement) {
-    wait(records.settle(fetched.receipt, how)).expect("it is in hand");
 }
 
 /// The ids of all that is ready for this group, acked.

@@ -1,14 +1,17 @@
 //! What is in a folder when it is opened again.
 
+mod support;
+
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use bookdrop_backend::{
-    Backend, DeadReason, ErrorKind, Fetched, NotFetched, NotPublished, Place, Progress, Reader,
-    Record, Settlement, Wait,
+    Backend, DeadReason, ErrorKind, NotPublished, Progress, Reader, Record, Settlement, Wait,
 };
 use bookdrop_disk::{Options, Records, Sync};
 use bookdrop_queue::park::wait;
+
+use support::{fetch, join, settle};
 
 fn options() -> Options {
     let mut options = Options::default();
@@ -48,22 +51,6 @@ fn record(id: &str) -> Record {
 
 fn publish(records: &Records, record: Record) {
     wait(records.publish(vec![record], Progress::default(), true)).expect("there is room");
-}
-
-fn join(records: &Records, group: &str) -> Reader {
-    wait(records.join(Place::In(group))).expect("anybody can join")
-}
-
-fn fetch(records: &Records, reader: Reader) -> Option<Fetched> {
-    match wait(records.fetch(reader, 1, Wait::No)) {
-        Ok(mut fetched) => fetched.pop(),
-        Err(NotFetched::Empty) => None,
-        Err(error) => panic!("{error:?}"),
-    }
-}
-
-fn settle(records: &Records, fetched: Fetched, how: Settlement) {
-    wait(records.settle(fetched.receipt, how)).expect("it is in hand");
 }
 
 /// Everything that is ready for this group, acked.

@@ -103,7 +103,10 @@ where
         let longest = self.settings.max_event_bytes;
         let room = || self.writing().journal.room(Need::GivesRoom, longest);
         let before = room();
-        self.shortage.begin(lack.clone());
+        // Where it is known already, this one may say less.
+        if !self.shortage.is_there() {
+            self.shortage.begin(lack.clone());
+        }
         // Another one may be about to give some back.
         drop(self.tidying());
         if room() <= before

@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::note::kind::GROUPS;
 use crate::event::Event;
 use crate::journal::{Record, length_with};
 
@@ -11,6 +12,8 @@ use crate::journal::{Record, length_with};
 pub(crate) struct Page {
     pub(super) bytes: Vec<u8>,
     notes: Vec<Noted>,
+    /// Which of them is the last table of groups.
+    table: Option<usize>,
     /// The number of the last note, among all.
     pub(crate) last: u64,
 }
@@ -28,6 +31,9 @@ impl Page {
     pub(super) fn end_note(&mut self, begin: usize, kind: u32, event: Option<Arc<Event>>) -> usize {
         let range = begin..self.bytes.len();
         let length = range.len();
+        if kind == GROUPS {
+            self.table = Some(self.notes.len());
+        }
         self.notes.push(Noted { kind, range, event });
         length
     }
@@ -38,6 +44,11 @@ impl Page {
             kind: noted.kind,
             payload: &self.bytes[noted.range.clone()],
         })
+    }
+
+    /// Which of its notes is the last table of groups.
+    pub(crate) fn table(&self) -> Option<usize> {
+        self.table
     }
 
     /// Bytes of its notes.
@@ -56,11 +67,14 @@ impl Page {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.notes.clear();
+        self.table = None;
     }
 
     pub(super) fn append(&mut self, later: Page) {
         let offset = self.bytes.len();
         self.bytes.extend_from_slice(&later.bytes);
+        let table = later.table.map(|table| table + self.notes.len());
+        self.table = table.or(self.table);
         self.notes
             .extend(later.notes.into_iter().map(|noted| Noted {
                 range: noted.range.start + offset..noted.range.end + offset,

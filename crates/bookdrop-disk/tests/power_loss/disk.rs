@@ -146,6 +146,12 @@ impl Disk {
         }
     }
 
+    /// Whether anybody else has it, or a file of it.
+    #[allow(dead_code, reason = "not every test has a use for it")]
+    pub(crate) fn is_used(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// How many files found no room so far.
     #[allow(dead_code, reason = "not every test has a use for it")]
     pub(crate) fn refused(&self) -> usize {

@@ -190,9 +190,11 @@ impl<I: Item> State<I> {
     fn lack_of_room(&self, offer: &Offer<I>) -> Option<Refusal> {
         let room = match self.line.first(offer.row()) {
             None => self.room(offer),
-            // It is let in soon if there is room for it now.
-            Some((_, first)) if self.room(first) == Room::Enough => Room::Soon,
-            Some((_, first)) => self.room(first),
+            Some((_, first)) => match self.room(first) {
+                // It is let in soon.
+                Room::Enough => Room::Soon,
+                lack => lack,
+            },
         };
         match room {
             Room::Enough => None,
