@@ -2,7 +2,7 @@
 //!
 //! A record that was flushed is there, or its damage is told; what was being written when the power went is cut off. Which of the
 //! two a hole is follows from where it lies: the header of a segment says where the one before it ends, and that all of it was
-//! flushed; in the newest one, each write begins with a mark that says how far it had been flushed before.
+//! flushed; in the newest one, the write behind a flush begins with a mark that says how far it had been flushed.
 
 use std::ops::Range;
 

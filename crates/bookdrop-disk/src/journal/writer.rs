@@ -14,12 +14,13 @@ use crate::storage::{File, Folder};
 
 pub use super::space::Need;
 
-/// The kind of the frame with which each write begins: it says how far the journal had been flushed before.
+/// The kind of the frame that says how far the segment had been flushed before. A write begins with one, unless an earlier one says
+/// the same.
 pub(super) const MARK: u32 = 0;
 /// Bytes of such a frame.
 const MARK_LENGTH: usize = length_with(16);
 
-/// Bytes that a record of so many takes at most: each write has a mark as well.
+/// Bytes that a record of so many takes at most: its write may have a mark as well.
 pub const fn cost(payload: usize) -> u64 {
     (MARK_LENGTH + length_with(payload)) as u64
 }
@@ -62,6 +63,8 @@ struct Open<X> {
     generation: u64,
     /// Behind what was written.
     offset: u64,
+    /// What its last mark says.
+    marked: Option<Position>,
 }
 
 impl<F: Folder> Journal<F> {
@@ -191,10 +194,10 @@ impl<F: Folder> Journal<F> {
         (self.settings.segment_bytes as usize).saturating_sub(offset)
     }
 
-    /// Puts a record into the buffer, behind the mark with which each write begins. There is a segment, and room in it.
+    /// Puts a record into the buffer, behind a mark if there is news of what was flushed. There is a segment, and room in it.
     fn put(&mut self, record: Record<'_>) -> Position {
         debug_assert_ne!(record.kind, MARK);
-        if self.buffer.is_empty() {
+        if self.buffer.is_empty() && self.is_mark_due() {
             self.put_mark();
         }
         let position = self.put_frame(record);
@@ -202,8 +205,19 @@ impl<F: Folder> Journal<F> {
         position
     }
 
+    /// Whether something of this segment was flushed of which no mark in it speaks.
+    fn is_mark_due(&self) -> bool {
+        let current = self.current.as_ref();
+        let is_here = |at: &Position| current.is_some_and(|open| open.generation == at.generation);
+        let flushed = self.flushed.filter(is_here);
+        flushed > current.and_then(|open| open.marked)
+    }
+
     fn put_mark(&mut self) {
         let payload = payload_of(self.flushed.unwrap_or_default());
+        if let Some(current) = &mut self.current {
+            current.marked = self.flushed;
+        }
         self.put_frame(Record {
             kind: MARK,
             payload: &payload,
@@ -269,6 +283,7 @@ impl<F: Folder> Journal<F> {
             segment: Arc::new(Written::new(file)),
             generation: header.generation,
             offset: HEADER as u64,
+            marked: None,
         });
         Ok(())
     }
