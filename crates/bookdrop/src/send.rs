@@ -212,16 +212,40 @@ impl<T, R> Send<'_, T, R> {
         backed: &Backed<T, R>,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), SendError<T>>> {
-        let mut publishing = match std::mem::replace(&mut self.stage, Stage::Ended) {
-            Stage::New(event) => Apart::new(Publishing::new(backed, [event].into(), true)),
-            Stage::Publishing(publishing) => publishing,
+        let begin = |event| Publishing::new(backed, [event].into(), true);
+        self.stage.poll_publish(begin, cx)
+    }
+}
+
+impl<T> Stage<T> {
+    /// Sends an event to a backend, or goes on with that.
+    fn poll_publish(
+        &mut self,
+        begin: impl FnOnce(Event<T>) -> Publishing<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), SendError<T>>> {
+        let (result, publishing) = match std::mem::replace(self, Stage::Ended) {
+            Stage::New(event) => {
+                let mut publishing = begin(event);
+                match publishing.poll(cx) {
+                    Poll::Ready(result) => (result, publishing),
+                    // Most are over by now, and are never moved apart.
+                    Poll::Pending => {
+                        *self = Stage::Publishing(Apart::new(publishing));
+                        return Poll::Pending;
+                    }
+                }
+            }
+            Stage::Publishing(mut publishing) => match publishing.get_mut().poll(cx) {
+                Poll::Ready(result) => (result, publishing.into_inner()),
+                Poll::Pending => {
+                    *self = Stage::Publishing(publishing);
+                    return Poll::Pending;
+                }
+            },
             Stage::InLine(_) | Stage::Ended => panic!("{ENDED}"),
         };
-        let Poll::Ready(result) = publishing.get_mut().poll(cx) else {
-            self.stage = Stage::Publishing(publishing);
-            return Poll::Pending;
-        };
-        Poll::Ready(not_sent(result, publishing.into_inner()))
+        Poll::Ready(not_sent(result, publishing))
     }
 }
 
@@ -236,7 +260,7 @@ fn not_sent<T>(
     })
 }
 
-const ENDED: &str = "`Send` was polled after it had ended";
+const ENDED: &str = "a send was polled after it had ended";
 
 impl<T, R> Drop for Send<'_, T, R> {
     #[inline]
@@ -302,24 +326,16 @@ impl<T, R> Future for TrySend<'_, T, R> {
     type Output = Result<(), SendError<T>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let stage = std::mem::replace(&mut self.stage, Stage::Ended);
-        let mut publishing = match (stage, self.home) {
-            (Stage::New(event), Home::Memory(memory)) => {
-                return Poll::Ready(try_send(memory, event));
+        match self.home {
+            Home::Memory(memory) => match std::mem::replace(&mut self.stage, Stage::Ended) {
+                Stage::New(event) => Poll::Ready(try_send(memory, event)),
+                _ => panic!("{ENDED}"),
+            },
+            Home::Backed(backed) => {
+                let begin = |event| Publishing::new(backed, [event].into(), false);
+                self.stage.poll_publish(begin, cx)
             }
-            (Stage::New(event), Home::Backed(backed)) => {
-                Apart::new(Publishing::new(backed, [event].into(), false))
-            }
-            (Stage::Publishing(publishing), _) => publishing,
-            (Stage::InLine(_) | Stage::Ended, _) => {
-                panic!("`TrySend` was polled after it had ended")
-            }
-        };
-        let Poll::Ready(result) = publishing.get_mut().poll(cx) else {
-            self.stage = Stage::Publishing(publishing);
-            return Poll::Pending;
-        };
-        Poll::Ready(not_sent(result, publishing.into_inner()))
+        }
     }
 }
 

@@ -90,7 +90,7 @@ impl<T, R> Backed<T, R> {
         let content = (self.coding.encode)(self.codec, event);
         let content = content.map_err(SendErrorKind::Unencodable)?;
         Ok(Record {
-            id: event.id().into(),
+            id: event.copy_id(),
             is_id_given: event.given_id().is_some(),
             key: event.key().map(Into::into),
             priority: event.priority(),

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use uuid::Builder;
+use uuid::{Builder, Uuid};
 
 /// What an id will be made of; it costs less than the id, and copies of an event share it.
 ///
@@ -43,7 +43,7 @@ impl Stamp {
 
     /// The id: a version 7 uuid of that time. What follows its milliseconds are the nanoseconds, so that ids sort and no two are
     /// the same; then come bits that are random for whoever does not know this process's key.
-    pub(super) fn id(&self) -> String {
+    pub(super) fn id(&self) -> Box<str> {
         static KEY: LazyLock<RandomState> = LazyLock::new(RandomState::new);
         let stamp = self.get();
         let (millis, nanos) = (stamp / 1_000_000, stamp % 1_000_000);
@@ -56,7 +56,8 @@ impl Stamp {
         bits[3] = (nanos << 6) as u8 | random >> 2;
         bits[4..].copy_from_slice(&rest);
         let uuid = Builder::from_unix_timestamp_millis(millis, &bits).into_uuid();
-        uuid.to_string()
+        let mut text = Uuid::encode_buffer();
+        uuid.hyphenated().encode_lower(&mut text).into()
     }
 }
 

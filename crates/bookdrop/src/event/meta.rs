@@ -60,7 +60,7 @@ pub(crate) struct Ask {
 struct Rest {
     values: Vec<(Cow<'static, str>, Value)>,
     details: Details,
-    made_id: OnceLock<String>,
+    made_id: OnceLock<Box<str>>,
 }
 
 /// What the queue wants to know of an event.
@@ -173,6 +173,15 @@ impl Meta {
                 .get_or_init(Box::default)
                 .made_id
                 .get_or_init(make),
+        }
+    }
+
+    /// A copy of the id. One that is made is not kept: whoever asks again gets the same one.
+    pub(super) fn copy_id(&self) -> Box<str> {
+        let made = self.rest.get().and_then(|rest| rest.made_id.get());
+        match &self.details().id {
+            Some(id) => (**id).into(),
+            None => made.cloned().unwrap_or_else(|| self.stamp.id()),
         }
     }
 

@@ -258,6 +258,11 @@ impl<T> Event<T> {
         self.meta.id()
     }
 
+    /// A copy of the id, which costs less than to be asked for it and then to copy it.
+    pub(crate) fn copy_id(&self) -> Box<str> {
+        self.meta.copy_id()
+    }
+
     /// The id given by [`with_id`](Event::with_id).
     pub(crate) fn given_id(&self) -> Option<&str> {
         self.meta.given_id()
