@@ -7,7 +7,7 @@ use bookdrop_backend::Record;
 
 use crate::journal::Position;
 use crate::ledger::Ledger;
-use crate::ledger::note::Standings;
+use crate::ledger::note::{Standing, Standings, State};
 use crate::space::Segment;
 
 /// An event: what the queue looks at, and where the rest of it is.
@@ -41,7 +41,7 @@ pub(crate) struct Facts {
 /// Where an event lies in the journal.
 pub(crate) struct Place {
     pub(crate) position: Position,
-    /// That it takes there.
+    /// That it takes there, with what was written of it since.
     pub(crate) bytes: usize,
     pub(crate) segment: Arc<Segment>,
     /// Among the events of the segment, once it was added to them.
@@ -89,6 +89,17 @@ impl Event {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Bytes that it takes at most where it is written down again as it stands.
+    pub(crate) fn length_again(&self) -> usize {
+        self.length
+            + self
+                .facts()
+                .standings
+                .iter()
+                .map(Standing::length)
+                .sum::<usize>()
+    }
+
     /// When it was sent, and whether it is written down for the first time.
     pub(crate) fn first_sent(&self) -> (bool, u64) {
         let facts = self.facts();
@@ -116,6 +127,26 @@ impl Event {
 }
 
 impl Facts {
+    /// Bytes that are written of it as a dead letter.
+    pub(crate) fn graves(&self) -> usize {
+        let graves = self.standings.iter().map(|standing| match &standing.state {
+            State::Dead(grave) => grave.length(),
+            _ => 0,
+        });
+        graves.sum()
+    }
+
+    /// What is written of it as a dead letter is needed where it lies. It took so many bytes before.
+    pub(crate) fn count_graves(&mut self, before: usize) {
+        let now = self.graves();
+        if let Some(place) = self.place.as_mut().filter(|_| before != now) {
+            // What was buried before it was written down was not counted then.
+            let bytes = (place.bytes + now).saturating_sub(before);
+            place.segment.resize(place.bytes, bytes);
+            place.bytes = bytes;
+        }
+    }
+
     /// Whether it stands elsewhere than in the queue in some group, so that what is queued can all go and it stays.
     pub(crate) fn is_stuck(&self) -> bool {
         self.standings.iter().any(|standing| !standing.is_queued)

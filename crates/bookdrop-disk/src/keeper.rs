@@ -105,12 +105,12 @@ where
         (space, ids): (Space, Ids),
         groups_at: Option<u64>,
     ) -> Self {
-        ledger.set_room(journal.room(Need::TakesRoom, settings.max_event_bytes));
         // Known from the beginning, so that the first sender is told and does not wait.
         let shortage = Shortage::default();
         if journal.lacks_spares() {
             shortage.begin(no_space());
         }
+        ledger.set_room(journal.room(Need::TakesRoom, settings.max_event_bytes));
         Keeper {
             writing: Mutex::new(Writing {
                 journal,
@@ -141,7 +141,14 @@ where
         if let Some(error) = self.ledger.survival.broken() {
             return Err(error);
         }
-        let written = self.write_page(&mut writing, need);
+        let written = loop {
+            match self.write_page(&mut writing, need) {
+                // It says why there is no room for more.
+                Ok(false) => {}
+                Ok(true) => break Ok(()),
+                Err(error) => break Err(error),
+            }
+        };
         let is_poisoned = writing.journal.is_poisoned();
         // Whoever is told is told without the lock.
         drop(writing);
@@ -166,42 +173,60 @@ where
         }
     }
 
-    fn write_page(&self, writing: &mut Writing<F>, need: Need) -> Result<(), journal::Error> {
+    /// Writes as much of what was noted as there is room for. Whether that was all of it.
+    fn write_page(&self, writing: &mut Writing<F>, need: Need) -> Result<bool, journal::Error> {
+        let (mut page, last) = self.ledger.turn_page(std::mem::take(&mut writing.empty));
+        // For events, whether there is room was asked before they were noted.
+        let written = match self.append(writing, &page, need) {
+            Ok(written) => written,
+            Err(error) => {
+                self.ledger.turn_back(page);
+                return Err(error);
+            }
+        };
+        let is_all = written == page.count();
+        if is_all {
+            self.ledger.survival.written(last);
+            page.clear();
+            writing.empty = page;
+        } else {
+            self.ledger.turn_back_rest(page, written);
+        }
+        self.note_room(&writing.journal);
+        Ok(is_all)
+    }
+
+    /// Appends the notes of a page to the journal, as many as there is room for. Returns how many they are.
+    fn append(
+        &self,
+        writing: &mut Writing<F>,
+        page: &Page,
+        need: Need,
+    ) -> Result<usize, journal::Error> {
         let survival = &self.ledger.survival;
-        let mut page = self.ledger.turn_page(std::mem::take(&mut writing.empty));
-        let newest = writing.journal.newest();
         let Writing {
             journal, positions, ..
         } = writing;
+        let newest = journal.newest();
         positions.clear();
-        // For events, whether there is room was asked before they were noted.
-        let appended = journal.append(page.records(), need, |at| positions.push(at));
-        if let Err(error) = appended {
-            self.ledger.turn_back(page);
-            return Err(error);
+        let written = journal.append(page.records(), need, |at| positions.push(at))?;
+        self.place(page, positions);
+        if let Some(table) = page.table_among(written) {
+            writing.groups_at = Some(positions[table].generation);
         }
-        self.place(&page, &writing.positions);
-        if let Some(table) = page.table() {
-            writing.groups_at = Some(writing.positions[table].generation);
-        }
-        survival.written(page.last);
         let longest = self.settings.max_event_bytes;
-        self.ledger
-            .set_room(writing.journal.room(Need::TakesRoom, longest));
+        let is_spare_wanted = journal.is_spare_wanted(longest);
+        let is_news = is_spare_wanted && !writing.is_spare_wanted;
+        writing.is_spare_wanted = is_spare_wanted;
+        if is_news || journal.newest() != newest {
+            survival.want_space();
+        }
         writing.unflushed += page.length();
-        page.clear();
-        writing.empty = page;
         if writing.unflushed >= UNFLUSHED {
             writing.unflushed = 0;
             survival.want_flush();
         }
-        let is_spare_wanted = writing.journal.is_spare_wanted(longest);
-        let is_news = is_spare_wanted && !writing.is_spare_wanted;
-        writing.is_spare_wanted = is_spare_wanted;
-        if is_news || writing.journal.newest() != newest {
-            survival.want_space();
-        }
-        Ok(())
+        Ok(written)
     }
 
     /// The events of a page lie there now.
@@ -243,18 +268,22 @@ where
     /// Flushes everything that was written so far.
     fn flush_written<'a>(&self, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
         let survival = &self.ledger.survival;
-        let (note, flush) = {
-            let writing = self.writing();
-            (survival.written_so_far(), writing.journal.begin_flush()?)
-        };
-        if let Some(flush) = flush {
-            let flushed = flush.run();
-            let ended = self.writing().journal.end_flush(flush, flushed);
-            if let Err(error) = ended {
-                return Err(self.break_down(error));
-            }
+        let note = survival.written_so_far();
+        if let Err(error) = self.flush_journal() {
+            return Err(self.break_down(error));
         }
         Ok(survival.flushed(note, turn))
+    }
+
+    /// Flushes the journal, and tells nobody.
+    fn flush_journal(&self) -> Result<(), journal::Error> {
+        // In a statement of its own: others can write during the flush.
+        let flush = self.writing().journal.begin_flush()?;
+        let Some(flush) = flush else {
+            return Ok(());
+        };
+        let flushed = flush.run();
+        self.writing().journal.end_flush(flush, flushed)
     }
 
     /// Flushes for those who wait, or every so often, until the end. Where many wait two threads do it in turns: one wakes those who

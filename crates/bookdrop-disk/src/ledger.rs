@@ -142,8 +142,9 @@ impl Ledger {
             // It was in hand when its group was removed, and nothing comes back to that.
             return pending.leave_removed(event, &mut facts);
         };
-        let was_stuck = facts.is_stuck();
+        let (was_stuck, graves) = (facts.is_stuck(), facts.graves());
         self.change(&mut pending, event, &mut facts, group, hand, what);
+        facts.count_graves(graves);
         pending.count_stuck(event, was_stuck, &facts);
     }
 
@@ -184,7 +185,7 @@ impl Ledger {
         let pending = self.lock();
         let length = event.length as u64;
         let fits_beside = |others| others == 0 || others + length <= self.bounds.live;
-        match pending.room.rest() >= cost(event.length) {
+        match pending.room_left() >= cost(event.length) {
             _ if !fits_beside(pending.stuck) => Room::Taken,
             _ if !fits_beside(pending.live) => Room::Full,
             true => Room::Enough,
@@ -194,18 +195,19 @@ impl Ledger {
 
     /// Whether there is room for it in the journal, however many bytes of events there are.
     pub(crate) fn has_room_in_journal(&self, event: &Event) -> bool {
-        self.lock().room.rest() >= cost(event.length)
+        self.room_in_journal() >= cost(event.length)
     }
 
     /// Bytes for which there is room in the journal.
     pub(crate) fn room_in_journal(&self) -> u64 {
-        self.lock().room.rest()
+        self.lock().room_left()
     }
 
     /// Bytes that were noted and not written yet.
+    #[cfg(test)]
     pub(crate) fn unwritten(&self) -> u64 {
-        let room = &self.lock().room;
-        room.in_writing + room.waiting
+        let pending = self.lock();
+        pending.in_writing + pending.page.cost()
     }
 
     /// An event waits for room. Sees to it that there will be some in the journal, if it is that which is missing: nobody may wait for
@@ -277,14 +279,11 @@ impl Ledger {
         self.lock().noted
     }
 
-    /// Takes out what is to be written next, in exchange for an empty page.
-    pub(crate) fn turn_page(&self, empty: Page) -> Page {
+    /// Takes out what is to be written next, in exchange for an empty page, with the number of its last note.
+    pub(crate) fn turn_page(&self, empty: Page) -> (Page, u64) {
         let mut pending = self.lock();
-        let pending = &mut *pending;
-        pending.room.in_writing = std::mem::take(&mut pending.room.waiting);
-        let mut page = std::mem::replace(&mut pending.page, empty);
-        page.last = pending.noted;
-        page
+        pending.in_writing = pending.page.cost();
+        (std::mem::replace(&mut pending.page, empty), pending.noted)
     }
 
     /// Puts a page back that could not be written, in front of what came since.
@@ -292,15 +291,24 @@ impl Ledger {
         let mut pending = self.lock();
         let later = std::mem::take(&mut pending.page);
         page.append(later);
+        page.thin_out();
         pending.page = page;
-        pending.room.waiting += std::mem::take(&mut pending.room.in_writing);
+        pending.in_writing = 0;
+    }
+
+    /// Puts a page back of which the first so many notes were written.
+    pub(crate) fn turn_back_rest(&self, mut page: Page, written: usize) {
+        if let Some(last) = page.remove_written(written) {
+            self.survival.written(last);
+        }
+        self.turn_back(page);
     }
 
     /// So much room there is now that all that was taken out is written.
     pub(crate) fn set_room(&self, left: u64) {
         let mut pending = self.lock();
-        pending.room.left = left;
-        pending.room.in_writing = 0;
+        pending.room = left;
+        pending.in_writing = 0;
     }
 
     /// Whether there is so much in memory that events are to be on the disk alone.
@@ -323,24 +331,29 @@ impl Ledger {
         }
     }
 
-    /// Writes an event down again as it stands: the segment in which it lies is about to be freed. Its record is the one that lies
-    /// there. What is in hand for a group that was removed since may be held for ever, and is not carried.
-    pub(crate) fn carry(&self, event: &Arc<Event>, facts: &mut Facts, record: &Record) {
-        let mut pending = self.lock();
-        pending.leave_removed(event, facts);
+    // ---- what is written down again ----
+    //
+    // It is written before what was noted and waits, so that space can be given back whatever waits for some. What waits was noted
+    // before, so it comes too late: when all of it is written, things stand as they do now.
+
+    /// Puts an event down again as it stands, on a page that is written before anything else: the segment in which it lies is about
+    /// to be freed. Its record is the one that lies there. What is in hand for a group that was removed since may be held for ever,
+    /// and is not carried.
+    pub(crate) fn put_again(&self, event: &Arc<Event>, record: &Record, on: &mut Page) {
+        let mut facts = event.facts();
+        self.lock().leave_removed(event, &mut facts);
         if !facts.is_over() {
-            pending.write_down(event, facts, record);
+            on.put_event(0, event, &facts, record);
         }
     }
 
-    /// Writes down again what is known of groups.
-    pub(crate) fn carry_groups(&self) {
-        self.lock().note_groups();
+    /// Puts down again what is known of groups.
+    pub(crate) fn put_groups_again(&self, on: &mut Page) {
+        on.put(0, &Note::Groups(self.lock().groups.table()));
     }
 
-    /// Writes these ids down again.
-    pub(crate) fn carry_ids(&self, ids: Vec<(u64, String)>) {
-        let mut pending = self.lock();
+    /// Puts these ids down again.
+    pub(crate) fn put_ids_again(&self, ids: Vec<(u64, String)>, on: &mut Page) {
         let mut ids = ids.into_iter().peekable();
         while ids.peek().is_some() {
             let mut length = 0;
@@ -349,8 +362,7 @@ impl Ledger {
                 length += note::length_of_id(&ids.peek()?.1);
                 ids.next_if(|_| is_first || length <= self.bounds.note)
             });
-            let some = Note::Ids(some.collect());
-            pending.note(&some);
+            on.put(0, &Note::Ids(some.collect()));
         }
     }
 

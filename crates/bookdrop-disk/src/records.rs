@@ -442,11 +442,11 @@ impl Drop for EmptyHands<'_> {
 
 /// What happened is in the queue, so it is not true that nothing was done.
 fn not_yet(error: Error) -> Error {
-    if error.kind() != ErrorKind::NoSpace {
+    if error.kind() == ErrorKind::Broken {
         return error;
     }
-    let message = "it was done in this process, but the disk is full: it is written when some space was freed, and lost if the \
-                   process ends before that";
+    let message = "it was done in this process, but could not be written yet: it is written when that is possible, and lost if the \
+                   process ends before";
     Error::with_source(ErrorKind::Unknown, message, error)
 }
 

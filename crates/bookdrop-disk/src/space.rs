@@ -36,6 +36,12 @@ impl Segment {
         self.lock().add(Arc::downgrade(event))
     }
 
+    /// An event that lies here takes so many bytes where it took so many before.
+    pub(crate) fn resize(&self, before: usize, now: usize) {
+        self.live.fetch_add(now as u64, Ordering::Relaxed);
+        self.live.fetch_sub(before as u64, Ordering::Relaxed);
+    }
+
     /// The event of so many bytes that has this index is needed no more, or lies elsewhere now.
     pub(crate) fn remove(&self, index: usize, bytes: usize) {
         self.live.fetch_sub(bytes as u64, Ordering::Relaxed);

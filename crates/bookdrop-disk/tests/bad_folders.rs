@@ -218,7 +218,7 @@ fn a_record_that_makes_no_sense_is_told_and_all_others_are_there() {
     };
     journal
         .append([record], Need::TakesRoom, |_| ())
-        .and_then(|()| journal.flush())
+        .and_then(|_| journal.flush())
         .unwrap();
     drop(journal);
     let (records, report) = open(folder.path()).unwrap();

@@ -56,7 +56,7 @@ fn folder_with(behind: impl Fn(Position) -> Vec<u8>) -> TempDir {
     };
     let mut at = Position::default();
     let appended = journal.append([record], Need::TakesRoom, |position| at = position);
-    appended.and_then(|()| journal.flush()).unwrap();
+    appended.and_then(|_| journal.flush()).unwrap();
     drop(journal);
     at.offset += (HEAD + record.payload.len()).next_multiple_of(8) as u64;
     let mut bytes = Vec::new();

@@ -125,26 +125,25 @@ impl<F: Folder> Journal<F> {
         frames - HEAD
     }
 
-    /// Appends records, all of them or none. They survive the process at once, and a loss of power after the next
-    /// [`flush`](Journal::flush). Tells where each of them lies.
+    /// Appends records, as many as there is room for; those that [free](Need::Frees) something all or not at all. They survive the
+    /// process at once, and a loss of power after the next [`flush`](Journal::flush). Tells where each of them lies, and how many
+    /// they are.
     ///
     /// # Errors
-    /// [`ErrorKind::TooLong`] and [`ErrorKind::NoSpace`]: nothing was written, and the journal can be used as before. Any
-    /// other one poisons it: each of the records may be found when the folder is opened again, or not.
+    /// [`ErrorKind::TooLong`], [`ErrorKind::NoSpace`], or why no further file could be made or opened: nothing was written, and the
+    /// journal can be used as before. One that [poisons](Journal::is_poisoned) it: each of the records may be found when the folder
+    /// is opened again, or not.
     pub fn append<'a>(
         &mut self,
         records: impl IntoIterator<Item = Record<'a>, IntoIter: Clone>,
         need: Need,
         mut appended: impl FnMut(Position),
-    ) -> Result<(), Error> {
+    ) -> Result<usize, Error> {
         self.check_poison()?;
         let records = records.into_iter();
-        let further = self.further_segments(records.clone())?;
-        let segment_bytes = self.settings.segment_bytes;
-        self.spares
-            .ensure(&self.folder, further, need, segment_bytes)?;
+        let count = self.make_room(records.clone(), need)?;
         self.poisoning(|journal| {
-            for record in records {
+            for record in records.take(count) {
                 if length_with(record.payload.len()) > journal.room_here() {
                     journal.write()?;
                     journal.begin_segment()?;
@@ -152,15 +151,17 @@ impl<F: Folder> Journal<F> {
                 appended(journal.put(record));
             }
             journal.write()
-        })
+        })?;
+        Ok(count)
     }
 
-    /// How many segments have to be begun for these records.
-    fn further_segments<'a>(
-        &self,
+    /// Sees to it that there are spare files for these records, or for the first ones of them. Returns for how many.
+    fn make_room<'a>(
+        &mut self,
         records: impl Iterator<Item = Record<'a>>,
+        need: Need,
     ) -> Result<usize, Error> {
-        let (mut room, mut further) = (self.room_here(), 0);
+        let (mut room, mut further, mut count) = (self.room_here(), 0, 0);
         for record in records {
             let length = record.payload.len();
             let limit = self.longest_record();
@@ -170,11 +171,17 @@ impl<F: Folder> Journal<F> {
             let length = length_with(length);
             if length > room {
                 further += 1;
-                room = self.room_behind(HEADER + MARK_LENGTH);
+                let length = self.settings.segment_bytes;
+                match self.spares.ensure(&self.folder, further, need, length) {
+                    Err(error) if count == 0 || need == Need::Frees => return Err(error),
+                    Err(_) => return Ok(count),
+                    Ok(()) => room = self.room_behind(HEADER + MARK_LENGTH),
+                }
             }
             room -= length;
+            count += 1;
         }
-        Ok(further)
+        Ok(count)
     }
 
     /// Bytes of frames for which there is room in the current segment, behind what is in the buffer.
@@ -505,6 +512,11 @@ impl<F: Folder> Journal<F> {
         let file = self.folder.open(name).ok()?;
         let length = file.length().ok()?;
         (length == self.settings.segment_bytes).then_some(file)
+    }
+
+    /// Bytes of its segments, up to where the newest one is written to.
+    pub fn written(&self) -> u64 {
+        self.generations.len() as u64 * self.settings.segment_bytes - self.left_in_segment()
     }
 
     /// Whether a write or a flush has failed: nothing can be appended any more.

@@ -55,19 +55,30 @@ impl Ids {
         lengths.sum::<usize>() as u64
     }
 
+    /// Bytes that those take that this segment says, about.
+    pub(crate) fn bytes_said_by(&self, generation: u64) -> u64 {
+        let said = self.said_by(generation);
+        let lengths = said.iter().map(|(_, id)| length_of_id(id));
+        lengths.sum::<usize>() as u64
+    }
+
     /// The oldest segment that says any of them.
     pub(crate) fn oldest_generation(&self) -> Option<u64> {
         self.known.iter().map(|sent| sent.generation).min()
     }
 
-    /// Those that this segment says. They are to be written down again, in this other one or behind it.
-    pub(crate) fn carry(&mut self, generation: u64, to: u64) -> Vec<(u64, String)> {
+    /// Those that this segment says.
+    pub(crate) fn said_by(&self, generation: u64) -> Vec<(u64, String)> {
+        let old = self.known.iter();
+        old.filter(|sent| sent.generation <= generation)
+            .map(|sent| (sent.at, sent.id.clone()))
+            .collect()
+    }
+
+    /// Those that this segment says were written down again, in this other one or behind it.
+    pub(crate) fn moved(&mut self, generation: u64, to: u64) {
         let old = self.known.iter_mut();
         old.filter(|sent| sent.generation <= generation)
-            .map(|sent| {
-                sent.generation = to;
-                (sent.at, sent.id.clone())
-            })
-            .collect()
+            .for_each(|sent| sent.generation = to);
     }
 }

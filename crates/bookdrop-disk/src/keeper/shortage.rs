@@ -19,6 +19,13 @@ impl Shortage {
         self.is_there.store(true, Ordering::Relaxed);
     }
 
+    /// Where a reason is known already, another one may say less.
+    pub(super) fn begin_if_new(&self, why: Error) {
+        if !self.is_there() {
+            self.begin(why);
+        }
+    }
+
     pub(super) fn end(&self) {
         self.is_there.store(false, Ordering::Relaxed);
     }

@@ -9,30 +9,37 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bookdrop_backend::{Error, ErrorKind};
+use bookdrop_backend::{Error, ErrorKind, Record};
 use bookdrop_queue::clock;
 
 use crate::event::Event;
 use crate::journal::{Journal, Need};
-use crate::ledger::millis;
+use crate::ledger::{Page, millis};
 use crate::storage::Folder;
 
-use super::{Keep, Keeper};
+use super::{Keep, Keeper, no_space};
 
 /// It is looked every so often whether there is something to tidy up, also where nobody asked for it.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Segments beyond twice of what is needed: the one that is written to, and the one that is being emptied.
 const SLACK: u64 = 2;
 /// So many bytes of events are carried at once, about.
-const CARRIED_AT_ONCE: u64 = 64 << 10;
+const CARRIED_AT_ONCE: usize = 64 << 10;
 
 /// What the one who gives space back knows.
 #[derive(Default)]
 pub(super) struct Tidying {
-    /// The last note of ids that were carried.
-    last_ids: u64,
-    /// How much was needed when the last try gained nothing. The same is not tried again.
+    /// How much of the journal was not needed when the last try gained nothing. The same is not tried again.
     in_vain: Option<u64>,
+}
+
+/// How much is to be given back.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Goal {
+    /// What is more than a fair share.
+    FairShare,
+    /// Room for one who found none, however much has to be written again for it.
+    AnyRoom,
 }
 
 impl<F> Keeper<F>
@@ -63,12 +70,10 @@ where
             self.writing().journal.try_spares_again();
         }
         let before = self.ledger.room_in_journal();
-        // Nobody may wait for what was noted. What is freed need not be made. On a full disk each may fail, and the next is tried.
-        let written = self.write(Need::GivesRoom);
-        let tidied = self.tidy();
-        if let Err(error) = written.and(tidied) {
-            self.note_failure(error);
-        }
+        // Nobody may wait for what was noted. On a full disk that may fail, and what is freed makes room for it.
+        let _ = self.write(Need::GivesRoom);
+        // What is freed need not be made.
+        self.tidy(Goal::FairShare);
         self.make_spares();
         self.let_in();
         // Else the same would fail again, and ask for more space, without a pause.
@@ -92,47 +97,64 @@ where
             }
             self.note_room(&writing.journal);
         }
-        // One that is wanted all the same could not be made before.
-        if !self.writing().journal.is_spare_wanted(longest) {
-            self.shortage.end();
+        match self.writing().journal.is_spare_wanted(longest) {
+            false => self.shortage.end(),
+            // It could not be made before. Whoever waits for it would be woken again and again.
+            true => self.shortage.begin_if_new(no_space()),
         }
     }
 
     /// Gives space back for one who found none, and no file could be made. Whether there is more of it now.
     pub(super) fn gain_room(&self, lack: &Error) -> bool {
-        let longest = self.settings.max_event_bytes;
-        let room = || self.writing().journal.room(Need::GivesRoom, longest);
-        let before = room();
-        // Where it is known already, this one may say less.
-        if !self.shortage.is_there() {
-            self.shortage.begin(lack.clone());
-        }
+        let before = self.room_to_give();
+        self.shortage.begin_if_new(lack.clone());
         // Another one may be about to give some back.
         drop(self.tidying());
-        if room() <= before
-            && let Err(error) = self.tidy()
-        {
-            self.note_failure(error);
+        if self.room_to_give() <= before {
+            self.tidy(Goal::AnyRoom);
         }
-        room() > before
+        let has_gained = self.room_to_give() > before;
+        if has_gained {
+            // There may be some for senders as well.
+            self.ledger.survival.want_space();
+        }
+        has_gained
     }
 
-    /// Frees what nobody needs any more.
-    fn tidy(&self) -> Result<(), Error> {
-        let mut tidying = self.tidying();
+    fn room_to_give(&self) -> u64 {
+        let longest = self.settings.max_event_bytes;
+        self.writing().journal.room(Need::GivesRoom, longest)
+    }
+
+    /// Frees what nobody needs any more. What poisons the journal breaks the driver; all else is tried again when there is room.
+    fn tidy(&self, goal: Goal) {
+        // Whoever is told of it is told when the lock is gone.
+        let tidied = self.tidy_towards(goal, &mut self.tidying());
+        if let Err(error) = tidied
+            && self.writing().journal.is_poisoned()
+        {
+            self.break_down(error);
+        }
+    }
+
+    fn tidy_towards(&self, goal: Goal, tidying: &mut Tidying) -> Result<(), Error> {
         self.ids().forget_old(millis(clock::wall()));
+        self.free_unneeded()?;
+        let before = self.room_to_give();
         // Each once: what could not be carried is tried again later.
         let segments = self.writing().journal.generations().count();
         for _ in 0..segments {
-            let Some(oldest) = self.is_too_long(&tidying) else {
-                break;
+            let Some(oldest) = self.to_be_emptied(goal, tidying) else {
+                return Ok(());
             };
-            self.carry(oldest, &mut tidying)?;
-            self.free_unneeded(&tidying)?;
+            self.carry(oldest)?;
+            self.free_unneeded()?;
+            if goal == Goal::AnyRoom && self.room_to_give() > before {
+                return Ok(());
+            }
         }
-        self.free_unneeded(&tidying)?;
-        let is_in_vain = self.shortage.is_there() && self.writing().journal.lacks_room();
-        tidying.in_vain = is_in_vain.then(|| self.needed());
+        // All of it was written again, and is as long as before.
+        tidying.in_vain = Some(self.unneeded());
         Ok(())
     }
 
@@ -141,96 +163,134 @@ where
         self.space().live() + self.ids().bytes()
     }
 
-    /// The oldest segment, if the journal is longer than it may be.
-    fn is_too_long(&self, tidying: &Tidying) -> Option<u64> {
+    /// Bytes of the journal that are not needed.
+    fn unneeded(&self) -> u64 {
+        let written = self.writing().journal.written();
+        written.saturating_sub(self.needed())
+    }
+
+    /// The oldest segment, if the journal is longer than it may be and what is needed of that one can be written again.
+    fn to_be_emptied(&self, goal: Goal, tidying: &Tidying) -> Option<u64> {
         let needed = self.needed();
         let segment_bytes = self.settings.segment_bytes;
+        let allowed = match (goal, self.shortage.is_there()) {
+            (Goal::FairShare, false) => 2 * needed + SLACK * segment_bytes,
+            // Whatever can be given back is wanted. A little more is needed than the bytes of events.
+            (Goal::FairShare, true) => needed + needed / 8 + SLACK * segment_bytes,
+            (Goal::AnyRoom, _) => needed + segment_bytes,
+        };
+        let growth = match goal {
+            Goal::FairShare => segment_bytes.max(needed / 16),
+            Goal::AnyRoom => segment_bytes / 4,
+        };
+        let unneeded = self.unneeded();
+        let is_new = tidying
+            .in_vain
+            .is_none_or(|then| unneeded >= then + growth || unneeded < then);
         let writing = self.writing();
         let journal = &writing.journal;
         let oldest = journal.generations().next()?;
-        let length = journal.generations().count() as u64 * segment_bytes;
-        let allowed = match (self.shortage.is_there(), journal.lacks_room()) {
-            (false, _) => needed.saturating_mul(2) + SLACK * segment_bytes,
-            // Whatever can be given back is wanted. A little more is needed than the bytes of events.
-            (true, false) => needed + needed / 8 + SLACK * segment_bytes,
-            // As soon as one segment can be gained. What is written down again needs marks as well.
-            (true, true) => needed + needed / 128 + segment_bytes,
-        };
-        let is_worth_it = tidying
-            .in_vain
-            .is_none_or(|then| needed + segment_bytes / 8 <= then);
-        let is_too_long = length > allowed && journal.newest() != Some(oldest);
-        (is_too_long && is_worth_it && self.fits(journal, oldest)).then_some(oldest)
+        let is_too_long = needed + unneeded > allowed && journal.newest() != Some(oldest);
+        (is_too_long && is_new && self.fits(journal, oldest)).then_some(oldest)
     }
 
     /// Whether what is needed of a segment can be written down again. Only then it can be freed, and there is room for the next one.
     fn fits(&self, journal: &Journal<Arc<F>>, generation: u64) -> bool {
-        let live = self.space().segment(generation).live();
-        let room = journal.room(Need::Frees, 0);
-        let segment_bytes = self.settings.segment_bytes;
-        room >= live + live / 64 + self.ledger.unwritten() + segment_bytes / 64
+        let events = self.space().segment(generation).events();
+        let events = events.iter().filter_map(std::sync::Weak::upgrade);
+        let lengths = events.map(|event| event.length_again());
+        let (needed, longest) = lengths.fold((0, 0), |(sum, longest), length| {
+            (sum + length as u64, longest.max(length))
+        });
+        // Ids and groups come on top of it.
+        let others = self.ids().bytes_said_by(generation) + self.settings.segment_bytes / 64;
+        journal.room(Need::Frees, longest) >= needed + others
     }
 
     /// Writes down again what is needed of a segment.
-    fn carry(&self, generation: u64, tidying: &mut Tidying) -> Result<(), Error> {
-        // Where even that does not fit, nothing is noted that would have to wait in memory.
-        self.write(Need::Frees)?;
-        let segment = self.space().segment(generation);
-        let mut noted = self.ledger.unwritten();
-        for event in segment.events() {
+    fn carry(&self, generation: u64) -> Result<(), Error> {
+        let (mut some, mut bytes) = (Vec::new(), 0);
+        for event in self.space().segment(generation).events() {
             let Some(event) = event.upgrade() else {
                 continue;
             };
-            self.carry_event(&event, generation)?;
-            noted += event.length as u64;
-            if noted >= CARRIED_AT_ONCE {
-                noted = 0;
-                self.write(Need::Frees)?;
+            let Some(record) = self.record_to_carry(&event, generation)? else {
+                continue;
+            };
+            bytes += event.length;
+            some.push((event, record));
+            if bytes >= CARRIED_AT_ONCE {
+                self.write_again(&some)?;
+                (some, bytes) = (Vec::new(), 0);
             }
         }
-        let newest = self.writing().journal.newest();
-        let ids = self.ids().carry(generation, newest.unwrap_or(generation));
-        self.ledger.carry_ids(ids);
-        tidying.last_ids = self.ledger.noted();
-        self.write(Need::Frees)
+        self.write_again(&some)?;
+        self.write_ids_again(generation)
     }
 
-    fn carry_event(&self, event: &Arc<Event>, generation: u64) -> Result<(), Error> {
-        let lies_there = |event: &Event| {
+    /// The record of an event that lies there.
+    fn record_to_carry(
+        &self,
+        event: &Event,
+        generation: u64,
+    ) -> Result<Option<Arc<Record>>, Error> {
+        let lies_there = || {
             let facts = event.facts();
             let place = facts.place.as_ref();
             place.is_some_and(|place| place.position.generation == generation)
         };
-        if !lies_there(event) {
-            return Ok(());
+        if !lies_there() {
+            return Ok(None);
         }
-        // Read before the facts are locked: that may take a while.
-        let record = match self.read(event) {
-            Err(_) if !lies_there(event) => return Ok(()),
+        // Read before anything is locked: that may take a while.
+        match self.read(event) {
+            Err(_) if !lies_there() => Ok(None),
             // It was damaged meanwhile. What is left of it must not pin its segment.
-            Err(error) if error.kind() == ErrorKind::NotFound => Arc::new(event.remains()),
-            record => record?,
-        };
-        self.ledger.carry(event, &mut event.facts(), &record);
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some(event.remains().into())),
+            record => record.map(Some),
+        }
+    }
+
+    /// Writes these events down as they stand, before anything that was noted and waits.
+    fn write_again(&self, events: &[(Arc<Event>, Arc<Record>)]) -> Result<(), Error> {
+        let mut writing = self.writing();
+        // Nothing that is noted from now on is written before them.
+        let mut page = Page::default();
+        for (event, record) in events {
+            self.ledger.put_again(event, record, &mut page);
+        }
+        self.append(&mut writing, &page, Need::Frees)?;
+        self.note_room(&writing.journal);
+        Ok(())
+    }
+
+    fn write_ids_again(&self, generation: u64) -> Result<(), Error> {
+        let mut writing = self.writing();
+        let mut page = Page::default();
+        let said = self.ids().said_by(generation);
+        self.ledger.put_ids_again(said, &mut page);
+        self.append(&mut writing, &page, Need::Frees)?;
+        if let Some(first) = writing.positions.first() {
+            self.ids().moved(generation, first.generation);
+        }
         Ok(())
     }
 
     /// Frees the segments in which nothing lies that is needed, up to the first in which there is.
-    fn free_unneeded(&self, tidying: &Tidying) -> Result<(), Error> {
+    fn free_unneeded(&self) -> Result<(), Error> {
         let Some(last) = self.last_unneeded() else {
             return Ok(());
         };
-        let mut needed = tidying.last_ids;
-        if self.writing().groups_at.is_some_and(|at| at <= last) {
-            self.ledger.carry_groups();
-            needed = self.ledger.noted();
-        }
-        // What else was noted is not needed for this, and may find no room.
-        if !self.ledger.survival.is_written(needed) {
-            self.write(Need::Frees)?;
+        {
+            let mut writing = self.writing();
+            if writing.groups_at.is_some_and(|at| at <= last) {
+                let mut page = Page::default();
+                self.ledger.put_groups_again(&mut page);
+                self.append(&mut writing, &page, Need::Frees)?;
+            }
         }
         // Whatever was carried has to be there before what it was carried from is gone.
-        self.flush_written(None)?;
+        self.flush_journal()?;
         {
             let mut writing = self.writing();
             let freed = writing.journal.free_before(last + 1);
@@ -253,7 +313,7 @@ where
         unneeded.last().copied()
     }
 
-    fn note_room(&self, journal: &Journal<Arc<F>>) {
+    pub(super) fn note_room(&self, journal: &Journal<Arc<F>>) {
         let left = journal.room(Need::TakesRoom, self.settings.max_event_bytes);
         self.ledger.set_room(left);
     }
@@ -264,13 +324,6 @@ where
             queue.let_in();
         }
         self.ledger.survival.tell_news();
-    }
-
-    /// What cannot be tidied up now is tried again, when there is room perhaps. What poisoned the journal breaks the driver.
-    fn note_failure(&self, error: Error) {
-        if self.writing().journal.is_poisoned() {
-            self.break_down(error);
-        }
     }
 
     fn tidying(&self) -> MutexGuard<'_, Tidying> {

@@ -183,14 +183,27 @@ pub(crate) fn length_of_group(name: &str) -> usize {
     size_of::<u64>() + size_of::<u8>() + size_of::<u32>() + name.len()
 }
 
+/// Bytes of a standing beside what its state takes.
+const STANDING: usize = 3 * size_of::<u64>() + 2 * size_of::<u32>() + 1;
+/// Bytes of a grave beside its reason.
+const GRAVE: usize = 2 * size_of::<u64>() + 1 + size_of::<u32>();
+
 /// Bytes of a standing as a dead letter whose reason has so many.
 pub(crate) const fn longest_standing(reason: usize) -> usize {
-    const STANDING: usize = 3 * size_of::<u64>() + 2 * size_of::<u32>() + 1;
-    const GRAVE: usize = 2 * size_of::<u64>() + 1 + size_of::<u32>();
     STANDING + GRAVE + reason
 }
 
 impl Standing {
+    /// Bytes that it takes.
+    pub(crate) fn length(&self) -> usize {
+        STANDING
+            + match &self.state {
+                State::Ready => 0,
+                State::Until(due) => size_of_val(due),
+                State::Dead(grave) => grave.length(),
+            }
+    }
+
     fn encode(&self, into: &mut Vec<u8>) {
         put_u64(into, self.group);
         put_u64(into, self.order);
@@ -243,6 +256,15 @@ impl Group {
 }
 
 impl Grave {
+    /// Bytes that it takes.
+    pub(crate) fn length(&self) -> usize {
+        let reason = match &self.reason {
+            DeadReason::Rejected(why) | DeadReason::Undecodable(why) => why.len(),
+            _ => 0,
+        };
+        GRAVE + reason
+    }
+
     fn encode(&self, into: &mut Vec<u8>) {
         put_u64(into, self.id);
         put_u64(into, self.at);
@@ -393,6 +415,18 @@ impl Note {
         };
         from.0.is_empty().then_some(note)
     }
+}
+
+/// The event and the group of which a record says something, unless it is about a whole event, or about none.
+pub(crate) fn subject_of(kind: u32, payload: &[u8]) -> Option<(u64, u64)> {
+    let mut from = Reader(payload);
+    match kind {
+        kind::HANDED_OVER | kind::RETURNED | kind::BURIED | kind::MOVED | kind::GONE => {}
+        // Its place and its time come first.
+        kind::REPLAYED => drop((from.u64()?, from.u64()?)),
+        _ => return None,
+    }
+    Some((from.number()?, from.number()?))
 }
 
 fn decode_event(mut from: Reader<'_>) -> Option<Note> {

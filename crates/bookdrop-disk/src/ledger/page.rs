@@ -1,21 +1,26 @@
 //! Notes in a row, as bytes.
 
+mod superseded;
+
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::note::kind::GROUPS;
-use crate::event::Event;
-use crate::journal::{Record, length_with};
+use bookdrop_backend::Record;
+
+use super::note::kind::{self, GROUPS};
+use super::note::{Note, encode_event};
+use crate::event::{Event, Facts};
+use crate::journal::{self, cost, length_with};
 
 /// Notes in a row, to be written at once.
 #[derive(Default)]
 pub(crate) struct Page {
-    pub(super) bytes: Vec<u8>,
+    bytes: Vec<u8>,
     notes: Vec<Noted>,
-    /// Which of them is the last table of groups.
-    table: Option<usize>,
-    /// The number of the last note, among all.
-    pub(crate) last: u64,
+    /// Bytes that they take in the journal at most.
+    cost: u64,
+    /// How many notes were left when it was last gone through for superseded ones.
+    thinned: usize,
 }
 
 /// One note of a page.
@@ -24,36 +29,70 @@ struct Noted {
     range: Range<usize>,
     /// The event that is to lie there.
     event: Option<Arc<Event>>,
+    /// Its number among all notes, or that of the first note in place of which it stands.
+    number: u64,
 }
 
 impl Page {
-    /// What was put behind this place is a note. Returns its length.
-    pub(super) fn end_note(&mut self, begin: usize, kind: u32, event: Option<Arc<Event>>) -> usize {
+    /// Puts an event down as it stands, under this number.
+    pub(super) fn put_event(
+        &mut self,
+        number: u64,
+        event: &Arc<Event>,
+        facts: &Facts,
+        record: &Record,
+    ) {
+        let begin = self.bytes.len();
+        let (of_event, sent) = (facts.number, facts.sent);
+        encode_event(of_event, sent, record, &facts.standings, &mut self.bytes);
+        self.end_note(begin, kind::EVENT, Some(event.clone()), number);
+    }
+
+    /// Puts a note down under this number.
+    pub(super) fn put(&mut self, number: u64, note: &Note) {
+        let begin = self.bytes.len();
+        let kind = note.encode(&mut self.bytes);
+        self.end_note(begin, kind, None, number);
+    }
+
+    fn end_note(&mut self, begin: usize, kind: u32, event: Option<Arc<Event>>, number: u64) {
         let range = begin..self.bytes.len();
-        let length = range.len();
-        if kind == GROUPS {
-            self.table = Some(self.notes.len());
-        }
-        self.notes.push(Noted { kind, range, event });
-        length
+        self.cost += cost(range.len());
+        self.notes.push(Noted {
+            kind,
+            range,
+            event,
+            number,
+        });
     }
 
     /// The kinds and bytes of its notes.
-    pub(crate) fn records(&self) -> impl Iterator<Item = Record<'_>> + Clone {
-        self.notes.iter().map(|noted| Record {
+    pub(crate) fn records(&self) -> impl Iterator<Item = journal::Record<'_>> + Clone {
+        self.notes.iter().map(|noted| journal::Record {
             kind: noted.kind,
             payload: &self.bytes[noted.range.clone()],
         })
     }
 
-    /// Which of its notes is the last table of groups.
-    pub(crate) fn table(&self) -> Option<usize> {
-        self.table
+    /// How many notes there are.
+    pub(crate) fn count(&self) -> usize {
+        self.notes.len()
+    }
+
+    /// Which of the first so many notes is the last table of groups.
+    pub(crate) fn table_among(&self, count: usize) -> Option<usize> {
+        let mut notes = self.notes[..count].iter();
+        notes.rposition(|noted| noted.kind == GROUPS)
     }
 
     /// Bytes of its notes.
     pub(crate) fn length(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Bytes that its notes take in the journal at most.
+    pub(crate) fn cost(&self) -> u64 {
+        self.cost
     }
 
     /// The events that are to lie where its notes lie, each with the bytes that it takes there.
@@ -67,18 +106,38 @@ impl Page {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.notes.clear();
-        self.table = None;
+        (self.cost, self.thinned) = (0, 0);
+    }
+
+    /// The first so many notes were written, and the others are left. Returns the number of the last note that is written, and all
+    /// before it too; `None` where that is not known from those that are left, since there are none.
+    pub(super) fn remove_written(&mut self, count: usize) -> Option<u64> {
+        self.retain(|index, _| index >= count);
+        let left = self.notes.iter().map(|noted| noted.number);
+        left.min().map(|first| first - 1)
     }
 
     pub(super) fn append(&mut self, later: Page) {
         let offset = self.bytes.len();
         self.bytes.extend_from_slice(&later.bytes);
-        let table = later.table.map(|table| table + self.notes.len());
-        self.table = table.or(self.table);
+        self.cost += later.cost;
         self.notes
             .extend(later.notes.into_iter().map(|noted| Noted {
                 range: noted.range.start + offset..noted.range.end + offset,
                 ..noted
             }));
+    }
+
+    /// Keeps these notes only.
+    fn retain(&mut self, is_kept: impl Fn(usize, &Noted) -> bool) {
+        let old = std::mem::take(self);
+        for (index, noted) in old.notes.into_iter().enumerate() {
+            if is_kept(index, &noted) {
+                let begin = self.bytes.len();
+                self.bytes.extend_from_slice(&old.bytes[noted.range]);
+                self.end_note(begin, noted.kind, noted.event, noted.number);
+            }
+        }
+        self.thinned = old.thinned;
     }
 }

@@ -7,12 +7,11 @@ use bookdrop_backend::{DeadReason, Record};
 use bookdrop_queue::{GroupId, Hand, clock};
 
 use super::groups::Groups;
-use super::note::{Grave, Note, Standing, State, encode_event, kind};
+use super::note::{Grave, Note, Standing, State};
 use super::page::Page;
 use super::{Change, millis};
 use crate::entry::told_reason;
 use crate::event::{Event, Facts};
-use crate::journal::cost;
 
 /// What was noted and not written yet.
 #[derive(Default)]
@@ -29,18 +28,10 @@ pub(super) struct Pending {
     pub(super) stuck: u64,
     /// Of the live ones, bytes of events that are in memory as a whole.
     pub(super) resident: u64,
-    pub(super) room: Room,
-}
-
-/// Room in the journal.
-#[derive(Default)]
-pub(super) struct Room {
-    /// Bytes that could be written when it was last looked at.
-    pub(super) left: u64,
-    /// Bytes noted since then, of those that are being written.
+    /// Bytes that could be written when the journal was last looked at.
+    pub(super) room: u64,
+    /// Bytes noted since then that are being written.
     pub(super) in_writing: u64,
-    /// Bytes noted since then, of those that wait.
-    pub(super) waiting: u64,
 }
 
 impl Pending {
@@ -199,35 +190,20 @@ impl Pending {
     }
 
     pub(super) fn write_down(&mut self, event: &Arc<Event>, facts: &Facts, record: &Record) {
-        let page = &mut self.page;
-        let begin = page.bytes.len();
-        encode_event(
-            facts.number,
-            facts.sent,
-            record,
-            &facts.standings,
-            &mut page.bytes,
-        );
-        self.noted(begin, kind::EVENT, Some(event.clone()));
+        self.noted += 1;
+        self.page.put_event(self.noted, event, facts, record);
     }
 
     pub(super) fn note(&mut self, note: &Note) {
-        let begin = self.page.bytes.len();
-        let kind = note.encode(&mut self.page.bytes);
-        self.noted(begin, kind, None);
-    }
-
-    fn noted(&mut self, begin: usize, kind: u32, event: Option<Arc<Event>>) {
-        self.room.waiting += cost(self.page.end_note(begin, kind, event));
         self.noted += 1;
+        self.page.put(self.noted, note);
     }
-}
 
-impl Room {
-    pub(super) fn rest(&self) -> u64 {
-        self.left
+    /// Bytes for which there is room in the journal, beside what was noted.
+    pub(super) fn room_left(&self) -> u64 {
+        self.room
             .saturating_sub(self.in_writing)
-            .saturating_sub(self.waiting)
+            .saturating_sub(self.page.cost())
     }
 }
 

@@ -112,6 +112,14 @@ impl History {
         let mut positions = Vec::new();
         let result = journal.append(records.iter().copied(), need, |at| positions.push(at));
         self.has_appended |= result.is_ok();
+        if let Ok(count) = &result
+            && (*count != positions.len() || *count == 0)
+        {
+            return Err(format!(
+                "{count} records are said to be appended, and {} were",
+                positions.len()
+            ));
+        }
         // Also of a write that failed, any part may be found.
         for (position, record) in positions.into_iter().zip(&records) {
             self.appended.push(Note {
@@ -120,7 +128,7 @@ impl History {
                 payload: record.payload.to_vec(),
             });
         }
-        self.unless_harmless(result, &[ErrorKind::NoSpace])
+        self.unless_harmless(result.map(drop), &[ErrorKind::NoSpace])
     }
 
     fn length(&mut self) -> usize {
