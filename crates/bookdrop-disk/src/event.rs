@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bookdrop_backend::Record;
 
-use crate::journal::Position;
+use crate::journal::{Position, length_with};
 use crate::ledger::Ledger;
-use crate::ledger::note::{Standing, Standings, State};
+use crate::ledger::note::{Standing, Standings, length_beside};
 use crate::space::Segment;
 
 /// An event: what the queue looks at, and where the rest of it is.
@@ -17,6 +17,7 @@ pub(crate) struct Event {
     pub(crate) key: Option<Box<str>>,
     pub(crate) priority: u8,
     pub(crate) time_to_live: Option<Duration>,
+    has_delay: bool,
     /// Bytes that it takes in the journal, about.
     pub(crate) length: usize,
     /// Where it is written down; `None` for one that lives in memory alone.
@@ -41,8 +42,10 @@ pub(crate) struct Facts {
 /// Where an event lies in the journal.
 pub(crate) struct Place {
     pub(crate) position: Position,
-    /// That it takes there, with what was written of it since.
+    /// That it takes there.
     pub(crate) bytes: usize,
+    /// Bytes of graves that were noted since, and lie there too when it is written down again.
+    pub(crate) grown: usize,
     pub(crate) segment: Arc<Segment>,
     /// Among the events of the segment, once it was added to them.
     pub(crate) index: usize,
@@ -73,6 +76,7 @@ impl Event {
             key: record.key.clone(),
             priority: record.priority,
             time_to_live: record.time_to_live,
+            has_delay: record.delay.is_some(),
             length: Event::length_of(record, content),
             ledger,
             facts: Mutex::new(facts),
@@ -89,15 +93,15 @@ impl Event {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes that it takes at most where it is written down again as it stands.
-    pub(crate) fn length_again(&self) -> usize {
-        self.length
-            + self
-                .facts()
-                .standings
-                .iter()
-                .map(Standing::length)
-                .sum::<usize>()
+    /// Bytes that it takes where it is written down again, as it stands while what was noted behind this note is not there.
+    pub(crate) fn length_as_of(&self, note: u64) -> usize {
+        let times = [self.has_delay, self.time_to_live.is_some()];
+        let texts_and_content = self.length - FIXED;
+        let beside = length_beside(times, self.key.is_some());
+        let facts = self.facts();
+        let standings = facts.standings.iter();
+        let standings = standings.map(|standing| standing.as_of(note).length());
+        length_with(beside + texts_and_content + standings.sum::<usize>())
     }
 
     /// When it was sent, and whether it is written down for the first time.
@@ -129,21 +133,17 @@ impl Event {
 impl Facts {
     /// Bytes that are written of it as a dead letter.
     pub(crate) fn graves(&self) -> usize {
-        let graves = self.standings.iter().map(|standing| match &standing.state {
-            State::Dead(grave) => grave.length(),
-            _ => 0,
-        });
-        graves.sum()
+        self.standings.iter().map(Standing::grave).sum()
     }
 
-    /// What is written of it as a dead letter is needed where it lies. It took so many bytes before.
+    /// Graves were put to it or taken from it, where they took so many bytes before.
     pub(crate) fn count_graves(&mut self, before: usize) {
         let now = self.graves();
         if let Some(place) = self.place.as_mut().filter(|_| before != now) {
-            // What was buried before it was written down was not counted then.
-            let bytes = (place.bytes + now).saturating_sub(before);
-            place.segment.resize(place.bytes, bytes);
-            place.bytes = bytes;
+            // Those that were written down with it are not among those that were noted since.
+            let grown = (place.grown + now).saturating_sub(before);
+            place.segment.grow(place.grown, grown);
+            place.grown = grown;
         }
     }
 

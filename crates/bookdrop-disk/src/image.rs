@@ -40,6 +40,8 @@ pub(crate) struct Seen {
     /// That it takes there.
     pub(crate) bytes: usize,
     pub(crate) standings: Standings,
+    /// Bytes of the graves that lie there with it.
+    pub(crate) graves: usize,
 }
 
 impl Image {
@@ -170,7 +172,9 @@ impl Image {
             true => self.cached += content as u64,
             false => record.content = Bytes::new(),
         }
+        let graves = standings.iter().map(Standing::grave).sum();
         let seen = Seen {
+            graves,
             number,
             sent,
             record,

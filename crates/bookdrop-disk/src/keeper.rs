@@ -98,7 +98,7 @@ where
 {
     pub(crate) fn new(
         folder: Arc<F>,
-        journal: Journal<Arc<F>>,
+        mut journal: Journal<Arc<F>>,
         ledger: Arc<Ledger>,
         queue: Weak<Queue<Entry>>,
         settings: Settings,
@@ -110,6 +110,7 @@ where
         if journal.lacks_spares() {
             shortage.begin(no_space());
         }
+        journal.reserve(space.grown());
         ledger.set_room(journal.room(Need::TakesRoom, settings.max_event_bytes));
         Keeper {
             writing: Mutex::new(Writing {
@@ -209,6 +210,7 @@ where
         } = writing;
         let newest = journal.newest();
         positions.clear();
+        journal.reserve(self.space().grown());
         let written = journal.append(page.records(), need, |at| positions.push(at))?;
         self.place(page, positions);
         if let Some(table) = page.table_among(written) {
@@ -251,6 +253,7 @@ where
             let place = Place {
                 position,
                 bytes,
+                grown: 0,
                 segment: segment.clone(),
                 index: 0,
             };

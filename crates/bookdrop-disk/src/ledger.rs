@@ -21,7 +21,7 @@ use bookdrop_queue::{GroupId, Hand, Room, clock};
 
 use crate::event::{Event, Facts, Place};
 use crate::journal::cost;
-use note::{Note, Standing, State};
+use note::{Note, Standing, Standings, State};
 pub(crate) use page::Page;
 use pending::{Pending, grave_of, waiting_until};
 pub(crate) use survival::{Survival, Turn, Waiting};
@@ -324,7 +324,7 @@ impl Ledger {
         }
         place.index = place.segment.add(event, place.bytes);
         if let Some(former) = facts.place.replace(place) {
-            former.segment.remove(former.index, former.bytes);
+            former.segment.remove(&former);
         }
         if is_cache_full && facts.record.take().is_some() {
             self.lock().resident -= event.length as u64;
@@ -338,12 +338,15 @@ impl Ledger {
 
     /// Puts an event down again as it stands, on a page that is written before anything else: the segment in which it lies is about
     /// to be freed. Its record is the one that lies there. What is in hand for a group that was removed since may be held for ever,
-    /// and is not carried.
+    /// and is not carried. A reason why it is dead that waits to be written takes no room before it is.
     pub(crate) fn put_again(&self, event: &Arc<Event>, record: &Record, on: &mut Page) {
         let mut facts = event.facts();
         self.lock().leave_removed(event, &mut facts);
         if !facts.is_over() {
-            on.put_event(0, event, &facts, record);
+            let written = self.survival.written_so_far();
+            let standings = facts.standings.iter();
+            let standings: Standings = standings.map(|one| one.as_of(written)).collect();
+            on.put_event(0, event, (&facts, &standings), record);
         }
     }
 

@@ -137,6 +137,7 @@ fn restore_event(seen: Seen, ledger: &Arc<Ledger>, space: &mut Space) -> Arc<Eve
         place: Some(Place {
             position: seen.position,
             bytes: seen.bytes,
+            grown: 0,
             segment: segment.clone(),
             index: 0,
         }),
@@ -151,6 +152,7 @@ fn restore_event(seen: Seen, ledger: &Arc<Ledger>, space: &mut Space) -> Arc<Eve
     if let Some(place) = &mut event.facts().place {
         place.index = segment.add(&event, seen.bytes);
     }
+    event.facts().count_graves(seen.graves);
     ledger.restore_event(&event);
     event
 }

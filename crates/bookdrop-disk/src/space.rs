@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::event::Event;
+use crate::event::{Event, Place};
 
 /// The room of so many events is kept where there are none.
 const FEW: usize = 64;
 
 /// A segment, and the events that lie in it.
 pub(crate) struct Segment {
-    /// Bytes of the events in it that some group has not done with.
+    /// Bytes that the events in it that some group has not done with take when they are written down again.
     live: AtomicU64,
+    /// Those of all segments that lie elsewhere: when an event is written down again, it takes these as well.
+    grown: Arc<AtomicU64>,
     events: Mutex<Events>,
 }
 
@@ -36,16 +38,19 @@ impl Segment {
         self.lock().add(Arc::downgrade(event))
     }
 
-    /// An event that lies here takes so many bytes where it took so many before.
-    pub(crate) fn resize(&self, before: usize, now: usize) {
-        self.live.fetch_add(now as u64, Ordering::Relaxed);
-        self.live.fetch_sub(before as u64, Ordering::Relaxed);
+    /// What was noted of an event since it lies here takes so many bytes, where it took so many before.
+    pub(crate) fn grow(&self, before: usize, now: usize) {
+        for bytes in [&self.live, &*self.grown] {
+            bytes.fetch_add(now as u64, Ordering::Relaxed);
+            bytes.fetch_sub(before as u64, Ordering::Relaxed);
+        }
     }
 
-    /// The event of so many bytes that has this index is needed no more, or lies elsewhere now.
-    pub(crate) fn remove(&self, index: usize, bytes: usize) {
-        self.live.fetch_sub(bytes as u64, Ordering::Relaxed);
-        self.lock().remove(index);
+    /// The event that lay at this place is needed no more, or lies elsewhere now.
+    pub(crate) fn remove(&self, place: &Place) {
+        self.grow(place.grown, 0);
+        self.live.fetch_sub(place.bytes as u64, Ordering::Relaxed);
+        self.lock().remove(place.index);
     }
 
     /// The events that lie here.
@@ -79,13 +84,17 @@ impl Events {
 
 /// All segments that hold anything.
 #[derive(Default)]
-pub(crate) struct Space(BTreeMap<u64, Arc<Segment>>);
+pub(crate) struct Space {
+    segments: BTreeMap<u64, Arc<Segment>>,
+    grown: Arc<AtomicU64>,
+}
 
 impl Space {
     pub(crate) fn segment(&mut self, generation: u64) -> Arc<Segment> {
-        let segment = self.0.entry(generation).or_insert_with(|| {
+        let segment = self.segments.entry(generation).or_insert_with(|| {
             Arc::new(Segment {
                 live: AtomicU64::new(0),
+                grown: self.grown.clone(),
                 events: Mutex::default(),
             })
         });
@@ -94,10 +103,15 @@ impl Space {
 
     /// What was freed is forgotten.
     pub(crate) fn forget_before(&mut self, generation: u64) {
-        self.0 = self.0.split_off(&generation);
+        self.segments = self.segments.split_off(&generation);
     }
 
     pub(crate) fn live(&self) -> u64 {
-        self.0.values().map(|segment| segment.live()).sum()
+        self.segments.values().map(|segment| segment.live()).sum()
+    }
+
+    /// Bytes that events take beside those that they lie in, when they are written down again.
+    pub(crate) fn grown(&self) -> u64 {
+        self.grown.load(Ordering::Relaxed)
     }
 }

@@ -23,7 +23,7 @@ pub enum Need {
 impl Need {
     /// Files that are left for those whose need is greater. What frees a segment may take more than one: that much is written down
     /// again, and the end of a file may be too short for the next record.
-    const fn leaves(self) -> usize {
+    const fn leaves_at_least(self) -> usize {
         match self {
             Need::TakesRoom => 3,
             Need::GivesRoom => 2,
@@ -46,6 +46,8 @@ pub(crate) struct Spares<X> {
     last_number: u64,
     /// Whether the last one could not be made: it is not tried again before somebody says so.
     is_in_vain: bool,
+    /// So many more than otherwise are left for what frees a segment.
+    reserved: usize,
 }
 
 impl<X: File> Spares<X> {
@@ -59,6 +61,7 @@ impl<X: File> Spares<X> {
             files: Vec::new(),
             last_number: 0,
             is_in_vain: false,
+            reserved: 0,
         };
         for name in names {
             let Some(number) = number_of_spare(name) else {
@@ -92,7 +95,7 @@ impl<X: File> Spares<X> {
         if count == 0 {
             return Ok(());
         }
-        while self.files.len() < count + need.leaves() {
+        while self.files.len() < count + self.left_by(need) {
             if self.is_in_vain {
                 return Err(ErrorKind::NoSpace.into());
             }
@@ -115,7 +118,19 @@ impl<X: File> Spares<X> {
 
     /// How many there are for records of this need.
     pub(crate) fn count_for(&self, need: Need) -> usize {
-        self.files.len().saturating_sub(need.leaves())
+        self.files.len().saturating_sub(self.left_by(need))
+    }
+
+    /// So many more are to be left for what frees a segment.
+    pub(crate) fn reserve(&mut self, files: usize) {
+        self.reserved = files;
+    }
+
+    fn left_by(&self, need: Need) -> usize {
+        match need {
+            Need::Frees => 0,
+            others => others.leaves_at_least() + self.reserved,
+        }
     }
 
     pub(crate) fn take(&mut self) -> Option<Spare<X>> {
@@ -124,11 +139,11 @@ impl<X: File> Spares<X> {
 
     /// Whether some of those are missing that are not for records that take room.
     pub(crate) fn is_one_missing(&self) -> bool {
-        self.files.len() < Need::TakesRoom.leaves()
+        self.files.len() < self.left_by(Need::TakesRoom)
     }
 
     pub(crate) fn is_one_wanted(&self) -> bool {
-        self.files.len() < KEPT
+        self.files.len() < KEPT + self.reserved
     }
 
     pub(crate) fn keep(&mut self, spare: Spare<X>) {

@@ -423,6 +423,14 @@ impl<F: Folder> Journal<F> {
         })
     }
 
+    /// Leaves room for so many more bytes to what [frees](Need::Frees) a segment: what it writes down again takes more than what lies
+    /// there.
+    pub fn reserve(&mut self, bytes: u64) {
+        let files = (bytes + self.settings.segment_bytes / 2) / self.settings.segment_bytes;
+        self.spares
+            .reserve(usize::try_from(files).unwrap_or(usize::MAX / 2));
+    }
+
     /// Whether there are too few spare files. Right after opening that says that the disk is full.
     pub fn lacks_spares(&self) -> bool {
         self.spares.is_one_wanted()

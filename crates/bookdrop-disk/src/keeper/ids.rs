@@ -55,13 +55,6 @@ impl Ids {
         lengths.sum::<usize>() as u64
     }
 
-    /// Bytes that those take that this segment says, about.
-    pub(crate) fn bytes_said_by(&self, generation: u64) -> u64 {
-        let said = self.said_by(generation);
-        let lengths = said.iter().map(|(_, id)| length_of_id(id));
-        lengths.sum::<usize>() as u64
-    }
-
     /// The oldest segment that says any of them.
     pub(crate) fn oldest_generation(&self) -> Option<u64> {
         self.known.iter().map(|sent| sent.generation).min()

@@ -198,13 +198,16 @@ where
     fn fits(&self, journal: &Journal<Arc<F>>, generation: u64) -> bool {
         let events = self.space().segment(generation).events();
         let events = events.iter().filter_map(std::sync::Weak::upgrade);
-        let lengths = events.map(|event| event.length_again());
+        let written = self.ledger.survival.written_so_far();
+        let lengths = events.map(|event| event.length_as_of(written));
         let (needed, longest) = lengths.fold((0, 0), |(sum, longest), length| {
             (sum + length as u64, longest.max(length))
         });
-        // Ids and groups come on top of it.
-        let others = self.ids().bytes_said_by(generation) + self.settings.segment_bytes / 64;
-        journal.room(Need::Frees, longest) >= needed + others
+        let mut others = Page::default();
+        self.ledger
+            .put_ids_again(self.ids().said_by(generation), &mut others);
+        self.ledger.put_groups_again(&mut others);
+        journal.room(Need::Frees, longest) >= needed + others.cost()
     }
 
     /// Writes down again what is needed of a segment.

@@ -61,6 +61,8 @@ pub(crate) struct Grave {
     /// In milliseconds since 1970.
     pub(crate) at: u64,
     pub(crate) reason: DeadReason,
+    /// The number of the note that says so; zero for one that was read. This is not written down.
+    pub(crate) noted: u64,
 }
 
 /// A record of the journal.
@@ -173,6 +175,13 @@ pub(crate) fn encode_event(
     into.extend_from_slice(&record.content);
 }
 
+/// Bytes of an event beside its texts, its standings and its content: with a delay, with a time to live, and with a key or not.
+pub(crate) fn length_beside(has_times: [bool; 2], has_key: bool) -> usize {
+    let times = has_times.into_iter().filter(|has_time| *has_time).count();
+    let lengths = 2 + usize::from(has_key);
+    (2 + times) * size_of::<u64>() + 2 * size_of::<u8>() + lengths * size_of::<u32>()
+}
+
 /// Bytes of an id among others.
 pub(crate) fn length_of_id(id: &str) -> usize {
     size_of::<u64>() + size_of::<u32>() + id.len()
@@ -194,14 +203,30 @@ pub(crate) const fn longest_standing(reason: usize) -> usize {
 }
 
 impl Standing {
+    /// The same, as it is while what was noted behind this note is not there.
+    pub(crate) fn as_of(&self, note: u64) -> Standing {
+        let mut standing = self.clone();
+        if matches!(&self.state, State::Dead(grave) if grave.noted > note) {
+            standing.state = State::Ready;
+        }
+        standing
+    }
+
     /// Bytes that it takes.
     pub(crate) fn length(&self) -> usize {
-        STANDING
-            + match &self.state {
-                State::Ready => 0,
-                State::Until(due) => size_of_val(due),
-                State::Dead(grave) => grave.length(),
-            }
+        let until = match &self.state {
+            State::Until(due) => size_of_val(due),
+            _ => 0,
+        };
+        STANDING + until + self.grave()
+    }
+
+    /// Bytes of its grave, if it is dead.
+    pub(crate) fn grave(&self) -> usize {
+        match &self.state {
+            State::Dead(grave) => grave.length(),
+            _ => 0,
+        }
     }
 
     fn encode(&self, into: &mut Vec<u8>) {
@@ -293,7 +318,12 @@ impl Grave {
             UNDECODABLE => DeadReason::Undecodable(text),
             _ => return None,
         };
-        Some(Grave { id, at, reason })
+        Some(Grave {
+            id,
+            at,
+            reason,
+            noted: 0,
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bookdrop_backend::Record;
 
 use super::note::kind::{self, GROUPS};
-use super::note::{Note, encode_event};
+use super::note::{Note, Standing, encode_event};
 use crate::event::{Event, Facts};
 use crate::journal::{self, cost, length_with};
 
@@ -34,17 +34,17 @@ struct Noted {
 }
 
 impl Page {
-    /// Puts an event down as it stands, under this number.
+    /// Puts an event down under this number, as it stands in its groups.
     pub(super) fn put_event(
         &mut self,
         number: u64,
         event: &Arc<Event>,
-        facts: &Facts,
+        (facts, standings): (&Facts, &[Standing]),
         record: &Record,
     ) {
         let begin = self.bytes.len();
         let (of_event, sent) = (facts.number, facts.sent);
-        encode_event(of_event, sent, record, &facts.standings, &mut self.bytes);
+        encode_event(of_event, sent, record, standings, &mut self.bytes);
         self.end_note(begin, kind::EVENT, Some(event.clone()), number);
     }
 

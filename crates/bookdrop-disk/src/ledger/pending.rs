@@ -87,7 +87,10 @@ impl Pending {
             }
             Change::Buried(reason, id, at) => {
                 let grave = grave_of(reason, id, at, longest_reason);
-                standing.state = State::Dead(Box::new(grave.clone()));
+                standing.state = State::Dead(Box::new(Grave {
+                    noted: self.noted + 1,
+                    ..grave.clone()
+                }));
                 standing.is_queued = false;
                 Note::Buried {
                     number,
@@ -185,13 +188,14 @@ impl Pending {
             self.resident -= event.length as u64;
         }
         if let Some(place) = facts.place.take() {
-            place.segment.remove(place.index, place.bytes);
+            place.segment.remove(&place);
         }
     }
 
     pub(super) fn write_down(&mut self, event: &Arc<Event>, facts: &Facts, record: &Record) {
         self.noted += 1;
-        self.page.put_event(self.noted, event, facts, record);
+        let standing = (facts, &*facts.standings);
+        self.page.put_event(self.noted, event, standing, record);
     }
 
     pub(super) fn note(&mut self, note: &Note) {
@@ -224,6 +228,7 @@ pub(super) fn grave_of(
         id,
         at: millis(at),
         reason,
+        noted: 0,
     }
 }
 

@@ -5,6 +5,7 @@ use super::*;
 fn every_kind() -> Vec<Note> {
     let (number, group) = (7, 1 << 40);
     let grave = |reason| Grave {
+        noted: 0,
         id: 3,
         at: 4,
         reason,
