@@ -4,6 +4,7 @@
 //! two a hole is follows from where it lies: the header of a segment says where the one before it ends, and that all of it was
 //! flushed; in the newest one, the write behind a flush begins with a mark that says how far it had been flushed.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::frame::{Head, Position};
@@ -94,8 +95,8 @@ pub struct Recovered<'a> {
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) recovery: Recovery,
-    /// All segments, the oldest first.
-    pub(super) generations: Vec<u64>,
+    /// Bytes of the file of each segment, by its generation.
+    pub(super) segments: BTreeMap<u64, u64>,
     /// Where the newest one ends; all of it is on the disk.
     pub(super) end: Option<Position>,
     pub(super) next_sequence: u64,
@@ -161,7 +162,6 @@ fn recover<F: Folder>(
             offset: end,
         });
     }
-    known.generations = generations;
     Ok(known)
 }
 
@@ -225,6 +225,7 @@ impl Segment {
         let most = LONGEST_SEGMENT as usize;
         let bytes = read(folder, &file, most)?;
         let length = bytes.len() as u64;
+        known.segments.insert(self.generation, length);
         // All up to there was flushed, so it is damaged where it cannot be read.
         let flushed = match self.end {
             Some(end) => end,

@@ -1,6 +1,6 @@
 //! Appends, flushes, reads back, and gives space back.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::beside::{Flush, Made, Readable, Wanted, Written};
@@ -43,8 +43,8 @@ pub struct Journal<F: Folder> {
     settings: Settings,
     /// The segment that is written to. There is none before the first record after the folder was opened.
     current: Option<Open<F::File>>,
-    /// All that can be read, the current one too.
-    generations: BTreeSet<u64>,
+    /// Bytes of the file of each that can be read, the current one too, by its generation.
+    segments: BTreeMap<u64, u64>,
     /// Behind all that was written.
     end: Option<Position>,
     /// Up to there all is on the disk.
@@ -95,7 +95,7 @@ impl<F: Folder> Journal<F> {
             folder,
             settings,
             current: None,
-            generations: known.generations.into_iter().collect(),
+            segments: known.segments,
             end: known.end,
             flushed: known.end,
             next_sequence: known.next_sequence,
@@ -105,9 +105,7 @@ impl<F: Folder> Journal<F> {
         };
         match journal.prepare() {
             // What is there can be handed out and settled all the same.
-            Err(error)
-                if *error.kind() == ErrorKind::NoSpace && !journal.generations.is_empty() =>
-            {
+            Err(error) if *error.kind() == ErrorKind::NoSpace && !journal.segments.is_empty() => {
                 Ok((journal, known.recovery))
             }
             Err(error) => {
@@ -285,7 +283,7 @@ impl<F: Folder> Journal<F> {
             self.folder.flush()
         });
         made.map_err(|error| Error::io(format!("make {name}"), error))?;
-        self.generations.insert(header.generation);
+        self.segments.insert(header.generation, header.length);
         self.current = Some(Open {
             segment: Arc::new(Written::new(file)),
             generation: header.generation,
@@ -387,7 +385,7 @@ impl<F: Folder> Journal<F> {
     /// # Errors
     /// [`ErrorKind::NoRecord`], or [`ErrorKind::Io`].
     pub fn read(&self, at: Position) -> Result<(u32, Vec<u8>), Error> {
-        if !self.generations.contains(&at.generation) {
+        if !self.segments.contains_key(&at.generation) {
             return Err(ErrorKind::NoRecord.into());
         }
         let segment = Readable::open(&self.folder, at.generation)?;
@@ -484,8 +482,8 @@ impl<F: Folder> Journal<F> {
     pub fn free_before(&mut self, generation: u64) -> Result<(), Error> {
         self.check_poison()?;
         self.poisoning(|journal| {
-            while let Some(oldest) = journal.generations.first().copied() {
-                if oldest >= generation || journal.generations.len() == 1 {
+            while let Some((&oldest, _)) = journal.segments.first_key_value() {
+                if oldest >= generation || journal.segments.len() == 1 {
                     break;
                 }
                 journal.free(oldest)?;
@@ -509,7 +507,7 @@ impl<F: Folder> Journal<F> {
         };
         let freed = freed.and_then(|()| self.folder.flush());
         freed.map_err(|error| Error::io(format!("free {name}"), error))?;
-        self.generations.remove(&generation);
+        self.segments.remove(&generation);
         if let Some(spare) = spare {
             self.spares.keep(spare);
         }
@@ -522,11 +520,6 @@ impl<F: Folder> Journal<F> {
         (length == self.settings.segment_bytes).then_some(file)
     }
 
-    /// Bytes of its segments, up to where the newest one is written to.
-    pub fn written(&self) -> u64 {
-        self.generations.len() as u64 * self.settings.segment_bytes - self.left_in_segment()
-    }
-
     /// Whether a write or a flush has failed: nothing can be appended any more.
     pub fn is_poisoned(&self) -> bool {
         self.is_poisoned
@@ -534,12 +527,18 @@ impl<F: Folder> Journal<F> {
 
     /// The newest segment that can be read.
     pub fn newest(&self) -> Option<u64> {
-        self.generations.last().copied()
+        self.segments.keys().next_back().copied()
     }
 
     /// All segments that can be read, the oldest first.
     pub fn generations(&self) -> impl Iterator<Item = u64> {
-        self.generations.iter().copied()
+        self.segments.keys().copied()
+    }
+
+    /// Bytes of all segments that can be read, up to where the newest one is written to. Those from before the folder was opened may be
+    /// of other lengths.
+    pub fn written(&self) -> u64 {
+        self.segments.values().sum::<u64>() - self.left_in_segment()
     }
 
     fn check_poison(&self) -> Result<(), Error> {
