@@ -75,10 +75,13 @@ impl Groups {
     }
 
     /// Whether nothing that is written down gets longer than so many bytes if this one is among them: neither the table of groups,
-    /// nor how an event stands in all of them, in each of which it takes so many bytes at most.
+    /// nor how an event stands in all of them, in each of which it takes so many bytes at most. One that is there already has room.
     pub(super) fn have_room_for(&self, name: &str, longest: usize, standing: usize) -> bool {
-        let others = self.known.iter().map(|known| &*known.name);
-        let all = || others.clone().filter(|known| *known != name).chain([name]);
+        let known = self.known.iter().map(|known| &*known.name);
+        if known.clone().any(|known| known == name) {
+            return true;
+        }
+        let all = || known.clone().chain([name]);
         let table: usize = all().map(super::note::length_of_group).sum();
         table.max(all().count() * standing) <= longest
     }
@@ -91,5 +94,18 @@ impl Groups {
             name: known.name.clone(),
         };
         self.known.iter().map(group).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_is_there_has_room() {
+        let mut groups = Groups::default();
+        groups.add(GroupId::default(), "there");
+        assert!(groups.have_room_for("there", 0, 1));
+        assert!(!groups.have_room_for("other", 0, 1));
     }
 }
