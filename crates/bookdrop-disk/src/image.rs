@@ -229,8 +229,35 @@ impl Image {
         self.events.values()
     }
 
+    /// Gives a name to each group whose own is lost: one that is newer than all whose names were found. Older ones that are not
+    /// there were removed. Returns whether there are any.
+    pub(crate) fn name_lost_groups(&mut self) -> bool {
+        let mut lost = self.numbers_of_groups();
+        lost.retain(|number| *number > self.last_named_group);
+        for number in &lost {
+            let name = self.free_name(*number);
+            self.groups.push(Group {
+                number: *number,
+                is_joined: true,
+                name,
+            });
+        }
+        !lost.is_empty()
+    }
+
+    /// The name for a lost group. Its number is in it, or the next one whose name nobody has: a user may call a group so as well.
+    fn free_name(&self, mut number: u64) -> String {
+        loop {
+            let name = format!("recovered-{number}");
+            if self.groups.iter().all(|group| group.name != name) {
+                return name;
+            }
+            number += 1;
+        }
+    }
+
     /// The groups in which anything stands.
-    pub(crate) fn numbers_of_groups(&self) -> Vec<u64> {
+    fn numbers_of_groups(&self) -> Vec<u64> {
         let standings = self.events.values().flat_map(|seen| &seen.standings);
         let mut numbers: Vec<u64> = standings.map(|standing| standing.group).collect();
         numbers.sort_unstable();

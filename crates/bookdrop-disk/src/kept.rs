@@ -79,6 +79,9 @@ impl Kept {
             image.read(found);
         })?;
         progress.end();
+        let is_whole = closed.is_whole() && image.unknown.is_empty();
+        // Where it is not, the name of a group may be lost with its record. Its events are not lost.
+        let are_names_new = !is_whole && image.name_lost_groups();
         let settings = settings_for(&image, options.segment_bytes);
         let (journal, mut recovery) = Journal::go_on(closed, settings)?;
         recovery.damage.append(&mut image.unknown);
@@ -89,10 +92,15 @@ impl Kept {
             options.max_bytes,
             options.cache_bytes,
         )));
-        let is_whole = recovery.damage.is_empty();
-        // Names that were lost with their record are not written down yet.
-        let groups_at = if is_whole { image.groups_at } else { Some(0) };
-        let (events, kept) = restore(image, is_whole, &queue, &ledger, &options.limits);
+        // Names that are not written down yet have to be before anything is freed.
+        let groups_at = match are_names_new {
+            true => Some(0),
+            false => image.groups_at,
+        };
+        let (events, kept) = restore(image, &queue, &ledger, &options.limits);
+        if are_names_new {
+            ledger.carry_groups();
+        }
         let settings = keeper::Settings {
             sync: options.sync,
             max_event_bytes: options

@@ -15,19 +15,12 @@ use crate::ledger::{Change, Ledger, millis};
 use crate::space::Space;
 
 /// Puts everything into the queue that was there. Returns how many events, and what lies where.
-///
-/// Where the journal is not whole, the name of a group may be lost with its record. Its events are not lost: the group gets a
-/// name by its number.
 pub(crate) fn restore(
     mut image: Image,
-    is_whole: bool,
     queue: &Arc<Queue<Entry>>,
     ledger: &Arc<Ledger>,
     limits: &Limits,
 ) -> (u64, (Space, Ids)) {
-    if !is_whole {
-        image.name_lost_groups();
-    }
     let now = Now::new();
     let ids = restore_ids(&mut image, queue, limits, now);
     let groups = restore_groups(&image.groups, queue, ledger);
@@ -210,19 +203,5 @@ fn dead(item: Entry, id: u64, deliveries: u32, reason: DeadReason, at: SystemTim
         deliveries,
         reason,
         at,
-    }
-}
-
-impl Image {
-    /// Gives a name to each group whose own is lost: one that is newer than all whose names were found. Older ones that are not
-    /// there were removed.
-    fn name_lost_groups(&mut self) {
-        let mut lost: Vec<u64> = self.numbers_of_groups();
-        lost.retain(|number| *number > self.last_named_group);
-        self.groups.extend(lost.into_iter().map(|number| Group {
-            number,
-            is_joined: true,
-            name: format!("recovered-{number}"),
-        }));
     }
 }

@@ -123,6 +123,11 @@ impl<F: Folder> Closed<F> {
             known,
         })
     }
+
+    /// Whether nothing was lost.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.known.recovery.damage.is_empty()
+    }
 }
 
 /// Reads all segments, and hands every record over in order.

@@ -1,0 +1,133 @@
+//! Groups whose names are lost, as their records are damaged: they get other ones, and are groups like all others.
+
+mod support;
+
+use std::fs;
+use std::path::Path;
+
+use bookdrop_backend::{Backend, Progress, Record, Settlement};
+use bookdrop_disk::{Options, Records, Sync};
+use bookdrop_queue::park::wait;
+
+use support::{fetch, join, settle};
+
+fn open(folder: &Path, segment_bytes: u64) -> Records {
+    let mut options = Options::default();
+    options.segment_bytes = segment_bytes;
+    options.sync = Sync::Never;
+    Records::open(folder, &options).expect("it can be opened").0
+}
+
+fn publish(records: &Records, id: &str) {
+    let record = Record {
+        id: id.into(),
+        content: vec![b'x'; 100].into(),
+        ..Record::default()
+    };
+    wait(records.publish(vec![record], Progress::default(), true)).expect("there is room");
+}
+
+fn groups(records: &Records) -> Vec<String> {
+    wait(records.groups()).expect("the disk works")
+}
+
+/// Loses each table of groups in which this one is.
+fn lose_tables_with(group: &str, folder: &Path) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        let windows = bytes.windows(group.len()).enumerate();
+        let places = windows.filter(|(_, window)| *window == group.as_bytes());
+        for at in places.map(|(at, _)| at).collect::<Vec<_>>() {
+            bytes[at] ^= 1;
+        }
+        fs::write(path, bytes).unwrap();
+    }
+}
+
+/// The ids of all that is ready, group by group, acked.
+fn drain(records: &Records) -> Vec<(String, String)> {
+    let mut ids = Vec::new();
+    for group in groups(records) {
+        let reader = join(records, &group);
+        while let Some(fetched) = fetch(records, reader) {
+            ids.push((group.clone(), fetched.record.id.to_string()));
+            settle(records, fetched, Settlement::Done);
+        }
+    }
+    ids
+}
+
+fn are(drained: &[(String, String)], expected: &[(&str, &str)]) -> bool {
+    let drained = drained.iter().map(|(group, id)| (&**group, &**id));
+    drained.eq(expected.iter().copied())
+}
+
+#[test]
+fn they_stay_without_an_event() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path(), 4096);
+    join(&records, "kept");
+    // It pins the segment with the damage.
+    publish(&records, "0");
+    join(&records, "lost");
+    publish(&records, "1");
+    drop(records);
+    lose_tables_with("lost", folder.path());
+
+    let records = open(folder.path(), 4096);
+    let reader = join(&records, "recovered-2");
+    let fetched = fetch(&records, reader).expect("it is there");
+    settle(&records, fetched, Settlement::Done);
+    drop(records);
+    let records = open(folder.path(), 4096);
+    assert_eq!(groups(&records), ["kept", "recovered-2"]);
+}
+
+/// Also where the name that one would get is taken by a user.
+#[test]
+fn none_gets_the_name_of_another_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path(), 4096);
+    join(&records, "first");
+    join(&records, "recovered-3");
+    publish(&records, "0");
+    join(&records, "lost");
+    join(&records, "lost too");
+    publish(&records, "1");
+    drop(records);
+    lose_tables_with("lost", folder.path());
+
+    let records = open(folder.path(), 4096);
+    let drained = drain(&records);
+    let expected = [
+        ("first", "0"),
+        ("first", "1"),
+        ("recovered-3", "0"),
+        ("recovered-3", "1"),
+        ("recovered-4", "1"),
+        ("recovered-5", "1"),
+    ];
+    assert!(are(&drained, &expected), "{drained:?}");
+    drop(records);
+    let records = open(folder.path(), 4096);
+    assert_eq!(drain(&records), []);
+    assert_eq!(groups(&records).len(), 4);
+}
+
+/// Their names take more than one of these holds.
+#[test]
+fn they_are_joined_where_segments_are_shorter_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path(), 1 << 21);
+    for number in 0..200 {
+        join(&records, &format!("group-{number:03}"));
+    }
+    publish(&records, "one");
+    drop(records);
+    lose_tables_with("group-000", folder.path());
+
+    let records = open(folder.path(), 4096);
+    assert_eq!(groups(&records).len(), 200);
+    assert_eq!(drain(&records).len(), 200);
+}
