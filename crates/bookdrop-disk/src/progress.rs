@@ -44,9 +44,7 @@ impl Progress {
             of: 0,
         };
         if progress.told.is_some() {
-            let lengths = lengths_of_segments(folder)
-                .map_err(|error| Error::from(journal::Error::io("look at the segments", error)))?;
-            for (generation, length) in lengths {
+            for (generation, length) in lengths_of_segments(folder)? {
                 progress.before.insert(generation, progress.of);
                 progress.of += length;
             }
@@ -94,11 +92,16 @@ impl Progress {
 }
 
 /// Bytes of each segment, by its generation.
-fn lengths_of_segments<F: Folder>(folder: &F) -> std::io::Result<BTreeMap<u64, u64>> {
+fn lengths_of_segments<F: Folder>(folder: &F) -> Result<BTreeMap<u64, u64>, journal::Error> {
+    let names = folder.names();
+    let names = names.map_err(|error| journal::Error::io("list the folder", error))?;
     let mut lengths = BTreeMap::new();
-    for name in folder.names()? {
+    for name in names {
         if let Some(generation) = journal::generation_of(&name) {
-            lengths.insert(generation, folder.open(&name)?.length()?);
+            let length = folder.open(&name).and_then(|file| file.length());
+            let length =
+                length.map_err(|error| journal::Error::io(format!("open {name}"), error))?;
+            lengths.insert(generation, length);
         }
     }
     Ok(lengths)

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use bookdrop_backend::{Backend, Error, ErrorKind, Place, Progress, Record, Settlement, Wait};
 use bookdrop_disk::journal::{self, Journal, Need, Settings};
@@ -76,6 +77,21 @@ fn nothing_else_is_passed_over() {
         let (kind, message) = refused(folder.path());
         assert_eq!(kind, ErrorKind::Invalid);
         assert!(message.contains(&format!("such as {name};")), "{message}");
+    }
+}
+
+/// Whether or not somebody is told how opening goes on.
+#[test]
+fn a_folder_that_is_called_as_a_segment_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path()).unwrap());
+    fs::create_dir(folder.path().join("journal-0000000000000009")).unwrap();
+    let mut told = options();
+    told.on_progress = Some(Arc::new(|_| ()));
+    for options in [options(), told] {
+        let error = Records::open(folder.path(), &options).err().unwrap();
+        let named = "could not open journal-0000000000000009: ";
+        assert!(error.to_string().contains(named), "{error}");
     }
 }
 

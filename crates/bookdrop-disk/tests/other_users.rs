@@ -11,7 +11,9 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
+use bookdrop_backend::{Backend, Place};
 use bookdrop_disk::{Options, Records};
+use bookdrop_queue::park::wait;
 use tempfile::TempDir;
 
 /// The folder, for the child.
@@ -75,12 +77,14 @@ fn give(path: &Path) {
     }
 }
 
-/// A queue with two spare files, all of it of the child's user, in a folder that anybody may enter.
+/// A queue with a segment and spare files, all of it of the child's user, in a folder that anybody may enter.
 fn queue() -> TempDir {
     let above = TempDir::new().unwrap();
     set_mode(above.path(), 0o755);
     let queue = above.path().join("queue");
-    drop(Records::open(&queue, &options()).unwrap());
+    let (records, _) = Records::open(&queue, &options()).unwrap();
+    wait(records.join(Place::In("default"))).unwrap();
+    drop(records);
     for entry in fs::read_dir(&queue).unwrap() {
         give(&entry.unwrap().path());
     }
@@ -113,7 +117,12 @@ fn a_folder_that_may_not_be_written_to_is_refused() {
 
 #[test]
 fn files_that_may_not_be_written_to_are_named() {
-    for file in ["lock", "spare-0000000000000002", "bookdrop.json"] {
+    for file in [
+        "lock",
+        "spare-0000000000000002",
+        "bookdrop.json",
+        "journal-0000000000000001",
+    ] {
         let above = queue();
         let queue = above.path().join("queue");
         set_mode(&queue.join(file), 0o444);

@@ -200,8 +200,10 @@ fn end_said_by(header: Header, generation: u64, damage: &mut Vec<Damage>) -> Opt
 
 /// The first bytes of a file, as many of these as there are.
 fn read<F: Folder>(folder: &F, name: &str, most: usize) -> Result<Vec<u8>, Error> {
-    let bytes = folder.open(name).and_then(|file| {
-        let length = usize::try_from(file.length()?).unwrap_or(usize::MAX);
+    let file = folder.open(name);
+    let file = file.map_err(|error| Error::io(format!("open {name}"), error))?;
+    let bytes = file.length().and_then(|length| {
+        let length = usize::try_from(length).unwrap_or(usize::MAX);
         let mut bytes = vec![0; length.min(most)];
         file.read_at(&mut bytes, 0)?;
         Ok(bytes)
