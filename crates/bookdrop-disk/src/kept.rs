@@ -99,7 +99,7 @@ impl Kept {
         };
         let (events, kept) = restore(image, &queue, &ledger, &options.limits);
         if are_names_new {
-            ledger.carry_groups();
+            ledger.named_groups();
         }
         let settings = keeper::Settings {
             sync: options.sync,

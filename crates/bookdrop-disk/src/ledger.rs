@@ -247,6 +247,11 @@ impl Ledger {
         }
     }
 
+    /// Groups were given names that are not written down.
+    pub(crate) fn named_groups(&self) {
+        self.lock().note_groups();
+    }
+
     /// A group that was there before, under the number that it had.
     pub(crate) fn restore_group(&self, id: GroupId, number: u64, name: &str, is_joined: bool) {
         self.lock().groups.restore(id, number, name, is_joined);

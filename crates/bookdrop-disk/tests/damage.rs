@@ -266,10 +266,8 @@ fn segments_are_freed_from_the_first_on_and_used_again() {
         append(&mut journal, &[&text]);
         let newest = journal.generations().last().unwrap();
         journal.free_before(newest).unwrap();
-        assert_eq!(
-            (journal.generations().count(), journal.length()),
-            (1, SEGMENT)
-        );
+        assert_eq!(journal.generations().count(), 1);
+        assert!(journal.written() <= SEGMENT, "it is one segment at most");
         assert!(
             fs::read_dir(folder.path()).unwrap().count() <= 5,
             "one segment and four spares"

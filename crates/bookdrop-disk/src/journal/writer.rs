@@ -434,11 +434,6 @@ impl<F: Folder> Journal<F> {
         self.spares.is_one_wanted()
     }
 
-    /// Whether there are so few that nothing more is taken in, and what gives room back may find none soon.
-    pub fn lacks_room(&self) -> bool {
-        self.spares.is_one_missing()
-    }
-
     /// Keeps a file that was made for it.
     ///
     /// # Errors

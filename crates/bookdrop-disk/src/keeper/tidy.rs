@@ -144,10 +144,10 @@ where
         // Each once: what could not be carried is tried again later.
         let segments = self.writing().journal.generations().count();
         for _ in 0..segments {
-            let Some(oldest) = self.to_be_emptied(goal, tidying) else {
+            let Some((oldest, need)) = self.to_be_emptied(goal, tidying) else {
                 return Ok(());
             };
-            self.carry(oldest)?;
+            self.carry(oldest, need)?;
             self.free_unneeded()?;
             if goal == Goal::AnyRoom && self.room_to_give() > before {
                 return Ok(());
@@ -169,8 +169,8 @@ where
         written.saturating_sub(self.needed())
     }
 
-    /// The oldest segment, if the journal is longer than it may be and what is needed of that one can be written again.
-    fn to_be_emptied(&self, goal: Goal, tidying: &Tidying) -> Option<u64> {
+    /// The oldest segment, if the journal is longer than it may be and what is needed of that one can be written again: for this need.
+    fn to_be_emptied(&self, goal: Goal, tidying: &Tidying) -> Option<(u64, Need)> {
         let needed = self.needed();
         let segment_bytes = self.settings.segment_bytes;
         let allowed = match (goal, self.shortage.is_there()) {
@@ -191,7 +191,14 @@ where
         let journal = &writing.journal;
         let oldest = journal.generations().next()?;
         let is_too_long = needed + unneeded > allowed && journal.newest() != Some(oldest);
-        (is_too_long && is_new && self.fits(journal, oldest)).then_some(oldest)
+        if !is_too_long || !is_new {
+            return None;
+        }
+        match self.fits(journal, oldest) {
+            true => Some((oldest, Need::Frees)),
+            // One that is longer than those of now: bit by bit, as files are made for it, and the reserve stays.
+            false => (!self.shortage.is_there()).then_some((oldest, Need::GivesRoom)),
+        }
     }
 
     /// Whether what is needed of a segment can be written down again. Only then it can be freed, and there is room for the next one.
@@ -211,7 +218,7 @@ where
     }
 
     /// Writes down again what is needed of a segment.
-    fn carry(&self, generation: u64) -> Result<(), Error> {
+    fn carry(&self, generation: u64, need: Need) -> Result<(), Error> {
         let (mut some, mut bytes) = (Vec::new(), 0);
         for event in self.space().segment(generation).events() {
             let Some(event) = event.upgrade() else {
@@ -223,11 +230,11 @@ where
             bytes += event.length;
             some.push((event, record));
             if bytes >= CARRIED_AT_ONCE {
-                self.write_again(&some)?;
+                self.write_again(&some, need)?;
                 (some, bytes) = (Vec::new(), 0);
             }
         }
-        self.write_again(&some)?;
+        self.write_again(&some, need)?;
         self.write_ids_again(generation)
     }
 
@@ -255,16 +262,19 @@ where
     }
 
     /// Writes these events down as they stand, before anything that was noted and waits.
-    fn write_again(&self, events: &[(Arc<Event>, Arc<Record>)]) -> Result<(), Error> {
+    fn write_again(&self, events: &[(Arc<Event>, Arc<Record>)], need: Need) -> Result<(), Error> {
         let mut writing = self.writing();
         // Nothing that is noted from now on is written before them.
         let mut page = Page::default();
         for (event, record) in events {
             self.ledger.put_again(event, record, &mut page);
         }
-        self.append(&mut writing, &page, Need::Frees)?;
+        let written = self.append(&mut writing, &page, need)?;
         self.note_room(&writing.journal);
-        Ok(())
+        match written == page.count() {
+            true => Ok(()),
+            false => Err(no_space()),
+        }
     }
 
     fn write_ids_again(&self, generation: u64) -> Result<(), Error> {
