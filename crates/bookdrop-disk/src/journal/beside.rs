@@ -75,7 +75,10 @@ impl Wanted {
     pub fn make<F: Folder>(self, folder: &F) -> Result<Made<F::File>, Error> {
         let Wanted { name, length } = self;
         match folder.create(&name, length) {
-            Ok(file) => Ok(Made(Spare { name, file })),
+            Ok(file) => Ok(Made(Spare {
+                name,
+                file: Some(file),
+            })),
             Err(error) => Err(Error::io(format!("create {name}"), error)),
         }
     }

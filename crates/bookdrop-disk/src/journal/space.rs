@@ -32,11 +32,12 @@ impl Need {
     }
 }
 
-/// A file that waits to become a segment. It is open, so that nothing but the disk can keep it from becoming one.
+/// A file that waits to become a segment. One that was made for it is open, so that nothing but the disk can keep it from becoming
+/// one; one that was a segment before is opened when it is to be used.
 #[derive(Debug)]
 pub(crate) struct Spare<X> {
     pub(crate) name: String,
-    pub(crate) file: X,
+    pub(crate) file: Option<X>,
 }
 
 #[derive(Debug)]
@@ -74,7 +75,10 @@ impl<X: File> Spares<X> {
             let (found, file) = found.map_err(|error| Error::io(format!("open {name}"), error))?;
             if found == length && spares.files.len() < KEPT {
                 let name = name.clone();
-                spares.files.push(Spare { name, file });
+                spares.files.push(Spare {
+                    name,
+                    file: Some(file),
+                });
             } else {
                 // Its length is another one, or it was being filled when the power went.
                 let removed = folder.remove(name);
@@ -84,7 +88,7 @@ impl<X: File> Spares<X> {
         Ok(spares)
     }
 
-    /// Sees to it that so many can be taken for records of this need.
+    /// Sees to it that so many can be taken for records of this need: that they are there, and open.
     pub(crate) fn ensure<F: Folder<File = X>>(
         &mut self,
         folder: &F,
@@ -103,7 +107,19 @@ impl<X: File> Spares<X> {
             let made = folder.create(&name, length);
             self.is_in_vain = made.is_err();
             let file = made.map_err(|error| Error::io(format!("create {name}"), error))?;
-            self.files.push(Spare { name, file });
+            self.files.push(Spare {
+                name,
+                file: Some(file),
+            });
+        }
+        let next = self.files.len() - count;
+        for spare in &mut self.files[next..] {
+            if spare.file.is_none() {
+                let opened = folder.open(&spare.name);
+                let opened =
+                    opened.map_err(|error| Error::io(format!("open {}", spare.name), error));
+                spare.file = Some(opened?);
+            }
         }
         Ok(())
     }
@@ -133,8 +149,10 @@ impl<X: File> Spares<X> {
         }
     }
 
-    pub(crate) fn take(&mut self) -> Option<Spare<X>> {
-        self.files.pop()
+    /// The next one, which is open, and its name.
+    pub(crate) fn take(&mut self) -> Option<(String, X)> {
+        let Spare { name, file } = self.files.pop()?;
+        Some((name, file?))
     }
 
     /// Whether some of those are missing that are not for records that take room.

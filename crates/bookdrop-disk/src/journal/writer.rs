@@ -268,7 +268,7 @@ impl<F: Folder> Journal<F> {
         // The new header says that all before it is on the disk.
         self.flush_current()?;
         self.current = None;
-        let Spare { name: spare, file } = self.spares.take().ok_or(ErrorKind::NoSpace)?;
+        let (spare, file) = self.spares.take().ok_or(ErrorKind::NoSpace)?;
         let header = Header {
             generation: self.newest().unwrap_or(0) + 1,
             first_sequence: self.next_sequence,
@@ -490,11 +490,11 @@ impl<F: Folder> Journal<F> {
     /// Its name is sure to be gone before that of the next one goes, so that no record ever outlives a later one.
     fn free(&mut self, generation: u64) -> Result<(), Error> {
         let name = name_of_segment(generation);
-        let file = self.open_of_usual_length(&name);
-        let file = file.filter(|_| self.spares.is_one_wanted());
-        let spare = file.map(|file| Spare {
+        let has_usual_length = self.segments.get(&generation) == Some(&self.settings.segment_bytes);
+        // It is not opened before it is used: on a full disk there is no other one, also where files cannot be opened for now.
+        let spare = (has_usual_length && self.spares.is_one_wanted()).then(|| Spare {
             name: self.spares.new_name(),
-            file,
+            file: None,
         });
         let freed = match &spare {
             Some(spare) => self.folder.rename(&name, &spare.name),
@@ -507,12 +507,6 @@ impl<F: Folder> Journal<F> {
             self.spares.keep(spare);
         }
         Ok(())
-    }
-
-    fn open_of_usual_length(&self, name: &str) -> Option<F::File> {
-        let file = self.folder.open(name).ok()?;
-        let length = file.length().ok()?;
-        (length == self.settings.segment_bytes).then_some(file)
     }
 
     /// Whether a write or a flush has failed: nothing can be appended any more.

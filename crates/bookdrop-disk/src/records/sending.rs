@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use bookdrop_backend::{Error, NotPublished, Progress};
+use bookdrop_backend::{Error, ErrorKind, NotPublished, Progress};
 use bookdrop_queue::{Queue, Refusal, Refused, Ticket};
 
 use crate::entry::Entry;
@@ -53,6 +53,9 @@ impl<'a> Sending<'a> {
     /// Why it cannot be sent, whatever is queued. It may be in line already.
     fn refusal(&mut self) -> Option<Error> {
         let error = self.keep?.refusal(&self.event)?;
+        if error.kind() == ErrorKind::NoSpace && self.is_duplicate() {
+            return None;
+        }
         match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::InLine(ticket) if self.queue.leave_line(ticket).is_none() => {
                 // It was let in meanwhile.
@@ -61,6 +64,12 @@ impl<'a> Sending<'a> {
             }
             _ => Some(error),
         }
+    }
+
+    /// Whether it was sent before. Then it takes no room.
+    fn is_duplicate(&self) -> bool {
+        let id = self.event.given_id.as_deref();
+        id.is_some_and(|id| self.queue.remembers(id))
     }
 
     /// Watches the disk, and sees to it that there will be room on it.

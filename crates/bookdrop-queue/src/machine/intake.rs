@@ -28,6 +28,11 @@ impl<I: Item> Machine<I> {
         known
     }
 
+    /// The same, to be known before anything is sent: nothing is counted.
+    pub(crate) fn remembers(&mut self, identity: &str, now: Instant) -> bool {
+        self.identities.knows(identity, now)
+    }
+
     /// This identity is sent now.
     pub(crate) fn remember(&mut self, identity: &str, now: Instant) {
         self.identities.remember(identity, now);

@@ -46,6 +46,12 @@ pub enum Refusal {
 }
 
 impl<I: Item> Queue<I> {
+    /// Whether an item of this identity was sent within the window, so that another one would be the same.
+    pub fn remembers(&self, identity: &str) -> bool {
+        let now = crate::clock::now();
+        self.change(|state, _| state.machine.remembers(identity, now))
+    }
+
     /// Takes the item in if that is as simple as it usually is: a plain item, one group, room in the queue, nobody in
     /// line. Else it is given back, and has to be sent in one of the other ways.
     #[inline(always)]

@@ -1,0 +1,357 @@
+//! A full disk on which much happens at once, or again and again: what is confirmed is written, and what is needed no more gives room
+//! back, however much waits to be written.
+
+#[path = "power_loss/disk.rs"]
+#[allow(dead_code)]
+mod disk;
+#[allow(dead_code)]
+mod support;
+
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::Duration;
+
+use bookdrop_backend::{
+    Backend, DeadReason, Error, ErrorKind, Fetched, NotPublished, Progress, Record, Settled,
+    Settlement, Wait,
+};
+use bookdrop_disk::storage::Folder;
+use bookdrop_disk::{Options, Records};
+use bookdrop_queue::park::wait;
+
+use disk::{Disk, OnDisk};
+use support::{fetch, join};
+
+const SEGMENT: u64 = 4096;
+const ROOM: u64 = 40 * SEGMENT;
+const GROUPS: [&str; 6] = ["default", "b", "c", "d", "e", "f"];
+
+fn opened<F>(folder: F) -> Records
+where
+    F: Folder + Send + Sync + 'static,
+    F::File: Send + Sync + 'static,
+{
+    let mut options = Options::default();
+    options.segment_bytes = SEGMENT;
+    options.limits.max_dead = usize::MAX;
+    options.limits.max_attempts = u32::MAX;
+    options.limits.max_deliveries = u32::MAX;
+    let (records, _) = Records::open_folder(folder, &options).expect("there is room");
+    records
+}
+
+fn event(number: usize, content: usize) -> Record {
+    Record {
+        id: number.to_string().into(),
+        content: vec![b'x'; content].into(),
+        ..Record::default()
+    }
+}
+
+fn send(records: &Records, record: Record) -> Result<(), Error> {
+    match wait(records.publish(vec![record], Progress::default(), true)) {
+        Ok(()) => Ok(()),
+        Err(NotPublished::Backend(error)) => Err(error),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+/// Sends events of so many bytes of content until there is no room. Returns how many there are.
+fn fill(records: &Records, content: usize) -> usize {
+    let mut numbers = 0..;
+    let refused = numbers.find(|number| send(records, event(*number, content)).is_err());
+    refused.expect("the disk is full")
+}
+
+fn settle(records: &Records, fetched: &Fetched, how: Settlement) -> Result<Settled, Error> {
+    wait(records.settle(fetched.receipt, how))
+}
+
+/// It is done with, or fails and comes back at once. Whether that survives is another matter.
+fn ack(records: &Records, fetched: &Fetched) {
+    let _ = settle(records, fetched, Settlement::Done);
+}
+
+fn fail(records: &Records, fetched: &Fetched) {
+    let _ = settle(records, fetched, Settlement::RetryAfter(Duration::ZERO));
+}
+
+/// Everything that happened is written, without more room on the disk.
+fn all_is_written(records: &Records) {
+    while wait(records.purge()).is_err() {
+        thread::yield_now();
+    }
+}
+
+/// Sends go on, without more room on the disk.
+fn goes_on(records: &Records) {
+    while send(records, event(0, 10)).is_err() {
+        thread::yield_now();
+    }
+}
+
+/// What is found when it is opened again: events that are handed over, and dead letters of each group.
+fn found(disk: &Disk) -> (usize, [usize; GROUPS.len()]) {
+    let records = opened(disk.clone());
+    let events = GROUPS.map(|group| {
+        let reader = join(&records, group);
+        std::iter::from_fn(|| fetch(&records, reader)).count()
+    });
+    let dead = GROUPS.map(|group| wait(records.dead(group)).expect("they can be read").len());
+    (events.iter().sum(), dead)
+}
+
+#[test]
+fn acks_of_one_of_two_groups_are_confirmed_while_somebody_tries_to_send() {
+    for tries_to_send in [false, true] {
+        let disk = Disk::new(7, ROOM, None);
+        let records = opened(disk.clone());
+        let [reader, _] = ["default", "b"].map(|group| join(&records, group));
+        fill(&records, 100);
+        let mut acked = 0;
+        while let Some(fetched) = fetch(&records, reader) {
+            disk.set_room(0);
+            if tries_to_send && acked % 5 == 0 {
+                let _ = send(&records, event(1_000_000 + acked, 100));
+            }
+            let confirmed = settle(&records, &fetched, Settlement::Done);
+            confirmed.unwrap_or_else(|error| panic!("ack {acked}: {error}"));
+            acked += 1;
+        }
+    }
+}
+
+/// What is written of a failure is needed no more when the event is written down again.
+#[test]
+fn failures_are_confirmed_however_many_there_are() {
+    let disk = Disk::new(7, ROOM, None);
+    let records = opened(disk.clone());
+    let reader = join(&records, "default");
+    fill(&records, 100);
+    disk.set_room(0);
+    for number in 0..1_000 {
+        let fetched = fetch(&records, reader).expect("all are there");
+        let later = Settlement::RetryAfter(Duration::ZERO);
+        let confirmed = settle(&records, &fetched, later);
+        confirmed.unwrap_or_else(|error| panic!("failure {number}: {error}"));
+    }
+}
+
+/// Together their notes take more than there is in reserve, and give back nearly everything.
+#[test]
+fn many_acks_at_once_are_confirmed() {
+    let disk = Disk::new(7, ROOM, None);
+    let records = opened(disk.clone());
+    let reader = join(&records, "default");
+    let sent = fill(&records, 100);
+    disk.set_room(0);
+    let fetched = wait(records.fetch(reader, sent, Wait::No)).expect("all are there");
+    let mut acks: Vec<_> = fetched
+        .iter()
+        .map(|one| Box::pin(records.settle(one.receipt, Settlement::Done)))
+        .collect();
+    let mut cx = Context::from_waker(Waker::noop());
+    while !acks.is_empty() {
+        acks.retain_mut(|ack| match ack.as_mut().poll(&mut cx) {
+            Poll::Ready(confirmed) => confirmed.map(|_| false).expect("it is confirmed"),
+            Poll::Pending => true,
+        });
+        thread::yield_now();
+    }
+}
+
+#[test]
+fn acks_free_it_however_often_the_events_failed_before() {
+    let disk = Disk::new(7, ROOM, None);
+    let records = opened(disk.clone());
+    let reader = join(&records, "default");
+    let sent = fill(&records, 400);
+    disk.set_room(0);
+    for _ in 0..20_000 {
+        fail(&records, &fetch(&records, reader).expect("all are there"));
+    }
+    for _ in 0..sent {
+        ack(&records, &fetch(&records, reader).expect("all are there"));
+    }
+    goes_on(&records);
+    drop(records);
+    assert_eq!(found(&disk), (1, [0; 6]), "what was acked came back");
+}
+
+#[test]
+fn discarding_frees_it_when_all_became_dead_letters() {
+    let disk = Disk::new(7, ROOM, None);
+    let records = opened(disk.clone());
+    let reader = join(&records, "default");
+    let sent = fill(&records, 10);
+    disk.set_room(0);
+    for _ in 0..3 * sent {
+        fail(&records, &fetch(&records, reader).expect("all are there"));
+    }
+    while let Some(fetched) = fetch(&records, reader) {
+        let reason = DeadReason::Rejected("no".to_owned());
+        let _ = settle(&records, &fetched, Settlement::Bury(reason));
+    }
+    let dead = wait(records.dead("default")).expect("they can be read");
+    assert_eq!(dead.len(), sent);
+    let dead = dead.into_iter().map(|dead| dead.id).collect();
+    let _ = wait(records.take_dead("default", dead));
+    goes_on(&records);
+    drop(records);
+    assert_eq!(found(&disk), (1, [0; 6]), "what was discarded came back");
+}
+
+/// With their reasons they take more when they are written down again than they took before.
+#[test]
+fn a_few_dead_letters_do_not_keep_the_rest_from_being_freed() {
+    for count in [4, 12, 30] {
+        let disk = Disk::new(7, ROOM, None);
+        let records = opened(disk.clone());
+        let readers = GROUPS.map(|group| join(&records, group));
+        fill(&records, 0);
+        disk.set_room(0);
+        for reader in readers {
+            for number in 0.. {
+                let Some(fetched) = fetch(&records, reader) else {
+                    break;
+                };
+                if number < count {
+                    let reason = DeadReason::Rejected("x".repeat(900));
+                    let _ = settle(&records, &fetched, Settlement::Bury(reason));
+                } else {
+                    ack(&records, &fetched);
+                }
+            }
+        }
+        all_is_written(&records);
+        drop(records);
+        assert_eq!(found(&disk), (0, [count; 6]));
+    }
+}
+
+/// It takes no room: that is how a send is tried again of which nobody knows whether it was done.
+#[test]
+fn the_same_id_is_the_same_event_on_a_full_disk_too() {
+    let disk = Disk::new(7, ROOM, None);
+    let records = opened(disk.clone());
+    let given = || Record {
+        is_id_given: true,
+        ..event(77, 1_000)
+    };
+    send(&records, given()).expect("there is room");
+    disk.set_room(0);
+    fill(&records, 1_000);
+    send(&records, given()).expect("it was sent before");
+}
+
+/// Counts how often it is woken, and wakes a thread.
+struct Counts(AtomicUsize, Thread);
+
+impl Wake for Counts {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        self.1.unpark();
+    }
+}
+
+#[test]
+fn who_waits_on_a_full_disk_is_not_woken_all_the_time() {
+    let disk = Disk::new(7, ROOM, None);
+    let records = opened(disk.clone());
+    let reader = join(&records, "default");
+    disk.set_room(0);
+    let mut number = fill(&records, 1_000);
+    for _ in 0..10 {
+        // One segment is given back, and is taken by those who send until they are refused.
+        for _ in 0..5 {
+            fetch(&records, reader).inspect(|fetched| ack(&records, fetched));
+        }
+        loop {
+            number += 1;
+            let counts = Arc::new(Counts(AtomicUsize::new(0), thread::current()));
+            let waker = Waker::from(counts.clone());
+            let mut cx = Context::from_waker(&waker);
+            let record = vec![event(number, 1_000)];
+            let mut sending = pin!(records.publish(record, Progress::default(), true));
+            let sent = loop {
+                match sending.as_mut().poll(&mut cx) {
+                    Poll::Ready(sent) => break sent,
+                    Poll::Pending => thread::park(),
+                }
+            };
+            let times = counts.0.load(Ordering::Relaxed);
+            assert!(times < 50, "{times} times");
+            if sent.is_err() {
+                break;
+            }
+        }
+    }
+}
+
+/// A folder in which no file can be made or opened while it is told so: there are too few file descriptors.
+#[derive(Clone)]
+struct Crowded(Disk, Arc<AtomicBool>);
+
+impl Crowded {
+    fn check(&self) -> io::Result<()> {
+        match self.1.load(Ordering::Relaxed) {
+            true => Err(io::Error::other("too many open files")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Folder for Crowded {
+    type File = OnDisk;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        self.0.names()
+    }
+
+    fn create(&self, name: &str, length: u64) -> io::Result<OnDisk> {
+        self.check().and_then(|()| self.0.create(name, length))
+    }
+
+    fn open(&self, name: &str) -> io::Result<OnDisk> {
+        self.check().and_then(|()| self.0.open(name))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        self.0.remove(name)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// It is not true that it was not settled. And what was freed meanwhile was kept: nothing else can be made on a full disk.
+#[test]
+fn what_is_settled_while_no_file_can_be_opened_is_written_later() {
+    let is_crowded = Arc::new(AtomicBool::new(false));
+    let disk = Disk::new(7, ROOM, None);
+    let records = opened(Crowded(disk.clone(), is_crowded.clone()));
+    let reader = join(&records, "default");
+    fill(&records, 100);
+    disk.set_room(0);
+    is_crowded.store(true, Ordering::Relaxed);
+    while let Some(fetched) = fetch(&records, reader) {
+        if let Err(error) = settle(&records, &fetched, Settlement::Done) {
+            assert_eq!(error.kind(), ErrorKind::Unknown, "{error}");
+        }
+    }
+    is_crowded.store(false, Ordering::Relaxed);
+    disk.set_room(0);
+    all_is_written(&records);
+    drop(records);
+    assert_eq!(found(&disk), (0, [0; 6]), "what was acked came back");
+}
