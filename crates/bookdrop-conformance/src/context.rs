@@ -17,6 +17,25 @@ use crate::{Book, Condition, Outcome, Setup, Violation};
 /// Makes the driver under test.
 pub type Build = fn(&Setup) -> Driver<Book, Condition>;
 
+/// The driver under test, and where its tests are.
+#[derive(Clone, Copy)]
+pub struct UnderTest {
+    /// Makes the driver.
+    pub build: Build,
+    /// The module in which [`suite!`](crate::suite!) made the tests, as `module_path!()` tells it there. Another process
+    /// finds its [part](crate::run::other_process) by it.
+    pub module: &'static str,
+}
+
+impl UnderTest {
+    /// What the test harness calls the test that plays a part in another process.
+    pub(crate) fn other_process(&self) -> String {
+        let inside = self.module.split_once("::");
+        let inside = inside.map(|(_, inside)| format!("{inside}::"));
+        format!("{}other_process", inside.unwrap_or_default())
+    }
+}
+
 /// Everything that one run of one behaviour needs; clones share it.
 #[derive(Clone)]
 pub struct Context {
@@ -36,7 +55,7 @@ enum Ending {
 }
 
 struct Shared {
-    build: Build,
+    under_test: UnderTest,
     spawner: Spawner,
     plan: Plan,
     patience: Duration,
@@ -45,14 +64,14 @@ struct Shared {
 
 impl Context {
     /// A run on this executor, with this patience for what must happen, and the faults of this plan.
-    pub fn new(build: Build, spawner: Spawner, plan: Plan, patience: Duration) -> Self {
+    pub fn new(under_test: UnderTest, spawner: Spawner, plan: Plan, patience: Duration) -> Self {
         let ending = match &spawner {
             Spawner::Threads => Ending::Waited,
             _ => Ending::Awaited,
         };
         let numbers = AtomicU64::new(0);
         let shared = Shared {
-            build,
+            under_test,
             spawner,
             plan,
             patience,
@@ -70,7 +89,11 @@ impl Context {
     }
 
     pub(crate) fn build(&self, setup: &Setup) -> Driver<Book, Condition> {
-        (self.shared.build)(setup)
+        (self.shared.under_test.build)(setup)
+    }
+
+    pub(crate) fn under_test(&self) -> UnderTest {
+        self.shared.under_test
     }
 
     /// A number that this run has not used before.

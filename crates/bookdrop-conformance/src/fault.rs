@@ -5,6 +5,7 @@
 
 mod answering;
 mod handing;
+mod killing;
 mod plan;
 mod remake;
 mod restarting;
@@ -240,4 +241,24 @@ pub enum Fault {
     KeepsRequestsOnRestart,
     /// What was closed stays closed.
     StaysClosedOnRestart,
+
+    // A process that is killed with a queue of a durable driver.
+    /// What it had in hand is gone.
+    LosesInHandOnKill,
+    /// What it had in hand was never handed over.
+    ForgetsAttemptOnKill,
+}
+
+impl Fault {
+    /// The fault of this name.
+    ///
+    /// # Panics
+    ///
+    /// If no table has it.
+    pub(crate) fn named(name: &str) -> Fault {
+        let rows = crate::TABLE.iter().chain(crate::DURABLE_TABLE);
+        let mut all = rows.flat_map(|(_, faults)| *faults).copied();
+        all.find(|fault| format!("{fault:?}") == name)
+            .unwrap_or_else(|| panic!("there is no fault {name}"))
+    }
 }

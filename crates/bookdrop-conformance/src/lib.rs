@@ -19,14 +19,15 @@
 //! same [`Setup`], several times and with events in every state. So the same [name](Setup::name) has to be the same queue, and
 //! [`Setup::when_over`] is the place to remove it. Elsewhere the behaviour is skipped.
 //!
-//! What that shows is the end of a process that ends in order. One that is killed writes nothing more, and a suite that runs in
-//! the same process cannot kill it. A driver that claims more needs a test of its own beside this suite:
+//! There, processes that have the queue are killed, too: by `dropped_unsettled_comes_back`, with everything in hand, twice. The test
+//! executable runs itself again for that, with nothing but the test `other_process`, which [`suite!`] makes beside the others. That
+//! process opens the queue by the setup's name, and works on it until it is killed; then
+//! the queue is opened here. It ends with the one that started it, at the latest, and never does what was asked for in
+//! [`Setup::when_over`]. `crates/bookdrop/tests/crash` goes further for the folder: it kills at any moment, hundreds of times.
 //!
-//! - A driver whose queue lives in its process, as that on disk: the test starts itself as a child, kills it under load, again
-//!   and again, and holds what is left against what was confirmed. `crates/bookdrop/tests/crash` does it for the folder.
-//! - A driver on an engine: the engine is killed and started again beneath living drivers. Most behaviours cannot run meanwhile:
-//!   they count exactly, and an event in hand may come twice then. So there is no such mode of [`suite!`]. Its test can make a
-//!   [`Context`] of its own, with the same builder, and use the [rig] as the behaviours do.
+//! An engine has to survive its own death as well. Most behaviours cannot run while it is killed and started again beneath living
+//! drivers: they count exactly, and an event in hand may come twice then. So there is no such mode of [`suite!`]. A test of the
+//! driver's own can make a [`Context`] with the same builder, and use the [rig] as the behaviours do.
 //!
 //! # How long it runs
 //!
@@ -52,11 +53,13 @@
 //! # How to add a behaviour
 //!
 //! 1. Write an `async fn(&Context) -> Outcome` in the file of its theme under `behaviour/`, with [`ensure!`] and
-//!    [`ensure_eq!`]. Make drivers with [`Context::driver`] and tasks with [`Context::spawn`]; never block.
+//!    [`ensure_eq!`]. Make drivers with [`Context::driver`] and tasks with [`Context::spawn`]; never block. What another process
+//!    does in it is a `Part` (`process.rs`), listed in `behaviour.rs`.
 //! 2. Add it to the list in `behaviour.rs`, with one sentence, and the same sentence to the README.
 //! 3. Think of the bug that it exists for, add it to [`Fault`], and plant it: on the way in (`fault/sending.rs`), on the
 //!    way out (`fault/handing.rs`), in an answer (`fault/answering.rs`), or in a method of the rig.
 //!    What goes wrong when a driver is opened again is planted in `fault/restarting.rs`.
+//!    What goes wrong only where a process is killed is planted in `fault/killing.rs`, and comes into effect in that process.
 //! 4. Add the row to `table.rs`, to the second table if it needs a driver that survives a restart, and see it caught.
 #![forbid(unsafe_code)]
 
@@ -66,6 +69,7 @@ mod context;
 mod executor;
 mod fault;
 mod flag;
+mod process;
 pub mod rig;
 pub mod run;
 mod setup;
@@ -75,7 +79,7 @@ mod violation;
 
 pub use behaviour::Behaviour;
 pub use body::{Book, Census, Condition, Hook, book};
-pub use context::{Build, Context, must_be_refused, needs};
+pub use context::{Build, Context, UnderTest, must_be_refused, needs};
 pub use executor::{Executor, Kind, Spawner, Task};
 pub use fault::{Fault, Plan};
 pub use flag::Flag;

@@ -22,6 +22,7 @@ pub use consumer::RigConsumer;
 pub use delivery::{RigDelivery, RigReply};
 pub use driver::{Drained, RigDriver};
 pub use producer::{Requesting, RigProducer, Sending};
+pub use restart::RigQueue;
 pub use started::Started;
 
 use crate::{Book, Context};

@@ -9,7 +9,7 @@ use futures_lite::FutureExt;
 use futures_timer::Delay;
 
 use crate::executor::panic_text;
-use crate::{Behaviour, Build, Context, Executor, Fault, Kind, Outcome, Plan, Violation};
+use crate::{Behaviour, Context, Executor, Fault, Kind, Outcome, Plan, UnderTest, Violation};
 
 /// Whether the long form of the suite was asked for: `BOOKDROP_LONG=1`.
 pub fn is_long() -> bool {
@@ -25,22 +25,22 @@ pub fn stress_rounds() -> usize {
 }
 
 /// How long the suite waits for what must happen.
-fn patience() -> Duration {
+pub(crate) fn patience() -> Duration {
     Duration::from_secs(if is_long() { 600 } else { 60 })
 }
 
 /// How long a broken driver may hide.
-const SHORT_PATIENCE: Duration = Duration::from_millis(1_000);
+pub(crate) const SHORT_PATIENCE: Duration = Duration::from_millis(1_000);
 
 /// Checks one behaviour on one executor, as a test does.
 ///
 /// # Panics
 ///
 /// If the behaviour does not hold.
-pub fn check(name: &str, kind: Kind, build: Build) {
+pub fn check(name: &str, kind: Kind, under_test: UnderTest) {
     let behaviour = Behaviour::named(name);
     let outcome = watched(name, kind, patience() * 3, move |executor| {
-        let ctx = Context::new(build, executor.spawner(), Plan::sound(), patience());
+        let ctx = Context::new(under_test, executor.spawner(), Plan::sound(), patience());
         executor.block_on(caught(behaviour, ctx))
     });
     match outcome {
@@ -55,7 +55,7 @@ pub fn check(name: &str, kind: Kind, build: Build) {
 /// # Panics
 ///
 /// If one of them does not hold.
-pub fn check_under_stress(build: Build) {
+pub fn check_under_stress(under_test: UnderTest) {
     let rounds = stress_rounds();
     let limit = patience() * (2 + rounds as u32);
     let outcome = watched(
@@ -67,7 +67,7 @@ pub fn check_under_stress(build: Build) {
             let mut running = Vec::new();
             for _ in 0..rounds {
                 for behaviour in Behaviour::ALL {
-                    let ctx = Context::new(build, spawner.clone(), Plan::sound(), limit);
+                    let ctx = Context::new(under_test, spawner.clone(), Plan::sound(), limit);
                     running.push((behaviour.name, spawner.spawn(caught(*behaviour, ctx))));
                 }
             }
@@ -99,11 +99,11 @@ pub fn check_under_stress(build: Build) {
 /// # Panics
 ///
 /// If the fault is not caught, or never came into effect.
-pub fn check_catches(name: &str, fault: Fault, build: Build) {
+pub fn check_catches(name: &str, fault: Fault, under_test: UnderTest) {
     let plan = Plan::broken(fault);
     let (behaviour, planted) = (Behaviour::named(name), plan.clone());
     let outcome = watched(name, Kind::TokioMultiThread, patience(), move |executor| {
-        let ctx = Context::new(build, executor.spawner(), planted, SHORT_PATIENCE);
+        let ctx = Context::new(under_test, executor.spawner(), planted, SHORT_PATIENCE);
         let hung = async {
             Delay::new(SHORT_PATIENCE * 8).await;
             Err(Violation::Hung)
@@ -122,6 +122,18 @@ pub fn check_catches(name: &str, fault: Fault, build: Build) {
         }
         Err(violation) => println!("{name} catches {fault:?}: {violation}"),
     }
+}
+
+/// Plays a part in a behaviour, where this process was started for that by another; else it does nothing.
+///
+/// A test of this name stands beside the tests of each driver, since a behaviour starts its test executable again with that one
+/// test.
+///
+/// # Panics
+///
+/// If the part cannot be played.
+pub fn other_process(under_test: UnderTest) {
+    crate::process::play(under_test);
 }
 
 /// Runs a behaviour; a panic is a violation.

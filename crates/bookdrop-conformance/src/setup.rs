@@ -11,13 +11,13 @@ use bookdrop::OnFull;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Setup {
-    /// What a durable driver names its folder or its queue after. The same name is the same queue, and no two setups have the
-    /// same, in other processes neither.
+    /// What a durable driver names its folder or its queue after. The same name is the same queue, in every process, and no two
+    /// queues have the same.
     ///
     /// A behaviour that [restarts](crate::rig::RigDriver::restarted) its driver builds it again with the same setup, once all
-    /// handles on the former one are gone. What the former one had confirmed must then be there: whoever builds makes the queue
-    /// if there is none of this name, and empties none. Where the former one takes a while to let go of it, whoever builds
-    /// waits for that.
+    /// handles on the former one are gone, or the process that had it is dead. What the former one had confirmed must then be
+    /// there: whoever builds makes the queue if there is none of this name, and empties none. Where the former one takes a while
+    /// to let go of it, whoever builds waits for that.
     pub name: String,
     /// Events that may stand in the queue of a group.
     pub capacity: usize,
@@ -62,9 +62,18 @@ impl Setup {
         }
     }
 
+    /// The same for another process than the one whose queue this is: it finds the queue by its name, and does not remove it.
+    pub(crate) fn lent(self, name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            cleaning: Cleaning::left_to_others(),
+            ..self
+        }
+    }
+
     /// Does this when the behaviour has let go of the driver for the last time, restarts included: removes the folder, or the
     /// queue on the engine. Asked for again, as at a restart, only the last one is done. It runs on whichever thread drops the
-    /// last handle.
+    /// last handle, in the process that had made the setup first.
     pub fn when_over(&self, clean: impl FnOnce() + Send + 'static) {
         self.cleaning.set(Box::new(clean));
     }
@@ -81,17 +90,29 @@ fn unused_name() -> String {
     format!("conformance-{:x}-{}-{number}", *STARTED, std::process::id())
 }
 
-/// What is done when the last clone is dropped.
-#[derive(Clone, Default)]
-pub(crate) struct Cleaning(Arc<Clean>);
+/// What is done when the last clone is dropped, where it is ours to do.
+#[derive(Clone)]
+pub(crate) struct Cleaning(Option<Arc<Clean>>);
 
 #[derive(Default)]
 struct Clean(Mutex<Option<Box<dyn FnOnce() + Send>>>);
 
 impl Cleaning {
+    fn left_to_others() -> Self {
+        Self(None)
+    }
+
     fn set(&self, clean: Box<dyn FnOnce() + Send>) {
-        let Clean(wanted) = &*self.0;
+        let Some(Clean(wanted)) = self.0.as_deref() else {
+            return;
+        };
         *wanted.lock().unwrap_or_else(PoisonError::into_inner) = Some(clean);
+    }
+}
+
+impl Default for Cleaning {
+    fn default() -> Self {
+        Self(Some(Arc::default()))
     }
 }
 

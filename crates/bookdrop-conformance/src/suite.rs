@@ -1,6 +1,7 @@
 //! The macros that turn the suite into the tests of a driver.
 
-/// Makes the tests of a driver: one for each behaviour and executor, and the stress test.
+/// Makes the tests of a driver: one for each behaviour and executor, the stress test, and `other_process`, which is no test of
+/// its own: it is what behaviours start this executable again for.
 ///
 /// The first argument names the module, the second makes the driver for a [`Setup`](crate::Setup). For a driver that survives
 /// a restart it is called again with the same setup, and has to find the queue of that [name](crate::Setup::name) as it was
@@ -29,8 +30,7 @@ macro_rules! suite {
             #[allow(unused_imports)]
             use super::*;
 
-            #[allow(dead_code)]
-            const BUILD: $crate::Build = $build;
+            $crate::__under_test!($build);
 
             $crate::__on_executor!(tokio_multi_thread, TokioMultiThread);
             $crate::__on_executor!(tokio_current_thread, TokioCurrentThread);
@@ -40,9 +40,26 @@ macro_rules! suite {
             mod stress {
                 #[test]
                 fn whole_suite_in_parallel() {
-                    $crate::run::check_under_stress(super::BUILD);
+                    $crate::run::check_under_stress(super::UNDER_TEST);
                 }
             }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __under_test {
+    ($build:expr) => {
+        #[allow(dead_code)]
+        const UNDER_TEST: $crate::UnderTest = $crate::UnderTest {
+            build: $build,
+            module: module_path!(),
+        };
+
+        #[test]
+        fn other_process() {
+            $crate::run::other_process(UNDER_TEST);
         }
     };
 }
@@ -63,7 +80,7 @@ macro_rules! __test_behaviours {
     (($kind:ident) $($theme:ident::$name:ident $sentence:literal;)*) => {$(
         #[test]
         fn $name() {
-            $crate::run::check(stringify!($name), $crate::Kind::$kind, super::BUILD);
+            $crate::run::check(stringify!($name), $crate::Kind::$kind, super::UNDER_TEST);
         }
     )*};
 }
@@ -92,8 +109,7 @@ macro_rules! __self_test {
             #[allow(unused_imports)]
             use super::*;
 
-            #[allow(dead_code)]
-            const BUILD: $crate::Build = $build;
+            $crate::__under_test!($build);
 
             $crate::$table! { __test_faults () }
         }
@@ -107,7 +123,7 @@ macro_rules! __test_faults {
         mod $behaviour {
             #[test]
             fn holds_without_a_fault() {
-                $crate::run::check(stringify!($behaviour), $crate::Kind::TokioMultiThread, super::BUILD);
+                $crate::run::check(stringify!($behaviour), $crate::Kind::TokioMultiThread, super::UNDER_TEST);
             }
 
             $(
@@ -115,7 +131,7 @@ macro_rules! __test_faults {
                 #[allow(non_snake_case)]
                 #[test]
                 fn $fault() {
-                    $crate::run::check_catches(stringify!($behaviour), $crate::Fault::$fault, super::BUILD);
+                    $crate::run::check_catches(stringify!($behaviour), $crate::Fault::$fault, super::UNDER_TEST);
                 }
             )+
         }

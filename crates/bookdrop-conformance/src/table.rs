@@ -1,8 +1,8 @@
 //! Which behaviour must catch which broken driver.
 //!
 //! There are two tables: what needs a driver that survives a restart stands in one of its own, since the behaviours in it are
-//! skipped on all others. Every behaviour has a row in one of them, and every fault is caught by at least one behaviour; a test
-//! of this crate checks both.
+//! skipped on all others, in part or as a whole. Every behaviour has a row in at least one of them, and every fault is caught by at
+//! least one behaviour; a test of this crate checks both.
 
 /// Hands the table of what any driver does to a macro. This is the one place where it stands.
 #[doc(hidden)]
@@ -62,6 +62,7 @@ macro_rules! __for_each_durable_fault {
     ($callback:ident $argument:tt) => {
         $crate::$callback! { $argument
             survives_restart: ForgetsOnRestart, AckedComesBackOnRestart, ForgetsAttemptOnRestart, ForgetsDelayOnRestart, ForgetsTimeToLiveOnRestart, LosesDeadLettersOnRestart, ForgetsIdsOnRestart, ForgetsKeysOnRestart, ForgetsPriorityOnRestart, ForgetsGroupsOnRestart, KeepsRequestsOnRestart, StaysClosedOnRestart;
+            dropped_unsettled_comes_back: LosesInHandOnKill, ForgetsAttemptOnKill;
         }
     };
 }

@@ -5,14 +5,18 @@ use std::time::Duration;
 
 use bookdrop::Driver;
 use bookdrop_conformance::{
-    Book, Build, Condition, Context, Executor, Kind, Outcome, Plan, Setup, book,
+    Book, Build, Condition, Context, Executor, Kind, Outcome, Plan, Setup, UnderTest, book,
 };
 
 const BRIEF: Duration = Duration::from_millis(50);
 
 fn run(part: impl AsyncFnOnce(Context) -> Outcome, build: Build) {
     let executor = Executor::new(Kind::TokioMultiThread);
-    let ctx = Context::new(build, executor.spawner(), Plan::sound(), BRIEF);
+    let under_test = UnderTest {
+        build,
+        module: module_path!(),
+    };
+    let ctx = Context::new(under_test, executor.spawner(), Plan::sound(), BRIEF);
     executor.block_on(part(ctx)).expect("it holds");
 }
 

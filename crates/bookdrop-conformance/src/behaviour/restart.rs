@@ -68,7 +68,7 @@ async fn what_is_there_stays(driver: RigDriver) -> Outcome {
 
 /// Receives and acks exactly these, by number and attempt. Those that were never handed over before come in this order; of the
 /// others, each may have to wait for its time.
-async fn receive_exactly(
+pub(super) async fn receive_exactly(
     consumer: &mut RigConsumer,
     expected: impl IntoIterator<Item = (u64, u32)>,
 ) -> Outcome {

@@ -1,5 +1,7 @@
 //! A delivery is settled once, and what is not settled comes back.
 
+pub(super) mod killed;
+
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::time::{Duration, Instant};
 
@@ -181,7 +183,7 @@ fn is_refused(refused: Option<crate::rig::SettleRefused>) -> Outcome {
     Ok(())
 }
 
-/// A delivery that is dropped comes back: after a plain drop, a cancelled task and a panic.
+/// A delivery that is dropped comes back: after a plain drop, a cancelled task and a panic, and after its process was killed.
 pub(crate) async fn dropped_unsettled_comes_back(ctx: &Context) -> Outcome {
     let driver = ctx.driver(Setup::new(16));
     let mut consumer = driver.consumer();
@@ -211,7 +213,7 @@ pub(crate) async fn dropped_unsettled_comes_back(ctx: &Context) -> Outcome {
     request_survives_its_handler(ctx, &driver).await?;
     let stats = driver.until_nothing_is_left().await?;
     ensure_eq!(stats.returned, 5, "returned events");
-    Ok(())
+    killed::comes_back(ctx).await
 }
 
 async fn comes_back(driver: &RigDriver, attempt: u32) -> Outcome<RigDelivery> {

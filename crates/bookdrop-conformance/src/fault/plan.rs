@@ -24,6 +24,8 @@ struct Inner {
     fired: AtomicU64,
     poisoned: AtomicBool,
     memory: Mutex<Memory>,
+    /// Whether this process plays a part for another.
+    elsewhere: bool,
 }
 
 /// What a broken driver remembers in order to be broken.
@@ -53,6 +55,8 @@ pub(crate) struct Memory {
     pub(crate) closes: usize,
     /// How many times a driver was opened again.
     pub(crate) restarts: usize,
+    /// How many processes that had its queue were killed.
+    pub(crate) kills: usize,
     /// What comes back by mistake when a driver is opened again.
     pub(crate) revenant: Option<Event<Book>>,
     /// Whether there is anything to forget at the next restart.
@@ -78,6 +82,20 @@ impl Plan {
             fault: Some(fault),
             ..Inner::default()
         }))
+    }
+
+    /// The driver with this fault, in a process that plays a part for another.
+    pub(crate) fn broken_elsewhere(fault: Fault) -> Self {
+        Self(Arc::new(Inner {
+            fault: Some(fault),
+            elsewhere: true,
+            ..Inner::default()
+        }))
+    }
+
+    /// The fault, if any.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.0.fault
     }
 
     /// Whether there is no fault.
@@ -107,6 +125,16 @@ impl Plan {
     /// As [`fires`](Plan::fires), but only each `n`th time.
     pub(crate) fn fires_every(&self, n: u64, fault: Fault) -> bool {
         self.is(fault) && (self.0.fired.fetch_add(1, Ordering::SeqCst) + 1).is_multiple_of(n)
+    }
+
+    /// As [`fires_every`](Plan::fires_every), but only in a process that plays a part for another.
+    pub(crate) fn fires_elsewhere_every(&self, n: u64, fault: Fault) -> bool {
+        self.0.elsewhere && self.fires_every(n, fault)
+    }
+
+    /// The fault came into effect in another process.
+    pub(crate) fn fired_elsewhere(&self) {
+        self.0.fired.fetch_add(1, Ordering::SeqCst);
     }
 
     /// What the broken driver remembers.

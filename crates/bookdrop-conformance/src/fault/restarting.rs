@@ -22,6 +22,7 @@ impl RigDriver {
         if let Some(event) = revenant {
             self.put_again(event);
         }
+        self.spoil_what_was_left();
         if plan.is(Fault::ForgetsOnRestart) {
             self.lose_one(Fault::ForgetsOnRestart);
         }
@@ -52,7 +53,7 @@ impl RigDriver {
     }
 
     /// Takes everything that is ready out, and sends it again, changed.
-    fn exchange(&self, fault: Fault, change: impl Fn(Event<Book>) -> Event<Book>) {
+    pub(super) fn exchange(&self, fault: Fault, change: impl Fn(Event<Book>) -> Event<Book>) {
         let mut consumer = Consumer::new(&self.driver);
         let mut all = Vec::new();
         while let Ok(delivery) = consumer.try_receive().wait() {

@@ -35,6 +35,7 @@ impl RigConsumer {
             hoard: VecDeque::new(),
             driver: driver.clone(),
         }
+        .spoiled_for_kill()
     }
 
     /// Settles everything as it is handed over.
