@@ -30,7 +30,11 @@ use crate::process::Part;
 use crate::{Context, Outcome};
 
 /// What behaviours have another process do.
-pub(crate) const PARTS: &[&Part] = &[&settling::killed::HOLDS_ALL];
+pub(crate) const PARTS: &[&Part] = &[
+    &settling::killed::HOLDS_ALL,
+    &restart::killed::FIRST_LIFE,
+    &restart::killed::SECOND_LIFE,
+];
 
 /// A behaviour by name.
 #[derive(Clone, Copy)]
@@ -109,7 +113,7 @@ macro_rules! __for_each_behaviour {
             bounds::given_up_requests_free_their_place "Requests that give up while nobody receives free their places in the queue.";
             bounds::delay_blocks_nobody "As many events as may be delayed are delayed, and ready events flow past them.";
             foreign::foreign_code_runs_free "A waker, a Drop, a Clone and a handler of the user's use the same driver from inside it; a panic there poisons nothing.";
-            restart::survives_restart "What was confirmed is there after the driver was opened again: nothing is lost, nothing that was acked comes back, and what was in hand comes back with its attempt counted.";
+            restart::survives_restart "What was confirmed is there after the driver was opened again, also after its process was killed under load, twice: nothing is lost, nothing that was acked comes back, and what was in hand comes back with its attempt counted.";
         }
     };
 }

@@ -243,6 +243,14 @@ pub enum Fault {
     StaysClosedOnRestart,
 
     // A process that is killed with a queue of a durable driver.
+    /// Every tenth event that it confirmed was not sent.
+    LosesOnKill,
+    /// Every tenth event that it confirmed is there twice.
+    DuplicatesOnKill,
+    /// Every tenth event that it confirmed is damaged.
+    DamagesOnKill,
+    /// Every tenth ack that it confirmed was not done.
+    AckedComesBackOnKill,
     /// What it had in hand is gone.
     LosesInHandOnKill,
     /// What it had in hand was never handed over.

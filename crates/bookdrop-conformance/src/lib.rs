@@ -19,9 +19,9 @@
 //! same [`Setup`], several times and with events in every state. So the same [name](Setup::name) has to be the same queue, and
 //! [`Setup::when_over`] is the place to remove it. Elsewhere the behaviour is skipped.
 //!
-//! There, processes that have the queue are killed, too: by `dropped_unsettled_comes_back`, with everything in hand, twice. The test
-//! executable runs itself again for that, with nothing but the test `other_process`, which [`suite!`] makes beside the others. That
-//! process opens the queue by the setup's name, and works on it until it is killed; then
+//! There, processes that have the queue are killed, too: by `survives_restart` under load, by `dropped_unsettled_comes_back` with
+//! everything in hand, twice each. The test executable runs itself again for that, with nothing but the test `other_process`, which
+//! [`suite!`] makes beside the others. That process opens the queue by the setup's name, and works on it until it is killed; then
 //! the queue is opened here. It ends with the one that started it, at the latest, and never does what was asked for in
 //! [`Setup::when_over`]. `crates/bookdrop/tests/crash` goes further for the folder: it kills at any moment, hundreds of times.
 //!

@@ -61,7 +61,7 @@ macro_rules! __for_each_fault {
 macro_rules! __for_each_durable_fault {
     ($callback:ident $argument:tt) => {
         $crate::$callback! { $argument
-            survives_restart: ForgetsOnRestart, AckedComesBackOnRestart, ForgetsAttemptOnRestart, ForgetsDelayOnRestart, ForgetsTimeToLiveOnRestart, LosesDeadLettersOnRestart, ForgetsIdsOnRestart, ForgetsKeysOnRestart, ForgetsPriorityOnRestart, ForgetsGroupsOnRestart, KeepsRequestsOnRestart, StaysClosedOnRestart;
+            survives_restart: ForgetsOnRestart, AckedComesBackOnRestart, ForgetsAttemptOnRestart, ForgetsDelayOnRestart, ForgetsTimeToLiveOnRestart, LosesDeadLettersOnRestart, ForgetsIdsOnRestart, ForgetsKeysOnRestart, ForgetsPriorityOnRestart, ForgetsGroupsOnRestart, KeepsRequestsOnRestart, StaysClosedOnRestart, LosesOnKill, DuplicatesOnKill, DamagesOnKill, AckedComesBackOnKill, ForgetsAttemptOnKill;
             dropped_unsettled_comes_back: LosesInHandOnKill, ForgetsAttemptOnKill;
         }
     };

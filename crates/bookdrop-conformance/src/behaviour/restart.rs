@@ -1,8 +1,10 @@
 //! A durable driver that is opened again has what it had.
 //!
-//! Each part lets go of every handle, as the end of a process does, and opens the same queue again.
+//! Each check lets go of every handle, as the end of a process does, and opens the same queue again; the last one kills processes.
 
+pub(super) mod killed;
 mod kinds;
+mod promises;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +31,8 @@ pub(crate) async fn survives_restart(ctx: &Context) -> Outcome {
     dead_letters_stay(ctx).await?;
     requests_end_with_their_process(ctx).await?;
     the_end_is_no_property_of_the_queue(ctx).await?;
-    lives_under_load(ctx).await
+    lives_under_load(ctx).await?;
+    killed::survives(ctx).await
 }
 
 async fn what_is_there_stays(driver: RigDriver) -> Outcome {

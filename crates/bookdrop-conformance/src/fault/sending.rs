@@ -18,6 +18,9 @@ impl RigProducer {
     pub(crate) fn tampered(&self, event: Event<Book>) -> Vec<Event<Book>> {
         let plan = self.ctx.plan();
         self.note_for_restart(&event, false);
+        if let Some(spoiled) = self.spoiled_for_kill(&event) {
+            return spoiled;
+        }
         if plan.fires_every(1_000, Fault::LosesOneInThousand)
             || self.drops_without_consumer()
             || self.is_remembered(&event)

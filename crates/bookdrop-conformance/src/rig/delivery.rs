@@ -106,6 +106,9 @@ impl RigDelivery {
             drop(self.take());
             return Ok(());
         }
+        if self.puts_ack_off() {
+            return Ok(());
+        }
         self.note_ack();
         let delivery = self.take();
         let settled = finish!(self.ctx, delivery.ack());
