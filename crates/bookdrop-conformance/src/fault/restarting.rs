@@ -65,10 +65,11 @@ impl RigDriver {
         }
     }
 
-    /// An id that was sent before would make it a duplicate.
+    /// An id that was sent before would make it a duplicate. A queue that what returned has made too full loses it: nobody is there
+    /// yet to make room.
     fn put_again(&self, event: Event<Book>) {
         let event = remade(&event, |parts| parts.id = None);
-        let _ = Producer::new(&self.driver).send(event).wait();
+        let _ = Producer::new(&self.driver).try_send(event).wait();
     }
 }
 
