@@ -3,6 +3,7 @@
 //! What an address says may be a secret. So an error names the scheme, an option, or the value of an option that is known to
 //! be none, and nothing else of it.
 
+mod disk;
 mod options;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ mod tests;
 use percent_encoding::percent_decode_str;
 
 use crate::error::{OpenError, OpenErrorKind};
+pub use disk::disk_address;
 pub(crate) use options::Options;
 #[cfg(all(unix, feature = "disk"))]
 pub(crate) use options::invalid;
@@ -19,8 +21,8 @@ pub(crate) use options::invalid;
 pub(crate) struct Address {
     /// In lower case.
     pub(crate) scheme: String,
-    /// What stands between the scheme and the options, decoded.
-    pub(crate) place: String,
+    /// What stands between the scheme and the options, decoded. It need not be text, as a path need not.
+    pub(crate) place: Vec<u8>,
     pub(crate) options: Options,
 }
 
@@ -33,16 +35,38 @@ impl Address {
                 "it has to begin with a scheme and a colon, as in `memory:?capacity=100`"
             }));
         };
-        let (place, options) = rest.split_once('?').unwrap_or((rest, ""));
         if rest.contains('#') {
             return Err(malformed("a `#` in it has to be written as `%23`"));
         }
+        let (place, options) = match rest.split_once('?') {
+            Some(parts) => parts,
+            None if has_option(rest) => {
+                return Err(malformed(
+                    "its options begin with `?`, as in `disk:library?capacity=100`; a `&` in a path is written as `%26`",
+                ));
+            }
+            None => (rest, ""),
+        };
+        if place != place.trim() {
+            return Err(malformed(
+                "a path begins right behind the colon, and ends before a blank; where it has a blank there, that is written as `%20`",
+            ));
+        }
         Ok(Address {
             scheme: scheme.to_ascii_lowercase(),
-            place: decoded(place)?,
+            place: decoded_bytes(place)?,
             options: Options::parse(options)?,
         })
     }
+}
+
+/// Whether this looks like a place with an option behind it that has no `?` in front.
+fn has_option(place: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+    place.split('&').skip(1).any(|part| {
+        let name = part.split_once('=').map_or("", |(name, _)| name);
+        !name.is_empty() && name.bytes().all(is_part)
+    })
 }
 
 fn is_scheme(text: &str) -> bool {
@@ -50,8 +74,14 @@ fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.bytes().all(is_rest)
 }
 
-/// What a part of an address means.
+/// What a part of an address means that has to be text.
 fn decoded(part: &str) -> Result<String, OpenError> {
+    String::from_utf8(decoded_bytes(part)?)
+        .map_err(|_| malformed("what is written with `%` in its options is not UTF-8"))
+}
+
+/// What a part of an address means.
+fn decoded_bytes(part: &str) -> Result<Vec<u8>, OpenError> {
     let is_code = |code: &str| {
         let code = code.as_bytes();
         code.len() >= 2 && code[..2].iter().all(u8::is_ascii_hexdigit)
@@ -62,9 +92,7 @@ fn decoded(part: &str) -> Result<String, OpenError> {
             "a `%` in it has to be followed by two hexadecimal digits; `%` itself is written as `%25`",
         ));
     }
-    let text = percent_decode_str(part).decode_utf8();
-    text.map(|text| text.into_owned())
-        .map_err(|_| malformed("what is written with `%` in it is not UTF-8"))
+    Ok(percent_decode_str(part).collect())
 }
 
 fn malformed(why: &str) -> OpenError {

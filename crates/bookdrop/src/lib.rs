@@ -53,7 +53,7 @@
 //! | [`Driver::open`] with `disk:` and a folder | are written down, by serde | are there when the folder is opened again |
 //! | [`Driver::new`], [`Driver::with_codec`] | are written down, by serde | are where the backend keeps them |
 //!
-//! [`Driver::open`] opens memory by its address as well. All of them are used in the same way; what one of them can do its
+//! [`disk_address`] makes the address of a path. [`Driver::open`] opens memory by its address as well. All of them are used in the same way; what one of them can do its
 //! [`capabilities`](Driver::capabilities) say. What can fail outside of the program fails with a [`BackendError`].
 //!
 //! # Features
@@ -110,6 +110,8 @@ pub mod operations {
     pub use crate::send::{Send, SendBatch, TrySend};
 }
 
+#[cfg(feature = "open")]
+pub use address::disk_address;
 pub use answer::Answer;
 pub use backed::Codec;
 pub use builder::Builder;

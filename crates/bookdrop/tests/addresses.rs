@@ -1,7 +1,12 @@
 //! What an address of a folder means, and what is said where it means nothing.
 #![cfg(all(unix, feature = "disk"))]
 
-use bookdrop::{Consumer, Driver, Event, OpenErrorKind, Producer};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use bookdrop::{Consumer, Driver, Event, OpenErrorKind, Producer, disk_address};
 
 /// Why this is not opened, and what is said.
 fn refused(address: &str) -> (OpenErrorKind, String) {
@@ -22,6 +27,56 @@ fn three_slashes_are_one() {
     assert!(folder.is_dir());
     let book = Consumer::new(&open("")).receive().wait().unwrap();
     assert_eq!(book.body(), "hello world");
+}
+
+/// Names of folders that mean something else in an address, or are easily lost.
+const NAMES: &[&[u8]] = &[
+    b"library",
+    b"a%20b",
+    b"100 %",
+    b"?#&=:",
+    b"x&capacity=1",
+    b" blanks ",
+    b"line\n",
+    "\u{3000}书".as_bytes(),
+    b"no text \xff",
+    b"~",
+];
+
+#[test]
+fn the_address_of_a_path_opens_this_folder_and_no_other() {
+    let above = tempfile::tempdir().unwrap();
+    for name in NAMES {
+        let name = OsStr::from_bytes(name);
+        let address = disk_address(above.path().join(name)) + "?segment_bytes=4096&capacity=7";
+        let library = Driver::<String>::open(&address).wait().unwrap();
+        assert_eq!(library.capacity(), 7, "{address}");
+        let label = above.path().join(name).join("bookdrop.json");
+        assert!(label.is_file(), "{address}");
+    }
+    let made = fs::read_dir(above.path()).unwrap().count();
+    assert_eq!(made, NAMES.len());
+}
+
+#[test]
+fn a_path_keeps_how_it_begins() {
+    for (path, address) in [
+        ("library", "disk:library"),
+        ("/library", "disk:/library"),
+        ("//library", "disk:////library"),
+        ("///library", "disk://///library"),
+        ("~", "disk:./~"),
+        ("~/library", "disk:./~/library"),
+        ("./~", "disk:./~"),
+        ("", "disk:"),
+    ] {
+        assert_eq!(disk_address(path), address);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let slashes = Path::new("//").join(folder.path().strip_prefix("/").unwrap());
+    let address = disk_address(slashes) + "?segment_bytes=4096";
+    drop(Driver::<String>::open(address).wait().unwrap());
+    assert!(folder.path().join("bookdrop.json").is_file());
 }
 
 #[test]
@@ -62,7 +117,7 @@ fn numbers_that_do_not_fit_are_refused_with_the_rule() {
     ] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("queue");
-        let (kind, message) = refused(&format!("disk:{}?{options}", path.display()));
+        let (kind, message) = refused(&format!("{}?{options}", disk_address(&path)));
         assert_eq!(kind, OpenErrorKind::InvalidOption, "{options}");
         assert!(message.contains(said), "{message}");
         assert!(!path.exists(), "nothing was made");

@@ -40,8 +40,8 @@ impl Bookdrop {
             Durability::Always => "always",
             Durability::Never => "never",
         };
-        let folder = folder.display();
-        let address = format!("disk:{folder}?codec=msgpack&sync={sync}&{BOUNDS}");
+        let options = format!("?codec=msgpack&sync={sync}&{BOUNDS}");
+        let address = bookdrop::disk_address(folder) + &options;
         let driver = Driver::open(address).wait().expect("it opens");
         // The group begins with its first consumer.
         drop(bookdrop::Consumer::new(&driver));

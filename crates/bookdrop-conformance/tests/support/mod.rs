@@ -2,7 +2,7 @@
 
 use std::{env, fs};
 
-use bookdrop::{Driver, OnFull};
+use bookdrop::{Driver, OnFull, disk_address};
 use bookdrop_conformance::{Book, Condition, Setup};
 
 /// Opens the folder of this name, which is removed when it is not needed any more.
@@ -18,10 +18,10 @@ pub(crate) fn open(setup: &Setup, options: &str) -> Driver<Book, Condition> {
         other => panic!("{other:?} is new"),
     };
     let address = format!(
-        "disk:{}?capacity={}&max_attempts={}&max_deliveries={}&max_delayed={}&max_dead={}\
+        "{}?capacity={}&max_attempts={}&max_deliveries={}&max_delayed={}&max_dead={}\
          &retry_backoff_first={}ns&retry_backoff_max={}ns&duplicate_window={}ns&on_full={on_full}\
          &max_event_bytes={}&segment_bytes={}&{options}",
-        folder.display(),
+        disk_address(&folder),
         setup.capacity,
         setup.max_attempts,
         setup.max_deliveries,

@@ -24,7 +24,7 @@ fn an_address_has_a_scheme_a_place_and_options() {
     let mut address = parsed("Disk:/var/lib/a%20b?capacity=7&flush=30s&mode=a%26b");
     assert_eq!(
         (&*address.scheme, &*address.place),
-        ("disk", "/var/lib/a b")
+        ("disk", &b"/var/lib/a b"[..])
     );
     let options = &mut address.options;
     assert_eq!(options.number("capacity", 1..=100).unwrap(), Some(7));
@@ -39,7 +39,7 @@ fn an_address_has_a_scheme_a_place_and_options() {
 fn what_may_be_left_out_may_be_left_out() {
     for text in ["memory:", "memory:?", "memory:?&&"] {
         let address = parsed(text);
-        assert_eq!((&*address.scheme, &*address.place), ("memory", ""));
+        assert_eq!((&*address.scheme, &*address.place), ("memory", &b""[..]));
         address.options.end().unwrap();
     }
 }
@@ -59,7 +59,7 @@ fn what_is_no_address_is_refused() {
         "disk:%4",
         "disk:%zz",
         "disk:%é",
-        "disk:%ff",
+        "disk:a?x=%ff",
         "disk:a#b",
         "disk:a?x",
         "disk:a?x=%",
@@ -79,6 +79,44 @@ fn a_path_alone_is_told_what_to_have_in_front() {
             "{said}"
         );
         assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[test]
+fn blanks_around_a_place_are_refused() {
+    for text in [
+        "disk: /secret",
+        "disk:/secret ",
+        "disk:/secret\n",
+        "disk:\u{3000}secret?capacity=1",
+        "disk:/secret ?capacity=1",
+        "memory: ?capacity=1",
+    ] {
+        let error = Address::parse(text).unwrap_err();
+        assert_eq!(kind(error.clone()), OpenErrorKind::Malformed, "{text}");
+        let said = said(error);
+        assert!(said.contains("written as `%20`"), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+    assert_eq!(parsed("disk:%20a b%20").place, b" a b ");
+}
+
+#[test]
+fn options_without_their_question_mark_are_refused() {
+    for text in [
+        "disk:/secret&capacity=1",
+        "disk:/secret&a&max_dead=1",
+        "memory:&capacity=1",
+    ] {
+        let error = Address::parse(text).unwrap_err();
+        assert_eq!(kind(error.clone()), OpenErrorKind::Malformed, "{text}");
+        let said = said(error);
+        assert!(said.contains("begin with `?`"), "{said}");
+        assert!(said.contains("written as `%26`"), "{said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+    for place in ["a&b", "a=b", "a&=b", "a & b = c", "a%26b=c", "a&b=c?x=1"] {
+        parsed(&format!("disk:{place}"));
     }
 }
 
@@ -193,7 +231,7 @@ fn what_is_written_with_codes_is_read_as_it_was() {
         let code = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let text = format!("a:{}?{}={}", code(&place), code(&key), code(&value));
         let address = parsed(&text);
-        assert_eq!(address.place, place);
+        assert_eq!(address.place, place.as_bytes());
         // No option is given by an empty name alone.
         let key: &'static str = key.leak();
         let mut options = address.options;

@@ -35,10 +35,12 @@ where
     /// The options of `memory` are those of its [`Builder`](crate::Builder): `capacity` (which has to be given), `max_delayed`,
     /// `max_attempts`, `max_deliveries`, `max_dead`, `retry_backoff_first`, `retry_backoff_max`, `duplicate_window`,
     /// `max_remembered_ids`, `on_full` (`wait`, `reject` or `drop_oldest`) and `spin`. Lengths of time are written like `100ms`,
-    /// `30s` or `2h`. `%` and `#` are written as `%25` and `%23`, in a path also `?` as `%3F`, and in options also `&` as `%26`.
+    /// `30s` or `2h`. `%`, `#` and `&` are written as `%25`, `%23` and `%26`, and in a path `?` as `%3F`.
     ///
-    /// An address is no URL. Behind `disk:` stands the path as it is, and folders above it that are missing are made, too.
-    /// `disk://x` is refused, since it would be no host but the path `//x`, and so is `~/`, which nobody expands.
+    /// An address is no URL. Behind `disk:` stands the path, and folders above it that are missing are made, too. A program that has
+    /// a path makes its address by [`disk_address`](crate::disk_address), which writes all of that. `disk://x` is refused, since it
+    /// would be no host but the path `//x`, and so are `~/`, which nobody expands, a blank at the beginning or the end of a path
+    /// (`%20` is none), and `disk:library&capacity=100`, whose options begin with no `?`.
     ///
     /// `disk` has the same ones but for `spin`, with a `capacity` of 100,000 if none is given, and
     ///
@@ -91,11 +93,11 @@ where
     ///
     #[cfg_attr(all(unix, feature = "disk"), doc = "```")]
     #[cfg_attr(not(all(unix, feature = "disk")), doc = "```ignore")]
-    /// use bookdrop::{Consumer, Driver, Event, Producer};
+    /// use bookdrop::{Consumer, Driver, Event, Producer, disk_address};
     ///
     /// # let folder = tempfile::tempdir().unwrap();
-    /// # let folder = folder.path().display();
-    /// let address = format!("disk:{folder}?sync=always&segment_bytes=1048576");
+    /// # let folder = folder.path();
+    /// let address = disk_address(folder) + "?sync=always&segment_bytes=1048576";
     /// let library: Driver<String> = Driver::open(&address).wait()?;
     /// Producer::new(&library).send(Event::new("S").with_body("hello world".to_owned())).wait()?;
     /// drop(library);
@@ -242,7 +244,7 @@ where
     T: Send + 'static,
     R: Send + 'static,
 {
-    if !address.place.trim_matches('/').is_empty() {
+    if address.place.iter().any(|byte| *byte != b'/') {
         let message = "memory has no place: write `memory:?capacity=100`".to_owned();
         return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
     }

@@ -1,5 +1,7 @@
 //! A driver in a folder.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -66,14 +68,15 @@ impl<T, R> Opening<T, R> {
 }
 
 /// The folder that is meant. What is refused may hold a secret, if it was meant for something else, and is not shown.
-fn folder(place: &str) -> Result<PathBuf, OpenError> {
+fn folder(place: &[u8]) -> Result<PathBuf, OpenError> {
     let refused = |message: &str| {
         let kind = OpenErrorKind::InvalidOption;
         Err(OpenError::new(kind, message.to_owned()))
     };
-    match place.strip_prefix("//") {
+    let path_of = |bytes| PathBuf::from(OsStr::from_bytes(bytes));
+    match place.strip_prefix(b"//") {
         // As the URL of a file is written, whose host is empty.
-        Some(path) if path.starts_with('/') => return Ok(PathBuf::from(path)),
+        Some(path) if path.starts_with(b"/") => return Ok(path_of(path)),
         Some(_) => {
             return refused(
                 "no host stands in front of a folder: write `disk:/var/lib/app/library`, or `disk:library` for one in the \
@@ -85,12 +88,12 @@ fn folder(place: &str) -> Result<PathBuf, OpenError> {
     if place.is_empty() {
         return refused("disk needs a folder: write `disk:/var/lib/app/library`");
     }
-    if place == "~" || place.starts_with("~/") {
+    if place == b"~" || place.starts_with(b"~/") {
         return refused(
             "`~` is not expanded: write the whole path, as in `disk:/home/me/library`, or `./~` for a folder of that name",
         );
     }
-    Ok(PathBuf::from(place))
+    Ok(path_of(place))
 }
 
 fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
