@@ -118,6 +118,8 @@ pub use builder::Builder;
 pub use consumer::Consumer;
 pub use dead_letters::{DeadLetter, DeadLetterId, DeadLetters};
 pub use delivery::Delivery;
+#[cfg(feature = "open")]
+pub use driver::open::Damage;
 pub use driver::{DrainReport, Driver, Left};
 pub use error::{
     Error, ErrorKind, InvalidGroup, ReceiveError, RequestError, RequestErrorKind, SendBatchError,

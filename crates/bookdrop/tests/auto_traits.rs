@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use bookdrop::operations::{self, Receive, ReceiveBatch, Request, SendBatch, TryReceive, TrySend};
 use bookdrop::{
-    Answer, BackendError, BackendErrorKind, Builder, Capabilities, Codec, Consumer, DeadLetter,
-    DeadLetterId, DeadLetters, DeadReason, Delivery, DrainReport, Driver, Error, ErrorKind, Event,
-    Failure, InvalidEvent, InvalidGroup, Left, OnFull, OpenError, OpenErrorKind, Producer,
-    ReceiveError, Reply, RequestError, RequestErrorKind, SendBatchError, SendError, SendErrorKind,
-    SettleError, SettleErrorKind, Stats, TimedOut, TryReceiveError,
+    Answer, BackendError, BackendErrorKind, Builder, Capabilities, Codec, Consumer, Damage,
+    DeadLetter, DeadLetterId, DeadLetters, DeadReason, Delivery, DrainReport, Driver, Error,
+    ErrorKind, Event, Failure, InvalidEvent, InvalidGroup, Left, OnFull, OpenError, OpenErrorKind,
+    Producer, ReceiveError, Reply, RequestError, RequestErrorKind, SendBatchError, SendError,
+    SendErrorKind, SettleError, SettleErrorKind, Stats, TimedOut, TryReceiveError,
 };
 use futures_lite::StreamExt;
 
@@ -64,7 +64,7 @@ fn what_holds_no_event_has_every_auto_trait() {
     types!(InvalidEvent, InvalidGroup, OpenError, ReceiveError, TryReceiveError, TimedOut;
         std::error::Error + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static);
     types!(
-        Answer, Capabilities, DeadLetter, DeadLetterId, DeadReason, ErrorKind, Failure, OnFull,
+        Answer, Capabilities, Damage, DeadLetter, DeadLetterId, DeadReason, ErrorKind, Failure, OnFull,
         BackendError, BackendErrorKind, Codec, OpenErrorKind, RequestErrorKind, SendErrorKind,
         SettleErrorKind, Stats;
         Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static

@@ -1,5 +1,6 @@
 //! Drivers by their address.
 
+mod damage;
 #[cfg(all(unix, feature = "disk"))]
 mod disk;
 mod limits;
@@ -19,6 +20,7 @@ use crate::address::Address;
 use crate::builder::Builder;
 use crate::error::{OpenError, OpenErrorKind};
 use crate::operation::Operation;
+pub use damage::Damage;
 
 impl<T, R> Driver<T, R>
 where
@@ -111,6 +113,7 @@ where
         Operation::new(Open {
             address: address.into(),
             on_progress: None,
+            on_damage: None,
             stage: Stage::New(begin),
         })
     }
@@ -128,11 +131,15 @@ where
 pub struct Open<T, R> {
     address: String,
     on_progress: Option<OnProgress>,
+    on_damage: Option<OnDamage>,
     stage: Stage<T, R>,
 }
 
 /// What is told how opening goes on.
 type OnProgress = Box<dyn Fn(f64) + Send + Sync>;
+
+/// What is told what was lost.
+type OnDamage = Box<dyn FnOnce(Vec<Damage>) + Send + Sync>;
 
 /// A driver that was opened, or is being opened on another thread.
 enum Begun<T, R> {
@@ -143,7 +150,7 @@ enum Begun<T, R> {
 
 enum Stage<T, R> {
     /// With what knows how to begin: the bounds on the types are known where it was made.
-    New(fn(&str, Option<OnProgress>) -> Begun<T, R>),
+    New(fn(&str, Option<OnProgress>, Option<OnDamage>) -> Begun<T, R>),
     #[cfg(all(unix, feature = "disk"))]
     Disk(disk::Opening<T, R>),
     Ended,
@@ -154,7 +161,7 @@ impl<T, R> Unpin for Open<T, R> {}
 
 impl<T, R> Operation<Open<T, R>> {
     /// Tells this function about once a second how much of the folder was read, from 0 to 1, where opening takes longer than
-    /// that. It is called on another thread.
+    /// that. It is called on another thread. A panic of it goes on where the opening is awaited.
     ///
     /// ```
     /// # use bookdrop::Driver;
@@ -167,6 +174,35 @@ impl<T, R> Operation<Open<T, R>> {
         self.inner_mut().on_progress = Some(Box::new(progress));
         self
     }
+
+    /// Tells this function, once, what was found damaged in the folder, before opening ends; where nothing was, it is not called.
+    /// What was not damaged is there, and the driver is opened all the same.
+    ///
+    /// Nobody else is told which events, or what was done with which events, may be lost: [`stats`](Driver::stats) count the
+    /// places (`damaged`), and only until the folder is opened again, which may find nothing any more. So log it. Which records lay
+    /// there nobody can tell: a lost event is gone, and where an ack is lost, its event comes back.
+    ///
+    /// It is called on another thread, also when the opening was dropped meanwhile. A panic of it goes on where the opening is
+    /// awaited, and the folder is given up.
+    ///
+    #[cfg_attr(all(unix, feature = "disk"), doc = "```")]
+    #[cfg_attr(not(all(unix, feature = "disk")), doc = "```ignore")]
+    /// # use bookdrop::{Driver, disk_address};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let address = disk_address(folder.path()) + "?segment_bytes=4096";
+    /// let opening = Driver::<String>::open(address).on_damage(|damage| {
+    ///     for place in damage {
+    ///         eprintln!("the library is damaged: {place}");
+    ///     }
+    /// });
+    /// let library = opening.wait()?;
+    /// # assert_eq!(library.stats().wait()?.damaged, 0);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn on_damage(mut self, damage: impl FnOnce(Vec<Damage>) + Send + Sync + 'static) -> Self {
+        self.inner_mut().on_damage = Some(Box::new(damage));
+        self
+    }
 }
 
 impl<T, R> Future for Open<T, R> {
@@ -176,7 +212,11 @@ impl<T, R> Future for Open<T, R> {
         let this = &mut *self;
         if let Stage::New(begin) = this.stage {
             this.stage = Stage::Ended;
-            match begin(&this.address, this.on_progress.take()) {
+            match begin(
+                &this.address,
+                this.on_progress.take(),
+                this.on_damage.take(),
+            ) {
                 Begun::Opened(opened) => return Poll::Ready(opened),
                 #[cfg(all(unix, feature = "disk"))]
                 Begun::Disk(opening) => this.stage = Stage::Disk(opening),
@@ -205,7 +245,11 @@ impl<T, R> fmt::Debug for Open<T, R> {
     }
 }
 
-fn begin<T, R>(address: &str, on_progress: Option<OnProgress>) -> Begun<T, R>
+fn begin<T, R>(
+    address: &str,
+    on_progress: Option<OnProgress>,
+    on_damage: Option<OnDamage>,
+) -> Begun<T, R>
 where
     T: Serialize + DeserializeOwned + Send + 'static,
     R: Serialize + DeserializeOwned + Send + 'static,
@@ -217,13 +261,13 @@ where
     match &*address.scheme {
         "memory" => Begun::Opened(memory(address)),
         #[cfg(all(unix, feature = "disk"))]
-        "disk" => match disk::Opening::begin(address, on_progress) {
+        "disk" => match disk::Opening::begin(address, on_progress, on_damage) {
             Ok(opening) => Begun::Disk(opening),
             Err(error) => Begun::Opened(Err(error)),
         },
         #[cfg(not(all(unix, feature = "disk")))]
         "disk" => {
-            drop(on_progress);
+            drop((on_progress, on_damage));
             let message =
                 "`disk:` is not compiled in: it needs the feature `disk` of bookdrop, and Unix";
             let error = OpenError::new(OpenErrorKind::NotCompiledIn, message.to_owned());

@@ -1,19 +1,21 @@
 //! A driver in a folder.
 
 use std::ffi::OsStr;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bookdrop_backend::{Error as BackendError, ErrorKind as BackendErrorKind};
+use bookdrop_disk::journal;
 use bookdrop_disk::{Opening as Part, Options, Records, Sync};
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
 use super::thread::Working;
-use super::{OnProgress, limits};
+use super::{Damage, OnDamage, OnProgress, limits};
 use crate::address::{self, Address};
 use crate::backed::Codec;
 use crate::driver::Driver;
@@ -37,6 +39,7 @@ where
     pub(super) fn begin(
         address: Address,
         on_progress: Option<OnProgress>,
+        on_damage: Option<OnDamage>,
     ) -> Result<Self, OpenError> {
         let path = folder(&address.place)?;
         let (mut options, codec) = options(address.options)?;
@@ -45,7 +48,11 @@ where
             Arc::new(told) as bookdrop_disk::OnProgress
         });
         let working = Working::begin(move || {
-            let (records, _) = Records::open(&path, &options)?;
+            let (records, report) = Records::open(&path, &options)?;
+            if let Some(told) = on_damage.filter(|_| !report.damage.is_empty()) {
+                let damage = report.damage.into_iter();
+                told(damage.map(|found| damage_in(&path, found)).collect());
+            }
             Ok(records)
         });
         let working = working.map_err(|error| {
@@ -64,6 +71,39 @@ impl<T, R> Opening<T, R> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Driver<T, R>, OpenError>> {
         let records = ready!(self.working.poll(cx))?;
         Poll::Ready(Ok((self.make)(records, self.codec)))
+    }
+}
+
+/// What was found in this folder.
+fn damage_in(folder: &Path, found: journal::Damage) -> Damage {
+    use journal::Damage::{Bytes, Header, Missing};
+    let (file, bytes, meaning) = match found {
+        Bytes { file, range } => {
+            let meaning = "they cannot be read, and what was written there is lost";
+            (file, Some(range), meaning)
+        }
+        Header { file } => {
+            let meaning = "its header cannot be read; what stands behind that was found";
+            (file, None, meaning)
+        }
+        Missing { file } => {
+            let meaning = "it is missing, and all that stood in it is lost";
+            (file, None, meaning)
+        }
+        // The backend knows another kind by now. Better to say less of it than not to open the folder.
+        _ => (String::new(), None, "something in it is lost"),
+    };
+    // What a copy is called is part of the format.
+    let name_of_copy = |bytes: &Range<u64>| format!("damaged-{file}-{}", bytes.start);
+    let copy = bytes
+        .as_ref()
+        .map(|bytes| folder.join(name_of_copy(bytes)))
+        .filter(|copy| copy.is_file());
+    Damage {
+        file: folder.join(file),
+        bytes,
+        copy,
+        meaning,
     }
 }
 

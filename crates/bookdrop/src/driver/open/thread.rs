@@ -1,15 +1,18 @@
 //! Work on a thread of its own, for a future that waits for it on any executor.
 
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
-/// Work on another thread. Dropped, the work goes on, and what comes of it is dropped there.
+/// Work on another thread. Dropped, the work goes on, and what comes of it is dropped there. A panic of it goes on where it is
+/// polled.
 pub(super) struct Working<V>(Arc<Mutex<Shared<V>>>);
 
 struct Shared<V> {
-    done: Option<V>,
+    /// What came of it, or its panic: nobody is to wait for ever for what panicked.
+    done: Option<thread::Result<V>>,
     waker: Option<Waker>,
 }
 
@@ -22,7 +25,7 @@ impl<V: Send + 'static> Working<V> {
         let working = Working(shared.clone());
         let thread = thread::Builder::new().name("bookdrop-open".to_owned());
         thread.spawn(move || {
-            let done = work();
+            let done = catch_unwind(AssertUnwindSafe(work));
             let waker = {
                 let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
                 shared.done = Some(done);
@@ -40,7 +43,8 @@ impl<V> Working<V> {
         let waker = cx.waker().clone();
         let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(done) = shared.done.take() {
-            return Poll::Ready(done);
+            drop(shared);
+            return Poll::Ready(done.unwrap_or_else(|panic| resume_unwind(panic)));
         }
         let former = shared.waker.replace(waker);
         drop(shared);
