@@ -99,11 +99,15 @@ fn what_is_no_folder_is_refused_and_not_shown() {
 #[test]
 fn numbers_that_do_not_fit_are_refused_with_the_rule() {
     for (options, said) in [
-        ("segment_bytes=4095", "a whole number, at least 4096"),
         (
-            "segment_bytes=1073741825",
-            "a whole number, at most 1073741824",
+            "segment_bytes=1MiB",
+            "the option `segment_bytes` is `1MiB`; make it a whole number in bytes, without a unit, at least 4096",
         ),
+        ("max_bytes=1e9", "in bytes, without a unit"),
+        ("cache_bytes=64M", "in bytes, without a unit"),
+        ("max_event_bytes=8KB", "in bytes, without a unit"),
+        ("segment_bytes=4095", "at least 4096"),
+        ("segment_bytes=1073741825", "at most 1073741824"),
         (
             "max_bytes=18446744073709551616",
             "at most 18446744073709551615",

@@ -51,6 +51,31 @@ impl Options {
     where
         N: FromStr + PartialOrd + Display,
     {
+        self.number_called("a whole number", key, among)
+    }
+
+    /// So many bytes, among these.
+    #[cfg(all(unix, feature = "disk"))]
+    pub(crate) fn bytes<N>(
+        &mut self,
+        key: &'static str,
+        among: RangeInclusive<N>,
+    ) -> Result<Option<N>, OpenError>
+    where
+        N: FromStr + PartialOrd + Display,
+    {
+        self.number_called("a whole number in bytes, without a unit", key, among)
+    }
+
+    fn number_called<N>(
+        &mut self,
+        what: &str,
+        key: &'static str,
+        among: RangeInclusive<N>,
+    ) -> Result<Option<N>, OpenError>
+    where
+        N: FromStr + PartialOrd + Display,
+    {
         let Some(text) = self.text(key)? else {
             return Ok(None);
         };
@@ -62,8 +87,8 @@ impl Options {
             Err(_) => !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()),
         };
         let expected = match is_too_large {
-            true => format!("a whole number, at most {most}"),
-            false => format!("a whole number, at least {least}"),
+            true => format!("{what}, at most {most}"),
+            false => format!("{what}, at least {least}"),
         };
         Err(invalid(key, &text, expected))
     }

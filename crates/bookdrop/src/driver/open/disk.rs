@@ -144,17 +144,17 @@ fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
     options.on_full = on_full;
     options.codec = name_of(codec).to_owned();
     options.sync = sync(&mut given)?;
-    if let Some(bytes) = given.number("max_bytes", 1..=u64::MAX)? {
+    if let Some(bytes) = given.bytes("max_bytes", 1..=u64::MAX)? {
         options.max_bytes = bytes;
     }
-    if let Some(bytes) = given.number("cache_bytes", 0..=u64::MAX)? {
+    if let Some(bytes) = given.bytes("cache_bytes", 0..=u64::MAX)? {
         options.cache_bytes = bytes;
     }
     let lengths = Options::LEAST_SEGMENT_BYTES..=Options::GREATEST_SEGMENT_BYTES;
-    if let Some(bytes) = given.number("segment_bytes", lengths)? {
+    if let Some(bytes) = given.bytes("segment_bytes", lengths)? {
         options.segment_bytes = bytes;
     }
-    if let Some(bytes) = given.number("max_event_bytes", 1..=usize::MAX)? {
+    if let Some(bytes) = given.bytes("max_event_bytes", 1..=usize::MAX)? {
         options.max_event_bytes = within_segment(bytes, options.segment_bytes)?;
     }
     given.end()?;
