@@ -255,7 +255,8 @@ impl<T, R> Delivery<T, R> {
         Operation::new(self.give_back(Undone::Failed))
     }
 
-    /// The work failed: the event comes back after this time, in place of the driver's back-off.
+    /// The work failed: the event comes back after this time, in place of the driver's back-off. It counts toward `max_attempts`,
+    /// also where nothing went wrong and it was only to wait.
     ///
     /// A request that would come back only after its deadline ends at once, as `Failed`.
     ///

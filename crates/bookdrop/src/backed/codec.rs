@@ -20,7 +20,8 @@ use serde_core::de::DeserializeOwned;
 #[non_exhaustive]
 pub enum Codec {
     /// JSON, which people and other programs can read. It knows no numbers that are not finite (NaN and the infinities are written
-    /// as `null`, and then cannot be read as a number), and no keys of maps but texts and numbers.
+    /// as `null`, and then cannot be read as a number: such an event is sent, and becomes a dead letter), and no keys
+    /// of maps but texts and numbers.
     #[default]
     Json,
     /// MessagePack, with the names of fields: smaller and faster, and bytes stay bytes. It needs the feature `message-pack`, which

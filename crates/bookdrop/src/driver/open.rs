@@ -53,7 +53,7 @@ where
     /// | `max_bytes` | 1 GiB | bytes of all events that are there, dead letters among them; beyond it a sender meets a full queue |
     /// | `max_event_bytes` | 8 MiB | bytes of one event; a larger one is refused. At most half of `segment_bytes`; more is refused |
     /// | `cache_bytes` | 64 MiB | bytes of events that are kept in memory; what waits behind them is read back |
-    /// | `segment_bytes` | 32 MiB | bytes of one file of the folder, which has three from the beginning; from 4,096 to 1 GiB, anything else is refused |
+    /// | `segment_bytes` | 32 MiB | bytes of one file of the folder, which has four from the beginning; from 4,096 to 1 GiB, anything else is refused |
     ///
     /// Bytes are whole numbers, as `max_bytes=1000000`. Options may be others each time, but for `codec`.
     ///
@@ -68,7 +68,8 @@ where
     /// fields that are added with `#[serde(default)]`, and before the type changes otherwise let the queue run empty, or make
     /// `max_dead` as large as it is.
     ///
-    /// What was settled can be read in the files until they are used again.
+    /// What was settled can be read in the files until they are used again, by whom the umask of the process lets read them: often by
+    /// everybody. Where that must not be, make the folder with mode 0700 before it is opened.
     ///
     /// It needs the feature `open`, and `disk` needs the feature `disk`; both are on by default. Any address needs types that can be
     /// written down, so that the next one may be on disk.
