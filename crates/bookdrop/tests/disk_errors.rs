@@ -5,6 +5,8 @@ use std::error::Error as StdError;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bookdrop::{
     BackendError, BackendErrorKind, Consumer, Driver, Error, Event, OpenErrorKind, Producer,
@@ -13,6 +15,9 @@ use bookdrop::{
 use bookdrop_disk::storage::{DiskFolder, Folder};
 use bookdrop_disk::{Options, Records};
 use tempfile::TempDir;
+
+/// Nothing takes that long.
+const A_MINUTE: Duration = Duration::from_secs(60);
 
 fn open(folder: &TempDir, options: &str) -> Driver<String> {
     let address = format!("disk:{}?{options}", folder.path().display());
@@ -109,8 +114,8 @@ fn no_chain_of_errors_says_anything_twice() {
     }
 }
 
-/// A folder in which no more files can be made from some time on.
-struct Shut(DiskFolder, Arc<AtomicBool>);
+/// A folder in which no files can be made while it is shut, and why not.
+struct Shut(DiskFolder, Arc<AtomicBool>, io::ErrorKind);
 
 impl Folder for Shut {
     type File = std::fs::File;
@@ -121,7 +126,7 @@ impl Folder for Shut {
 
     fn create(&self, name: &str, length: u64) -> io::Result<Self::File> {
         match self.1.load(Ordering::SeqCst) {
-            true => Err(io::Error::other("the shelf is locked")),
+            true => Err(io::Error::new(self.2, "the shelf is locked")),
             false => self.0.create(name, length),
         }
     }
@@ -157,21 +162,31 @@ fn send_until_it_says(driver: &Driver<String>, reason: &str) -> BackendErrorKind
 }
 
 #[test]
-fn a_send_for_which_no_file_can_be_made_says_why() {
-    let folder = tempfile::tempdir().unwrap();
-    let mut options = Options::default();
-    options.segment_bytes = 4096;
-    let is_shut = Arc::new(AtomicBool::new(false));
-    let shut = Shut(DiskFolder::open(folder.path()).unwrap(), is_shut.clone());
-    let (records, _) = Records::open_folder(shut, &options).unwrap();
-    let driver = Driver::new(records);
-    is_shut.store(true, Ordering::SeqCst);
-    let kind = send_until_it_says(&driver, "the shelf is locked");
-    assert_eq!(
-        kind,
-        BackendErrorKind::Io,
-        "it goes on when one can be made"
-    );
+fn a_send_for_which_no_file_can_be_made_says_why_and_goes_on_when_one_can() {
+    for (reason, kind) in [
+        (io::ErrorKind::Other, BackendErrorKind::Io),
+        (io::ErrorKind::NotFound, BackendErrorKind::NotFound),
+        (io::ErrorKind::PermissionDenied, BackendErrorKind::Denied),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = Options::default();
+        options.segment_bytes = 4096;
+        let is_shut = Arc::new(AtomicBool::new(false));
+        let disk = DiskFolder::open(folder.path()).unwrap();
+        let shut = Shut(disk, is_shut.clone(), reason);
+        let (records, _) = Records::open_folder(shut, &options).unwrap();
+        let driver = Driver::new(records);
+        is_shut.store(true, Ordering::SeqCst);
+        assert_eq!(send_until_it_says(&driver, "the shelf is locked"), kind);
+        is_shut.store(false, Ordering::SeqCst);
+        // Whether one can be made is tried about once a second.
+        let limit = Instant::now() + A_MINUTE;
+        let sent = || Producer::new(&driver).send(book(1_000)).wait();
+        while let Err(error) = sent() {
+            assert!(Instant::now() < limit, "{error}");
+            thread::yield_now();
+        }
+    }
 }
 
 /// Nobody notices that, until a file is to be renamed.

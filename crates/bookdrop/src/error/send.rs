@@ -49,7 +49,11 @@ pub enum SendErrorKind {
     Invalid(InvalidEvent),
     /// The driver keeps its events as bytes, and this one cannot be written down; this says why.
     Unencodable(String),
-    /// The backend could not do it, or does not know whether it was done: see [`BackendError::kind`].
+    /// The backend could not do it, or does not know whether it was done. What to do its [kind](BackendError::kind) says:
+    /// `TooLarge` will not fit later either. After `Broken`, open the driver again. What is `Unknown` may have been sent: send it
+    /// again only with an id that you gave. What is [retryable](BackendError::is_retryable) otherwise, as `NoSpace`, may be sent
+    /// again later. For anything else, as `Denied` or `NotFound` where no file can be made, somebody has to mend the cause first;
+    /// then it goes on.
     Backend(BackendError),
 }
 
