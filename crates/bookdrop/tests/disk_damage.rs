@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use bookdrop::{Consumer, Damage, Driver, Event, Operation, Producer, disk_address, operations};
+use futures_lite::future::{block_on, poll_once};
 
 /// Nothing takes that long.
 const A_MINUTE: Duration = Duration::from_secs(60);
@@ -133,6 +134,17 @@ fn a_missing_file_and_a_damaged_header_are_told() {
         let said = place.to_string();
         assert!(said.contains(words), "{said}");
     }
+}
+
+#[test]
+fn damage_is_told_although_the_opening_was_dropped() {
+    let folder = folder_with(&["a", "b", "c"]);
+    damage(folder.path(), "b");
+    let (tell, told) = mpsc::channel();
+    let mut opening = opening(folder.path()).on_damage(move |damage| tell.send(damage).unwrap());
+    drop(block_on(poll_once(&mut opening)));
+    drop(opening);
+    assert_eq!(told.recv_timeout(A_MINUTE).unwrap().len(), 1);
 }
 
 #[test]
