@@ -3,6 +3,8 @@
 mod asking;
 mod fetching;
 mod figures;
+#[cfg(test)]
+mod full_disk;
 mod hands;
 #[cfg(test)]
 mod histories;

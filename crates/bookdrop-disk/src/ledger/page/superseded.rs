@@ -50,7 +50,11 @@ impl Page {
                 kind::HANDED_OVER => ended.or_else(|| first_of(&mut later.handed_over, at)),
                 kind::RETURNED => ended.or_else(|| first_of(&mut later.returned, at)),
                 kind::BURIED => ended,
-                kind::REPLAYED | kind::GONE => first_of(&mut later.ended, at),
+                kind::REPLAYED => first_of(&mut later.ended, at),
+                kind::GONE => {
+                    later.ended = Some(at);
+                    None
+                }
                 _ => None,
             };
         }
@@ -66,5 +70,139 @@ fn first_of(known: &mut Option<usize>, at: usize) -> Option<usize> {
             None
         }
         known => known,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bookdrop_backend::{DeadReason, Record};
+    use fastrand::Rng;
+
+    use super::*;
+    use crate::image::Image;
+    use crate::journal::{Position, Recovered};
+    use crate::ledger::note::{Grave, Note, Standing, State};
+
+    const EVENTS: u64 = 3;
+    const GROUPS: u64 = 2;
+
+    fn event(number: u64) -> Note {
+        let standing = |group| Standing {
+            group,
+            order: number,
+            since: 0,
+            deliveries: 0,
+            failures: 0,
+            state: State::Ready,
+            is_queued: false,
+        };
+        Note::Event {
+            number,
+            sent: 0,
+            record: Record::default(),
+            standings: (0..GROUPS).map(standing).collect(),
+        }
+    }
+
+    fn change(rng: &mut Rng, at: u64) -> Note {
+        let (number, group) = (rng.u64(1..=EVENTS), rng.u64(..GROUPS));
+        match rng.u32(..40) {
+            0 => Note::Gone { number, group },
+            1 => Note::Replayed {
+                number,
+                group,
+                order: EVENTS + at,
+                since: at,
+            },
+            2 => Note::Buried {
+                number,
+                group,
+                grave: Grave {
+                    id: at,
+                    at,
+                    reason: DeadReason::MaxAttempts,
+                    noted: 0,
+                },
+            },
+            3..20 => Note::Returned {
+                number,
+                group,
+                failures: at as u32,
+                due: rng.u64(..3),
+            },
+            _ => Note::HandedOver {
+                number,
+                group,
+                deliveries: at as u32,
+            },
+        }
+    }
+
+    /// How the events stand after all of a page.
+    fn standings(page: &Page) -> Vec<(u64, Vec<Standing>)> {
+        let mut image = Image::new(0);
+        for (at, record) in (0..).zip(page.records()) {
+            image.read(Recovered {
+                position: Position {
+                    generation: 1,
+                    offset: at,
+                },
+                sequence: at,
+                kind: record.kind,
+                payload: record.payload,
+            });
+        }
+        let seen = image.events();
+        let mut all: Vec<_> = seen
+            .map(|seen| (seen.number, seen.standings.to_vec()))
+            .collect();
+        all.sort_unstable_by_key(|(number, _)| *number);
+        all
+    }
+
+    #[test]
+    fn what_is_left_says_the_same_and_does_not_grow() {
+        for seed in 0..200 {
+            let mut rng = Rng::with_seed(seed);
+            let mut page = Page::default();
+            (1..=EVENTS).for_each(|number| page.put(number, &event(number)));
+            for at in EVENTS + 1..1_000 {
+                page.put(at, &change(&mut rng, at));
+            }
+            let before = standings(&page);
+            page.thin_out();
+            assert_eq!(standings(&page), before, "seed {seed}");
+            // An event, and in each group: what began it anew, its last hand-over and its last failure.
+            let most = (EVENTS * (1 + 3 * GROUPS)) as usize;
+            let others = page.count() - said_once(&page);
+            assert!(others <= most, "{others} notes");
+        }
+    }
+
+    /// What is never said twice, but here.
+    fn said_once(page: &Page) -> usize {
+        let is_one = |kind| [kind::BURIED, kind::GONE].contains(&kind);
+        page.records().filter(|record| is_one(record.kind)).count()
+    }
+
+    #[test]
+    fn what_is_superseded_is_written_when_that_is_which_says_it() {
+        let mut page = Page::default();
+        page.put(1, &event(1));
+        for number in 2..1_000 {
+            let handed_over = Note::HandedOver {
+                number: 1,
+                group: 0,
+                deliveries: number as u32,
+            };
+            page.put(number, &handed_over);
+        }
+        page.put(1_000, &event(2));
+        page.thin_out();
+        assert_eq!(page.count(), 3);
+        // The second note says what the one with number 2 said.
+        assert_eq!(page.remove_written(1), Some(1));
+        assert_eq!(page.remove_written(1), Some(999));
+        assert_eq!(page.remove_written(1), None);
     }
 }
