@@ -203,13 +203,6 @@ impl Ledger {
         self.lock().room_left()
     }
 
-    /// Bytes that were noted and not written yet.
-    #[cfg(test)]
-    pub(crate) fn unwritten(&self) -> u64 {
-        let pending = self.lock();
-        pending.in_writing + pending.page.cost()
-    }
-
     /// An event waits for room. Sees to it that there will be some in the journal, if it is that which is missing: nobody may wait for
     /// what was noted before, and so it may not be written yet. Whether it is.
     pub(crate) fn ask_for_room(&self, event: &Event) -> bool {
