@@ -7,7 +7,7 @@ use bookdrop_backend::Record;
 
 use crate::journal::{Position, length_with};
 use crate::ledger::Ledger;
-use crate::ledger::note::{Standing, Standings, length_beside};
+use crate::ledger::note::{Standing, Standings, State, length_beside};
 use crate::space::Segment;
 
 /// An event: what the queue looks at, and where the rest of it is.
@@ -134,6 +134,18 @@ impl Facts {
     /// Bytes that are written of it as a dead letter.
     pub(crate) fn graves(&self) -> usize {
         self.standings.iter().map(Standing::grave).sum()
+    }
+
+    /// Bytes of those that are noted behind this note, and so do not lie where it lies.
+    pub(crate) fn graves_behind(&self, note: u64) -> usize {
+        let behind = self
+            .standings
+            .iter()
+            .filter_map(|standing| match &standing.state {
+                State::Dead(grave) if grave.noted > note => Some(grave.length()),
+                _ => None,
+            });
+        behind.sum()
     }
 
     /// Graves were put to it or taken from it, where they took so many bytes before.

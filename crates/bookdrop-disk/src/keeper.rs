@@ -167,7 +167,7 @@ where
                 written => return written,
             };
             if !self.gain_room(&lack) {
-                // What waited may have been written with what was carried.
+                // Another one may have gained some meanwhile.
                 let written = self.write(Need::GivesRoom);
                 return written.map_err(|error| self.shortage.why().unwrap_or(error));
             }
@@ -264,8 +264,10 @@ where
     /// Writes everything that was noted so far, and flushes it. Others can write meanwhile. Gives the turn to do so back, unless it
     /// had to end before tasks were woken.
     fn commit<'a>(&self, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
-        self.write_for_sure()?;
-        self.flush_written(turn)
+        let written = self.write_for_sure();
+        // What found room is confirmed, whatever did not.
+        let turn = self.flush_written(turn)?;
+        written.map(|()| turn)
     }
 
     /// Flushes everything that was written so far.

@@ -321,6 +321,9 @@ impl Ledger {
             return;
         }
         place.index = place.segment.add(event, place.bytes);
+        let written = self.survival.written_so_far();
+        place.grown = facts.graves_behind(written);
+        place.segment.grow(0, place.grown);
         if let Some(former) = facts.place.replace(place) {
             former.segment.remove(&former);
         }

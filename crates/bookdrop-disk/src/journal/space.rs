@@ -73,7 +73,7 @@ impl<X: File> Spares<X> {
                 .open(name)
                 .and_then(|file| Ok((file.length()?, file)));
             let (found, file) = found.map_err(|error| Error::io(format!("open {name}"), error))?;
-            if found == length && spares.files.len() < KEPT {
+            if found == length {
                 let name = name.clone();
                 spares.files.push(Spare {
                     name,

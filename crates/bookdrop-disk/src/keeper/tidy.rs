@@ -17,7 +17,7 @@ use crate::journal::{Journal, Need};
 use crate::ledger::{Page, millis};
 use crate::storage::Folder;
 
-use super::{Keep, Keeper, no_space};
+use super::{Keep, Keeper, Writing, no_space};
 
 /// It is looked every so often whether there is something to tidy up, also where nobody asked for it.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -269,12 +269,7 @@ where
         for (event, record) in events {
             self.ledger.put_again(event, record, &mut page);
         }
-        let written = self.append(&mut writing, &page, need)?;
-        self.note_room(&writing.journal);
-        match written == page.count() {
-            true => Ok(()),
-            false => Err(no_space()),
-        }
+        self.append_all(&mut writing, &page, need)
     }
 
     fn write_ids_again(&self, generation: u64) -> Result<(), Error> {
@@ -282,11 +277,21 @@ where
         let mut page = Page::default();
         let said = self.ids().said_by(generation);
         self.ledger.put_ids_again(said, &mut page);
-        self.append(&mut writing, &page, Need::Frees)?;
+        self.append_all(&mut writing, &page, Need::Frees)?;
         if let Some(first) = writing.positions.first() {
             self.ids().moved(generation, first.generation);
         }
         Ok(())
+    }
+
+    /// Appends a page before anything that was noted and waits.
+    fn append_all(&self, writing: &mut Writing<F>, page: &Page, need: Need) -> Result<(), Error> {
+        let written = self.append(writing, page, need)?;
+        self.note_room(&writing.journal);
+        match written == page.count() {
+            true => Ok(()),
+            false => Err(no_space()),
+        }
     }
 
     /// Frees the segments in which nothing lies that is needed, up to the first in which there is.
@@ -299,7 +304,7 @@ where
             if writing.groups_at.is_some_and(|at| at <= last) {
                 let mut page = Page::default();
                 self.ledger.put_groups_again(&mut page);
-                self.append(&mut writing, &page, Need::Frees)?;
+                self.append_all(&mut writing, &page, Need::Frees)?;
             }
         }
         // Whatever was carried has to be there before what it was carried from is gone.
