@@ -209,29 +209,28 @@ fn discarding_frees_it_when_all_became_dead_letters() {
 /// With their reasons they take more when they are written down again than they took before.
 #[test]
 fn a_few_dead_letters_do_not_keep_the_rest_from_being_freed() {
-    for count in [4, 12, 30] {
-        let disk = Disk::new(7, ROOM, None);
-        let records = opened(disk.clone());
-        let readers = GROUPS.map(|group| join(&records, group));
-        fill(&records, 0);
-        disk.set_room(0);
-        for reader in readers {
-            for number in 0.. {
-                let Some(fetched) = fetch(&records, reader) else {
-                    break;
-                };
-                if number < count {
-                    let reason = DeadReason::Rejected("x".repeat(900));
-                    let _ = settle(&records, &fetched, Settlement::Bury(reason));
-                } else {
-                    ack(&records, &fetched);
-                }
+    let count = 4;
+    let disk = Disk::new(7, ROOM, None);
+    let records = opened(disk.clone());
+    let readers = GROUPS.map(|group| join(&records, group));
+    fill(&records, 0);
+    disk.set_room(0);
+    for reader in readers {
+        for number in 0.. {
+            let Some(fetched) = fetch(&records, reader) else {
+                break;
+            };
+            if number < count {
+                let reason = DeadReason::Rejected("x".repeat(900));
+                let _ = settle(&records, &fetched, Settlement::Bury(reason));
+            } else {
+                ack(&records, &fetched);
             }
         }
-        all_is_written(&records);
-        drop(records);
-        assert_eq!(found(&disk), (0, [count; 6]));
     }
+    all_is_written(&records);
+    drop(records);
+    assert_eq!(found(&disk), (0, [count; 6]));
 }
 
 /// It takes no room: that is how a send is tried again of which nobody knows whether it was done.
