@@ -93,6 +93,27 @@ fn work_until_the_first_is_freed(records: &Records, path: &Path, groups: &[&str]
     panic!("it is still there");
 }
 
+/// More than is written again at once.
+#[test]
+fn many_events_of_one_segment_are_carried() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path(), 1 << 18);
+    let reader = join(&records, "default");
+    let in_hand: Vec<Fetched> = (0..200)
+        .map(|number| {
+            publish(&records, record(&format!("in hand {number}"), 1000));
+            fetch(&records, reader)
+        })
+        .collect();
+    work_until_the_first_is_freed(&records, folder.path(), &["default"]);
+    drop((records, in_hand));
+    let records = open(folder.path(), 1 << 18);
+    let reader = join(&records, "default");
+    let there = (0..200).map(|_| fetch(&records, reader).record.id);
+    let there: std::collections::BTreeSet<_> = there.collect();
+    assert_eq!(there.len(), 200);
+}
+
 #[test]
 fn an_event_that_is_longer_than_they_are_is_carried() {
     let folder = tempfile::tempdir().unwrap();

@@ -97,7 +97,8 @@ where
             }
             self.note_room(&writing.journal);
         }
-        match self.writing().journal.is_spare_wanted(longest) {
+        let is_one_wanted = self.writing().journal.is_spare_wanted(longest);
+        match is_one_wanted {
             false => self.shortage.end(),
             // It could not be made before. Whoever waits for it would be woken again and again.
             true => self.shortage.begin_if_new(no_space()),
@@ -220,7 +221,9 @@ where
     /// Writes down again what is needed of a segment.
     fn carry(&self, generation: u64, need: Need) -> Result<(), Error> {
         let (mut some, mut bytes) = (Vec::new(), 0);
-        for event in self.space().segment(generation).events() {
+        // In a statement of its own: nothing is locked while they are written.
+        let events = self.space().segment(generation).events();
+        for event in events {
             let Some(event) = event.upgrade() else {
                 continue;
             };
