@@ -116,7 +116,7 @@ impl Player {
         };
         let mut future = pin!(work(&open.records));
         let mut cx = Context::from_waker(Waker::noop());
-        for round in 0..4 {
+        for round in 0..8 {
             match future.as_mut().poll(&mut cx) {
                 Poll::Ready(Ok(value)) => return Done::Well(value),
                 Poll::Ready(Err(error)) if is_harmless(error.kind()) => {
