@@ -30,6 +30,8 @@ pub(crate) struct Event {
 pub(crate) struct Facts {
     /// Its number in the journal; zero while it was not written down.
     pub(crate) number: u64,
+    /// The last note about it, but for those of a hand-over, of which nobody waits to be sure; zero if there was none.
+    pub(crate) noted: u64,
     /// When it was sent, in milliseconds since 1970.
     pub(crate) sent: u64,
     /// The whole of it; `None` while it is on the disk alone.
@@ -108,6 +110,15 @@ impl Event {
     pub(crate) fn first_sent(&self) -> (bool, u64) {
         let facts = self.facts();
         (facts.place.is_none(), facts.sent)
+    }
+
+    /// The last note about it for which somebody waits. Where there is none, the first one with its id was noted, whenever that was.
+    pub(crate) fn last_note(&self) -> u64 {
+        let noted = self.facts().noted;
+        match &self.ledger {
+            Some(ledger) if noted == 0 => ledger.noted(),
+            _ => noted,
+        }
     }
 
     /// What is known of it where its record is damaged.

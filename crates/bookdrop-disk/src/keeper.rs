@@ -178,23 +178,30 @@ where
     fn write_page(&self, writing: &mut Writing<F>, need: Need) -> Result<bool, journal::Error> {
         let (mut page, last) = self.ledger.turn_page(std::mem::take(&mut writing.empty));
         // For events, whether there is room was asked before they were noted.
-        let written = match self.append(writing, &page, need) {
-            Ok(written) => written,
-            Err(error) => {
-                self.ledger.turn_back(page);
-                return Err(error);
+        let written = self.append(writing, &page, need);
+        let left = self.room_for_events(&writing.journal);
+        match written {
+            Ok(written) if written == page.count() => {
+                self.ledger.survival.written(last);
+                self.ledger.set_room(left);
+                page.clear();
+                writing.empty = page;
+                Ok(true)
             }
-        };
-        let is_all = written == page.count();
-        if is_all {
-            self.ledger.survival.written(last);
-            page.clear();
-            writing.empty = page;
-        } else {
-            self.ledger.turn_back_rest(page, written);
+            Ok(written) => {
+                self.ledger.turn_back(page, written, left);
+                Ok(false)
+            }
+            Err(error) => {
+                self.ledger.turn_back(page, 0, left);
+                Err(error)
+            }
         }
-        self.note_room(&writing.journal);
-        Ok(is_all)
+    }
+
+    /// Bytes that events can take before a file is made for them.
+    fn room_for_events(&self, journal: &Journal<Arc<F>>) -> u64 {
+        journal.room(Need::TakesRoom, self.settings.max_event_bytes)
     }
 
     /// Appends the notes of a page to the journal, as many as there is room for. Returns how many they are.

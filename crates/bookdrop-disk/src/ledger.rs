@@ -114,6 +114,7 @@ impl Ledger {
         if let Some(record) = &facts.record {
             pending.write_down(event, &facts, record);
         }
+        facts.noted = pending.noted;
     }
 
     /// An event that was for the first group to come goes there.
@@ -140,12 +141,18 @@ impl Ledger {
         let mut pending = self.lock();
         let Some(group) = pending.groups.known(group) else {
             // It was in hand when its group was removed, and nothing comes back to that.
-            return pending.leave_removed(event, &mut facts);
+            pending.leave_removed(event, &mut facts);
+            facts.noted = pending.noted;
+            return;
         };
         let (was_stuck, graves) = (facts.is_stuck(), facts.graves());
+        let is_handed_over = matches!(what, Change::HandedOver);
         self.change(&mut pending, event, &mut facts, group, hand, what);
         facts.count_graves(graves);
         pending.count_stuck(event, was_stuck, &facts);
+        if !is_handed_over {
+            facts.noted = pending.noted;
+        }
     }
 
     fn change(
@@ -284,29 +291,23 @@ impl Ledger {
         (std::mem::replace(&mut pending.page, empty), pending.noted)
     }
 
-    /// Puts a page back that could not be written, in front of what came since.
-    pub(crate) fn turn_back(&self, mut page: Page) {
+    /// Puts a page back of which the first so many notes were written and no more could be, in front of what came since. So much room
+    /// is left.
+    pub(crate) fn turn_back(&self, mut page: Page, written: usize, left: u64) {
+        if let Some(last) = page.remove_written(written) {
+            self.survival.written(last);
+        }
         let mut pending = self.lock();
         let later = std::mem::take(&mut pending.page);
         page.append(later);
         page.thin_out();
         pending.page = page;
-        pending.in_writing = 0;
-    }
-
-    /// Puts a page back of which the first so many notes were written.
-    pub(crate) fn turn_back_rest(&self, mut page: Page, written: usize) {
-        if let Some(last) = page.remove_written(written) {
-            self.survival.written(last);
-        }
-        self.turn_back(page);
+        pending.set_room(left);
     }
 
     /// So much room there is now that all that was taken out is written.
     pub(crate) fn set_room(&self, left: u64) {
-        let mut pending = self.lock();
-        pending.room = left;
-        pending.in_writing = 0;
+        self.lock().set_room(left);
     }
 
     /// Whether there is so much in memory that events are to be on the disk alone.

@@ -134,8 +134,17 @@ impl Records {
 
     /// Ends when all that happened so far is as durable as it is going to be.
     async fn survive(&self) -> Result<(), Error> {
+        let noted = self.folder.as_ref().map(|folder| folder.ledger().noted());
+        self.survive_up_to(noted.unwrap_or(0)).await
+    }
+
+    /// The same of what was noted up to this note: whoever waits for that is not told of what was noted later, and cannot be written.
+    async fn survive_up_to(&self, note: u64) -> Result<(), Error> {
         match &self.folder {
-            Some(folder) => Surviving::new(folder.keep()).await.map_err(not_yet),
+            Some(folder) => {
+                let surviving = Surviving::new(folder.keep(), note);
+                surviving.await.map_err(not_yet)
+            }
             None => Ok(()),
         }
     }
@@ -273,17 +282,20 @@ impl Backend for Records {
         progress: Progress,
         waits: bool,
     ) -> Result<(), NotPublished> {
-        let mut sent = Ok(());
+        let (mut sent, mut noted) = (Ok(()), 0);
         for record in records {
             let keep = self.folder.as_ref().map(Kept::keep);
             let entry = self.entry(record);
-            sent = Sending::new(&self.queue, keep, entry, &progress, waits).await;
-            if sent.is_err() {
-                break;
+            match Sending::new(&self.queue, keep, entry, &progress, waits).await {
+                Ok(note) => noted = note.max(noted),
+                Err(error) => {
+                    sent = Err(error);
+                    break;
+                }
             }
         }
         if progress.taken() > 0
-            && let Err(error) = self.survive().await
+            && let Err(error) = self.survive_up_to(noted).await
         {
             progress.retreat(0);
             return Err(NotPublished::Backend(error));
@@ -345,9 +357,9 @@ impl Backend for Records {
     }
 
     async fn settle(&self, receipt: Receipt, how: Settlement) -> Result<Settled, Error> {
-        let (settled, is_written) = self.hands.settle(&self.queue, receipt, how)?;
-        if is_written {
-            self.survive().await?;
+        let (settled, event) = self.hands.settle(&self.queue, receipt, how)?;
+        if let Some(event) = event {
+            self.survive_up_to(event.last_note()).await?;
         }
         Ok(settled)
     }

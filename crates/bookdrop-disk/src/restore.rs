@@ -124,6 +124,7 @@ fn restore_groups(
 fn restore_event(seen: Seen, ledger: &Arc<Ledger>, space: &mut Space) -> Arc<Event> {
     let segment = space.segment(seen.position.generation);
     let facts = Facts {
+        noted: 0,
         number: seen.number,
         sent: seen.sent,
         record: None,

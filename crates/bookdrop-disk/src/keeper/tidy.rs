@@ -334,9 +334,8 @@ where
         unneeded.last().copied()
     }
 
-    pub(super) fn note_room(&self, journal: &Journal<Arc<F>>) {
-        let left = journal.room(Need::TakesRoom, self.settings.max_event_bytes);
-        self.ledger.set_room(left);
+    fn note_room(&self, journal: &Journal<Arc<F>>) {
+        self.ledger.set_room(self.room_for_events(journal));
     }
 
     /// Those who wait may find room now.

@@ -203,6 +203,11 @@ impl Pending {
         self.page.put(self.noted, note);
     }
 
+    /// So much room there is now, and nothing is being written.
+    pub(super) fn set_room(&mut self, left: u64) {
+        (self.room, self.in_writing) = (left, 0);
+    }
+
     /// Bytes for which there is room in the journal, beside what was noted.
     pub(super) fn room_left(&self) -> u64 {
         self.room

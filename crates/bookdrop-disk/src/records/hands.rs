@@ -1,12 +1,13 @@
 //! What is in hand, by its receipt.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bookdrop_backend::{Error, ErrorKind, Fetched, Receipt, Record, Settled, Settlement};
 use bookdrop_queue::{CallId, Item, Queue, Reader, Taken, clock};
 
 use crate::entry::{Entry, known_reason, settled_unanswered};
+use crate::event::Event;
 
 /// Everything that was handed over and is not settled.
 #[derive(Default)]
@@ -49,30 +50,31 @@ impl Hands {
         }
     }
 
-    /// Settles something, and says whether anything about it is written down.
+    /// Settles something. Says also about which event anything is written down with that, if about any.
     pub(super) fn settle(
         &self,
         queue: &Queue<Entry>,
         receipt: Receipt,
         how: Settlement,
-    ) -> Result<(Settled, bool), Error> {
+    ) -> Result<(Settled, Option<Arc<Event>>), Error> {
         if matches!(how, Settlement::Extend) {
             // There is no lease: it stays in hand as long as nobody settles it.
-            return Ok((Settled::Yes, false));
+            return Ok((Settled::Yes, None));
         }
         // It was settled before, though its settler may have been told that nobody knows.
         let Some(holding) = self.lock().all.remove(&receipt.0) else {
-            return Ok((Settled::TooLate, false));
+            return Ok((Settled::TooLate, None));
         };
         match holding {
             Holding::InHand(reader, taken) => {
                 let is_written = taken.item.call().is_none() || matches!(how, Settlement::Bury(_));
+                let event = is_written.then(|| taken.item.event.clone());
                 let settled = self.settle_taken(queue, receipt, reader, taken, how)?;
-                Ok((settled, is_written))
+                Ok((settled, event))
             }
             Holding::Owed(call) => {
                 let settled = self.settle_owed(queue, receipt, call, how)?;
-                Ok((settled, false))
+                Ok((settled, None))
             }
         }
     }

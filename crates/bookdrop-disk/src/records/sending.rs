@@ -13,7 +13,7 @@ use crate::entry::Entry;
 use crate::event::Event;
 use crate::keeper::Keep;
 
-/// Takes one record in, and counts it. Dropped while it stands in line, it leaves the line.
+/// Takes one record in, and counts it: ends with the note that says so. Dropped while it stands in line, it leaves the line.
 pub(super) struct Sending<'a> {
     queue: &'a Queue<Entry>,
     keep: Option<&'a dyn Keep>,
@@ -118,7 +118,7 @@ impl<'a> Sending<'a> {
 }
 
 impl Future for Sending<'_> {
-    type Output = Result<(), NotPublished>;
+    type Output = Result<u64, NotPublished>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -134,7 +134,7 @@ impl Future for Sending<'_> {
             match this.poll_sent(cx) {
                 Poll::Ready(Ok(())) => {
                     this.progress.advance();
-                    return Poll::Ready(Ok(()));
+                    return Poll::Ready(Ok(this.event.last_note()));
                 }
                 Poll::Ready(Err(refused)) if refused.why == Refusal::Full => {
                     return Poll::Ready(Err(NotPublished::Full));
