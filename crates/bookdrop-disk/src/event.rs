@@ -7,7 +7,7 @@ use bookdrop_backend::Record;
 
 use crate::journal::{Position, length_with};
 use crate::ledger::Ledger;
-use crate::ledger::note::{Standing, Standings, State, length_beside};
+use crate::ledger::note::{Standing, Standings, length_beside};
 use crate::space::Segment;
 
 /// An event: what the queue looks at, and where the rest of it is.
@@ -102,7 +102,7 @@ impl Event {
         let beside = length_beside(times, self.key.is_some());
         let facts = self.facts();
         let standings = facts.standings.iter();
-        let standings = standings.map(|standing| standing.as_of(note).length());
+        let standings = standings.map(|standing| standing.length() - standing.grave_behind(note));
         length_with(beside + texts_and_content + standings.sum::<usize>())
     }
 
@@ -149,14 +149,8 @@ impl Facts {
 
     /// Bytes of those that are noted behind this note, and so do not lie where it lies.
     pub(crate) fn graves_behind(&self, note: u64) -> usize {
-        let behind = self
-            .standings
-            .iter()
-            .filter_map(|standing| match &standing.state {
-                State::Dead(grave) if grave.noted > note => Some(grave.length()),
-                _ => None,
-            });
-        behind.sum()
+        let standings = self.standings.iter();
+        standings.map(|standing| standing.grave_behind(note)).sum()
     }
 
     /// Graves were put to it or taken from it, where they took so many bytes before.

@@ -10,6 +10,7 @@ mod ids;
 mod shortage;
 mod tidy;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bookdrop_backend::{Error, ErrorKind, Record};
@@ -57,6 +58,8 @@ pub(crate) struct Keeper<F: Folder> {
     tidying: Mutex<Tidying>,
     shortage: Shortage,
     space: Mutex<Space>,
+    /// What events take beside those bytes in which they lie, so that nobody needs the lock to ask for it.
+    grown: Arc<AtomicU64>,
     ids: Mutex<Ids>,
     reading: Reading<F>,
     ledger: Arc<Ledger>,
@@ -79,6 +82,8 @@ struct Writing<F: Folder> {
     empty: Page,
     /// Where the notes of the last page lie. Kept for its room.
     positions: Vec<Position>,
+    /// Where the last event lies, most often that of the next one too, and its generation.
+    segment: Option<(u64, Arc<Segment>)>,
     /// Bytes that were written since a flush was last wanted.
     unflushed: usize,
     /// Whether a spare file was wanted after the last write: then somebody was told.
@@ -110,13 +115,15 @@ where
         if journal.lacks_spares() {
             shortage.begin(no_space());
         }
-        journal.reserve(space.grown());
+        let grown = space.grown();
+        journal.reserve(grown.load(Ordering::Relaxed));
         ledger.set_room(journal.room(Need::TakesRoom, settings.max_event_bytes));
         Keeper {
             writing: Mutex::new(Writing {
                 journal,
                 empty: Page::default(),
                 positions: Vec::new(),
+                segment: None,
                 unflushed: 0,
                 is_spare_wanted: false,
                 groups_at,
@@ -125,6 +132,7 @@ where
             shortage,
             reading: Reading::new(folder.clone()),
             space: Mutex::new(space),
+            grown,
             ids: Mutex::new(ids),
             folder,
             ledger,
@@ -213,13 +221,16 @@ where
     ) -> Result<usize, journal::Error> {
         let survival = &self.ledger.survival;
         let Writing {
-            journal, positions, ..
+            journal,
+            positions,
+            segment,
+            ..
         } = writing;
         let newest = journal.newest();
         positions.clear();
-        journal.reserve(self.space().grown());
+        journal.reserve(self.grown.load(Ordering::Relaxed));
         let written = journal.append(page.records(), need, |at| positions.push(at))?;
-        self.place(page, positions);
+        self.place(page, positions, segment);
         if let Some(table) = page.table_among(written) {
             writing.groups_at = Some(positions[table].generation);
         }
@@ -239,8 +250,7 @@ where
     }
 
     /// The events of a page lie there now.
-    fn place(&self, page: &Page, positions: &[Position]) {
-        let mut known: Option<(u64, Arc<Segment>)> = None;
+    fn place(&self, page: &Page, positions: &[Position], known: &mut Option<(u64, Arc<Segment>)>) {
         let is_cache_full = self.ledger.is_cache_full();
         for ((event, bytes), &position) in page.events().zip(positions) {
             let Some(event) = event else {

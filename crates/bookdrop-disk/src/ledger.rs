@@ -72,6 +72,13 @@ pub(crate) enum Change<'a> {
     Gone,
 }
 
+impl Change<'_> {
+    /// Whether it makes a grave, or takes one away.
+    fn concerns_graves(&self) -> bool {
+        matches!(self, Change::Buried(..) | Change::Replayed | Change::Gone)
+    }
+}
+
 impl Ledger {
     pub(crate) fn new(bounds: Bounds) -> Self {
         Ledger {
@@ -145,12 +152,15 @@ impl Ledger {
             facts.noted = pending.noted;
             return;
         };
-        let (was_stuck, graves) = (facts.is_stuck(), facts.graves());
-        let is_handed_over = matches!(what, Change::HandedOver);
+        let was_stuck = facts.is_stuck();
+        let graves = what.concerns_graves().then(|| facts.graves());
+        let is_waited_for = !matches!(what, Change::HandedOver);
         self.change(&mut pending, event, &mut facts, group, hand, what);
-        facts.count_graves(graves);
+        if let Some(before) = graves {
+            facts.count_graves(before);
+        }
         pending.count_stuck(event, was_stuck, &facts);
-        if !is_handed_over {
+        if is_waited_for {
             facts.noted = pending.noted;
         }
     }

@@ -111,7 +111,7 @@ impl Space {
     }
 
     /// Bytes that events take beside those that they lie in, when they are written down again.
-    pub(crate) fn grown(&self) -> u64 {
-        self.grown.load(Ordering::Relaxed)
+    pub(crate) fn grown(&self) -> Arc<AtomicU64> {
+        self.grown.clone()
     }
 }

@@ -206,10 +206,18 @@ impl Standing {
     /// The same, as it is while what was noted behind this note is not there.
     pub(crate) fn as_of(&self, note: u64) -> Standing {
         let mut standing = self.clone();
-        if matches!(&self.state, State::Dead(grave) if grave.noted > note) {
+        if self.grave_behind(note) > 0 {
             standing.state = State::Ready;
         }
         standing
+    }
+
+    /// Bytes of its grave, if that was noted behind this note.
+    pub(crate) fn grave_behind(&self, note: u64) -> usize {
+        match &self.state {
+            State::Dead(grave) if grave.noted > note => grave.length(),
+            _ => 0,
+        }
     }
 
     /// Bytes that it takes.
