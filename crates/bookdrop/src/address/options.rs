@@ -15,6 +15,11 @@ pub(crate) struct Options {
     known: Vec<&'static str>,
 }
 
+/// A whole number of any type.
+pub(crate) trait Number: FromStr + PartialOrd + Display {}
+
+impl<N: FromStr + PartialOrd + Display> Number for N {}
+
 impl Options {
     pub(super) fn parse(text: &str) -> Result<Self, OpenError> {
         let mut given = Vec::new();
@@ -43,39 +48,30 @@ impl Options {
     }
 
     /// A whole number among these.
-    pub(crate) fn number<N>(
+    pub(crate) fn number<N: Number>(
         &mut self,
         key: &'static str,
         among: RangeInclusive<N>,
-    ) -> Result<Option<N>, OpenError>
-    where
-        N: FromStr + PartialOrd + Display,
-    {
+    ) -> Result<Option<N>, OpenError> {
         self.number_called("a whole number", key, among)
     }
 
     /// So many bytes, among these.
     #[cfg(all(unix, feature = "disk"))]
-    pub(crate) fn bytes<N>(
+    pub(crate) fn bytes<N: Number>(
         &mut self,
         key: &'static str,
         among: RangeInclusive<N>,
-    ) -> Result<Option<N>, OpenError>
-    where
-        N: FromStr + PartialOrd + Display,
-    {
+    ) -> Result<Option<N>, OpenError> {
         self.number_called("a whole number in bytes, without a unit", key, among)
     }
 
-    fn number_called<N>(
+    fn number_called<N: Number>(
         &mut self,
         what: &str,
         key: &'static str,
         among: RangeInclusive<N>,
-    ) -> Result<Option<N>, OpenError>
-    where
-        N: FromStr + PartialOrd + Display,
-    {
+    ) -> Result<Option<N>, OpenError> {
         let Some(text) = self.text(key)? else {
             return Ok(None);
         };
