@@ -175,7 +175,8 @@ where
                 written => return written,
             };
             if !self.gain_room(&lack) {
-                // Another one may have gained some meanwhile.
+                // Another one may have gained some meanwhile, and nobody takes it while nothing is written again.
+                let _tidying = self.tidying();
                 let written = self.write(Need::GivesRoom);
                 return written.map_err(|error| self.shortage.why().unwrap_or(error));
             }

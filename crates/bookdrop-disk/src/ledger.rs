@@ -20,7 +20,6 @@ use bookdrop_backend::Record;
 use bookdrop_queue::{GroupId, Hand, Room, clock};
 
 use crate::event::{Event, Facts, Place};
-use crate::journal::cost;
 use note::{Note, Standing, Standings, State};
 pub(crate) use page::Page;
 use pending::{Pending, grave_of, waiting_until};
@@ -202,7 +201,7 @@ impl Ledger {
         let pending = self.lock();
         let length = event.length as u64;
         let fits_beside = |others| others == 0 || others + length <= self.bounds.live;
-        match pending.room_left() >= cost(event.length) {
+        match pending.room_left() >= pending.cost_of(event) {
             _ if !fits_beside(pending.stuck) => Room::Taken,
             _ if !fits_beside(pending.live) => Room::Full,
             true => Room::Enough,
@@ -212,7 +211,8 @@ impl Ledger {
 
     /// Whether there is room for it in the journal, however many bytes of events there are.
     pub(crate) fn has_room_in_journal(&self, event: &Event) -> bool {
-        self.room_in_journal() >= cost(event.length)
+        let pending = self.lock();
+        pending.room_left() >= pending.cost_of(event)
     }
 
     /// Bytes for which there is room in the journal.

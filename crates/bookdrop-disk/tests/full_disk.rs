@@ -36,8 +36,17 @@ where
     F: Folder + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
 {
+    opened_with(SEGMENT, folder)
+}
+
+fn opened_with<F>(segment_bytes: u64, folder: F) -> Records
+where
+    F: Folder + Send + Sync + 'static,
+    F::File: Send + Sync + 'static,
+{
     let mut options = Options::default();
-    options.segment_bytes = SEGMENT;
+    options.segment_bytes = segment_bytes;
+    options.limits.capacity = 100_000;
     options.limits.max_dead = usize::MAX;
     options.limits.max_attempts = u32::MAX;
     options.limits.max_deliveries = u32::MAX;
@@ -124,6 +133,41 @@ fn acks_of_one_of_two_groups_are_confirmed_while_somebody_tries_to_send() {
             acked += 1;
         }
     }
+}
+
+/// What they send has an id, which is written again when all else of it is needed no more. A segment is carried in several writes.
+#[test]
+fn acks_are_confirmed_while_others_try_to_send_again_and_again() {
+    const LONG: u64 = 128 << 10;
+    let disk = Disk::new(7, 30 * LONG, None);
+    let records = opened_with(LONG, disk.clone());
+    let reader = join(&records, "default");
+    let numbers = AtomicUsize::new(0);
+    let event_with_id = || Record {
+        is_id_given: true,
+        ..event(numbers.fetch_add(1, Ordering::Relaxed), 1_500)
+    };
+    while send(&records, event_with_id()).is_ok() {}
+    disk.set_room(0);
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let _ = send(&records, event_with_id());
+                    thread::yield_now();
+                }
+            });
+        }
+        let acks = (0..2_000).filter_map(|_| {
+            let fetched = fetch(&records, reader).expect("they send more than is received");
+            while send(&records, event_with_id()).is_ok() {}
+            settle(&records, &fetched, Settlement::Done).err()
+        });
+        let refused = acks.count();
+        is_over.store(true, Ordering::Relaxed);
+        assert_eq!(refused, 0);
+    });
 }
 
 /// What is written of a failure is needed no more when the event is written down again.

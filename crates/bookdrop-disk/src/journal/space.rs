@@ -40,13 +40,24 @@ pub(crate) struct Spare<X> {
     pub(crate) file: Option<X>,
 }
 
+/// How the last attempt to make one ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Making {
+    Works,
+    /// It could not be made, and is not tried again before somebody says so.
+    InVain,
+    /// It could not be made, and is to be tried again.
+    ToBeTried,
+}
+
 #[derive(Debug)]
 pub(crate) struct Spares<X> {
     files: Vec<Spare<X>>,
     /// Of the last one that was made. Numbers are not used twice: a rename of the former one may still be lost.
     last_number: u64,
-    /// Whether the last one could not be made: it is not tried again before somebody says so.
-    is_in_vain: bool,
+    making: Making,
+    /// Whether a segment is being written again, so that it can be freed.
+    is_freeing: bool,
     /// So many more than otherwise are left for what frees a segment.
     reserved: usize,
 }
@@ -61,7 +72,8 @@ impl<X: File> Spares<X> {
         let mut spares = Spares {
             files: Vec::new(),
             last_number: 0,
-            is_in_vain: false,
+            making: Making::Works,
+            is_freeing: false,
             reserved: 0,
         };
         for name in names {
@@ -100,12 +112,12 @@ impl<X: File> Spares<X> {
             return Ok(());
         }
         while self.files.len() < count + self.left_by(need) {
-            if self.is_in_vain {
+            if self.is_in_vain() {
                 return Err(ErrorKind::NoSpace.into());
             }
             let name = self.new_name();
             let made = folder.create(&name, length);
-            self.is_in_vain = made.is_err();
+            self.note_making(made.is_ok());
             let file = made.map_err(|error| Error::io(format!("create {name}"), error))?;
             self.files.push(Spare {
                 name,
@@ -135,6 +147,21 @@ impl<X: File> Spares<X> {
     /// How many there are for records of this need.
     pub(crate) fn count_for(&self, need: Need) -> usize {
         self.files.len().saturating_sub(self.left_by(need))
+    }
+
+    /// Whether there are fewer than are to be left by records of this need, and no more can be made. Then the segment that is written
+    /// to was one of those, and what room it has is for the others: for acks, and while something is written again, for that alone.
+    pub(crate) fn is_reserve_in_use(&self, need: Need) -> bool {
+        let is_others = match need {
+            Need::TakesRoom => true,
+            Need::GivesRoom => self.is_freeing,
+            Need::Frees => false,
+        };
+        is_others && self.making != Making::Works && self.files.len() < self.left_by(need)
+    }
+
+    pub(crate) fn set_freeing(&mut self, is_freeing: bool) {
+        self.is_freeing = is_freeing;
     }
 
     /// So many more are to be left for what frees a segment.
@@ -174,10 +201,19 @@ impl<X: File> Spares<X> {
     }
 
     pub(crate) fn is_in_vain(&self) -> bool {
-        self.is_in_vain
+        self.making == Making::InVain
     }
 
-    pub(crate) fn set_in_vain(&mut self, is_in_vain: bool) {
-        self.is_in_vain = is_in_vain;
+    pub(crate) fn note_making(&mut self, is_made: bool) {
+        self.making = match is_made {
+            true => Making::Works,
+            false => Making::InVain,
+        };
+    }
+
+    pub(crate) fn try_again(&mut self) {
+        if self.is_in_vain() {
+            self.making = Making::ToBeTried;
+        }
     }
 }

@@ -159,7 +159,7 @@ impl<F: Folder> Journal<F> {
         records: impl Iterator<Item = Record<'a>>,
         need: Need,
     ) -> Result<usize, Error> {
-        let (mut room, mut further, mut count) = (self.room_here(), 0, 0);
+        let (mut room, mut further, mut count) = (self.room_here_for(need), 0, 0);
         for record in records {
             let length = record.payload.len();
             let limit = self.longest_record();
@@ -193,6 +193,14 @@ impl<F: Folder> Journal<F> {
             0
         };
         self.room_behind(current.offset as usize + self.buffer.len() + mark)
+    }
+
+    /// The same for records of this need.
+    fn room_here_for(&self, need: Need) -> usize {
+        match self.spares.is_reserve_in_use(need) {
+            true => 0,
+            false => self.room_here(),
+        }
     }
 
     fn room_behind(&self, offset: usize) -> usize {
@@ -439,14 +447,20 @@ impl<F: Folder> Journal<F> {
     /// # Errors
     /// The one with which it was not made. It is not tried again until somebody [says so](Journal::try_spares_again).
     pub fn keep_spare(&mut self, made: Result<Made<F::File>, Error>) -> Result<(), Error> {
-        self.spares.set_in_vain(made.is_err());
+        self.spares.note_making(made.is_ok());
         self.spares.keep(made?.0);
         Ok(())
     }
 
+    /// A segment is being written again, so that it can be freed, or no more. On a full disk nothing else may take the room that is
+    /// counted on for that.
+    pub fn set_freeing(&mut self, is_freeing: bool) {
+        self.spares.set_freeing(is_freeing);
+    }
+
     /// There may be room on the disk again.
     pub fn try_spares_again(&mut self) {
-        self.spares.set_in_vain(false);
+        self.spares.try_again();
     }
 
     /// Bytes that can be appended for sure by records of this need, each of at most `longest` bytes with its own write, without
@@ -456,6 +470,7 @@ impl<F: Folder> Journal<F> {
         let used = |left: u64| left.saturating_sub(cost(longest));
         let (segment, spare) = (self.left_in_segment(), self.left_in_spare());
         match self.spares.count_for(need) as u64 {
+            0 if self.spares.is_reserve_in_use(need) => 0,
             0 => segment,
             spares => used(segment) + (spares - 1) * used(spare) + spare,
         }

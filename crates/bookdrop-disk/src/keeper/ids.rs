@@ -10,6 +10,8 @@ pub(crate) struct Ids {
     window: Duration,
     max: usize,
     known: VecDeque<Sent>,
+    /// That they take in the journal, about.
+    bytes: u64,
 }
 
 struct Sent {
@@ -19,12 +21,19 @@ struct Sent {
     generation: u64,
 }
 
+impl Sent {
+    fn bytes(&self) -> u64 {
+        length_of_id(&self.id) as u64
+    }
+}
+
 impl Ids {
     pub(crate) fn new(window: Duration, max: usize) -> Self {
         Ids {
             window,
             max,
             known: VecDeque::new(),
+            bytes: 0,
         }
     }
 
@@ -32,9 +41,12 @@ impl Ids {
         if self.window.is_zero() || self.max == 0 {
             return;
         }
-        if self.known.len() == self.max {
-            self.known.pop_front();
+        if self.known.len() == self.max
+            && let Some(first) = self.known.pop_front()
+        {
+            self.bytes -= first.bytes();
         }
+        self.bytes += length_of_id(id) as u64;
         self.known.push_back(Sent {
             at,
             id: id.to_owned(),
@@ -45,14 +57,26 @@ impl Ids {
     /// What is remembered no more at this time is forgotten.
     pub(crate) fn forget_old(&mut self, now: u64) {
         let window = u64::try_from(self.window.as_millis()).unwrap_or(u64::MAX);
-        self.known
-            .retain(|sent| now.saturating_sub(sent.at) < window);
+        self.known.retain(|sent| {
+            let is_young = now.saturating_sub(sent.at) < window;
+            if !is_young {
+                self.bytes -= sent.bytes();
+            }
+            is_young
+        });
     }
 
     /// Bytes that they take in the journal, about.
     pub(crate) fn bytes(&self) -> u64 {
-        let lengths = self.known.iter().map(|sent| length_of_id(&sent.id));
-        lengths.sum::<usize>() as u64
+        self.bytes
+    }
+
+    /// Bytes that those take that this segment says.
+    pub(crate) fn bytes_said_by(&self, generation: u64) -> u64 {
+        let old = self.known.iter();
+        old.filter(|sent| sent.generation <= generation)
+            .map(Sent::bytes)
+            .sum()
     }
 
     /// The oldest segment that says any of them.

@@ -13,7 +13,7 @@ use bookdrop_backend::{Error, ErrorKind, Record};
 use bookdrop_queue::clock;
 
 use crate::event::Event;
-use crate::journal::{Journal, Need};
+use crate::journal::{Journal, Need, cost};
 use crate::ledger::{Page, millis};
 use crate::storage::Folder;
 
@@ -188,14 +188,16 @@ where
         let is_new = tidying
             .in_vain
             .is_none_or(|then| unneeded >= then + growth || unneeded < then);
-        let writing = self.writing();
-        let journal = &writing.journal;
-        let oldest = journal.generations().next()?;
-        let is_too_long = needed + unneeded > allowed && journal.newest() != Some(oldest);
+        let is_too_long = needed + unneeded > allowed;
         if !is_too_long || !is_new {
             return None;
         }
-        match self.fits(journal, oldest) {
+        let oldest = {
+            let journal = &self.writing().journal;
+            let oldest = journal.generations().next();
+            oldest.filter(|oldest| journal.newest() != Some(*oldest))?
+        };
+        match self.fits(oldest) {
             true => Some((oldest, Need::Frees)),
             // One that is longer than those of now: bit by bit, as files are made for it, and the reserve stays.
             false => (!self.shortage.is_there()).then_some((oldest, Need::GivesRoom)),
@@ -203,23 +205,36 @@ where
     }
 
     /// Whether what is needed of a segment can be written down again. Only then it can be freed, and there is room for the next one.
-    fn fits(&self, journal: &Journal<Arc<F>>, generation: u64) -> bool {
+    fn fits(&self, generation: u64) -> bool {
         let events = self.space().segment(generation).events();
         let events = events.iter().filter_map(std::sync::Weak::upgrade);
         let written = self.ledger.survival.written_so_far();
         let lengths = events.map(|event| event.length_as_of(written));
-        let (needed, longest) = lengths.fold((0, 0), |(sum, longest), length| {
+        let (events, longest) = lengths.fold((0, 0), |(sum, longest), length| {
             (sum + length as u64, longest.max(length))
         });
-        let mut others = Page::default();
-        self.ledger
-            .put_ids_again(self.ids().said_by(generation), &mut others);
-        self.ledger.put_groups_again(&mut others);
-        journal.room(Need::Frees, longest) >= needed + others.cost()
+        let ids = self.ids().bytes_said_by(generation);
+        let mut groups = Page::default();
+        self.ledger.put_groups_again(&mut groups);
+        // Each further write may begin with a mark.
+        let further = events / CARRIED_AT_ONCE as u64 + u64::from(ids > 0);
+        let needed = events + ids + groups.cost() + further * cost(0);
+        // A note of ids takes half of a segment at most.
+        let longest_of_ids = ids.min(self.settings.segment_bytes / 2) as usize;
+        let longest = longest.max(longest_of_ids);
+        // It is all summed up before: nobody who writes waits for that.
+        self.writing().journal.room(Need::Frees, longest) >= needed
     }
 
-    /// Writes down again what is needed of a segment.
+    /// Writes down again what is needed of a segment. Nothing else takes the room for that meanwhile.
     fn carry(&self, generation: u64, need: Need) -> Result<(), Error> {
+        self.writing().journal.set_freeing(true);
+        let carried = self.carry_all(generation, need);
+        self.writing().journal.set_freeing(false);
+        carried
+    }
+
+    fn carry_all(&self, generation: u64, need: Need) -> Result<(), Error> {
         let (mut some, mut bytes) = (Vec::new(), 0);
         // In a statement of its own: nothing is locked while they are written.
         let events = self.space().segment(generation).events();
@@ -346,7 +361,7 @@ where
         self.ledger.survival.tell_news();
     }
 
-    fn tidying(&self) -> MutexGuard<'_, Tidying> {
+    pub(super) fn tidying(&self) -> MutexGuard<'_, Tidying> {
         self.tidying.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -24,6 +24,10 @@ impl Groups {
         Some(known.number)
     }
 
+    pub(super) fn count(&self) -> usize {
+        self.known.len()
+    }
+
     /// Whether a group has this number. One that was removed has it no more.
     pub(super) fn has(&self, number: u64) -> bool {
         self.known.iter().any(|known| known.number == number)

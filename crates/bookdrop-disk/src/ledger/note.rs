@@ -193,7 +193,7 @@ pub(crate) fn length_of_group(name: &str) -> usize {
 }
 
 /// Bytes of a standing beside what its state takes.
-const STANDING: usize = 3 * size_of::<u64>() + 2 * size_of::<u32>() + 1;
+pub(super) const STANDING: usize = 3 * size_of::<u64>() + 2 * size_of::<u32>() + 1;
 /// Bytes of a grave beside its reason.
 const GRAVE: usize = 2 * size_of::<u64>() + 1 + size_of::<u32>();
 

@@ -7,11 +7,12 @@ use bookdrop_backend::{DeadReason, Record};
 use bookdrop_queue::{GroupId, Hand, clock};
 
 use super::groups::Groups;
-use super::note::{Grave, Note, Standing, State};
+use super::note::{Grave, Note, STANDING, Standing, State};
 use super::page::Page;
 use super::{Change, millis};
 use crate::entry::told_reason;
 use crate::event::{Event, Facts};
+use crate::journal::cost;
 
 /// What was noted and not written yet.
 #[derive(Default)]
@@ -201,6 +202,11 @@ impl Pending {
     pub(super) fn note(&mut self, note: &Note) {
         self.noted += 1;
         self.page.put(self.noted, note);
+    }
+
+    /// Bytes that an event takes in the journal at most when it is sent, to all groups.
+    pub(super) fn cost_of(&self, event: &Event) -> u64 {
+        cost(event.length + self.groups.count() * STANDING)
     }
 
     /// So much room there is now, and nothing is being written.
