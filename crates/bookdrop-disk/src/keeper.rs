@@ -4,7 +4,7 @@
 //! those who write.
 //!
 //! Invariant: a lock of the keeper is taken before the ledger's and an event's facts, and never while one of them is held; of its own,
-//! `tidying` is taken before `writing`, and that before `space` and `ids`. Nobody is woken under any of them but `tidying`.
+//! `tidying` is taken before `writing`, and that before `space` and `ids`. Nobody is woken under any of them.
 
 mod ids;
 mod shortage;
@@ -175,9 +175,11 @@ where
                 written => return written,
             };
             if !self.gain_room(&lack) {
-                // Another one may have gained some meanwhile, and nobody takes it while nothing is written again.
-                let _tidying = self.tidying();
-                let written = self.write(Need::GivesRoom);
+                // Another one may have gained some meanwhile, and while nothing is written again it is there for this.
+                let tidying = self.tidying();
+                let writing = self.writing();
+                drop(tidying);
+                let written = self.write_with(writing, Need::GivesRoom);
                 return written.map_err(|error| self.shortage.why().unwrap_or(error));
             }
         }
