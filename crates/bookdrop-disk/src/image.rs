@@ -135,7 +135,6 @@ impl Image {
                     };
                 });
             }
-            Note::Moved { number, group } => self.move_to(number, group),
             Note::Gone { number, group } => self.let_go(number, group),
             Note::Groups(groups) => {
                 let numbers = groups.iter().map(|group| group.number);
@@ -205,14 +204,6 @@ impl Image {
         }
     }
 
-    fn move_to(&mut self, number: u64, group: u64) {
-        if let Some(seen) = self.events.get_mut(&number) {
-            for standing in &mut seen.standings {
-                standing.group = group;
-            }
-        }
-    }
-
     fn let_go(&mut self, number: u64, group: u64) {
         self.last_event = self.last_event.max(number);
         let Some(seen) = self.events.get_mut(&number) else {
@@ -233,16 +224,24 @@ impl Image {
     /// there were removed. Returns whether there are any.
     pub(crate) fn name_lost_groups(&mut self) -> bool {
         let mut lost = self.numbers_of_groups();
-        lost.retain(|number| *number > self.last_named_group);
-        for number in &lost {
-            let name = self.free_name(*number);
+        let last = self.last_named_group;
+        if lost.iter().all(|number| *number <= last) {
+            return false;
+        }
+        // One that nobody joined stands alone. Where there are newer ones, it has been joined since, and its name is lost as well.
+        let unjoined = self.groups.extract_if(.., |group| !group.is_joined);
+        let unjoined: Vec<Group> = unjoined.collect();
+        let was_unjoined = |number| unjoined.iter().any(|group| group.number == number);
+        lost.retain(|number| *number > last || was_unjoined(*number));
+        for number in lost {
+            let name = self.free_name(number);
             self.groups.push(Group {
-                number: *number,
+                number,
                 is_joined: true,
                 name,
             });
         }
-        !lost.is_empty()
+        true
     }
 
     /// The name for a lost group. Its number is in it, or the next one whose name nobody has: a user may call a group so as well.

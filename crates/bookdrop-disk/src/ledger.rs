@@ -103,6 +103,10 @@ impl Ledger {
         facts.number = number;
         let sent = millis(clock::wall());
         facts.sent = sent;
+        let mut groups = groups.peekable();
+        if let Some(&(oldest, name)) = groups.peek() {
+            pending.groups.begin_with(oldest, name);
+        }
         facts.standings = groups
             .map(|(id, name)| Standing {
                 group: pending.number_of(id, name),
@@ -123,16 +127,9 @@ impl Ledger {
         facts.noted = pending.noted;
     }
 
-    /// An event that was for the first group to come goes there.
-    pub(crate) fn moved(&self, event: &Event, group: GroupId, name: &str) {
-        let mut facts = event.facts();
-        let mut pending = self.lock();
-        let group = pending.number_of(group, name);
-        let number = facts.number;
-        for standing in &mut facts.standings {
-            standing.group = group;
-            pending.note(&Note::Moved { number, group });
-        }
+    /// What was for the first group to come goes to this one.
+    pub(crate) fn moved(&self, group: GroupId, name: &str) {
+        self.lock().number_of(group, name);
     }
 
     /// Something happened to an event in this group.

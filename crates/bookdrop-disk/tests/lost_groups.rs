@@ -115,6 +115,28 @@ fn none_gets_the_name_of_another_one() {
     assert_eq!(groups(&records).len(), 4);
 }
 
+/// The only name that is left is that of what was sent before there was any group.
+#[test]
+fn the_first_one_keeps_what_was_sent_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path(), 4096);
+    publish(&records, "0");
+    join(&records, "lost");
+    join(&records, "lost too");
+    publish(&records, "1");
+    drop(records);
+    lose_tables_with("lost", folder.path());
+
+    let records = open(folder.path(), 4096);
+    let drained = drain(&records);
+    let expected = [
+        ("recovered-1", "0"),
+        ("recovered-1", "1"),
+        ("recovered-2", "1"),
+    ];
+    assert!(are(&drained, &expected), "{drained:?}");
+}
+
 /// Their names take more than one of these holds.
 #[test]
 fn they_are_joined_where_segments_are_shorter_now() {

@@ -3,6 +3,8 @@
 use bookdrop_queue::{DEFAULT_GROUP, GroupId};
 
 /// All groups that something is written down of, the oldest first.
+///
+/// Invariant: one that nobody joined stands there alone. It is group "default", with what was sent before anybody came.
 #[derive(Default)]
 pub(super) struct Groups {
     known: Vec<Known>,
@@ -14,7 +16,7 @@ struct Known {
     id: GroupId,
     number: u64,
     name: String,
-    /// Whether a consumer ever joined it. Group "default" can hold what was sent before anybody came.
+    /// Whether a consumer ever joined it.
     is_joined: bool,
 }
 
@@ -35,16 +37,27 @@ impl Groups {
 
     /// A group that gets something for the first time.
     pub(super) fn add(&mut self, id: GroupId, name: &str) -> u64 {
-        // Every other group is there since somebody joined it.
-        self.begin(id, name, name != DEFAULT_GROUP)
+        // Every other group is there since somebody joined it, and so is this one beside others.
+        let is_joined = name != DEFAULT_GROUP || !self.known.is_empty();
+        self.begin(id, name, is_joined)
     }
 
     fn begin(&mut self, id: GroupId, name: &str, is_joined: bool) -> u64 {
         // Group "default" is there again before anybody says that the one before was removed.
         self.known.retain(|known| known.name != name);
-        self.last += 1;
-        self.restore(id, self.last, name, is_joined);
-        self.last
+        // The first group that is joined goes on under the number of what was sent before: all of that is in it with its name.
+        let before = self.known.pop_if(|known| !known.is_joined);
+        let number = before.map_or(self.last + 1, |known| known.number);
+        self.restore(id, number, name, is_joined);
+        number
+    }
+
+    /// The oldest of the groups that are there gets something. Where that is a group "default" that is new, all that were there
+    /// before were removed, though nobody may have said so yet.
+    pub(super) fn begin_with(&mut self, id: GroupId, name: &str) {
+        if name == DEFAULT_GROUP && self.known(id).is_none() {
+            self.known.clear();
+        }
     }
 
     pub(super) fn restore(&mut self, id: GroupId, number: u64, name: &str, is_joined: bool) {
@@ -103,7 +116,10 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
+    use bookdrop_queue::{Limits, OnFull, Queue};
+
     use super::*;
+    use crate::entry::Entry;
 
     #[test]
     fn one_that_is_there_has_room() {
@@ -111,5 +127,59 @@ mod tests {
         groups.add(GroupId::default(), "there");
         assert!(groups.have_room_for("there", 0, 1));
         assert!(!groups.have_room_for("other", 0, 1));
+    }
+
+    /// The groups of a queue: the one that is there from the beginning, and another one.
+    fn ids() -> [GroupId; 2] {
+        let queue: std::sync::Arc<Queue<Entry>> =
+            Queue::new(Limits::default(), OnFull::default(), 7);
+        [queue.default_group(), queue.found("other", Entry::copy)]
+    }
+
+    fn table(groups: &Groups) -> Vec<(u64, bool, String)> {
+        let table = groups.table().into_iter();
+        table
+            .map(|group| (group.number, group.is_joined, group.name))
+            .collect()
+    }
+
+    #[test]
+    fn the_first_that_is_joined_has_what_was_sent_before() {
+        let [default, other] = ids();
+        for (id, name) in [(default, DEFAULT_GROUP), (other, "other")] {
+            let mut groups = Groups::default();
+            groups.begin_with(default, DEFAULT_GROUP);
+            assert_eq!(groups.add(default, DEFAULT_GROUP), 1);
+            assert_eq!(table(&groups), [(1, false, DEFAULT_GROUP.to_owned())]);
+            assert!(groups.join(id, name), "it is news");
+            assert_eq!(table(&groups), [(1, true, name.to_owned())]);
+        }
+    }
+
+    /// So is what is sent when the last one is gone, whoever was told of that.
+    #[test]
+    fn what_nobody_joined_is_alone() {
+        let [default, other] = ids();
+        let mut groups = Groups::default();
+        groups.join(other, "other");
+        groups.begin_with(default, DEFAULT_GROUP);
+        groups.add(default, DEFAULT_GROUP);
+        assert_eq!(table(&groups), [(2, false, DEFAULT_GROUP.to_owned())]);
+        assert!(!groups.forget(other));
+    }
+
+    /// Somebody is about to say so.
+    #[test]
+    fn what_gets_something_beside_others_is_joined() {
+        let [default, other] = ids();
+        let mut groups = Groups::default();
+        groups.join(other, "other");
+        groups.begin_with(other, "other");
+        groups.add(default, DEFAULT_GROUP);
+        let all = [(1, true, "other"), (2, true, DEFAULT_GROUP)];
+        assert_eq!(
+            table(&groups),
+            all.map(|(number, is_joined, name)| (number, is_joined, name.to_owned()))
+        );
     }
 }

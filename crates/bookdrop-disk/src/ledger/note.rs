@@ -19,7 +19,6 @@ pub(crate) mod kind {
     pub(crate) const RETURNED: u32 = 3;
     pub(crate) const BURIED: u32 = 4;
     pub(crate) const REPLAYED: u32 = 5;
-    pub(crate) const MOVED: u32 = 6;
     pub(crate) const GONE: u32 = 7;
     pub(crate) const GROUPS: u32 = 8;
     pub(crate) const IDS: u32 = 9;
@@ -99,10 +98,6 @@ pub(crate) enum Note {
         order: u64,
         /// In milliseconds since 1970.
         since: u64,
-    },
-    Moved {
-        number: u64,
-        group: u64,
     },
     Gone {
         number: u64,
@@ -390,7 +385,6 @@ impl Note {
                 put_u64(into, *since);
                 put_two(into, [*number, *group], kind::REPLAYED)
             }
-            Note::Moved { number, group } => put_two(into, [*number, *group], kind::MOVED),
             Note::Gone { number, group } => put_two(into, [*number, *group], kind::GONE),
             Note::Groups(groups) => {
                 put_u32(into, groups.len() as u32);
@@ -439,10 +433,6 @@ impl Note {
                 number: from.number()?,
                 group: from.number()?,
             },
-            kind::MOVED => Note::Moved {
-                number: from.number()?,
-                group: from.number()?,
-            },
             kind::GONE => Note::Gone {
                 number: from.number()?,
                 group: from.number()?,
@@ -459,7 +449,7 @@ impl Note {
 pub(crate) fn subject_of(kind: u32, payload: &[u8]) -> Option<(u64, u64)> {
     let mut from = Reader(payload);
     match kind {
-        kind::HANDED_OVER | kind::RETURNED | kind::BURIED | kind::MOVED | kind::GONE => {}
+        kind::HANDED_OVER | kind::RETURNED | kind::BURIED | kind::GONE => {}
         // Its place and its time come first.
         kind::REPLAYED => drop((from.u64()?, from.u64()?)),
         _ => return None,

@@ -82,7 +82,6 @@ fn every_kind() -> Vec<Note> {
             order: 11,
             since: 12,
         },
-        Note::Moved { number, group },
         Note::Gone { number, group },
         Note::Groups(vec![one("default", false), one("größe", true)]),
         Note::Ids(vec![(5, "4711".into())]),
