@@ -19,7 +19,7 @@ use bookdrop_queue::Queue;
 use crate::entry::Entry;
 use crate::event::{Event, Place};
 use crate::journal::{self, Journal, Need, Position};
-use crate::ledger::{Ledger, Page, Turn};
+use crate::ledger::{Ledger, Page, Reach, Turn};
 use crate::options::Sync;
 use crate::reading::Reading;
 use crate::space::{Segment, Space};
@@ -193,7 +193,7 @@ where
         let left = self.room_for_events(&writing.journal);
         match written {
             Ok(written) if written == page.count() => {
-                self.ledger.survival.written(last);
+                self.ledger.survival.reached(Reach::all_up_to(last));
                 self.ledger.set_room(left);
                 page.clear();
                 writing.empty = page;

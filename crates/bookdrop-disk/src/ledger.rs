@@ -23,7 +23,7 @@ use crate::event::{Event, Facts, Place};
 use note::{Note, Standing, Standings, State};
 pub(crate) use page::Page;
 use pending::{Pending, grave_of, waiting_until};
-pub(crate) use survival::{Survival, Turn, Waiting};
+pub(crate) use survival::{Reach, Survival, Turn, Waiting};
 
 /// What is to be written down.
 pub(crate) struct Ledger {
@@ -298,11 +298,11 @@ impl Ledger {
         (std::mem::replace(&mut pending.page, empty), pending.noted)
     }
 
-    /// Puts a page back of which the first so many notes were written and no more could be, in front of what came since. So much room
+    /// Puts a page back of which the first so many notes were appended and no more could be, in front of what came since. So much room
     /// is left.
-    pub(crate) fn turn_back(&self, mut page: Page, written: usize, left: u64) {
-        if let Some(last) = page.remove_written(written) {
-            self.survival.written(last);
+    pub(crate) fn turn_back(&self, mut page: Page, appended: usize, left: u64) {
+        if let Some(reach) = page.remove_appended(appended) {
+            self.survival.reached(reach);
         }
         let mut pending = self.lock();
         let later = std::mem::take(&mut pending.page);
@@ -329,8 +329,7 @@ impl Ledger {
             return;
         }
         place.index = place.segment.add(event, place.bytes);
-        let written = self.survival.written_so_far();
-        place.grown = facts.graves_behind(written);
+        place.grown = facts.graves_behind(self.survival.appended_so_far());
         place.segment.grow(0, place.grown);
         if let Some(former) = facts.place.replace(place) {
             former.segment.remove(&former);
@@ -352,9 +351,9 @@ impl Ledger {
         let mut facts = event.facts();
         self.lock().leave_removed(event, &mut facts);
         if !facts.is_over() {
-            let written = self.survival.written_so_far();
+            let appended = self.survival.appended_so_far();
             let standings = facts.standings.iter();
-            let standings: Standings = standings.map(|one| one.as_of(written)).collect();
+            let standings: Standings = standings.map(|one| one.as_of(appended)).collect();
             on.put_event(0, event, (&facts, &standings), record);
         }
     }

@@ -1,6 +1,8 @@
 //! A full disk on which much happens at once, or again and again: what is confirmed is written, and what is needed no more gives room
 //! back, however much waits to be written.
 
+#[path = "support/crowded.rs"]
+mod crowded;
 #[path = "power_loss/disk.rs"]
 #[allow(dead_code)]
 mod disk;
@@ -8,7 +10,6 @@ mod disk;
 mod support;
 
 use std::future::Future;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -24,7 +25,8 @@ use bookdrop_disk::storage::Folder;
 use bookdrop_disk::{Options, Records};
 use bookdrop_queue::park::wait;
 
-use disk::{Disk, OnDisk};
+use crowded::Crowded;
+use disk::Disk;
 use support::{fetch, join};
 
 const SEGMENT: u64 = 4096;
@@ -336,63 +338,22 @@ fn who_waits_on_a_full_disk_is_not_woken_all_the_time() {
     }
 }
 
-/// A folder in which no file can be made or opened while it is told so: there are too few file descriptors.
-#[derive(Clone)]
-struct Crowded(Disk, Arc<AtomicBool>);
-
-impl Crowded {
-    fn check(&self) -> io::Result<()> {
-        match self.1.load(Ordering::Relaxed) {
-            true => Err(io::Error::other("too many open files")),
-            false => Ok(()),
-        }
-    }
-}
-
-impl Folder for Crowded {
-    type File = OnDisk;
-
-    fn names(&self) -> io::Result<Vec<String>> {
-        self.0.names()
-    }
-
-    fn create(&self, name: &str, length: u64) -> io::Result<OnDisk> {
-        self.check().and_then(|()| self.0.create(name, length))
-    }
-
-    fn open(&self, name: &str) -> io::Result<OnDisk> {
-        self.check().and_then(|()| self.0.open(name))
-    }
-
-    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.0.rename(from, to)
-    }
-
-    fn remove(&self, name: &str) -> io::Result<()> {
-        self.0.remove(name)
-    }
-
-    fn flush(&self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
 /// It is not true that it was not settled. And what was freed meanwhile was kept: nothing else can be made on a full disk.
 #[test]
 fn what_is_settled_while_no_file_can_be_opened_is_written_later() {
-    let is_crowded = Arc::new(AtomicBool::new(false));
     let disk = Disk::new(7, ROOM, None);
-    let records = opened(Crowded(disk.clone(), is_crowded.clone()));
+    let folder = Crowded::new(disk.clone());
+    let records = opened(folder.clone());
     let reader = join(&records, "default");
     fill(&records, 100);
     disk.set_room(0);
-    is_crowded.store(true, Ordering::Relaxed);
+    folder.set_crowded(true);
     while let Some(fetched) = fetch(&records, reader) {
         if let Err(error) = settle(&records, &fetched, Settlement::Done) {
             assert_eq!(error.kind(), ErrorKind::Unknown, "{error}");
         }
     }
-    is_crowded.store(false, Ordering::Relaxed);
+    folder.set_crowded(false);
     disk.set_room(0);
     all_is_written(&records);
     drop(records);

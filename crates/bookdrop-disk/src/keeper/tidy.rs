@@ -208,8 +208,8 @@ where
     fn fits(&self, generation: u64) -> bool {
         let events = self.space().segment(generation).events();
         let events = events.iter().filter_map(std::sync::Weak::upgrade);
-        let written = self.ledger.survival.written_so_far();
-        let lengths = events.map(|event| event.length_as_of(written));
+        let appended = self.ledger.survival.appended_so_far();
+        let lengths = events.map(|event| event.length_as_of(appended));
         let (events, longest) = lengths.fold((0, 0), |(sum, longest), length| {
             (sum + length as u64, longest.max(length))
         });

@@ -9,6 +9,7 @@ use bookdrop_backend::Record;
 
 use super::note::kind::{self, GROUPS};
 use super::note::{Note, Standing, encode_event};
+use super::survival::Reach;
 use crate::event::{Event, Facts};
 use crate::journal::{self, cost, length_with};
 
@@ -29,8 +30,10 @@ struct Noted {
     range: Range<usize>,
     /// The event that is to lie there.
     event: Option<Arc<Event>>,
-    /// Its number among all notes, or that of the first note in place of which it stands.
+    /// Its number among all notes. It is greater than those of the notes before it.
     number: u64,
+    /// The number of the first note that it stands for: its own, or that of an earlier one that was left out, since it says the same.
+    stands_for: u64,
 }
 
 impl Page {
@@ -56,14 +59,19 @@ impl Page {
     }
 
     fn end_note(&mut self, begin: usize, kind: u32, event: Option<Arc<Event>>, number: u64) {
-        let range = begin..self.bytes.len();
-        self.cost += cost(range.len());
-        self.notes.push(Noted {
+        self.push(Noted {
             kind,
-            range,
+            range: begin..self.bytes.len(),
             event,
             number,
+            stands_for: number,
         });
+    }
+
+    /// One more note, whose bytes are there.
+    fn push(&mut self, noted: Noted) {
+        self.cost += cost(noted.range.len());
+        self.notes.push(noted);
     }
 
     /// The kinds and bytes of its notes.
@@ -109,12 +117,16 @@ impl Page {
         (self.cost, self.thinned) = (0, 0);
     }
 
-    /// The first so many notes were written, and the others are left. Returns the number of the last note that is written, and all
-    /// before it too; `None` where that is not known from those that are left, since there are none.
-    pub(super) fn remove_written(&mut self, count: usize) -> Option<u64> {
+    /// The first so many notes were appended, and the others are left. Returns how far the notes have come; `None` where that is not
+    /// known from those that are left, since there are none.
+    pub(super) fn remove_appended(&mut self, count: usize) -> Option<Reach> {
         self.retain(|index, _| index >= count);
-        let left = self.notes.iter().map(|noted| noted.number);
-        left.min().map(|first| first - 1)
+        let unsaid = self.notes.iter().map(|noted| noted.stands_for).min()?;
+        let left = self.notes.first()?.number;
+        Some(Reach {
+            written: unsaid - 1,
+            appended: left - 1,
+        })
     }
 
     pub(super) fn append(&mut self, later: Page) {
@@ -134,8 +146,10 @@ impl Page {
         for (index, noted) in old.notes.into_iter().enumerate() {
             if is_kept(index, &noted) {
                 let begin = self.bytes.len();
-                self.bytes.extend_from_slice(&old.bytes[noted.range]);
-                self.end_note(begin, noted.kind, noted.event, noted.number);
+                self.bytes
+                    .extend_from_slice(&old.bytes[noted.range.clone()]);
+                let range = begin..self.bytes.len();
+                self.push(Noted { range, ..noted });
             }
         }
         self.thinned = old.thinned;

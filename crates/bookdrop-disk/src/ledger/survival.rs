@@ -15,8 +15,10 @@ use waking::{Row, wake_all};
 /// Which notes survive what.
 #[derive(Default)]
 pub(crate) struct Survival {
-    /// Up to this note, what was noted survives the process.
+    /// Up to this note, what was noted is written.
     written: AtomicU64,
+    /// Up to this note, what was noted is appended. Changed by the one who writes, under the lock for that.
+    appended: AtomicU64,
     /// Up to this note, it survives a loss of power. Written under the lock of the state.
     flushed: AtomicU64,
     /// Whether nothing will ever be written any more: then the state says why.
@@ -30,6 +32,26 @@ pub(crate) struct Survival {
     away: AtomicI64,
     /// Called when space is wanted.
     tidier: Condvar,
+}
+
+/// How far the notes have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Reach {
+    /// Up to this note, all that was noted is said in the journal, and so it survives the process. This much is confirmed.
+    pub(super) written: u64,
+    /// Up to this note, none waits to be appended to the journal: each lies there, or was left out since a later one says the same.
+    /// That one may wait, so this may be ahead of what is written. It tells what is already said of an event where it lies now.
+    pub(super) appended: u64,
+}
+
+impl Reach {
+    /// All notes up to this one lie in the journal, and with them all that they stand for.
+    pub(crate) fn all_up_to(note: u64) -> Self {
+        Reach {
+            written: note,
+            appended: note,
+        }
+    }
 }
 
 /// Tasks, by what they wait for.
@@ -199,10 +221,15 @@ impl Survival {
         self.written_so_far() >= note
     }
 
-    /// The last note that survives the process.
+    /// The last note that is [written](Reach::written).
     pub(crate) fn written_so_far(&self) -> u64 {
         // Acquire: whoever sees that it is written sees where.
         self.written.load(Ordering::Acquire)
+    }
+
+    /// The last note that is [appended](Reach::appended), for the one who writes.
+    pub(crate) fn appended_so_far(&self) -> u64 {
+        self.appended.load(Ordering::Relaxed)
     }
 
     pub(crate) fn broken(&self) -> Option<Error> {
@@ -213,9 +240,10 @@ impl Survival {
         }
     }
 
-    /// Up to this note, what was noted survives the process.
-    pub(crate) fn written(&self, note: u64) {
-        self.written.fetch_max(note, Ordering::Release);
+    /// The notes have come so far. Said by the one who writes.
+    pub(crate) fn reached(&self, reach: Reach) {
+        self.appended.store(reach.appended, Ordering::Relaxed);
+        self.written.fetch_max(reach.written, Ordering::Release);
     }
 
     /// Up to this note, it survives a loss of power. The turn of the one who says so goes on, unless there are tasks to be woken: then

@@ -28,7 +28,8 @@ impl Page {
         for (at, by) in superseded_by.iter().enumerate().rev() {
             if let Some(by) = *by {
                 // It is as good as written when that one is.
-                self.notes[by].number = self.notes[by].number.min(self.notes[at].number);
+                self.notes[by].stands_for =
+                    self.notes[by].stands_for.min(self.notes[at].stands_for);
             }
         }
         self.retain(|at, _| superseded_by[at].is_none());
@@ -82,6 +83,7 @@ mod tests {
     use crate::image::Image;
     use crate::journal::{Position, Recovered};
     use crate::ledger::note::{Grave, Note, Standing, State};
+    use crate::ledger::survival::Reach;
 
     const EVENTS: u64 = 3;
     const GROUPS: u64 = 2;
@@ -201,8 +203,9 @@ mod tests {
         page.thin_out();
         assert_eq!(page.count(), 3);
         // The second note says what the one with number 2 said.
-        assert_eq!(page.remove_written(1), Some(1));
-        assert_eq!(page.remove_written(1), Some(999));
-        assert_eq!(page.remove_written(1), None);
+        let reach = |written, appended| Some(Reach { written, appended });
+        assert_eq!(page.remove_appended(1), reach(1, 998));
+        assert_eq!(page.remove_appended(1), reach(999, 999));
+        assert_eq!(page.remove_appended(1), None);
     }
 }

@@ -1,0 +1,111 @@
+//! A full disk on which no file can be made or opened for a while: what is noted meanwhile waits, and some of it is written before the
+//! rest.
+
+#[path = "support/crowded.rs"]
+mod crowded;
+#[path = "power_loss/disk.rs"]
+#[allow(dead_code)]
+mod disk;
+#[allow(dead_code)]
+mod support;
+
+use std::thread;
+use std::time::Duration;
+
+use bookdrop_backend::{
+    Backend, DeadReason, Fetched, NotPublished, Progress, Record, Settlement, Wait,
+};
+use bookdrop_disk::storage::Folder;
+use bookdrop_disk::{Options, Records};
+use bookdrop_queue::park::wait;
+
+use crowded::Crowded;
+use disk::Disk;
+use support::join;
+
+const SEGMENT: u64 = 4096;
+const ROOM: u64 = 40 * SEGMENT;
+
+fn opened<F>(folder: F) -> Records
+where
+    F: Folder + Send + Sync + 'static,
+    F::File: Send + Sync + 'static,
+{
+    let mut options = Options::default();
+    options.segment_bytes = SEGMENT;
+    options.limits.max_dead = usize::MAX;
+    options.limits.max_attempts = u32::MAX;
+    options.limits.max_deliveries = u32::MAX;
+    let (records, _) = Records::open_folder(folder, &options).expect("there is room");
+    records
+}
+
+/// Sends events until there is no room. Returns how many there are.
+fn fill(records: &Records) -> usize {
+    let mut numbers = 0..;
+    let refused = numbers.find(|number| {
+        let record = Record {
+            id: number.to_string().into(),
+            content: vec![b'x'; 100].into(),
+            ..Record::default()
+        };
+        match wait(records.publish(vec![record], Progress::default(), true)) {
+            Ok(()) => false,
+            Err(NotPublished::Backend(_)) => true,
+            Err(other) => panic!("{other:?}"),
+        }
+    });
+    refused.expect("the disk is full")
+}
+
+/// Whether it survives is another matter.
+fn settle(records: &Records, fetched: Fetched, how: Settlement) {
+    let _ = wait(records.settle(fetched.receipt, how));
+}
+
+fn dead(records: &Records) -> usize {
+    wait(records.dead("default"))
+        .expect("they can be read")
+        .len()
+}
+
+/// Everything that happened is written, without more room on the disk.
+fn all_is_written(records: &Records) {
+    while wait(records.purge()).is_err() {
+        thread::yield_now();
+    }
+}
+
+/// They are written down again when it is written that they are dead, and what was noted before is said by notes that wait.
+#[test]
+fn dead_letters_are_there_when_their_events_were_written_again() {
+    let disk = Disk::new(7, ROOM, None);
+    let folder = Crowded::new(disk.clone());
+    let records = opened(folder.clone());
+    let reader = join(&records, "default");
+    let sent = fill(&records);
+    disk.set_room(0);
+    folder.set_crowded(true);
+    let fetch_all = || wait(records.fetch(reader, sent, Wait::No)).expect("all are there");
+    let (dying, mut others): (Vec<_>, Vec<_>) = fetch_all()
+        .into_iter()
+        .partition(|fetched| fetched.record.id.ends_with(['0', '5']));
+    for fetched in dying {
+        let reason = DeadReason::Rejected("no".to_owned());
+        settle(&records, fetched, Settlement::Bury(reason));
+    }
+    for _ in 0..2 {
+        for fetched in others {
+            settle(&records, fetched, Settlement::RetryAfter(Duration::ZERO));
+        }
+        others = fetch_all();
+    }
+    let before = dead(&records);
+    folder.set_crowded(false);
+    // It makes room.
+    settle(&records, others.remove(0), Settlement::Done);
+    all_is_written(&records);
+    drop(records);
+    assert!(before > 0);
+    assert_eq!(dead(&opened(disk)), before);
+}
