@@ -34,7 +34,7 @@ pub(crate) trait Keep: Send + std::marker::Sync {
 
     fn sync(&self) -> Sync;
 
-    /// Writes what was noted up to this note, unless that has been written.
+    /// Writes what was noted up to this note, unless that has been written. What was noted since is written as far as there is room.
     fn write_up_to(&self, note: u64) -> Result<(), Error>;
 
     /// The record of an event that is on the disk alone.
@@ -167,10 +167,10 @@ where
         })
     }
 
-    /// Writes everything that was noted so far. Where there is no room for it, space is given back first.
-    fn write_for_sure(&self) -> Result<(), Error> {
+    /// Writes everything that was noted so far. Where there is no room for what was noted up to this note, space is given back first.
+    fn write_for_sure(&self, note: u64) -> Result<(), Error> {
         loop {
-            let lack = match self.write(Need::GivesRoom) {
+            let lack = match self.write_at_least(self.writing(), note) {
                 Err(error) if error.kind() != ErrorKind::Broken => error,
                 written => return written,
             };
@@ -179,10 +179,19 @@ where
                 let tidying = self.tidying();
                 let writing = self.writing();
                 drop(tidying);
-                let written = self.write_with(writing, Need::GivesRoom);
+                let written = self.write_at_least(writing, note);
                 return written.map_err(|error| self.shortage.why().unwrap_or(error));
             }
         }
+    }
+
+    /// Writes everything that was noted so far. Where there is no room for all of it, what was noted up to this note is enough.
+    fn write_at_least(&self, writing: MutexGuard<'_, Writing<F>>, note: u64) -> Result<(), Error> {
+        let written = self.write_with(writing, Need::GivesRoom);
+        written.or_else(|error| match self.ledger.survival.is_written(note) {
+            true => Ok(()),
+            false => Err(error),
+        })
     }
 
     /// Writes as much of what was noted as there is room for. Whether that was all of it.
@@ -281,10 +290,10 @@ where
         }
     }
 
-    /// Writes everything that was noted so far, and flushes it. Others can write meanwhile. Gives the turn to do so back, unless it
-    /// had to end before tasks were woken.
-    fn commit<'a>(&self, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
-        let written = self.write_for_sure();
+    /// Writes everything that was noted so far, at least up to this note, and flushes it. Others can write meanwhile. Gives the turn to
+    /// do so back, unless it had to end before tasks were woken.
+    fn commit<'a>(&self, note: u64, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
+        let written = self.write_for_sure(note);
         // What found room is confirmed, whatever did not.
         let turn = self.flush_written(turn)?;
         written.map(|()| turn)
@@ -333,7 +342,7 @@ where
     /// Commits; those who wait are told if that cannot be done for now.
     pub(crate) fn commit_or_refuse<'a>(&self, turn: Option<Turn<'a>>) -> Option<Turn<'a>> {
         let noted = self.ledger.noted();
-        self.commit(turn).unwrap_or_else(|error| {
+        self.commit(noted, turn).unwrap_or_else(|error| {
             self.ledger.survival.refuse(noted, error);
             None
         })
@@ -384,8 +393,8 @@ where
         if is_written() {
             return Ok(());
         }
-        match self.write_with(writing, Need::GivesRoom) {
-            Err(error) if error.kind() != ErrorKind::Broken => self.write_for_sure(),
+        match self.write_at_least(writing, note) {
+            Err(error) if error.kind() != ErrorKind::Broken => self.write_for_sure(note),
             written => written,
         }
     }

@@ -459,8 +459,8 @@ fn not_yet(error: Error) -> Error {
     if error.kind() == ErrorKind::Broken {
         return error;
     }
-    let message = "it was done in this process, but could not be written yet: it is written when that is possible, and lost if the \
-                   process ends before";
+    let message = "it was done in this process, but could not be written yet: it is written when that is possible, and may be lost \
+                   if the process ends before";
     Error::with_source(ErrorKind::Unknown, message, error)
 }
 

@@ -16,27 +16,31 @@ use bookdrop_backend::{
     Backend, DeadReason, Fetched, NotPublished, Progress, Record, Settlement, Wait,
 };
 use bookdrop_disk::storage::Folder;
-use bookdrop_disk::{Options, Records};
+use bookdrop_disk::{Options, Records, Sync};
 use bookdrop_queue::park::wait;
 
 use crowded::Crowded;
 use disk::Disk;
-use support::join;
+use support::{fetch, join};
 
 const SEGMENT: u64 = 4096;
 const ROOM: u64 = 40 * SEGMENT;
 
-fn opened<F>(folder: F) -> Records
-where
-    F: Folder + Send + Sync + 'static,
-    F::File: Send + Sync + 'static,
-{
+fn options() -> Options {
     let mut options = Options::default();
     options.segment_bytes = SEGMENT;
     options.limits.max_dead = usize::MAX;
     options.limits.max_attempts = u32::MAX;
     options.limits.max_deliveries = u32::MAX;
-    let (records, _) = Records::open_folder(folder, &options).expect("there is room");
+    options
+}
+
+fn opened<F>(folder: F, options: &Options) -> Records
+where
+    F: Folder + Send + std::marker::Sync + 'static,
+    F::File: Send + std::marker::Sync + 'static,
+{
+    let (records, _) = Records::open_folder(folder, options).expect("there is room");
     records
 }
 
@@ -63,10 +67,12 @@ fn settle(records: &Records, fetched: Fetched, how: Settlement) {
     let _ = wait(records.settle(fetched.receipt, how));
 }
 
-fn dead(records: &Records) -> usize {
-    wait(records.dead("default"))
-        .expect("they can be read")
-        .len()
+/// The ids of the dead letters.
+fn dead(records: &Records) -> Vec<String> {
+    let dead = wait(records.dead("default")).expect("they can be read");
+    dead.into_iter()
+        .map(|dead| dead.record.id.to_string())
+        .collect()
 }
 
 /// Everything that happened is written, without more room on the disk.
@@ -81,7 +87,7 @@ fn all_is_written(records: &Records) {
 fn dead_letters_are_there_when_their_events_were_written_again() {
     let disk = Disk::new(7, ROOM, None);
     let folder = Crowded::new(disk.clone());
-    let records = opened(folder.clone());
+    let records = opened(folder.clone(), &options());
     let reader = join(&records, "default");
     let sent = fill(&records);
     disk.set_room(0);
@@ -106,6 +112,37 @@ fn dead_letters_are_there_when_their_events_were_written_again() {
     settle(&records, others.remove(0), Settlement::Done);
     all_is_written(&records);
     drop(records);
-    assert!(before > 0);
-    assert_eq!(dead(&opened(disk)), before);
+    assert!(!before.is_empty());
+    assert_eq!(dead(&opened(disk, &options())), before);
+}
+
+/// A dead letter is one too many for the one before it, and that is noted behind it. There may be room for the first of both notes.
+#[test]
+fn a_settlement_that_is_told_to_be_unwritten_is_unwritten() {
+    let mut options = options();
+    options.sync = Sync::Never;
+    options.limits.max_dead = 1;
+    for length in 0..16 {
+        let disk = Disk::new(7, ROOM / 4, None);
+        let folder = Crowded::new(disk.clone());
+        let records = opened(folder.clone(), &options);
+        let reader = join(&records, "default");
+        fill(&records);
+        disk.set_room(0);
+        folder.set_crowded(true);
+        let told = loop {
+            let fetched = fetch(&records, reader).expect("there are enough");
+            let reason = DeadReason::Rejected("x".repeat(8 * length));
+            let buried = wait(records.settle(fetched.receipt, Settlement::Bury(reason)));
+            if buried.is_err() {
+                break fetched.record.id.to_string();
+            }
+        };
+        // The process is killed.
+        disk.light_fuse(0);
+        drop(records);
+        disk.kill();
+        let dead = dead(&opened(disk, &options));
+        assert!(!dead.contains(&told), "{told} was written: {dead:?}");
+    }
 }
