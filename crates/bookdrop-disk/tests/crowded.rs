@@ -15,6 +15,7 @@ use std::time::Duration;
 use bookdrop_backend::{
     Backend, DeadReason, Fetched, NotPublished, Progress, Record, Settlement, Wait,
 };
+use bookdrop_disk::journal::{Journal, Recovered, Settings};
 use bookdrop_disk::storage::Folder;
 use bookdrop_disk::{Options, Records, Sync};
 use bookdrop_queue::park::wait;
@@ -77,7 +78,7 @@ fn dead(records: &Records) -> Vec<String> {
 
 /// Everything that happened is written, without more room on the disk.
 fn all_is_written(records: &Records) {
-    while wait(records.purge()).is_err() {
+    while wait(records.replay("default", Vec::new())).is_err() {
         thread::yield_now();
     }
 }
@@ -145,4 +146,39 @@ fn a_settlement_that_is_told_to_be_unwritten_is_unwritten() {
         let dead = dead(&opened(disk, &options));
         assert!(!dead.contains(&told), "{told} was written: {dead:?}");
     }
+}
+
+/// How many records were ever written to the journal.
+fn appended(disk: Disk) -> u64 {
+    let settings = Settings::default().with_segment_bytes(SEGMENT);
+    let mut last = 0;
+    let note = |found: Recovered<'_>| last = found.sequence;
+    Journal::open(disk, settings, note).expect("there is room");
+    last
+}
+
+/// Of what is said of groups, the last is enough.
+#[test]
+fn groups_that_come_and_go_do_not_make_what_waits_grow() {
+    let rounds = 600;
+    let disk = Disk::new(7, ROOM / 4, None);
+    let folder = Crowded::new(disk.clone());
+    let records = opened(folder.clone(), &options());
+    join(&records, "default");
+    fill(&records);
+    disk.set_room(0);
+    folder.set_crowded(true);
+    for _ in 0..rounds {
+        let reader = join(&records, "comes and goes");
+        let _ = wait(records.remove_group("comes and goes"));
+        records.leave(reader);
+    }
+    folder.set_crowded(false);
+    disk.set_room(1_000 * SEGMENT);
+    all_is_written(&records);
+    drop(records);
+    let appended = appended(disk.clone());
+    assert!(appended < 2 * rounds, "{appended} records");
+    let records = opened(disk, &options());
+    assert_eq!(wait(records.groups()).expect("they are known"), ["default"]);
 }

@@ -39,8 +39,8 @@ pub(crate) struct Survival {
 pub(crate) struct Reach {
     /// Up to this note, all that was noted is said in the journal, and so it survives the process. This much is confirmed.
     pub(super) written: u64,
-    /// Up to this note, none waits to be appended to the journal: each lies there, or was left out since a later one says the same.
-    /// That one may wait, so this may be ahead of what is written. It tells what is already said of an event where it lies now.
+    /// Up to this note, none waits to be appended to the journal: each lies there, or was left out since another one says the same.
+    /// That may be a later one, which waits, so this may be ahead of what is written. It tells what the journal says of an event.
     pub(super) appended: u64,
 }
 

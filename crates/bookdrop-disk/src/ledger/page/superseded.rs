@@ -1,5 +1,5 @@
-//! Notes that say nothing any more, since later ones say all of it. On a full disk notes may have to wait for a long time, while events
-//! are handed over and fail again and again: what waits must not grow with that.
+//! Notes that say nothing any more, since others say all of it. On a full disk notes may have to wait for a long time, while events
+//! are handed over and fail again and again, and groups come and go: what waits must not grow with that.
 
 use std::collections::HashMap;
 
@@ -32,8 +32,35 @@ impl Page {
                     self.notes[by].stands_for.min(self.notes[at].stands_for);
             }
         }
-        self.retain(|at, _| superseded_by[at].is_none());
+        let is_said = self.merge_tables();
+        self.retain(|at, _| superseded_by[at].is_none() && !is_said[at]);
         self.thinned = self.notes.len();
+    }
+
+    /// Of the tables of groups between which nothing is put into a group, the first one says what the last one does. Returns for each
+    /// note whether it is one of the others.
+    ///
+    /// Nothing stands in the groups that came meanwhile, and what stands in those that went is gone. So it makes no difference that
+    /// notes follow which were noted before, about whatever stands in any group. They find it there, or in a group that was removed:
+    /// that a removal is found which is not confirmed yet is as good as that it is not.
+    ///
+    /// What is put into a group follows the table that it followed before. So none is put into a group that is not known, and no number
+    /// is lost that anything says: else a later group might get it, and with it what stood in a group that was removed.
+    fn merge_tables(&mut self) -> Vec<bool> {
+        let mut is_said = vec![false; self.notes.len()];
+        let mut first: Option<usize> = None;
+        for (at, is_said) in is_said.iter_mut().enumerate() {
+            match (self.notes[at].kind, first) {
+                (kind::GROUPS, Some(first)) => {
+                    self.notes[first].range = self.notes[at].range.clone();
+                    *is_said = true;
+                }
+                (kind::GROUPS, None) => first = Some(at),
+                (kind::EVENT, _) => first = None,
+                _ => {}
+            }
+        }
+        is_said
     }
 
     /// For each note, the later one that is kept and says all that it says.
@@ -82,7 +109,7 @@ mod tests {
     use super::*;
     use crate::image::Image;
     use crate::journal::{Position, Recovered};
-    use crate::ledger::note::{Grave, Note, Standing, State};
+    use crate::ledger::note::{Grave, Group, Note, Standing, State};
     use crate::ledger::survival::Reach;
 
     const EVENTS: u64 = 3;
@@ -185,6 +212,52 @@ mod tests {
     fn said_once(page: &Page) -> usize {
         let is_one = |kind| [kind::BURIED, kind::GONE].contains(&kind);
         page.records().filter(|record| is_one(record.kind)).count()
+    }
+
+    fn table(rng: &mut Rng) -> Note {
+        let groups = (0..rng.u64(..4)).map(|_| Group {
+            number: rng.u64(1..9),
+            is_joined: true,
+            name: "a".to_owned(),
+        });
+        Note::Groups(groups.collect())
+    }
+
+    /// For each note that puts an event into groups, and for the end, the table before it.
+    fn tables(page: &Page) -> Vec<Vec<u8>> {
+        let mut last = Vec::new();
+        let mut tables = Vec::new();
+        for record in page.records() {
+            match record.kind {
+                kind::GROUPS => last = record.payload.to_vec(),
+                kind::EVENT => tables.push(last.clone()),
+                _ => {}
+            }
+        }
+        tables.push(last);
+        tables
+    }
+
+    #[test]
+    fn what_is_put_into_a_group_follows_the_same_table() {
+        for seed in 0..100 {
+            let mut rng = Rng::with_seed(seed);
+            let mut page = Page::default();
+            for at in 1..1_000 {
+                let note = match rng.u32(..20) {
+                    0 => event(at),
+                    1..10 => change(&mut rng, at),
+                    _ => table(&mut rng),
+                };
+                page.put(at, &note);
+            }
+            let before = tables(&page);
+            page.thin_out();
+            assert_eq!(tables(&page), before, "seed {seed}");
+            let kept = page.records();
+            let kept = kept.filter(|record| record.kind == kind::GROUPS).count();
+            assert!(kept <= before.len(), "{kept} tables");
+        }
     }
 
     #[test]
