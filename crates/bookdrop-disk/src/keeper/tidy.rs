@@ -85,9 +85,14 @@ where
     /// Makes spare files as long as there are too few, beside those who write.
     fn make_spares(&self) {
         let longest = self.settings.max_event_bytes;
-        loop {
-            let Some(wanted) = self.writing().journal.wanted_spare(longest) else {
-                break;
+        let is_one_wanted = loop {
+            let wanted = {
+                let mut writing = self.writing();
+                match writing.journal.wanted_spare(longest) {
+                    Some(wanted) => wanted,
+                    // In the same hold of the lock: what is written behind it may make one wanted, and that is no shortage.
+                    None => break writing.journal.is_spare_wanted(longest),
+                }
             };
             let made = wanted.make(&*self.folder);
             let mut writing = self.writing();
@@ -96,8 +101,7 @@ where
                 return self.shortage.begin(error.into());
             }
             self.note_room(&writing.journal);
-        }
-        let is_one_wanted = self.writing().journal.is_spare_wanted(longest);
+        };
         match is_one_wanted {
             false => self.shortage.end(),
             // It could not be made before. Whoever waits for it would be woken again and again.
