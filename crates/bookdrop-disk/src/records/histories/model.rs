@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 pub(super) const LOST: &str = "is lost";
+/// In place of a group: what is for the first one to come.
+pub(super) const NOBODY: &str = "";
 pub(super) const CAME_BACK: &str = "came back";
 
 /// How sure something is.
@@ -71,6 +73,22 @@ impl Model {
             promise.gone = promise.gone.max(sure);
             promise.is_in_hand = false;
         }
+    }
+
+    /// What was promised to one group is promised to another one, and was not handed over there.
+    pub(super) fn hand_on(&mut self, from: &str, to: &str) {
+        let all = std::mem::take(&mut self.all).into_iter();
+        let (handed_on, mut kept): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            all.partition(|((group, _), _)| group == from);
+        for ((_, event), promise) in handed_on {
+            let promise = Promise {
+                attempts: 0,
+                is_in_hand: false,
+                ..promise
+            };
+            kept.insert((to.to_owned(), event), promise);
+        }
+        self.all = kept;
     }
 
     /// After a crash: compares, and takes what was found for what is so from now on.

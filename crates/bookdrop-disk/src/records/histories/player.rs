@@ -14,7 +14,7 @@ use bookdrop_backend::{
 };
 use fastrand::Rng;
 
-use super::model::{Model, Sure};
+use super::model::{Model, NOBODY, Sure};
 use crate::journal::Need;
 use crate::keeper::Keeper;
 use crate::lossy_disk::{Disk, Place as Flush};
@@ -42,6 +42,7 @@ pub(super) fn play(
         model: Model::default(),
         in_hand: Vec::new(),
         left_over: Vec::new(),
+        joined_first: Vec::new(),
         removes_groups: seed % 2 == 1,
         is_bad: false,
         is_troubled: false,
@@ -64,7 +65,9 @@ struct Player {
     in_hand: Vec<(&'static str, u64, Receipt)>,
     /// What is in hand for groups that were removed since.
     left_over: Vec<Receipt>,
-    /// Whether groups are removed, and joined again.
+    /// Groups that were joined when there was none, if that may be lost.
+    joined_first: Vec<&'static str>,
+    /// Whether groups are removed.
     removes_groups: bool,
     /// Whether the disk is full, or may fail to flush.
     is_bad: bool,
@@ -99,8 +102,8 @@ impl Player {
             83..85 => self.write(),
             85..87 => self.change_the_disk(),
             87 => self.purge(),
-            88 if self.removes_groups => self.remove_or_join_group(),
-            88..91 => {
+            88 => self.remove_or_join_group(),
+            89..91 => {
                 self.is_troubled = true;
                 self.disk.light_fuse(self.rng.u32(..30));
                 Ok(())
@@ -161,13 +164,15 @@ impl Player {
                 // Where a flush failed, nobody knows of any of them.
                 _ => Sure::Maybe,
             };
-            for group in GROUPS {
-                let is_there = self.is_there(group);
+            for group in self.groups_that_get_events() {
                 let promise = self.model.of(group, event);
-                promise.sent = if is_there { sent } else { Sure::No };
+                promise.sent = sent;
                 if is_delayed {
                     promise.delayed = Sure::Yes;
                 }
+            }
+            if sent == Sure::Yes {
+                self.joined_first.clear();
             }
         }
         self.unless_broken(done)
@@ -310,16 +315,42 @@ impl Player {
         open.is_some_and(|open| open.readers.iter().any(|(there, _)| *there == group))
     }
 
-    /// Removes a group, or joins the one again that is not there. One of them always is.
-    fn remove_or_join_group(&mut self) -> Result<(), String> {
-        if let Some(group) = GROUPS.into_iter().find(|group| !self.is_there(group)) {
-            let joined = self.run(async |queue| queue.join(Place::In(group)).await);
-            if let (Some(open), Done::Well(reader)) = (&mut self.open, &joined) {
-                open.readers.push((group, *reader));
-            }
-            return self.unless_broken(joined);
+    fn groups_that_get_events(&self) -> Vec<&'static str> {
+        let there = GROUPS.into_iter().filter(|group| self.is_there(group));
+        let there: Vec<_> = there.collect();
+        match there.is_empty() {
+            true => vec![NOBODY],
+            false => there,
         }
+    }
+
+    fn remove_or_join_group(&mut self) -> Result<(), String> {
         let group = GROUPS[self.rng.usize(..2)];
+        match self.is_there(group) {
+            false => {
+                let joined = self.join(group);
+                self.unless_broken(joined)
+            }
+            true if self.removes_groups => self.remove_group(group),
+            true => Ok(()),
+        }
+    }
+
+    fn join(&mut self, group: &'static str) -> Done<Reader> {
+        let there = self.run(async |queue| queue.groups().await);
+        let is_first = matches!(there, Done::Well(there) if there.is_empty());
+        let joined = self.run(async |queue| queue.join(Place::In(group)).await);
+        if let (Some(open), Done::Well(reader)) = (&mut self.open, &joined) {
+            open.readers.push((group, *reader));
+            if is_first {
+                self.model.hand_on(NOBODY, group);
+                self.joined_first.push(group);
+            }
+        }
+        joined
+    }
+
+    fn remove_group(&mut self, group: &'static str) -> Result<(), String> {
         let done = self.run(async |queue| queue.remove_group(group).await);
         if let Some(open) = &mut self.open {
             open.readers.retain(|(there, _)| *there != group);
@@ -328,6 +359,9 @@ impl Player {
         self.left_over
             .extend(left_over.map(|(.., receipt)| receipt));
         self.model.removed(group, sure(&done));
+        if sure(&done) == Sure::Yes {
+            self.joined_first.clear();
+        }
         self.unless_broken(done)
     }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookdrop_backend::{Backend, ErrorKind, Place, Reader};
+use bookdrop_backend::{Backend, ErrorKind, Reader};
 use bookdrop_queue::Backoff;
 
-use super::super::model::Found;
+use super::super::model::{Found, NOBODY};
 use super::{Done, GROUPS, Open, Player, SEGMENT, USUAL_ROOM, number_of};
 use crate::keeper::Keeper;
 use crate::kept::Kept;
@@ -96,21 +96,45 @@ impl Player {
             keeper,
             readers: Vec::new(),
         });
-        for group in GROUPS {
-            let Done::Well(reader) = self.run(async |queue| queue.join(Place::In(group)).await)
-            else {
+        let Done::Well(there) = self.run(async |queue| queue.groups().await) else {
+            return Ok(false);
+        };
+        for group in self.groups_to_join(&there, counts_are_sure)? {
+            let Done::Well(reader) = self.join(group) else {
                 return Ok(false);
             };
             let Some(found) = self.find(group, reader) else {
                 return Ok(false);
             };
             self.model.compare(group, &found, counts_are_sure)?;
-            self.open
-                .iter_mut()
-                .for_each(|open| open.readers.push((group, reader)));
         }
         self.is_troubled = self.is_bad;
         Ok(true)
+    }
+
+    /// Those that are to be joined. What was for the first one is in the oldest that is there, or is for the first to come.
+    fn groups_to_join(
+        &mut self,
+        there: &[String],
+        joins_are_sure: bool,
+    ) -> Result<Vec<&'static str>, String> {
+        let mut groups = GROUPS.to_vec();
+        match there.first() {
+            Some(oldest) => self.model.hand_on(NOBODY, oldest),
+            None if joins_are_sure && !self.joined_first.is_empty() => {
+                return Err(format!("{:?} is not there", self.joined_first));
+            }
+            None => {
+                for group in &self.joined_first {
+                    self.model.hand_on(group, NOBODY);
+                }
+                self.rng.shuffle(&mut groups);
+                // Mostly nobody comes for now.
+                groups.truncate(self.rng.usize(..9).saturating_sub(6));
+            }
+        }
+        self.joined_first.clear();
+        Ok(groups)
     }
 
     /// Takes everything in hand that is ready, and looks at the rest.
