@@ -221,27 +221,29 @@ impl Image {
     }
 
     /// Gives a name to each group whose own is lost: one that is newer than all whose names were found. Older ones that are not
-    /// there were removed. Returns whether there are any.
-    pub(crate) fn name_lost_groups(&mut self) -> bool {
+    /// there were removed. Returns these names.
+    pub(crate) fn name_lost_groups(&mut self) -> Vec<String> {
         let mut lost = self.numbers_of_groups();
         let last = self.last_named_group;
         if lost.iter().all(|number| *number <= last) {
-            return false;
+            return Vec::new();
         }
         // One that nobody joined stands alone. Where there are newer ones, it has been joined since, and its name is lost as well.
         let unjoined = self.groups.extract_if(.., |group| !group.is_joined);
         let unjoined: Vec<Group> = unjoined.collect();
         let was_unjoined = |number| unjoined.iter().any(|group| group.number == number);
         lost.retain(|number| *number > last || was_unjoined(*number));
+        let mut names = Vec::new();
         for number in lost {
             let name = self.free_name(number);
+            names.push(name.clone());
             self.groups.push(Group {
                 number,
                 is_joined: true,
                 name,
             });
         }
-        true
+        names
     }
 
     /// The name for a lost group. Its number is in it, or the next one whose name nobody has: a user may call a group so as well.

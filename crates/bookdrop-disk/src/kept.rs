@@ -29,6 +29,9 @@ pub struct Report {
     /// What was lost of what had been confirmed. All the rest is there, and the damaged bytes are set aside in files of the
     /// folder whose names begin with `damaged-`.
     pub damage: Vec<Damage>,
+    /// The new names of groups whose own names were lost with their records. They are groups like all others: they get all that is
+    /// sent, until they are removed.
+    pub renamed_groups: Vec<String>,
     /// Bytes of a write that was not finished, and was cut off: nobody had been told that it was.
     pub cut: u64,
 }
@@ -81,7 +84,11 @@ impl Kept {
         progress.end();
         let is_whole = closed.is_whole() && image.unknown.is_empty();
         // Where it is not, the name of a group may be lost with its record. Its events are not lost.
-        let are_names_new = !is_whole && image.name_lost_groups();
+        let renamed_groups = match is_whole {
+            true => Vec::new(),
+            false => image.name_lost_groups(),
+        };
+        let are_names_new = !renamed_groups.is_empty();
         let settings = settings_for(&image, options.segment_bytes);
         let (journal, mut recovery) = Journal::go_on(closed, settings)?;
         recovery.damage.append(&mut image.unknown);
@@ -121,6 +128,7 @@ impl Kept {
         let report = Report {
             events,
             damage: recovery.damage,
+            renamed_groups,
             cut: recovery.cut,
         };
         Ok((queue, Arc::new(keeper), report))

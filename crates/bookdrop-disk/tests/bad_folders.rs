@@ -255,6 +255,7 @@ fn where_the_names_of_groups_are_lost_their_events_are_not() {
     assert_eq!(report.damage.len(), 1, "{report:?}");
     let groups = wait(records.groups()).unwrap();
     assert_eq!(groups, ["recovered-1"]);
+    assert_eq!(report.renamed_groups, groups);
     let reader = wait(records.join(Place::In("recovered-1"))).unwrap();
     let all = wait(records.fetch(reader, 10, Wait::No)).unwrap();
     let ids: Vec<&str> = all.iter().map(|one| &*one.record.id).collect();

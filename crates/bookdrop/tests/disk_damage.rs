@@ -43,7 +43,11 @@ fn segment(folder: &Path, generation: u64) -> PathBuf {
 
 /// Changes a byte of the first book of this name. Says in which file, and where.
 fn damage(folder: &Path, book: &str) -> (PathBuf, u64) {
-    let text = book.repeat(200);
+    damage_text(folder, &book.repeat(200))
+}
+
+/// Changes the first byte of what stands there first of this text. Says in which file, and where.
+fn damage_text(folder: &Path, text: &str) -> (PathBuf, u64) {
     for generation in 1.. {
         let file = segment(folder, generation);
         let mut bytes = fs::read(&file).expect("the book is in one of the files");
@@ -134,6 +138,36 @@ fn a_missing_file_and_a_damaged_header_are_told() {
         let said = place.to_string();
         assert!(said.contains(words), "{said}");
     }
+}
+
+/// With what is to be done about it.
+#[test]
+fn the_new_name_of_a_group_whose_own_is_lost_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let (driver, _) = opened(folder.path());
+    drop(Consumer::in_group(&driver, "shelf").unwrap());
+    let a = Producer::new(&driver);
+    a.send(Event::new("S").with_body("a".to_owned()))
+        .wait()
+        .unwrap();
+    drop((driver, a));
+    damage_text(folder.path(), "shelf");
+    let (driver, told) = opened(folder.path());
+    let [[place, group]] = told.iter().map(Vec::as_slice).collect::<Vec<_>>()[..] else {
+        panic!("a place and a group: {told:?}");
+    };
+    assert!(place.bytes.is_some(), "{place:?}");
+    assert_eq!((&*group.file, &group.bytes), (folder.path(), &None));
+    let said = group.to_string();
+    for part in ["`recovered-1`", "consume", "remove"] {
+        assert!(said.contains(part), "{said}");
+    }
+    assert_eq!(driver.stats().wait().unwrap().damaged, 1, "one place");
+    assert_eq!(driver.groups().wait().unwrap(), ["recovered-1"]);
+    let mut b = Consumer::in_group(&driver, "recovered-1")
+        .unwrap()
+        .auto_ack();
+    assert_eq!(b.receive().wait().unwrap().body(), "a");
 }
 
 #[test]

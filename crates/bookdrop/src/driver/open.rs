@@ -183,6 +183,11 @@ impl<T, R> Operation<Open<T, R>> {
     /// places (`damaged`), and only until the folder is opened again, which may find nothing any more. So log it. Which records lay
     /// there nobody can tell: a lost event is gone, and where an ack is lost, its event comes back.
     ///
+    /// Where the names of groups are lost, the groups are there under new ones, such as "recovered-1", and each is told here as one
+    /// more [`Damage`], which says so. Such a group gets all that is sent, as it did before, but nobody consumes it: when it is full,
+    /// senders wait. So receive what stands in it [by that name](crate::Consumer::in_group), which goes on where the former group
+    /// stopped; then, or at once if nobody wants it, [remove it](Driver::remove_group). The group of the old name begins anew.
+    ///
     /// It is called on another thread, also when the opening was dropped meanwhile. A panic of it goes on where the opening is
     /// awaited, and the folder is given up.
     ///

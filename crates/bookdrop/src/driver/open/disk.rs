@@ -51,7 +51,13 @@ where
             let (records, report) = Records::open(&path, &options)?;
             if let Some(told) = on_damage.filter(|_| !report.damage.is_empty()) {
                 let damage = report.damage.into_iter();
-                told(damage.map(|found| damage_in(&path, found)).collect());
+                let damage = damage.map(|found| damage_in(&path, found));
+                let renamed = report.renamed_groups.iter();
+                told(
+                    damage
+                        .chain(renamed.map(|name| renamed_in(&path, name)))
+                        .collect(),
+                );
             }
             Ok(records)
         });
@@ -103,7 +109,21 @@ fn damage_in(folder: &Path, found: journal::Damage) -> Damage {
         file: folder.join(file),
         bytes,
         copy,
-        meaning,
+        meaning: meaning.into(),
+    }
+}
+
+/// The name of a group was lost in this folder, and this is its new one.
+fn renamed_in(folder: &Path, name: &str) -> Damage {
+    let meaning = format!(
+        "the name of a group is lost, and it is called `{name}` now; it gets all that is sent, so consume what stands in it by that \
+         name, or remove it"
+    );
+    Damage {
+        file: folder.to_owned(),
+        bytes: None,
+        copy: None,
+        meaning: meaning.into(),
     }
 }
 
