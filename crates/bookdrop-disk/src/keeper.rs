@@ -21,7 +21,7 @@ use crate::event::{Event, Place};
 use crate::journal::{self, Journal, Need, Position};
 use crate::ledger::{Ledger, Page, Reach, Turn};
 use crate::options::Sync;
-use crate::reading::Reading;
+use crate::reading::{Reading, Unread};
 use crate::space::{Segment, Space};
 use crate::storage::Folder;
 pub(crate) use ids::Ids;
@@ -38,7 +38,7 @@ pub(crate) trait Keep: Send + std::marker::Sync {
     fn write_up_to(&self, note: u64) -> Result<(), Error>;
 
     /// The record of an event that is on the disk alone.
-    fn read(&self, event: &Event) -> Result<Arc<Record>, Error>;
+    fn read(&self, event: &Event) -> Result<Arc<Record>, Unread>;
 
     /// Why an event of this length cannot be taken in; `None` if it can, or has to wait for room.
     fn refusal(&self, event: &Event) -> Option<Error>;
@@ -399,7 +399,7 @@ where
         }
     }
 
-    fn read(&self, event: &Event) -> Result<Arc<Record>, Error> {
+    fn read(&self, event: &Event) -> Result<Arc<Record>, Unread> {
         loop {
             let position = match event.record() {
                 Ok(record) => return Ok(record),
@@ -408,7 +408,7 @@ where
             let record = self.reading.read(position, event.length);
             // It may have been carried elsewhere meanwhile, and its segment freed.
             if record.is_ok() || event.record().err() == Some(Some(position)) {
-                return record.map(Arc::new).map_err(Error::from);
+                return record.map(Arc::new);
             }
         }
     }
@@ -462,8 +462,9 @@ fn no_space() -> Error {
     journal::Error::from(journal::ErrorKind::NoSpace).into()
 }
 
-fn nowhere() -> Error {
-    Error::new(ErrorKind::NotFound, "the event is gone meanwhile")
+fn nowhere() -> Unread {
+    let error = Error::new(ErrorKind::NotFound, "the event is gone meanwhile");
+    Unread::ForGood(error)
 }
 
 impl From<journal::Error> for Error {

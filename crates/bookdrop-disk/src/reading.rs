@@ -3,14 +3,40 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bookdrop_backend::Record;
+use bookdrop_backend::{Error, Record};
 
-use crate::journal::{Error, Position, Readable};
+use crate::journal::{self, Position, Readable};
 use crate::ledger::note::Note;
 use crate::storage::Folder;
 
 /// Files that are kept open to be read, at most.
 const OPEN_FILES: usize = 64;
+
+/// Why a record was not read back.
+#[derive(Debug)]
+pub(crate) enum Unread {
+    /// It is gone, or what was read is no record: it never will be one again.
+    ForGood(Error),
+    /// It may be there, whatever the operating system said: a folder that is called otherwise for a while is not found either.
+    ForNow(Error),
+}
+
+impl From<Unread> for Error {
+    fn from(unread: Unread) -> Self {
+        match unread {
+            Unread::ForGood(error) | Unread::ForNow(error) => error,
+        }
+    }
+}
+
+impl From<journal::Error> for Unread {
+    fn from(error: journal::Error) -> Self {
+        match error.kind() {
+            journal::ErrorKind::NoRecord => Unread::ForGood(error.into()),
+            _ => Unread::ForNow(error.into()),
+        }
+    }
+}
 
 /// Reads records back, beside the one who writes.
 pub(crate) struct Reading<F: Folder> {
@@ -27,17 +53,18 @@ impl<F: Folder> Reading<F> {
     }
 
     /// The record of an event of about so many bytes.
-    pub(crate) fn read(&self, at: Position, length: usize) -> Result<Record, Error> {
+    pub(crate) fn read(&self, at: Position, length: usize) -> Result<Record, Unread> {
         let file = self.file(at.generation)?;
-        file.read(at.offset, length, |kind, payload| {
+        let read = file.read(at.offset, length, |kind, payload| {
             match Note::decode(kind, payload)? {
                 Note::Event { record, .. } => Some(record),
                 _ => None,
             }
-        })
+        });
+        Ok(read?)
     }
 
-    fn file(&self, generation: u64) -> Result<Arc<Readable<F::File>>, Error> {
+    fn file(&self, generation: u64) -> Result<Arc<Readable<F::File>>, journal::Error> {
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(file) = files.get(&generation) {
             return Ok(file.clone());

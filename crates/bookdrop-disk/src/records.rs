@@ -30,6 +30,7 @@ use crate::event::Event;
 use crate::kept::Kept;
 use crate::kept::Report;
 use crate::options::Options;
+use crate::reading::Unread;
 #[cfg(unix)]
 use crate::storage::DiskFolder;
 use crate::storage::Folder;
@@ -150,7 +151,7 @@ impl Records {
     }
 
     /// The whole of an event.
-    fn record_of(&self, event: &Event) -> Result<Arc<Record>, Error> {
+    fn record_of(&self, event: &Event) -> Result<Arc<Record>, Unread> {
         match (event.record(), &self.folder) {
             (Ok(record), _) => Ok(record),
             (Err(_), Some(folder)) => folder.keep().read(event),
@@ -172,11 +173,11 @@ impl Records {
                 Ok(record) => {
                     fetched.push(self.hands.hold(reader, taken, Arc::unwrap_or_clone(record)))
                 }
-                Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(Unread::ForGood(error)) => {
                     let why = bookdrop_queue::DeadReason::Undecodable(error.to_string());
                     self.queue.bury(reader, taken, why);
                 }
-                Err(error) => {
+                Err(Unread::ForNow(error)) => {
                     self.queue.failed(reader, taken, None);
                     trouble = Some(error);
                 }
@@ -233,8 +234,8 @@ impl Records {
                     // It was discarded meanwhile.
                     Err(_) if event.facts().is_over() => return None,
                     // One that is damaged does not hide the others.
-                    Err(error) if error.kind() == ErrorKind::NotFound => Ok(event.remains()),
-                    record => record.map(Arc::unwrap_or_clone),
+                    Err(Unread::ForGood(_)) => Ok(event.remains()),
+                    record => record.map(Arc::unwrap_or_clone).map_err(Error::from),
                 };
                 Some(record.map(|record| Dead {
                     id,

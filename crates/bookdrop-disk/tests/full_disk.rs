@@ -1,8 +1,8 @@
 //! A full disk on which much happens at once, or again and again: what is confirmed is written, and what is needed no more gives room
 //! back, however much waits to be written.
 
-#[path = "support/crowded.rs"]
-mod crowded;
+#[path = "support/barred.rs"]
+mod barred;
 #[path = "power_loss/disk.rs"]
 #[allow(dead_code)]
 mod disk;
@@ -10,6 +10,7 @@ mod disk;
 mod support;
 
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -25,7 +26,7 @@ use bookdrop_disk::storage::Folder;
 use bookdrop_disk::{Options, Records};
 use bookdrop_queue::park::wait;
 
-use crowded::Crowded;
+use barred::Barred;
 use disk::Disk;
 use support::{fetch, join};
 
@@ -342,18 +343,18 @@ fn who_waits_on_a_full_disk_is_not_woken_all_the_time() {
 #[test]
 fn what_is_settled_while_no_file_can_be_opened_is_written_later() {
     let disk = Disk::new(7, ROOM, None);
-    let folder = Crowded::new(disk.clone());
-    let records = opened(folder.clone());
+    let crowded = Barred::new(disk.clone(), io::ErrorKind::Other);
+    let records = opened(crowded.clone());
     let reader = join(&records, "default");
     fill(&records, 100);
     disk.set_room(0);
-    folder.set_crowded(true);
+    crowded.bar(true);
     while let Some(fetched) = fetch(&records, reader) {
         if let Err(error) = settle(&records, &fetched, Settlement::Done) {
             assert_eq!(error.kind(), ErrorKind::Unknown, "{error}");
         }
     }
-    folder.set_crowded(false);
+    crowded.bar(false);
     disk.set_room(0);
     all_is_written(&records);
     drop(records);

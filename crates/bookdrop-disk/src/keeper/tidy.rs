@@ -9,12 +9,13 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bookdrop_backend::{Error, ErrorKind, Record};
+use bookdrop_backend::{Error, Record};
 use bookdrop_queue::clock;
 
 use crate::event::Event;
 use crate::journal::{Journal, Need, cost};
 use crate::ledger::{Page, millis};
+use crate::reading::Unread;
 use crate::storage::Folder;
 
 use super::{Keep, Keeper, Writing, no_space};
@@ -278,8 +279,8 @@ where
         match self.read(event) {
             Err(_) if !lies_there() => Ok(None),
             // It was damaged meanwhile. What is left of it must not pin its segment.
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some(event.remains().into())),
-            record => record.map(Some),
+            Err(Unread::ForGood(_)) => Ok(Some(event.remains().into())),
+            record => Ok(Some(record?)),
         }
     }
 
