@@ -13,6 +13,9 @@
 #[cfg(test)]
 extern crate self as bookdrop_disk;
 
+#[cfg(test)]
+#[path = "../tests/support/barred.rs"]
+mod barred;
 mod claim;
 mod ending;
 mod entry;

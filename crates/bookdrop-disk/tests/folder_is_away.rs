@@ -38,7 +38,7 @@ where
     (records, reader)
 }
 
-fn folder() -> Barred {
+fn folder() -> Barred<Disk> {
     Barred::new(Disk::new(7, u64::MAX, None), io::ErrorKind::NotFound)
 }
 

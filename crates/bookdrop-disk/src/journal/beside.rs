@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::frame::{Frame, HEAD, Position, length_with, u32_at};
 use super::segment::name_of_segment;
-use super::space::Spare;
 use super::writer::MARK;
 use super::{Error, ErrorKind};
 use crate::storage::{File, Folder};
@@ -59,34 +58,37 @@ impl<X: File> Flush<X> {
     }
 }
 
-/// A file that is to be made.
+/// A file that is to be made, or that is there and to be opened.
 #[derive(Debug)]
 pub struct Wanted {
     pub(super) name: String,
-    pub(super) length: u64,
+    /// `None` if it is there.
+    pub(super) length: Option<u64>,
 }
 
 impl Wanted {
-    /// Makes the file. Takes as long as it takes to write a segment; meanwhile the journal can be used.
-    ///
-    /// # Errors
-    /// [`ErrorKind::NoSpace`] or [`ErrorKind::Io`]; the journal can be used as before. Either is for
-    /// [`Journal::keep_spare`](super::Journal::keep_spare).
-    pub fn make<F: Folder>(self, folder: &F) -> Result<Made<F::File>, Error> {
+    /// Makes the file, which takes as long as it takes to write a segment, or opens it. Meanwhile the journal can be used.
+    pub fn make<F: Folder>(self, folder: &F) -> Made<F::File> {
         let Wanted { name, length } = self;
-        match folder.create(&name, length) {
-            Ok(file) => Ok(Made(Spare {
-                name,
-                file: Some(file),
-            })),
-            Err(error) => Err(Error::io(format!("create {name}"), error)),
+        let (made, doing) = match length {
+            Some(length) => (folder.create(&name, length), "create"),
+            None => (folder.open(&name), "open"),
+        };
+        Made {
+            file: made.map_err(|error| Error::io(format!("{doing} {name}"), error)),
+            name,
+            is_new: length.is_some(),
         }
     }
 }
 
-/// A file that can become a segment; see [`Journal::keep_spare`](super::Journal::keep_spare).
+/// A file that can become a segment, or why it could not be made; see [`Journal::keep_spare`](super::Journal::keep_spare).
 #[derive(Debug)]
-pub struct Made<X>(pub(super) Spare<X>);
+pub struct Made<X> {
+    pub(super) name: String,
+    pub(super) file: Result<X, Error>,
+    pub(super) is_new: bool,
+}
 
 /// A segment that is read from, beside the one who writes to the journal.
 pub(crate) struct Readable<X> {

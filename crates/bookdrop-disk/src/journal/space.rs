@@ -32,8 +32,8 @@ impl Need {
     }
 }
 
-/// A file that waits to become a segment. One that was made for it is open, so that nothing but the disk can keep it from becoming
-/// one; one that was a segment before is opened when it is to be used.
+/// A file that waits to become a segment. It is open, so that nothing but the disk can keep it from becoming one; but one that was a
+/// segment before is opened some time after it was freed, at the latest when it is to be used.
 #[derive(Debug)]
 pub(crate) struct Spare<X> {
     pub(crate) name: String,
@@ -193,6 +193,24 @@ impl<X: File> Spares<X> {
 
     pub(crate) fn keep(&mut self, spare: Spare<X>) {
         self.files.push(spare);
+    }
+
+    /// The name of one that is not open.
+    pub(crate) fn not_open(&self) -> Option<&str> {
+        let is_not_open = |spare: &&Spare<X>| spare.file.is_none();
+        self.files
+            .iter()
+            .find(is_not_open)
+            .map(|spare| &*spare.name)
+    }
+
+    /// One that was not open was opened. It may have been used meanwhile, and then is not found under this name, or is open already.
+    pub(crate) fn opened(&mut self, name: &str, opened: Result<X, Error>) -> Result<(), Error> {
+        let mut not_open = self.files.iter_mut().filter(|spare| spare.file.is_none());
+        if let Some(spare) = not_open.find(|spare| spare.name == name) {
+            spare.file = Some(opened?);
+        }
+        Ok(())
     }
 
     pub(crate) fn new_name(&mut self) -> String {

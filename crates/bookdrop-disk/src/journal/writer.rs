@@ -419,13 +419,18 @@ impl<F: Folder> Journal<F> {
         self.spares.is_one_wanted() && (is_needed_soon || self.spares.is_one_missing())
     }
 
-    /// A file that [is wanted](Journal::is_spare_wanted), so that no append has to wait for it: it is to be [made](Wanted::make), and
-    /// then [kept](Journal::keep_spare). `None` as well where the last one could not be made.
+    /// A file that [is wanted](Journal::is_spare_wanted), or that was a segment before and is not open yet, so that no append has to
+    /// wait for it: it is to be [made](Wanted::make), and then [kept](Journal::keep_spare). `None` as well where the last one could not
+    /// be made.
     pub fn wanted_spare(&mut self, longest: usize) -> Option<Wanted> {
+        if let Some(name) = self.spares.not_open() {
+            let (name, length) = (name.to_owned(), None);
+            return Some(Wanted { name, length });
+        }
         let is_wanted = self.is_spare_wanted(longest) && !self.spares.is_in_vain();
         is_wanted.then(|| Wanted {
             name: self.spares.new_name(),
-            length: self.settings.segment_bytes,
+            length: Some(self.settings.segment_bytes),
         })
     }
 
@@ -442,13 +447,19 @@ impl<F: Folder> Journal<F> {
         self.spares.is_one_wanted()
     }
 
-    /// Keeps a file that was made for it.
+    /// Keeps a file that was made or opened for it.
     ///
     /// # Errors
-    /// The one with which it was not made. It is not tried again until somebody [says so](Journal::try_spares_again).
-    pub fn keep_spare(&mut self, made: Result<Made<F::File>, Error>) -> Result<(), Error> {
-        self.spares.note_making(made.is_ok());
-        self.spares.keep(made?.0);
+    /// [`ErrorKind::NoSpace`] or [`ErrorKind::Io`], with which it was not; the journal can be used as before. To make one is not tried
+    /// again until somebody [says so](Journal::try_spares_again).
+    pub fn keep_spare(&mut self, made: Made<F::File>) -> Result<(), Error> {
+        let Made { name, file, is_new } = made;
+        if !is_new {
+            return self.spares.opened(&name, file);
+        }
+        self.spares.note_making(file.is_ok());
+        let file = Some(file?);
+        self.spares.keep(Spare { name, file });
         Ok(())
     }
 

@@ -83,7 +83,7 @@ where
         }
     }
 
-    /// Makes spare files as long as there are too few, beside those who write.
+    /// Opens the spare files that are not open, and makes more as long as there are too few, beside those who write.
     fn make_spares(&self) {
         let longest = self.settings.max_event_bytes;
         let is_one_wanted = loop {

@@ -1,6 +1,7 @@
 //! What those do who work for a folder on a full disk.
 
 use std::future::Future;
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
@@ -9,57 +10,90 @@ use std::thread;
 use std::time::Duration;
 
 use bookdrop_backend::{
-    Backend, Error, Fetched, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Wait,
+    Backend, Error, ErrorKind, Fetched, NotFetched, NotPublished, Place, Progress, Reader, Receipt,
+    Record, Settled, Settlement, Wait,
 };
 use bookdrop_queue::park::wait;
 
+use crate::barred::Barred;
 use crate::journal::Need;
 use crate::keeper::{Keep, Keeper};
 use crate::kept::Kept;
 use crate::lossy_disk::Disk;
 use crate::options::Options;
 use crate::records::Records;
+use crate::storage::Folder;
 
 const SEGMENT: u64 = 4096;
+/// Those who work for a folder have so many turns for what one waits for.
+const TURNS: usize = 10;
 /// Nobody waits longer than this for what must happen.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A queue for which no thread works yet, on a disk that is full of its events.
 fn full() -> (Arc<Records>, Arc<Keeper<Disk>>, Reader) {
     let disk = Disk::new(7, 40 * SEGMENT, None);
-    let options = Options {
-        segment_bytes: SEGMENT,
-        ..Options::default()
-    };
-    let (queue, keeper, _) = Kept::read(disk.clone(), &options, 7).expect("there is room");
-    let records = Arc::new(Records::new(queue, Some(Kept::alone(keeper.clone()))));
-    let reader = wait(records.join(Place::In("default"))).expect("anybody can join");
-    while is_sent(&records, &keeper) {}
+    let (records, keeper, reader) = opened(disk.clone());
+    while send(&records, &keeper).is_ok() {}
     disk.set_room(0);
     (records, keeper, reader)
 }
 
-fn is_sent(records: &Records, keeper: &Keeper<Disk>) -> bool {
+/// A queue for which no thread works yet.
+fn opened<F>(folder: F) -> (Arc<Records>, Arc<Keeper<F>>, Reader)
+where
+    F: Folder + Send + Sync + 'static,
+    F::File: Send + Sync + 'static,
+{
+    let options = Options {
+        segment_bytes: SEGMENT,
+        ..Options::default()
+    };
+    let (queue, keeper, _) = Kept::read(folder, &options, 7).expect("there is room");
+    let records = Arc::new(Records::new(queue, Some(Kept::alone(keeper.clone()))));
+    let reader = wait(records.join(Place::In("default"))).expect("anybody can join");
+    (records, keeper, reader)
+}
+
+fn send<F>(records: &Records, keeper: &Keeper<F>) -> Result<(), NotPublished>
+where
+    F: Folder + Send + Sync,
+    F::File: Send + Sync,
+{
+    end_of(publish(records), || work(keeper))
+}
+
+async fn publish(records: &Records) -> Result<(), NotPublished> {
     let record = Record {
         content: vec![b'x'; 300].into(),
         ..Record::default()
     };
-    let mut sending = pin!(records.publish(vec![record], Progress::default(), true));
-    loop {
-        match sending
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        {
-            Poll::Ready(sent) => return sent.is_ok(),
-            Poll::Pending => work(keeper),
+    let sending = records.publish(vec![record], Progress::default(), true);
+    sending.await
+}
+
+/// How it ends. It does so soon: whatever it waits for is done, or told, when those who work for the folder had their turns.
+fn end_of<O>(future: impl Future<Output = O>, work: impl Fn()) -> O {
+    let mut future = pin!(future);
+    for _ in 0..TURNS {
+        let mut cx = Context::from_waker(Waker::noop());
+        match future.as_mut().poll(&mut cx) {
+            Poll::Ready(end) => return end,
+            Poll::Pending => work(),
         }
     }
+    panic!("it waits without end");
 }
 
 /// Does what the threads do that work for the folder.
-fn work(keeper: &Keeper<Disk>) {
-    drop(keeper.commit_or_refuse(None));
+fn work<F>(keeper: &Keeper<F>)
+where
+    F: Folder + Send + Sync,
+    F::File: Send + Sync,
+{
     keeper.tidy_once(true);
+    // Last, so that whoever is told that it is in vain hears of it before it is tried again.
+    drop(keeper.commit_or_refuse(None));
 }
 
 fn fetch(records: &Records, reader: Reader) -> Fetched {
@@ -129,4 +163,50 @@ fn no_waker_is_called_under_the_lock_of_the_one_who_gives_space_back() {
     for thread in threads {
         thread.join().expect("none of them panics");
     }
+}
+
+fn told(sent: Result<(), NotPublished>) -> Option<Error> {
+    match sent {
+        Ok(()) => None,
+        Err(NotPublished::Backend(error)) => Some(error),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+/// There are files enough, and none of them can be used.
+#[test]
+fn who_sends_while_no_file_can_be_opened_is_told_so() {
+    let disk = Disk::new(7, 5 * SEGMENT, None);
+    let crowded = Barred::new(disk.clone(), io::ErrorKind::Other);
+    let (records, keeper, reader) = opened(crowded.clone());
+    while send(&records, &keeper).is_ok() {}
+    crowded.bar(true);
+    loop {
+        match wait(records.fetch(reader, 1, Wait::No)) {
+            Err(NotFetched::Empty) => break,
+            fetched => {
+                let receipt = fetched.expect("it is in memory").remove(0).receipt;
+                let acked = end_of(settle(&records, receipt, Settlement::Done), || {
+                    work(&keeper)
+                });
+                acked.expect("there is room for acks");
+            }
+        }
+    }
+    work(&keeper);
+    let is_spare = |name: &&String| name.starts_with("spare-");
+    let names = disk.names().expect("there is power");
+    assert_eq!(names.iter().filter(is_spare).count(), 4, "all was freed");
+
+    // They are taken in until there is no room for more, and cannot be written.
+    while told(send(&records, &keeper)).is_none_or(|error| error.kind() == ErrorKind::Unknown) {}
+    // Nobody waits for a flush any more.
+    let tidies = || keeper.tidy_once(false);
+    tidies();
+    let told = told(end_of(publish(&records), tidies));
+    let told = told.expect("there is no room").to_string();
+    assert!(told.contains("could not open spare-"), "{told}");
+    crowded.bar(false);
+    work(&keeper);
+    send(&records, &keeper).expect("they can be opened");
 }

@@ -6,20 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bookdrop_disk::storage::Folder;
 
-use crate::disk::{Disk, OnDisk};
-
 /// While it is barred no file can be made or opened, for this reason. Its clones are the same one.
 #[derive(Clone)]
-pub(crate) struct Barred {
-    disk: Disk,
+pub(crate) struct Barred<F> {
+    folder: F,
     is_barred: Arc<AtomicBool>,
     why: io::ErrorKind,
 }
 
-impl Barred {
-    pub(crate) fn new(disk: Disk, why: io::ErrorKind) -> Self {
+impl<F> Barred<F> {
+    pub(crate) fn new(folder: F, why: io::ErrorKind) -> Self {
         Barred {
-            disk,
+            folder,
             is_barred: Arc::default(),
             why,
         }
@@ -37,30 +35,30 @@ impl Barred {
     }
 }
 
-impl Folder for Barred {
-    type File = OnDisk;
+impl<F: Folder> Folder for Barred<F> {
+    type File = F::File;
 
     fn names(&self) -> io::Result<Vec<String>> {
-        self.disk.names()
+        self.folder.names()
     }
 
-    fn create(&self, name: &str, length: u64) -> io::Result<OnDisk> {
-        self.check().and_then(|()| self.disk.create(name, length))
+    fn create(&self, name: &str, length: u64) -> io::Result<F::File> {
+        self.check().and_then(|()| self.folder.create(name, length))
     }
 
-    fn open(&self, name: &str) -> io::Result<OnDisk> {
-        self.check().and_then(|()| self.disk.open(name))
+    fn open(&self, name: &str) -> io::Result<F::File> {
+        self.check().and_then(|()| self.folder.open(name))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        self.disk.rename(from, to)
+        self.folder.rename(from, to)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        self.disk.remove(name)
+        self.folder.remove(name)
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.disk.flush()
+        self.folder.flush()
     }
 }
