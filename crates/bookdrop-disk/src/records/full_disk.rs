@@ -13,6 +13,7 @@ use bookdrop_backend::{
     Backend, Error, ErrorKind, Fetched, NotFetched, NotPublished, Place, Progress, Reader, Receipt,
     Record, Settled, Settlement, Wait,
 };
+use bookdrop_queue::Limits;
 use bookdrop_queue::park::wait;
 
 use crate::barred::Barred;
@@ -45,8 +46,17 @@ where
     F: Folder + Send + Sync + 'static,
     F::File: Send + Sync + 'static,
 {
+    opened_with(folder, Options::default().limits)
+}
+
+fn opened_with<F>(folder: F, limits: Limits) -> (Arc<Records>, Arc<Keeper<F>>, Reader)
+where
+    F: Folder + Send + Sync + 'static,
+    F::File: Send + Sync + 'static,
+{
     let options = Options {
         segment_bytes: SEGMENT,
+        limits,
         ..Options::default()
     };
     let (queue, keeper, _) = Kept::read(folder, &options, 7).expect("there is room");
@@ -209,4 +219,35 @@ fn who_sends_while_no_file_can_be_opened_is_told_so() {
     crowded.bar(false);
     work(&keeper);
     send(&records, &keeper).expect("they can be opened");
+}
+
+/// It came when there was no room in the queue, and the one before it was let in.
+#[test]
+fn the_same_id_in_line_is_the_same_event_on_a_full_disk_too() {
+    let disk = Disk::new(7, 40 * SEGMENT, None);
+    let limits = Limits {
+        max_delayed: 1,
+        ..Options::default().limits
+    };
+    let (records, keeper, _) = opened_with(disk.clone(), limits);
+    let delayed = |id: &str| Record {
+        id: id.into(),
+        is_id_given: true,
+        delay: Some(Duration::from_secs(3_600)),
+        content: vec![b'x'; 300].into(),
+        ..Record::default()
+    };
+    let send_it = |id| Box::pin(records.publish(vec![delayed(id)], Progress::default(), true));
+    let works = || work(&keeper);
+    end_of(send_it("before"), works).expect("there is room");
+    let [mut first, mut second] = ["same", "same"].map(send_it);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(first.as_mut().poll(&mut cx).is_pending());
+    assert!(second.as_mut().poll(&mut cx).is_pending());
+    // The first one is let in.
+    end_of(records.purge(), works).expect("there is room");
+    end_of(first, works).expect("there is room");
+    disk.set_room(0);
+    while send(&records, &keeper).is_ok() {}
+    end_of(second, works).expect("it was sent before");
 }

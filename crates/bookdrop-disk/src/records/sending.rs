@@ -50,19 +50,24 @@ impl<'a> Sending<'a> {
         }
     }
 
-    /// Why it cannot be sent, whatever is queued. It may be in line already.
-    fn refusal(&mut self) -> Option<Error> {
+    /// How it ends where there is no room for it, whatever is queued. It may be in line already.
+    fn end_without_room(&mut self) -> Option<Result<(), Error>> {
         let error = self.keep?.refusal(&self.event)?;
-        if error.kind() == ErrorKind::NoSpace && self.is_duplicate() {
-            return None;
-        }
+        let needs_room =
+            matches!(error.kind(), ErrorKind::Broken | ErrorKind::TooLarge) || !self.is_duplicate();
         match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::InLine(ticket) if self.queue.leave_line(ticket).is_none() => {
                 // It was let in meanwhile.
                 self.stage = Stage::InLine(ticket);
                 None
             }
-            _ => Some(error),
+            _ if needs_room => Some(Err(error)),
+            // The queue finds out by itself, and counts it.
+            Stage::New(entry, due) => {
+                self.stage = Stage::New(entry, due);
+                None
+            }
+            _ => Some(Ok(())),
         }
     }
 
@@ -70,6 +75,12 @@ impl<'a> Sending<'a> {
     fn is_duplicate(&self) -> bool {
         let id = self.event.given_id.as_deref();
         id.is_some_and(|id| self.queue.remembers(id))
+    }
+
+    /// It is taken in, or was before. Returns the note that says so.
+    fn taken(&self) -> u64 {
+        self.progress.advance();
+        self.event.last_note()
     }
 
     /// Watches the disk, and sees to it that there will be room on it.
@@ -124,18 +135,16 @@ impl Future for Sending<'_> {
         let this = &mut *self;
         let mut watches = false;
         loop {
-            if let Some(error) = this.refusal() {
-                return Poll::Ready(Err(NotPublished::Backend(error)));
+            if let Some(end) = this.end_without_room() {
+                let end = end.map(|()| this.taken());
+                return Poll::Ready(end.map_err(NotPublished::Backend));
             }
             // In line, it is told when it is let in.
             if watches && matches!(this.stage, Stage::InLine(_)) {
                 return Poll::Pending;
             }
             match this.poll_sent(cx) {
-                Poll::Ready(Ok(())) => {
-                    this.progress.advance();
-                    return Poll::Ready(Ok(this.event.last_note()));
-                }
+                Poll::Ready(Ok(())) => return Poll::Ready(Ok(this.taken())),
                 Poll::Ready(Err(refused)) if refused.why == Refusal::Full => {
                     return Poll::Ready(Err(NotPublished::Full));
                 }
