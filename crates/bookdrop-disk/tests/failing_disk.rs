@@ -114,6 +114,20 @@ fn a_new_folder_is_not_opened_where_nothing_could_be_sent() {
 }
 
 #[test]
+fn an_opening_that_fails_leaves_the_files_that_were_there() {
+    let disk = Disk::new(7, PLENTY, None);
+    drop(opened(&disk, 100));
+    let mut names = disk.names().unwrap();
+    disk.remove(&names.remove(0)).unwrap();
+    disk.set_room(0);
+    let mut options = Options::default();
+    options.segment_bytes = SEGMENT;
+    let opened = Records::open_folder(disk.clone(), &options);
+    assert_eq!(opened.err().unwrap().kind(), ErrorKind::NoSpace);
+    assert_eq!(disk.names().unwrap(), names);
+}
+
+#[test]
 fn one_who_waits_for_room_is_told_that_the_disk_is_full() {
     let disk = Disk::new(7, PLENTY, None);
     let records = opened(&disk, 3);

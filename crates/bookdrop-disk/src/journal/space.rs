@@ -136,9 +136,13 @@ impl<X: File> Spares<X> {
         Ok(())
     }
 
-    /// Leaves no file that nobody will use.
-    pub(crate) fn remove_all<F: Folder<File = X>>(&mut self, folder: &F) {
-        for spare in self.files.drain(..) {
+    pub(crate) fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Leaves no file that nobody will use, but for the first ones, which were there before.
+    pub(crate) fn remove_behind<F: Folder<File = X>>(&mut self, first: usize, folder: &F) {
+        for spare in self.files.drain(first..) {
             // If it stays, it is found when the folder is opened.
             let _ = folder.remove(&spare.name);
         }

@@ -103,13 +103,14 @@ impl<F: Folder> Journal<F> {
             is_poisoned: false,
             buffer: Vec::new(),
         };
+        let found = journal.spares.count();
         match journal.prepare() {
             // What is there can be handed out and settled all the same.
             Err(error) if *error.kind() == ErrorKind::NoSpace && !journal.segments.is_empty() => {
                 Ok((journal, known.recovery))
             }
             Err(error) => {
-                journal.spares.remove_all(&journal.folder);
+                journal.spares.remove_behind(found, &journal.folder);
                 Err(error)
             }
             Ok(()) => Ok((journal, known.recovery)),
