@@ -29,6 +29,8 @@ const VERSION: u64 = 1;
 /// A folder that belongs to this process, until it is dropped.
 pub(crate) struct Claim {
     path: PathBuf,
+    /// Whether there was no queue before.
+    is_new: bool,
     _lock: Lock,
 }
 
@@ -44,14 +46,25 @@ impl Claim {
         })?;
         // Looked at first, so that nothing is left in a folder that is not ours.
         folder.check_names()?;
-        let claim = Claim {
-            path: path.to_owned(),
-            _lock: Lock::new(&folder)?,
-        };
+        let lock = Lock::new(&folder)?;
         folder.check_names()?;
         folder.check_writable()?;
-        folder.check_label(codec)?;
-        Ok(claim)
+        Ok(Claim {
+            path: path.to_owned(),
+            is_new: folder.is_new_with_label(codec)?,
+            _lock: lock,
+        })
+    }
+
+    /// The queue was not opened. Where it would have been a new one, the folder may become one of another codec. The file `lock` stays:
+    /// another process may be about to lock it.
+    pub(crate) fn take_back(&self) {
+        let folder = At(&self.path);
+        let is_empty = || folder.others().is_ok_and(|others| others.is_empty());
+        if self.is_new && is_empty() {
+            // If it stays, the codec does.
+            let _ = fs::remove_file(folder.path(LABEL));
+        }
     }
 
     /// An error of what lies in the folder, with its name.
@@ -68,20 +81,26 @@ impl At<'_> {
         self.0.join(name)
     }
 
-    /// A folder without a label has to be empty.
-    fn check_names(&self) -> Result<(), Error> {
+    /// The names of what is not there in each folder that becomes a queue.
+    fn others(&self) -> Result<Vec<String>, Error> {
+        // The first ones are left by one that ended before the queue was opened.
+        let passed_over = [LOCK, NEW_LABEL, PROBE, LABEL, OF_FILE_SYSTEM];
         let names = fs::read_dir(self.0).and_then(|entries| {
             let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
             names.collect::<io::Result<Vec<String>>>()
         });
-        let names = names.map_err(|error| self.failed("look into it", error))?;
-        if names.iter().any(|name| name == LABEL) {
+        let mut names = names.map_err(|error| self.failed("look into it", error))?;
+        names.retain(|name| !passed_over.contains(&name.as_str()));
+        Ok(names)
+    }
+
+    /// A folder without a label has to be empty.
+    fn check_names(&self) -> Result<(), Error> {
+        let others = self.others()?;
+        if self.path(LABEL).symlink_metadata().is_ok() {
             return Ok(());
         }
-        // The former are left by one that ended before it had written the label.
-        let passed_over = [LOCK, NEW_LABEL, PROBE, OF_FILE_SYSTEM];
-        let is_other = |name: &&String| !passed_over.contains(&name.as_str());
-        match names.iter().find(is_other) {
+        match others.first() {
             None => Ok(()),
             Some(name) if journal::is_segment(name) => Err(self.says(
                 ErrorKind::Invalid,
@@ -104,14 +123,16 @@ impl At<'_> {
         }
     }
 
-    fn check_label(&self, codec: &str) -> Result<(), Error> {
+    /// Sees to it that there is a label with this codec. Whether there was none.
+    fn is_new_with_label(&self, codec: &str) -> Result<bool, Error> {
         let folder = DiskFolder::open(self.0).map_err(|error| self.failed("open it", error))?;
         let text = label::read(&folder);
         let text = text.map_err(|error| self.failed(format!("open {LABEL} in it"), error))?;
         let Some(text) = text else {
             let label = json!({ "format": FORMAT, "version": VERSION, "codec": codec });
             let put = label::put(&folder, &format!("{label}\n"));
-            return put.map_err(|error| self.failed(format!("write {LABEL} into it"), error));
+            let put = put.map_err(|error| self.failed(format!("write {LABEL} into it"), error));
+            return put.map(|()| true);
         };
         let label: Value = serde_json::from_slice(&text).unwrap_or_default();
         let version = label["version"].as_u64();
@@ -124,7 +145,7 @@ impl At<'_> {
             return Err(self.says(ErrorKind::NewerVersion, message));
         }
         match label["codec"].as_str() {
-            Some(known) if known == codec => Ok(()),
+            Some(known) if known == codec => Ok(false),
             known => {
                 let advice = known.map(|known| format!("; open it with `codec={known}`"));
                 let (known, advice) = (

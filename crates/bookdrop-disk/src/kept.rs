@@ -58,7 +58,10 @@ impl Kept {
     {
         let read = Kept::read(folder, options, seed);
         let (queue, keeper, report) = read.map_err(|error| match &claim {
-            Some(claim) => claim.tell_of(error),
+            Some(claim) => {
+                claim.take_back();
+                claim.tell_of(error)
+            }
             None => error,
         })?;
         Ok((queue, Kept::start(keeper, claim)?, report))

@@ -35,15 +35,22 @@ fn child() {
 }
 
 fn elsewhere(folder: &Path) -> Command {
-    let mut child = Command::new(env::current_exe().unwrap());
-    child.args(["--exact", "child", "--nocapture"]);
-    child.env(FOLDER, folder);
-    child
+    child_of(Command::new(env::current_exe().unwrap()), folder)
+}
+
+fn child_of(mut program: Command, folder: &Path) -> Command {
+    program.args(["--exact", "child", "--nocapture"]);
+    program.env(FOLDER, folder);
+    program
 }
 
 /// What another process is told that opens this folder.
 fn told_elsewhere(folder: &Path) -> String {
-    let output = elsewhere(folder).stdin(Stdio::null()).output();
+    told_by(elsewhere(folder))
+}
+
+fn told_by(mut child: Command) -> String {
+    let output = child.stdin(Stdio::null()).output();
     let output = String::from_utf8(output.unwrap().stdout).unwrap();
     let told = output.lines().find_map(|line| line.strip_prefix("> "));
     told.unwrap_or_else(|| panic!("{output}")).to_owned()
@@ -104,4 +111,22 @@ fn this_process_is_told_that_it_has_it_by_whatever_path() {
     fs::remove_file(&link).unwrap();
     drop(first);
     open(folder.path()).unwrap();
+}
+
+/// It may not make files that are long enough.
+#[test]
+fn a_folder_that_was_not_opened_for_the_first_time_may_have_another_codec() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$0\" \"$@\""]);
+    shell.arg(env::current_exe().unwrap());
+    let told = told_by(child_of(shell, folder.path()));
+    assert!(told.contains("could not create spare-"), "{told}");
+    let names = fs::read_dir(folder.path()).unwrap();
+    let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["lock"]);
+    let mut options = Options::default();
+    options.segment_bytes = 1 << 16;
+    options.codec = "msgpack".into();
+    Records::open(folder.path(), &options).unwrap();
 }
