@@ -179,13 +179,17 @@ fn a_send_for_which_no_file_can_be_made_says_why_and_goes_on_when_one_can() {
         is_shut.store(true, Ordering::SeqCst);
         assert_eq!(send_until_it_says(&driver, "the shelf is locked"), kind);
         is_shut.store(false, Ordering::SeqCst);
-        // Whether one can be made is tried about once a second.
-        let limit = Instant::now() + A_MINUTE;
-        let sent = || Producer::new(&driver).send(book(1_000)).wait();
-        while let Err(error) = sent() {
-            assert!(Instant::now() < limit, "{error}");
-            thread::yield_now();
-        }
+        goes_on(&driver);
+    }
+}
+
+/// Whether a file can be made is tried about once a second.
+fn goes_on(driver: &Driver<String>) {
+    let limit = Instant::now() + A_MINUTE;
+    let sent = || Producer::new(driver).send(book(1_000)).wait();
+    while let Err(error) = sent() {
+        assert!(Instant::now() < limit, "{error}");
+        thread::yield_now();
     }
 }
 
@@ -195,7 +199,28 @@ fn a_send_into_a_folder_that_was_removed_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let driver = open(&folder, "segment_bytes=4096&sync=never");
     std::fs::remove_dir_all(folder.path()).unwrap();
-    send_until_it_says(&driver, "No such file");
+    let said = format!("the folder {} was removed", folder.path().display());
+    let kind = send_until_it_says(&driver, &said);
+    assert_eq!(kind, BackendErrorKind::Broken);
+}
+
+/// Nobody notices that, until a file is to be made.
+#[test]
+fn a_send_into_a_folder_that_was_renamed_says_so_and_goes_on_when_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = open(&folder, "segment_bytes=4096&sync=never");
+    // The first file is begun, and there is so much room in it that no other one is made yet.
+    Producer::new(&driver).send(book(1)).wait().unwrap();
+    let away = folder.path().with_extension("away");
+    std::fs::rename(folder.path(), &away).unwrap();
+    let said = format!(
+        "the folder {} was removed or renamed",
+        folder.path().display()
+    );
+    let kind = send_until_it_says(&driver, &said);
+    assert_eq!(kind, BackendErrorKind::NotFound);
+    std::fs::rename(&away, folder.path()).unwrap();
+    goes_on(&driver);
 }
 
 #[test]

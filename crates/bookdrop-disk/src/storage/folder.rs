@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use super::{File, Folder};
@@ -31,6 +31,26 @@ impl DiskFolder {
             names: fs::File::open(path)?,
         })
     }
+
+    /// Says so where nothing is found because the folder is not there any more.
+    fn explained(&self, error: io::Error) -> io::Error {
+        if error.kind() != io::ErrorKind::NotFound || self.is_where_it_was() {
+            return error;
+        }
+        let folder = self.path.display();
+        let message = format!(
+            "{error}; the folder {folder} was removed or renamed: give it its name back if it was renamed, else open the driver again"
+        );
+        io::Error::new(io::ErrorKind::NotFound, message)
+    }
+
+    /// Whether the folder of this name is still the one that was opened.
+    fn is_where_it_was(&self) -> bool {
+        let identity = |folder: fs::Metadata| (folder.dev(), folder.ino());
+        let there = fs::metadata(&self.path).map(identity);
+        let opened = self.names.metadata().map(identity);
+        matches!((there, opened), (Ok(there), Ok(opened)) if there == opened)
+    }
 }
 
 impl Folder for DiskFolder {
@@ -53,7 +73,8 @@ impl Folder for DiskFolder {
             .read(true)
             .write(true)
             .create_new(true)
-            .open(&path)?;
+            .open(&path)
+            .map_err(|error| self.explained(error))?;
         match fill(&file, length) {
             Ok(()) => Ok(file),
             Err(error) => {
@@ -66,15 +87,18 @@ impl Folder for DiskFolder {
 
     fn open(&self, name: &str) -> io::Result<fs::File> {
         let path = self.path.join(name);
-        fs::File::options().read(true).write(true).open(path)
+        let opened = fs::File::options().read(true).write(true).open(path);
+        opened.map_err(|error| self.explained(error))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.path.join(from), self.path.join(to))
+        let renamed = fs::rename(self.path.join(from), self.path.join(to));
+        renamed.map_err(|error| self.explained(error))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.path.join(name))
+        let removed = fs::remove_file(self.path.join(name));
+        removed.map_err(|error| self.explained(error))
     }
 
     fn flush(&self) -> io::Result<()> {

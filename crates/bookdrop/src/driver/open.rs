@@ -61,7 +61,7 @@ where
     /// thread of its own, in a time that depends on the events that are there and not on what happened before: see
     /// [`on_progress`](Operation::on_progress). Requests are not kept there. Dropping the last of them flushes what there is, and
     /// blocks its thread until that is done. Copy a folder only while nobody has it open, and do not
-    /// remove it then: nobody would notice.
+    /// remove it then: nobody would notice at first.
     ///
     /// A folder is for one type of events. Opened with another one, consumers empty the queue into the dead letters, of which a
     /// group keeps `max_dead` (1,000); the oldest beyond these are dropped, and gone. So give each type a folder of its own, mark
