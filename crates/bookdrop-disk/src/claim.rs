@@ -45,9 +45,9 @@ impl Claim {
             _ => folder.failed("make it", error),
         })?;
         // Looked at first, so that nothing is left in a folder that is not ours.
-        folder.check_names()?;
+        folder.check_names(codec)?;
         let lock = Lock::new(&folder)?;
-        folder.check_names()?;
+        folder.check_names(codec)?;
         folder.check_writable()?;
         Ok(Claim {
             path: path.to_owned(),
@@ -95,16 +95,20 @@ impl At<'_> {
     }
 
     /// A folder without a label has to be empty.
-    fn check_names(&self) -> Result<(), Error> {
+    fn check_names(&self, codec: &str) -> Result<(), Error> {
         let others = self.others()?;
         if self.path(LABEL).symlink_metadata().is_ok() {
             return Ok(());
         }
-        match others.first() {
+        let of_queue = others.iter().find(|name| journal::is_file(name));
+        match of_queue.or(others.first()) {
             None => Ok(()),
-            Some(name) if journal::is_segment(name) => Err(self.says(
+            Some(name) if of_queue.is_some() => Err(self.says(
                 ErrorKind::Invalid,
-                format!("there is {name}, but no {LABEL}: it is no queue, or was copied in part"),
+                format!(
+                    "there is {name}, but no {LABEL}, as where a queue was copied in part; {}",
+                    advice_on_label(codec)
+                ),
             )),
             Some(name) => Err(self.says(
                 ErrorKind::Invalid,
@@ -129,15 +133,17 @@ impl At<'_> {
         let text = label::read(&folder);
         let text = text.map_err(|error| self.failed(format!("open {LABEL} in it"), error))?;
         let Some(text) = text else {
-            let label = json!({ "format": FORMAT, "version": VERSION, "codec": codec });
-            let put = label::put(&folder, &format!("{label}\n"));
+            let put = label::put(&folder, &format!("{}\n", label_of(codec)));
             let put = put.map_err(|error| self.failed(format!("write {LABEL} into it"), error));
             return put.map(|()| true);
         };
         let label: Value = serde_json::from_slice(&text).unwrap_or_default();
         let version = label["version"].as_u64();
         if label["format"] != FORMAT || version.is_none() {
-            let message = format!("its {LABEL} is not one of a queue");
+            let message = format!(
+                "its {LABEL} is damaged, or not one of a queue; {}",
+                advice_on_label(codec)
+            );
             return Err(self.says(ErrorKind::Invalid, message));
         }
         if version > Some(VERSION) {
@@ -179,4 +185,17 @@ impl At<'_> {
     fn says(&self, kind: ErrorKind, what: impl std::fmt::Display) -> Error {
         Error::new(kind, format!("the folder {}: {what}", self.0.display()))
     }
+}
+
+/// What the label of a queue says.
+fn label_of(codec: &str) -> Value {
+    json!({ "format": FORMAT, "version": VERSION, "codec": codec })
+}
+
+/// What to do where there is none, or another one.
+fn advice_on_label(codec: &str) -> String {
+    let label = label_of(codec);
+    format!(
+        "if it is a queue, put a {LABEL} there that says `{label}`, with the codec of its events, else name another folder"
+    )
 }

@@ -23,9 +23,9 @@ pub(crate) use recovery::Closed;
 pub use recovery::{Damage, Recovered, Recovery};
 pub(crate) use segment::generation_of;
 
-/// Whether a file of this name is a segment.
-pub(crate) fn is_segment(name: &str) -> bool {
-    generation_of(name).is_some()
+/// Whether a file of this name is one of a journal: a segment, or one that waits to become one.
+pub(crate) fn is_file(name: &str) -> bool {
+    generation_of(name).is_some() || segment::number_of_spare(name).is_some()
 }
 
 pub use writer::{Journal, Need, Record, cost};

@@ -49,6 +49,22 @@ fn a_file_is_no_folder() {
 }
 
 #[test]
+fn a_link_to_nowhere_is_called_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
+    for path in [link.clone(), link.join("below")] {
+        let (kind, message) = refused(&path);
+        assert_eq!(kind, ErrorKind::Invalid, "{message}");
+        assert!(
+            message.contains("/link is a link to what is not there"),
+            "{message}"
+        );
+        assert!(message.contains("remove the link"), "{message}");
+    }
+}
+
+#[test]
 fn a_folder_with_something_else_in_it_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("letter.txt"), "text").unwrap();
@@ -92,6 +108,7 @@ fn a_folder_that_is_called_as_a_segment_is_named() {
         let error = Records::open(folder.path(), &options).err().unwrap();
         let named = "could not open journal-0000000000000009: ";
         assert!(error.to_string().contains(named), "{error}");
+        assert!(error.to_string().contains("move it elsewhere"), "{error}");
     }
 }
 
@@ -111,13 +128,37 @@ fn another_codec_or_a_newer_version_is_refused_and_nothing_is_changed() {
     assert_ne!(newer, text);
     fs::write(&label, &newer).unwrap();
     assert_eq!(refused(folder.path()).0, ErrorKind::NewerVersion);
-    fs::write(&label, "{}").unwrap();
-    assert_eq!(refused(folder.path()).0, ErrorKind::Invalid);
+}
+
+#[test]
+fn a_queue_whose_label_is_damaged_or_gone_is_told_how_to_write_it() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    let label = folder.path().join("bookdrop.json");
+    let text = fs::read_to_string(&label).unwrap();
+    let refused_with = |what: &str| {
+        let before = names(folder.path());
+        let (kind, message) = refused(folder.path());
+        assert_eq!(kind, ErrorKind::Invalid, "{message}");
+        assert!(message.contains(what), "{message}");
+        let advice = format!("put a bookdrop.json there that says `{}`", text.trim());
+        assert!(message.contains(&advice), "{message}");
+        assert_eq!(names(folder.path()), before);
+    };
+    for damaged in ["", "{}", "torn"] {
+        fs::write(&label, damaged).unwrap();
+        refused_with("its bookdrop.json is damaged");
+    }
     fs::remove_file(&label).unwrap();
-    let before = names(folder.path());
-    // There is no segment yet, but spare files.
-    assert_eq!(refused(folder.path()).0, ErrorKind::Invalid);
-    assert_eq!(names(folder.path()), before);
+    fs::write(folder.path().join("a letter"), "").unwrap();
+    refused_with("there is journal-");
+    // As in one that was never written to: there are spare files alone.
+    for name in names(folder.path()) {
+        if name.starts_with("journal-") {
+            fs::remove_file(folder.path().join(name)).unwrap();
+        }
+    }
+    refused_with("there is spare-");
     fs::write(&label, &text).unwrap();
     open(folder.path()).unwrap();
 }

@@ -32,7 +32,7 @@ impl Address {
             return Err(malformed(if text.starts_with(['/', '.', '~']) {
                 "for a folder, write `disk:` in front of its path, as in `disk:/var/lib/app/library`"
             } else {
-                "it has to begin with a scheme and a colon, as in `memory:?capacity=100`"
+                "it has to begin with a scheme and a colon, as in `disk:/var/lib/app/library` or `memory:?capacity=100`"
             }));
         };
         if rest.contains('#') {

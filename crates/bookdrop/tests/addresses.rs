@@ -142,3 +142,16 @@ fn a_codec_that_nobody_knows_is_refused() {
     assert_eq!(kind, OpenErrorKind::InvalidOption);
     assert!(message.contains("one of `json`, `msgpack`"), "{message}");
 }
+
+#[test]
+fn a_capacity_that_is_misspelt_is_named() {
+    let (kind, said) = refused("memory:?capacty=1");
+    assert_eq!(kind, OpenErrorKind::UnknownOption);
+    assert!(
+        said.contains("no option `capacty`; there are `capacity`"),
+        "{said}"
+    );
+    let (kind, said) = refused("memory:");
+    assert_eq!(kind, OpenErrorKind::InvalidOption);
+    assert!(said.contains("`memory:?capacity=100`"), "{said}");
+}

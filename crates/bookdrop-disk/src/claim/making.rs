@@ -19,7 +19,11 @@ fn make_with(folder: &Path, mut flush: impl FnMut(&Path) -> io::Result<()>) -> i
             // Another process was quicker. Which of the two flushes first, nobody knows.
             Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                let message = format!("{} is a file", folder.display());
+                let what = match folder.is_symlink() {
+                    true => "a link to what is not there; make that, or remove the link",
+                    false => "a file",
+                };
+                let message = format!("{} is {what}", folder.display());
                 return Err(io::Error::new(ErrorKind::NotADirectory, message));
             }
             Err(error) => return Err(error),

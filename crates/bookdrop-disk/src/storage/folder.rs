@@ -32,16 +32,19 @@ impl DiskFolder {
         })
     }
 
-    /// Says so where nothing is found because the folder is not there any more.
+    /// Says what to do where nothing is found because the folder is not there any more, or where a folder is in the way.
     fn explained(&self, error: io::Error) -> io::Error {
-        if error.kind() != io::ErrorKind::NotFound || self.is_where_it_was() {
-            return error;
-        }
         let folder = self.path.display();
-        let message = format!(
-            "{error}; the folder {folder} was removed or renamed: give it its name back if it was renamed, else open the driver again"
-        );
-        io::Error::new(io::ErrorKind::NotFound, message)
+        let advice = match error.kind() {
+            io::ErrorKind::NotFound if !self.is_where_it_was() => format!(
+                "the folder {folder} was removed or renamed: give it its name back if it was renamed, else open the driver again"
+            ),
+            io::ErrorKind::IsADirectory => {
+                "a queue has no folder of that name, so move it elsewhere".to_owned()
+            }
+            _ => return error,
+        };
+        io::Error::new(error.kind(), format!("{error}; {advice}"))
     }
 
     /// Whether the folder of this name is still the one that was opened.

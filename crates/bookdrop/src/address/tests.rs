@@ -71,6 +71,16 @@ fn what_is_no_address_is_refused() {
 }
 
 #[test]
+fn what_has_no_scheme_is_told_which_there_are() {
+    for text in ["", "disk", "memory"] {
+        let said = said(Address::parse(text).unwrap_err());
+        for scheme in ["`disk:/", "`memory:?"] {
+            assert!(said.contains(scheme), "{said}");
+        }
+    }
+}
+
+#[test]
 fn a_path_alone_is_told_what_to_have_in_front() {
     for path in ["/var/lib/secret", "./secret", "../secret", "~/secret", "."] {
         let said = said(Address::parse(path).unwrap_err());

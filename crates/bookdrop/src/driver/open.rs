@@ -299,9 +299,14 @@ where
         return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
     }
     let mut options = address.options;
-    let (limits, on_full) = limits::take(&mut options, None)?;
+    let (capacity, limits, on_full) = limits::take(&mut options)?;
     let spin = options.duration("spin")?;
+    // Before the capacity is missed: its name may be misspelt.
     options.end()?;
+    if capacity.is_none() {
+        let message = "memory needs a capacity: write `memory:?capacity=100`".to_owned();
+        return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
+    }
     let mut builder = Builder::of(limits, on_full);
     if let Some(spin) = spin {
         builder = builder.spin(spin);

@@ -157,7 +157,8 @@ fn folder(place: &[u8]) -> Result<PathBuf, OpenError> {
 }
 
 fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
-    let (limits, on_full) = limits::take(&mut given, Some(CAPACITY))?;
+    let (capacity, mut limits, on_full) = limits::take(&mut given)?;
+    limits.capacity = capacity.unwrap_or(CAPACITY);
     let codec = codec(&mut given)?;
     let mut options = Options::default();
     options.limits = limits;

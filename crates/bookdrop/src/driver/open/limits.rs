@@ -3,7 +3,7 @@
 use bookdrop_queue::{Limits, OnFull};
 
 use crate::address::Options;
-use crate::error::{OpenError, OpenErrorKind};
+use crate::error::OpenError;
 
 /// What a sender meets when the queue is full, by name.
 const ON_FULL: &[(&str, OnFull)] = &[
@@ -12,19 +12,11 @@ const ON_FULL: &[(&str, OnFull)] = &[
     ("drop_oldest", OnFull::DropOldest),
 ];
 
-/// Takes what is given; the rest keeps its default. Without one for the capacity, that has to be given.
-pub(super) fn take(
-    options: &mut Options,
-    capacity: Option<usize>,
-) -> Result<(Limits, OnFull), OpenError> {
-    let Some(capacity) = options.number("capacity", 1..=usize::MAX)?.or(capacity) else {
-        let message = "memory needs a capacity: write `memory:?capacity=100`".to_owned();
-        return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
-    };
-    let mut limits = Limits {
-        capacity,
-        ..Limits::default()
-    };
+/// Takes what is given; the rest keeps its default. Returns the capacity as well, if it is given.
+pub(super) fn take(options: &mut Options) -> Result<(Option<usize>, Limits, OnFull), OpenError> {
+    let mut limits = Limits::default();
+    let capacity = options.number("capacity", 1..=usize::MAX)?;
+    set(&mut limits.capacity, capacity);
     set(
         &mut limits.max_delayed,
         options.number("max_delayed", 1..=usize::MAX)?,
@@ -53,7 +45,7 @@ pub(super) fn take(
         options.number("max_remembered_ids", 0..=usize::MAX)?,
     );
     let on_full = options.choice("on_full", ON_FULL)?;
-    Ok((limits, on_full.unwrap_or_default()))
+    Ok((capacity, limits, on_full.unwrap_or_default()))
 }
 
 fn set<V>(option: &mut V, given: Option<V>) {
