@@ -30,7 +30,11 @@ fn copy<F: Folder>(folder: &F, from: &str, range: &Range<u64>) -> std::io::Resul
     let source = folder.open(from)?;
     // A file may be shorter than it should be.
     let end = range.end.min(range.start + BYTES).min(source.length()?);
-    let mut bytes = vec![0; end.saturating_sub(range.start) as usize];
+    if end <= range.start {
+        // Nothing is left of it.
+        return Ok(());
+    }
+    let mut bytes = vec![0; (end - range.start) as usize];
     source.read_at(&mut bytes, range.start)?;
     let copy = folder.create(&to, bytes.len() as u64)?;
     copy.write_at(&bytes, 0)?;

@@ -250,6 +250,23 @@ fn a_journal_that_was_cut_short_is_told() {
     assert_eq!(ready(&records), ["one", "two"]);
 }
 
+/// A copy without a byte would be of no use to anybody.
+#[test]
+fn nothing_is_set_aside_of_what_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    filled(folder.path());
+    let file = folder.path().join("journal-0000000000000001");
+    let file = fs::File::options().write(true).open(file).unwrap();
+    file.set_len(64).unwrap();
+    let (_, report) = open(folder.path()).unwrap();
+    assert_eq!(report.damage.len(), 1, "{report:?}");
+    let names = names(folder.path());
+    assert!(
+        names.iter().all(|name| !name.starts_with("damaged-")),
+        "{names:?}"
+    );
+}
+
 /// Its kind is 7, and its 16 bytes are the numbers of event and group.
 #[test]
 fn a_damaged_ack_means_that_the_event_comes_again() {
