@@ -60,8 +60,11 @@ fn told_by(mut child: Command) -> String {
 fn the_second_process_is_told_who_has_it_and_gets_it_afterwards() {
     let folder = tempfile::tempdir().unwrap();
     let first = open(folder.path()).unwrap();
+    let process = format!("process {}", std::process::id());
+    let signed = fs::read_to_string(folder.path().join("lock")).unwrap();
+    assert_eq!(signed, format!("{process}\n"));
     let told = told_elsewhere(folder.path());
-    let holder = format!("process {} has it open", std::process::id());
+    let holder = format!("{process} has it open");
     assert!(told.starts_with("InUse: "), "{told}");
     assert!(told.contains(&holder), "{told}");
     drop(first);

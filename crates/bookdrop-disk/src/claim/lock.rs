@@ -57,7 +57,7 @@ impl Lock {
     /// Says in the file who has the folder.
     fn sign(&self) -> io::Result<()> {
         self.file.set_len(0)?;
-        (&self.file).write_all(this_process().as_bytes())
+        writeln!(&self.file, "{}", this_process())
     }
 }
 
