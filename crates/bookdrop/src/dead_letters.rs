@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::str::FromStr;
 use std::time::SystemTime;
 
 use bookdrop_backend as backend;
@@ -9,7 +10,7 @@ use bookdrop_queue::{DEFAULT_GROUP, Dead, DeadReason};
 use serde_json::Value;
 
 use crate::backed::{Backed, reason};
-use crate::error::{Error, ErrorKind, Handback};
+use crate::error::{Error, ErrorKind, Handback, InvalidDeadLetterId};
 use crate::event::Event;
 use crate::home::Home;
 use crate::memory::Stored;
@@ -51,6 +52,8 @@ pub struct DeadLetters<T = (), R = Value> {
 /// # Consumer::new(&library).receive().wait()?.reject("page 7 is torn").wait()?;
 /// let id = library.dead_letters().list().wait()?[0].id;
 /// println!("dead letter {id}");
+/// // Of what was printed it is made again.
+/// assert_eq!(id.to_string().parse(), Ok(id));
 /// # Ok::<(), bookdrop::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,6 +62,19 @@ pub struct DeadLetterId(u64);
 impl fmt::Display for DeadLetterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
+    }
+}
+
+impl FromStr for DeadLetterId {
+    type Err = InvalidDeadLetterId;
+
+    /// The id that is displayed so, and in no other way.
+    fn from_str(text: &str) -> Result<Self, InvalidDeadLetterId> {
+        let number = text.parse().map_err(|_| InvalidDeadLetterId)?;
+        let id = DeadLetterId(number);
+        (id.to_string() == text)
+            .then_some(id)
+            .ok_or(InvalidDeadLetterId)
     }
 }
 

@@ -122,8 +122,9 @@ pub use delivery::Delivery;
 pub use driver::open::Damage;
 pub use driver::{DrainReport, Driver, Left};
 pub use error::{
-    Error, ErrorKind, InvalidGroup, ReceiveError, RequestError, RequestErrorKind, SendBatchError,
-    SendError, SendErrorKind, SettleError, SettleErrorKind, TimedOut, TryReceiveError,
+    Error, ErrorKind, InvalidDeadLetterId, InvalidGroup, ReceiveError, RequestError,
+    RequestErrorKind, SendBatchError, SendError, SendErrorKind, SettleError, SettleErrorKind,
+    TimedOut, TryReceiveError,
 };
 #[cfg(feature = "open")]
 pub use error::{OpenError, OpenErrorKind};

@@ -11,9 +11,10 @@ use bookdrop::operations::{self, Receive, ReceiveBatch, Request, SendBatch, TryR
 use bookdrop::{
     Answer, BackendError, BackendErrorKind, Builder, Capabilities, Codec, Consumer, Damage,
     DeadLetter, DeadLetterId, DeadLetters, DeadReason, Delivery, DrainReport, Driver, Error,
-    ErrorKind, Event, Failure, InvalidEvent, InvalidGroup, Left, OnFull, OpenError, OpenErrorKind,
-    Producer, ReceiveError, Reply, RequestError, RequestErrorKind, SendBatchError, SendError,
-    SendErrorKind, SettleError, SettleErrorKind, Stats, TimedOut, TryReceiveError,
+    ErrorKind, Event, Failure, InvalidDeadLetterId, InvalidEvent, InvalidGroup, Left, OnFull,
+    OpenError, OpenErrorKind, Producer, ReceiveError, Reply, RequestError, RequestErrorKind,
+    SendBatchError, SendError, SendErrorKind, SettleError, SettleErrorKind, Stats, TimedOut,
+    TryReceiveError,
 };
 use futures_lite::StreamExt;
 
@@ -61,7 +62,7 @@ fn handles_ask_for_nothing_but_send<T: Send + 'static, R: Send + 'static>() {
 
 fn what_holds_no_event_has_every_auto_trait() {
     types!(Error; std::error::Error + Send + Sync + Unpin + 'static);
-    types!(InvalidEvent, InvalidGroup, OpenError, ReceiveError, TryReceiveError, TimedOut;
+    types!(InvalidDeadLetterId, InvalidEvent, InvalidGroup, OpenError, ReceiveError, TryReceiveError, TimedOut;
         std::error::Error + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static);
     types!(
         Answer, Capabilities, Damage, DeadLetter, DeadLetterId, DeadReason, ErrorKind, Failure, OnFull,

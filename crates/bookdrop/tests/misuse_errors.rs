@@ -8,9 +8,9 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use bookdrop::{
-    Consumer, Driver, Error, ErrorKind, Event, Failure, InvalidEvent, InvalidGroup, OnFull,
-    Producer, ReceiveError, RequestError, SendBatchError, SendError, SettleError, TimedOut,
-    TryReceiveError,
+    Consumer, DeadLetterId, Driver, Error, ErrorKind, Event, Failure, InvalidDeadLetterId,
+    InvalidEvent, InvalidGroup, OnFull, Producer, ReceiveError, RequestError, SendBatchError,
+    SendError, SettleError, TimedOut, TryReceiveError,
 };
 
 use support::{FAR, Living, end_of, library, next, poll, send_all, stats};
@@ -29,6 +29,7 @@ fn every_error_goes_anywhere_whatever_the_body_is() {
     goes_anywhere::<ReceiveError>();
     goes_anywhere::<TryReceiveError>();
     goes_anywhere::<InvalidEvent>();
+    goes_anywhere::<InvalidDeadLetterId>();
     goes_anywhere::<InvalidGroup>();
     goes_anywhere::<TimedOut>();
     goes_anywhere::<Error>();
@@ -172,6 +173,12 @@ fn the_others_turn_into_the_one_error() {
     let error = turns_into(group, ErrorKind::Invalid, false);
     assert_eq!(error.to_string(), InvalidGroup::Empty.to_string());
     assert!(error.source().is_none(), "it says all that is wrong");
+
+    for text in ["", "-1", "+7", "07", "7 ", "page 7", "18446744073709551616"] {
+        let id = text.parse::<DeadLetterId>().unwrap_err();
+        let error = turns_into(id, ErrorKind::Invalid, false);
+        assert_eq!(error.to_string(), InvalidDeadLetterId.to_string());
+    }
 
     send_all(&a, &["S"]);
     let settle = next(&mut b).reply("to nobody".into()).wait().unwrap_err();

@@ -1,6 +1,7 @@
 //! What can go wrong: for each operation an error that gives back what it was given, and one [`Error`] for all of them.
 
 mod cause;
+mod dead_letter;
 mod handback;
 #[cfg(feature = "open")]
 mod open;
@@ -15,6 +16,7 @@ use bookdrop_backend::Error as BackendError;
 
 use crate::failure::Failure;
 use cause::untold_cause;
+pub use dead_letter::InvalidDeadLetterId;
 pub(crate) use handback::Handback;
 #[cfg(feature = "open")]
 pub use open::{OpenError, OpenErrorKind};
