@@ -1,14 +1,15 @@
 //! A full disk on which no file can be made or opened for a while: what is noted meanwhile waits, and some of it is written before the
 //! rest.
 
-#[path = "support/crowded.rs"]
-mod crowded;
+#[path = "support/barred.rs"]
+mod barred;
 #[path = "power_loss/disk.rs"]
 #[allow(dead_code)]
 mod disk;
 #[allow(dead_code)]
 mod support;
 
+use std::io;
 use std::thread;
 use std::time::Duration;
 
@@ -20,7 +21,7 @@ use bookdrop_disk::storage::Folder;
 use bookdrop_disk::{Options, Records, Sync};
 use bookdrop_queue::park::wait;
 
-use crowded::Crowded;
+use barred::Barred;
 use disk::Disk;
 use support::{fetch, join};
 
@@ -87,12 +88,12 @@ fn all_is_written(records: &Records) {
 #[test]
 fn dead_letters_are_there_when_their_events_were_written_again() {
     let disk = Disk::new(7, ROOM, None);
-    let folder = Crowded::new(disk.clone());
+    let folder = Barred::new(disk.clone(), io::ErrorKind::Other);
     let records = opened(folder.clone(), &options());
     let reader = join(&records, "default");
     let sent = fill(&records);
     disk.set_room(0);
-    folder.set_crowded(true);
+    folder.bar(true);
     let fetch_all = || wait(records.fetch(reader, sent, Wait::No)).expect("all are there");
     let (dying, mut others): (Vec<_>, Vec<_>) = fetch_all()
         .into_iter()
@@ -108,7 +109,7 @@ fn dead_letters_are_there_when_their_events_were_written_again() {
         others = fetch_all();
     }
     let before = dead(&records);
-    folder.set_crowded(false);
+    folder.bar(false);
     // It makes room.
     settle(&records, others.remove(0), Settlement::Done);
     all_is_written(&records);
@@ -125,12 +126,12 @@ fn a_settlement_that_is_told_to_be_unwritten_is_unwritten() {
     options.limits.max_dead = 1;
     for length in 0..16 {
         let disk = Disk::new(7, ROOM / 4, None);
-        let folder = Crowded::new(disk.clone());
+        let folder = Barred::new(disk.clone(), io::ErrorKind::Other);
         let records = opened(folder.clone(), &options);
         let reader = join(&records, "default");
         fill(&records);
         disk.set_room(0);
-        folder.set_crowded(true);
+        folder.bar(true);
         let told = loop {
             let fetched = fetch(&records, reader).expect("there are enough");
             let reason = DeadReason::Rejected("x".repeat(8 * length));
@@ -162,18 +163,18 @@ fn appended(disk: Disk) -> u64 {
 fn groups_that_come_and_go_do_not_make_what_waits_grow() {
     let rounds = 600;
     let disk = Disk::new(7, ROOM / 4, None);
-    let folder = Crowded::new(disk.clone());
+    let folder = Barred::new(disk.clone(), io::ErrorKind::Other);
     let records = opened(folder.clone(), &options());
     join(&records, "default");
     fill(&records);
     disk.set_room(0);
-    folder.set_crowded(true);
+    folder.bar(true);
     for _ in 0..rounds {
         let reader = join(&records, "comes and goes");
         let _ = wait(records.remove_group("comes and goes"));
         records.leave(reader);
     }
-    folder.set_crowded(false);
+    folder.bar(false);
     disk.set_room(1_000 * SEGMENT);
     all_is_written(&records);
     drop(records);
