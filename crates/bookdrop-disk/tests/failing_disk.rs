@@ -270,6 +270,39 @@ fn on_a_full_disk_it_is_not_tried_again_and_again_to_make_a_file() {
     assert!(refused.is_some());
 }
 
+/// It is for a segment of which all has to be written again, and that is a lot.
+#[test]
+fn what_cannot_be_read_is_not_tried_to_be_written_again_for_each_settlement() {
+    let disk = Disk::new(7, 40 * SEGMENT, None);
+    let mut options = Options::default();
+    options.segment_bytes = SEGMENT;
+    options.cache_bytes = 0;
+    let (records, _) = Records::open_folder(disk.clone(), &options).expect("there is room");
+    let reader = wait(records.join(Place::In("default"))).unwrap();
+    let sent = (0..).find(|number| full(send(&records, *number)).is_some());
+    disk.set_room(0);
+    let in_hand = wait(records.fetch(reader, sent.unwrap(), Wait::No)).unwrap();
+    disk.set_unreadable(true);
+    let mut unknown = 0;
+    for (number, fetched) in in_hand.into_iter().enumerate() {
+        // In each segment something is needed, and something is not.
+        let how = match number % 2 {
+            0 => Settlement::Done,
+            _ => Settlement::RetryAfter(std::time::Duration::from_secs(3600)),
+        };
+        unknown += usize::from(wait(records.settle(fetched.receipt, how)).is_err());
+    }
+    assert!(unknown > 100, "{unknown} of {sent:?} could not be written");
+    // About once a second, and where there is more to be gained.
+    assert!(disk.unread() < 50, "{} times", disk.unread());
+
+    // It is tried again after some time.
+    disk.set_unreadable(false);
+    while wait(records.replay("default", Vec::new())).is_err() {
+        std::thread::yield_now();
+    }
+}
+
 /// Dead letters give nothing back, so in the end there is no room to write one down.
 #[test]
 fn a_settlement_that_cannot_be_written_yet_was_done_in_this_process() {

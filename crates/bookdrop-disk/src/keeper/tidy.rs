@@ -32,6 +32,22 @@ const CARRIED_AT_ONCE: usize = 64 << 10;
 pub(super) struct Tidying {
     /// How much of the journal was not needed when the last try gained nothing. The same is not tried again.
     in_vain: Option<u64>,
+    /// Whether that try failed. After some time it is tried again all the same: the disk may be better by then.
+    has_failed: bool,
+}
+
+impl Tidying {
+    /// A try gained nothing while so much of the journal was not needed.
+    fn was_in_vain(&mut self, unneeded: u64, has_failed: bool) {
+        self.in_vain = Some(unneeded);
+        self.has_failed = has_failed;
+    }
+
+    fn try_again_what_failed(&mut self) {
+        if std::mem::take(&mut self.has_failed) {
+            self.in_vain = None;
+        }
+    }
 }
 
 /// How much is to be given back.
@@ -69,6 +85,7 @@ where
     pub(crate) fn tidy_once(&self, after_some_time: bool) {
         if after_some_time {
             self.writing().journal.try_spares_again();
+            self.tidying().try_again_what_failed();
         }
         let before = self.ledger.room_in_journal();
         // Nobody may wait for what was noted. On a full disk that may fail, and what is freed makes room for it.
@@ -153,14 +170,18 @@ where
             let Some((oldest, need)) = self.to_be_emptied(goal, tidying) else {
                 return Ok(());
             };
-            self.carry(oldest, need)?;
-            self.free_unneeded()?;
+            let emptied = self.carry(oldest, need).and_then(|()| self.free_unneeded());
+            if emptied.is_err() {
+                // Else everybody who finds no room would try the same, which is a lot of work.
+                tidying.was_in_vain(self.unneeded(), true);
+                return emptied;
+            }
             if goal == Goal::AnyRoom && self.room_to_give() > before {
                 return Ok(());
             }
         }
         // All of it was written again, and is as long as before.
-        tidying.in_vain = Some(self.unneeded());
+        tidying.was_in_vain(self.unneeded(), false);
         Ok(())
     }
 

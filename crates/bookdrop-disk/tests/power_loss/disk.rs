@@ -49,6 +49,10 @@ struct State {
     refused: usize,
     /// One flush of so many fails.
     failing_flushes: Option<u32>,
+    /// Whether nothing can be read.
+    is_unreadable: bool,
+    /// How often something was to be read that could not be.
+    unread: usize,
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +99,8 @@ impl Disk {
             room,
             refused: 0,
             failing_flushes: None,
+            is_unreadable: false,
+            unread: 0,
         })))
     }
 
@@ -110,6 +116,18 @@ impl Disk {
     /// One flush of so many fails from now on.
     pub(crate) fn set_failing_flushes(&self, one_of: Option<u32>) {
         self.state().failing_flushes = one_of;
+    }
+
+    /// Nothing can be read from now on, or all can be again.
+    #[allow(dead_code, reason = "not every test has a use for it")]
+    pub(crate) fn set_unreadable(&self, is_unreadable: bool) {
+        self.state().is_unreadable = is_unreadable;
+    }
+
+    /// How often something was to be read so far that could not be.
+    #[allow(dead_code, reason = "not every test has a use for it")]
+    pub(crate) fn unread(&self) -> usize {
+        self.state().unread
     }
 
     /// The power goes, and comes back.
@@ -296,7 +314,11 @@ impl File for OnDisk {
     }
 
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
-        let state = self.disk.step()?;
+        let mut state = self.disk.step()?;
+        if state.is_unreadable {
+            state.unread += 1;
+            return Err(io::Error::other("the disk says no"));
+        }
         let from = offset as usize;
         let seen = state.files[self.file].seen.get(from..from + buffer.len());
         buffer.copy_from_slice(seen.ok_or(ErrorKind::UnexpectedEof)?);
