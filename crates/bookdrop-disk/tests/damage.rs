@@ -164,6 +164,34 @@ fn a_damaged_header_costs_no_record() {
     assert_eq!(recovery.damage, [file(1), file(2)]);
 }
 
+/// Each time, and that nothing of it was found.
+#[test]
+fn a_segment_of_which_nothing_is_left_is_told() {
+    for length in [0, 30, HEADER - 1, SEGMENT] {
+        let (folder, _) = folder_with(&["one", "two"]);
+        // Zeros, or nothing.
+        segment(&folder, 1).set_len(0).unwrap();
+        segment(&folder, 1).set_len(length).unwrap();
+        let file = String::from("journal-0000000000000001");
+        let mut lost = vec![Damage::Segment { file: file.clone() }];
+        if length > HEADER {
+            let range = HEADER..length;
+            lost.insert(0, Damage::Bytes { file, range });
+        }
+        let is_told = |recovery: Recovery| {
+            let told = (recovery.damage, recovery.cut);
+            assert_eq!(told, (lost.clone(), 0), "{length} bytes are left");
+        };
+        let (mut journal, (found, recovery)) = open(folder.path()).unwrap();
+        assert_eq!(found, [""; 0]);
+        is_told(recovery);
+        append(&mut journal, &["three"]);
+        let (found, recovery) = found_in(&folder);
+        assert_eq!(found, ["three"]);
+        is_told(recovery);
+    }
+}
+
 #[test]
 fn a_segment_that_is_missing_is_told() {
     let (folder, _) = folder_with(&["one"]);

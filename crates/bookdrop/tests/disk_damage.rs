@@ -140,6 +140,24 @@ fn a_missing_file_and_a_damaged_header_are_told() {
     }
 }
 
+/// Other than one whose header alone is damaged.
+#[test]
+fn a_file_of_which_nothing_is_left_is_told() {
+    let folder = folder_with(&["a", "b"]);
+    let file = segment(folder.path(), 1);
+    let length = fs::metadata(&file).unwrap().len() as usize;
+    fs::write(&file, vec![0; length]).unwrap();
+    let (driver, told) = opened(folder.path());
+    let [[bytes, whole]] = told.iter().map(Vec::as_slice).collect::<Vec<_>>()[..] else {
+        panic!("its bytes and the file: {told:?}");
+    };
+    assert_eq!((&whole.file, &bytes.file), (&file, &file));
+    let said = whole.to_string();
+    assert!(said.contains("all that stood in it is lost"), "{said}");
+    assert!(bytes.copy.is_some(), "{bytes:?}");
+    assert_eq!(books(&driver), [""; 0]);
+}
+
 /// With what is to be done about it.
 #[test]
 fn the_new_name_of_a_group_whose_own_is_lost_is_told() {

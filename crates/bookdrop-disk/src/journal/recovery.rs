@@ -30,6 +30,11 @@ pub enum Damage {
         /// The file.
         file: String,
     },
+    /// A whole segment: neither its header nor any record of it was found.
+    Segment {
+        /// The file.
+        file: String,
+    },
     /// A whole segment is not there.
     Missing {
         /// What it was called.
@@ -147,7 +152,7 @@ fn recover<F: Folder>(
     };
     let mut headers = Vec::new();
     for generation in &generations {
-        headers.push(header_of(folder, *generation, &mut known.recovery.damage)?);
+        headers.push(header_of(folder, *generation)?);
     }
     for (index, generation) in generations.iter().enumerate() {
         let next = headers.get(index + 1).copied().flatten();
@@ -156,12 +161,21 @@ fn recover<F: Folder>(
         let segment = Segment {
             generation: *generation,
             end,
-            length: headers[index].map_or(0, |header| header.length.min(LONGEST_SEGMENT)),
+            length: headers[index].map(|header| header.length.min(LONGEST_SEGMENT)),
         };
         if let Some(header) = headers[index] {
             known.next_sequence = known.next_sequence.max(header.first_sequence);
         }
+        let records_before = known.recovery.records;
         let end = segment.read(folder, is_newest, &mut known, visit)?;
+        if headers[index].is_none() {
+            let file = segment::name_of_segment(*generation);
+            let is_found = known.recovery.records > records_before;
+            known.recovery.damage.push(match is_found {
+                true => Damage::Header { file },
+                false => Damage::Segment { file },
+            });
+        }
         known.end = Some(Position {
             generation: *generation,
             offset: end,
@@ -170,20 +184,14 @@ fn recover<F: Folder>(
     Ok(known)
 }
 
-fn header_of<F: Folder>(
-    folder: &F,
-    generation: u64,
-    damage: &mut Vec<Damage>,
-) -> Result<Option<Header>, Error> {
+/// The header of a segment, unless it is damaged.
+fn header_of<F: Folder>(folder: &F, generation: u64) -> Result<Option<Header>, Error> {
     let file = segment::name_of_segment(generation);
     let bytes = read(folder, &file, HEADER)?;
     match Header::decode(&bytes, generation) {
         Found::Header(header) => Ok(Some(header)),
         Found::Newer(version) => Err(ErrorKind::NewerVersion { file, version }.into()),
-        Found::Damaged => {
-            damage.push(Damage::Header { file });
-            Ok(None)
-        }
+        Found::Damaged => Ok(None),
     }
 }
 
@@ -215,8 +223,8 @@ struct Segment {
     generation: u64,
     /// Where it ends, if that is known.
     end: Option<u64>,
-    /// Bytes that its file has to have, as far as is known.
-    length: u64,
+    /// Bytes that its file has to have; `None` where its header is damaged.
+    length: Option<u64>,
 }
 
 impl Segment {
@@ -239,6 +247,7 @@ impl Segment {
             None => scan::flushed(&bytes, self.generation).min(length),
         };
         let looked_at = self.end.map_or(length, |end| end.min(length));
+        let records_before = known.recovery.records;
         let mut end = looked_at;
         for piece in scan(&bytes[..looked_at as usize], self.generation) {
             match piece {
@@ -271,9 +280,11 @@ impl Segment {
         if is_newest {
             confirm(folder, &file, &bytes, flushed..end)?;
         }
-        // Where it ended is not known if the file has become shorter. What was there may have been confirmed.
-        let last = match self.end {
-            None if length < self.length => self.length,
+        let is_lost = self.length.is_none() && known.recovery.records == records_before;
+        // Where it ended is not known if nothing of it is left, or the file has become shorter. What was there may have been confirmed.
+        let last = match (self.end, self.length) {
+            (None, _) if is_lost => length,
+            (None, Some(full)) if length < full => full,
             _ => flushed,
         };
         if end < last {

@@ -15,7 +15,7 @@ pub struct Damage {
     /// The file that is damaged, or missing. Where the name of a group is lost, the folder.
     pub file: PathBuf,
     /// The bytes of it that cannot be read: from the first to behind the last one. `None` where it is missing, where only its
-    /// header is damaged, and for the name of a group.
+    /// header is damaged, or is told of here, and for the name of a group.
     pub bytes: Option<Range<u64>>,
     /// A file with a copy of these bytes, or of the first mebibyte of them. The damaged file itself is removed or written anew one
     /// day. `None` where they could not be copied, or where there are as many copies already as are kept.

@@ -82,7 +82,7 @@ impl<T, R> Opening<T, R> {
 
 /// What was found in this folder.
 fn damage_in(folder: &Path, found: journal::Damage) -> Damage {
-    use journal::Damage::{Bytes, Header, Missing};
+    use journal::Damage::{Bytes, Header, Missing, Segment};
     let (file, bytes, meaning) = match found {
         Bytes { file, range } => {
             let meaning = "they cannot be read, and what was written there is lost";
@@ -90,6 +90,10 @@ fn damage_in(folder: &Path, found: journal::Damage) -> Damage {
         }
         Header { file } => {
             let meaning = "its header cannot be read; what stands behind that was found";
+            (file, None, meaning)
+        }
+        Segment { file } => {
+            let meaning = "neither its header nor anything behind that can be read, and all that stood in it is lost";
             (file, None, meaning)
         }
         Missing { file } => {
