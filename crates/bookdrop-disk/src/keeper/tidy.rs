@@ -223,7 +223,7 @@ where
             let oldest = journal.generations().next();
             oldest.filter(|oldest| journal.newest() != Some(*oldest))?
         };
-        match self.fits(oldest) {
+        match self.holds_room_for(oldest) {
             true => Some((oldest, Need::Frees)),
             // One that is longer than those of now: bit by bit, as files are made for it, and the reserve stays.
             false => (!self.shortage.is_there()).then_some((oldest, Need::GivesRoom)),
@@ -231,7 +231,8 @@ where
     }
 
     /// Whether what is needed of a segment can be written down again. Only then it can be freed, and there is room for the next one.
-    fn fits(&self, generation: u64) -> bool {
+    /// That room is held then, until it was [carried](Keeper::carry).
+    fn holds_room_for(&self, generation: u64) -> bool {
         let events = self.space().segment(generation).events();
         let events = events.iter().filter_map(std::sync::Weak::upgrade);
         let appended = self.ledger.survival.appended_so_far();
@@ -249,12 +250,14 @@ where
         let longest_of_ids = ids.min(self.settings.segment_bytes / 2) as usize;
         let longest = longest.max(longest_of_ids);
         // It is all summed up before: nobody who writes waits for that.
-        self.writing().journal.room(Need::Frees, longest) >= needed
+        let journal = &mut self.writing().journal;
+        let fits = journal.room(Need::Frees, longest) >= needed;
+        journal.set_freeing(fits);
+        fits
     }
 
-    /// Writes down again what is needed of a segment. Nothing else takes the room for that meanwhile.
+    /// Writes down again what is needed of a segment, in the room that is held for that.
     fn carry(&self, generation: u64, need: Need) -> Result<(), Error> {
-        self.writing().journal.set_freeing(true);
         let carried = self.carry_all(generation, need);
         self.writing().journal.set_freeing(false);
         carried
