@@ -9,17 +9,17 @@ mod disk;
 #[allow(dead_code)]
 mod support;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::thread;
 use std::time::Duration;
 
-use bookdrop_backend::{
-    Backend, DeadReason, Fetched, NotPublished, Progress, Record, Settlement, Wait,
-};
+use bookdrop_backend::{Backend, DeadReason, Fetched, NotPublished, Progress, Record, Settlement};
 use bookdrop_disk::journal::{Journal, Recovered, Settings};
 use bookdrop_disk::storage::Folder;
 use bookdrop_disk::{Options, Records, Sync};
 use bookdrop_queue::park::wait;
+use fastrand::Rng;
 
 use barred::Barred;
 use disk::Disk;
@@ -46,13 +46,13 @@ where
     records
 }
 
-/// Sends events until there is no room. Returns how many there are.
-fn fill(records: &Records) -> usize {
+/// Sends events of so many bytes of content until there is no room. Returns how many there are.
+fn fill(records: &Records, content: usize) -> usize {
     let mut numbers = 0..;
     let refused = numbers.find(|number| {
         let record = Record {
             id: number.to_string().into(),
-            content: vec![b'x'; 100].into(),
+            content: vec![b'x'; content].into(),
             ..Record::default()
         };
         match wait(records.publish(vec![record], Progress::default(), true)) {
@@ -70,56 +70,60 @@ fn settle(records: &Records, fetched: Fetched, how: Settlement) {
 }
 
 /// The ids of the dead letters.
-fn dead(records: &Records) -> Vec<String> {
+fn dead(records: &Records) -> BTreeSet<String> {
     let dead = wait(records.dead("default")).expect("they can be read");
     dead.into_iter()
         .map(|dead| dead.record.id.to_string())
         .collect()
 }
 
-/// Everything that happened is written. Where what is in reserve on a full disk does not suffice, there is more room in the end.
-fn all_is_written(records: &Records, disk: &Disk) {
-    let mut tries = 0..10_000;
-    while wait(records.replay("default", Vec::new())).is_err() {
-        if tries.next().is_none() {
-            disk.set_room(ROOM);
-        }
-        thread::yield_now();
-    }
+/// Whether everything that happened is written.
+fn is_all_written(records: &Records) -> bool {
+    wait(records.replay("default", Vec::new())).is_ok()
 }
 
-/// They are written down again when it is written that they are dead, and what was noted before is said by notes that wait.
+/// They are written down again when it is written that they are dead, and what was noted before is said by notes that wait. Of those in
+/// hand any one fails, or dies.
 #[test]
 fn dead_letters_are_there_when_their_events_were_written_again() {
-    let disk = Disk::new(7, ROOM, None);
-    let folder = Barred::new(disk.clone(), io::ErrorKind::Other);
-    let records = opened(folder.clone(), &options());
-    let reader = join(&records, "default");
-    let sent = fill(&records);
-    disk.set_room(0);
-    folder.bar(true);
-    let fetch_all = || wait(records.fetch(reader, sent, Wait::No)).expect("all are there");
-    let (dying, mut others): (Vec<_>, Vec<_>) = fetch_all()
-        .into_iter()
-        .partition(|fetched| fetched.record.id.ends_with(['0', '5']));
-    for fetched in dying {
-        let reason = DeadReason::Rejected("no".to_owned());
-        settle(&records, fetched, Settlement::Bury(reason));
-    }
-    for _ in 0..2 {
-        for fetched in others {
+    for seed in [19, 26] {
+        let mut rng = Rng::with_seed(seed);
+        let disk = Disk::new(seed, ROOM, None);
+        let folder = Barred::new(disk.clone(), io::ErrorKind::Other);
+        let records = opened(folder.clone(), &options());
+        let reader = join(&records, "default");
+        let sent = fill(&records, rng.usize(10..200));
+        disk.set_room(0);
+        folder.bar(true);
+        let mut in_hand = Vec::new();
+        for _ in 0..rng.usize(3..6) * sent {
+            if in_hand.len() < 300 {
+                in_hand.extend(fetch(&records, reader));
+                continue;
+            }
+            let fetched = in_hand.swap_remove(rng.usize(..in_hand.len()));
+            let how = match rng.usize(..20) {
+                0 => Settlement::Bury(DeadReason::Rejected("no".to_owned())),
+                _ => Settlement::RetryAfter(Duration::ZERO),
+            };
+            settle(&records, fetched, how);
+        }
+        for fetched in in_hand {
             settle(&records, fetched, Settlement::RetryAfter(Duration::ZERO));
         }
-        others = fetch_all();
+        let before = dead(&records);
+        folder.bar(false);
+        // Acks make room for all that waits.
+        while !is_all_written(&records) {
+            if let Some(fetched) = fetch(&records, reader) {
+                settle(&records, fetched, Settlement::Done);
+            }
+            thread::yield_now();
+        }
+        drop(records);
+        assert!(!before.is_empty());
+        assert_eq!(dead(&opened(disk, &options())), before, "seed {seed}");
     }
-    let before = dead(&records);
-    folder.bar(false);
-    // It makes room.
-    settle(&records, others.remove(0), Settlement::Done);
-    all_is_written(&records, &disk);
-    drop(records);
-    assert!(!before.is_empty());
-    assert_eq!(dead(&opened(disk, &options())), before);
 }
 
 /// A dead letter is one too many for the one before it, and that is noted behind it. There may be room for the first of both notes.
@@ -133,7 +137,7 @@ fn a_settlement_that_is_told_to_be_unwritten_is_unwritten() {
         let folder = Barred::new(disk.clone(), io::ErrorKind::Other);
         let records = opened(folder.clone(), &options);
         let reader = join(&records, "default");
-        fill(&records);
+        fill(&records, 100);
         disk.set_room(0);
         folder.bar(true);
         let told = loop {
@@ -170,7 +174,7 @@ fn groups_that_come_and_go_do_not_make_what_waits_grow() {
     let folder = Barred::new(disk.clone(), io::ErrorKind::Other);
     let records = opened(folder.clone(), &options());
     join(&records, "default");
-    fill(&records);
+    fill(&records, 100);
     disk.set_room(0);
     folder.bar(true);
     for _ in 0..rounds {
@@ -180,7 +184,9 @@ fn groups_that_come_and_go_do_not_make_what_waits_grow() {
     }
     folder.bar(false);
     disk.set_room(1_000 * SEGMENT);
-    all_is_written(&records, &disk);
+    while !is_all_written(&records) {
+        thread::yield_now();
+    }
     drop(records);
     let appended = appended(disk.clone());
     assert!(appended < 2 * rounds, "{appended} records");
