@@ -35,10 +35,10 @@ pub enum ErrorKind {
     TooLarge,
     /// There is no room on the disk or the server. Nothing was done; it goes on when some was made.
     NoSpace,
-    /// Whether it was done for good is not known: the confirmation was lost, or it was done and may not last, as on a full disk.
-    /// Sent again with the same id it is one event; settled again, it was settled already.
+    /// Whether it was done for good is not known: the confirmation was lost, or it was done and may not last, as on a full disk
+    /// or where a write failed. Sent again with the same id it is one event; settled again, it was settled already.
     Unknown,
-    /// The backend cannot go on: an earlier write failed. Open the driver again.
+    /// The backend cannot go on: an earlier write failed. Nothing was done. Open the driver again.
     Broken,
     /// Anything else that went wrong outside of the library.
     Io,

@@ -144,7 +144,7 @@ impl Records {
         match &self.folder {
             Some(folder) => {
                 let surviving = Surviving::new(folder.keep(), note);
-                surviving.await.map_err(not_yet)
+                surviving.await.map_err(uncertain)
             }
             None => Ok(()),
         }
@@ -456,12 +456,15 @@ impl Drop for EmptyHands<'_> {
 }
 
 /// What happened is in the queue, so it is not true that nothing was done.
-fn not_yet(error: Error) -> Error {
-    if error.kind() == ErrorKind::Broken {
-        return error;
-    }
-    let message = "it was done in this process, but could not be written yet: it is written when that is possible, and may be lost \
-                   if the process ends before";
+fn uncertain(error: Error) -> Error {
+    let message = match error.kind() {
+        ErrorKind::Broken => {
+            format!("it was done in this process, and may be lost with it: {error}")
+        }
+        _ => "it was done in this process, but could not be written yet: it is written when that is possible, and may be lost if \
+              the process ends before"
+            .into(),
+    };
     Error::with_source(ErrorKind::Unknown, message, error)
 }
 
