@@ -209,7 +209,7 @@ impl<T> SendBatchError<T> {
         self.0.1
     }
 
-    /// What was not sent, in order; the first one is the one that failed.
+    /// What was not sent, or may not have been, in order; the first one is the one that failed.
     ///
     /// ```
     /// # use bookdrop::{Driver, Event, Producer, SendErrorKind};
