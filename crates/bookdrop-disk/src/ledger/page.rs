@@ -120,7 +120,10 @@ impl Page {
     /// The first so many notes were appended, and the others are left. Returns how far the notes have come; `None` where that is not
     /// known from those that are left, since there are none.
     pub(super) fn remove_appended(&mut self, count: usize) -> Option<Reach> {
-        self.retain(|index, _| index >= count);
+        // On a full disk none of them is, write after write: what waits is not copied each time.
+        if count > 0 {
+            self.retain(|index, _| index >= count);
+        }
         let unsaid = self.notes.iter().map(|noted| noted.stands_for).min()?;
         let left = self.notes.first()?.number;
         Some(Reach {
