@@ -113,7 +113,6 @@ impl Item for Entry {
         let change = match what {
             Note::Accepted { .. } if self.asks.is_some() => return,
             Note::Accepted { groups, due } => return ledger.accepted(&self.event, groups, due),
-            Note::Moved { name } => return ledger.moved(group, name),
             Note::HandedOver => Change::HandedOver,
             Note::Returned { due } => Change::Returned(due),
             Note::Due => Change::Due,

@@ -103,10 +103,6 @@ impl Ledger {
         facts.number = number;
         let sent = millis(clock::wall());
         facts.sent = sent;
-        let mut groups = groups.peekable();
-        if let Some(&(oldest, name)) = groups.peek() {
-            pending.groups.begin_with(oldest, name);
-        }
         facts.standings = groups
             .map(|(id, name)| Standing {
                 group: pending.number_of(id, name),
@@ -125,11 +121,6 @@ impl Ledger {
             pending.write_down(event, &facts, record);
         }
         facts.noted = pending.noted;
-    }
-
-    /// What was for the first group to come goes to this one.
-    pub(crate) fn moved(&self, group: GroupId, name: &str) {
-        self.lock().number_of(group, name);
     }
 
     /// Something happened to an event in this group.
@@ -236,7 +227,7 @@ impl Ledger {
         groups.have_room_for(name, self.bounds.note, standing)
     }
 
-    /// A consumer joined this group. Returns whether that was noted: it is news only once.
+    /// A consumer joined this group: told under the queue's lock. Returns whether that was noted: it is news only once.
     pub(crate) fn joined(&self, id: GroupId, name: &str) -> bool {
         let mut pending = self.lock();
         let is_news = pending.groups.join(id, name);
@@ -246,7 +237,7 @@ impl Ledger {
         is_news
     }
 
-    /// This group was removed.
+    /// This group was removed: told under the queue's lock.
     pub(crate) fn removed(&self, id: GroupId) {
         let mut pending = self.lock();
         if pending.groups.forget(id) {

@@ -14,7 +14,7 @@ mod surviving;
 mod working;
 
 use std::future::{Future, poll_fn};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bookdrop_backend::{
@@ -55,8 +55,8 @@ pub struct Records {
     queue: Arc<Queue<Entry>>,
     readers: Readers,
     hands: Hands,
-    /// Held while a group comes or goes, so that it is noted in the order in which it happens.
-    groups: Mutex<()>,
+    /// Held while a group is joined, so that of two new ones the later knows of the room that the other takes.
+    joining: Mutex<()>,
     /// Places that were damaged when the folder was opened.
     damaged: u64,
 }
@@ -118,7 +118,7 @@ impl Records {
             queue,
             readers: Readers::default(),
             hands: Hands::default(),
-            groups: Mutex::default(),
+            joining: Mutex::default(),
             damaged: 0,
         }
     }
@@ -200,20 +200,17 @@ impl Records {
 
     /// Joins a group. Says whether that is news, which was noted.
     fn note_joined(&self, name: &str) -> Result<(bookdrop_queue::Seat, bool), Error> {
-        let _one_at_a_time = self.lock_groups();
+        let _one_at_a_time = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         let ledger = self.folder.as_ref().map(Kept::ledger);
         if ledger.is_some_and(|ledger| !ledger.has_room_for_group(name)) {
             let message = "there are too many groups; remove some, or make `segment_bytes` larger";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
-        let seat = self.queue.join(name, Entry::copy);
-        let group = seat.reader().group;
-        let is_news = ledger.is_some_and(|ledger| ledger.joined(group, name));
+        let mut is_news = false;
+        let seat = self.queue.join_and_tell(name, Entry::copy, |group| {
+            is_news = ledger.is_some_and(|ledger| ledger.joined(group, name));
+        });
         Ok((seat, is_news))
-    }
-
-    fn lock_groups(&self) -> MutexGuard<'_, ()> {
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn told_dead(&self, group: &str) -> Result<Vec<Dead>, Error> {
@@ -387,15 +384,11 @@ impl Backend for Records {
     }
 
     async fn remove_group(&self, group: &str) -> Result<bool, Error> {
-        let is_removed = {
-            let _one_at_a_time = self.lock_groups();
-            let id = self.queue.group_named(group);
-            let is_removed = self.queue.remove_group(group);
-            if let (Some(id), Some(folder)) = (id.filter(|_| is_removed), &self.folder) {
+        let is_removed = self.queue.remove_group_and_tell(group, |id| {
+            if let Some(folder) = &self.folder {
                 folder.ledger().removed(id);
             }
-            is_removed
-        };
+        });
         self.survive().await?;
         Ok(is_removed)
     }

@@ -8,7 +8,7 @@ use crate::machine::GroupId;
 /// What has just happened to an item: see [`Item::note`].
 ///
 /// But for [`Accepted`](Note::Accepted), `item.hand()` says in which group, and how often it was handed over and failed by
-/// then.
+/// then. Of groups nothing is told here: see [`Queue::join_and_tell`](crate::Queue::join_and_tell).
 pub enum Note<'a> {
     /// It and its copies were taken in. Told to the item itself alone, before it or any copy stands in the queue.
     Accepted {
@@ -16,11 +16,6 @@ pub enum Note<'a> {
         groups: &'a mut dyn Iterator<Item = (GroupId, &'a str)>,
         /// When it is to be handed over, if not as soon as possible.
         due: Option<Instant>,
-    },
-    /// It stands in another group now: in the first one that was founded, which gets what was sent before.
-    Moved {
-        /// The name of that group.
-        name: &'a str,
     },
     /// It was handed over.
     HandedOver,

@@ -1,6 +1,6 @@
 //! The numbers under which groups are written down.
 
-use bookdrop_queue::{DEFAULT_GROUP, GroupId};
+use bookdrop_queue::GroupId;
 
 /// All groups that something is written down of, the oldest first.
 ///
@@ -35,29 +35,11 @@ impl Groups {
         self.known.iter().any(|known| known.number == number)
     }
 
-    /// A group that gets something for the first time.
-    pub(super) fn add(&mut self, id: GroupId, name: &str) -> u64 {
-        // Every other group is there since somebody joined it, and so is this one beside others.
-        let is_joined = name != DEFAULT_GROUP || !self.known.is_empty();
-        self.begin(id, name, is_joined)
-    }
-
-    fn begin(&mut self, id: GroupId, name: &str, is_joined: bool) -> u64 {
-        // Group "default" is there again before anybody says that the one before was removed.
-        self.known.retain(|known| known.name != name);
-        // The first group that is joined goes on under the number of what was sent before: all of that is in it with its name.
-        let before = self.known.pop_if(|known| !known.is_joined);
-        let number = before.map_or(self.last + 1, |known| known.number);
-        self.restore(id, number, name, is_joined);
+    /// A group that gets something before anybody joined one. All others are known since they were joined.
+    pub(super) fn begin_unjoined(&mut self, id: GroupId, name: &str) -> u64 {
+        let number = self.last + 1;
+        self.restore(id, number, name, false);
         number
-    }
-
-    /// The oldest of the groups that are there gets something. Where that is a group "default" that is new, all that were there
-    /// before were removed, though nobody may have said so yet.
-    pub(super) fn begin_with(&mut self, id: GroupId, name: &str) {
-        if name == DEFAULT_GROUP && self.known(id).is_none() {
-            self.known.clear();
-        }
     }
 
     pub(super) fn restore(&mut self, id: GroupId, number: u64, name: &str, is_joined: bool) {
@@ -79,7 +61,10 @@ impl Groups {
         match self.known.iter_mut().find(|known| known.id == id) {
             Some(known) => !std::mem::replace(&mut known.is_joined, true),
             None => {
-                self.begin(id, name, true);
+                // The first group that is joined goes on under the number of what was sent before: all of that is in it with its name.
+                let before = self.known.pop_if(|known| !known.is_joined);
+                let number = before.map_or(self.last + 1, |known| known.number);
+                self.restore(id, number, name, true);
                 true
             }
         }
@@ -116,7 +101,7 @@ impl Groups {
 
 #[cfg(test)]
 mod tests {
-    use bookdrop_queue::{Limits, OnFull, Queue};
+    use bookdrop_queue::{DEFAULT_GROUP, Limits, OnFull, Queue};
 
     use super::*;
     use crate::entry::Entry;
@@ -124,7 +109,7 @@ mod tests {
     #[test]
     fn one_that_is_there_has_room() {
         let mut groups = Groups::default();
-        groups.add(GroupId::default(), "there");
+        groups.join(GroupId::default(), "there");
         assert!(groups.have_room_for("there", 0, 1));
         assert!(!groups.have_room_for("other", 0, 1));
     }
@@ -148,38 +133,21 @@ mod tests {
         let [default, other] = ids();
         for (id, name) in [(default, DEFAULT_GROUP), (other, "other")] {
             let mut groups = Groups::default();
-            groups.begin_with(default, DEFAULT_GROUP);
-            assert_eq!(groups.add(default, DEFAULT_GROUP), 1);
+            assert_eq!(groups.begin_unjoined(default, DEFAULT_GROUP), 1);
             assert_eq!(table(&groups), [(1, false, DEFAULT_GROUP.to_owned())]);
             assert!(groups.join(id, name), "it is news");
             assert_eq!(table(&groups), [(1, true, name.to_owned())]);
         }
     }
 
-    /// So is what is sent when the last one is gone, whoever was told of that.
+    /// Nothing of what was in the one before is in it.
     #[test]
-    fn what_nobody_joined_is_alone() {
+    fn what_is_sent_when_the_last_one_is_gone_has_a_number_of_its_own() {
         let [default, other] = ids();
         let mut groups = Groups::default();
-        groups.join(other, "other");
-        groups.begin_with(default, DEFAULT_GROUP);
-        groups.add(default, DEFAULT_GROUP);
+        assert!(groups.join(other, "other"), "it is news");
+        assert!(groups.forget(other), "it was there");
+        groups.begin_unjoined(default, DEFAULT_GROUP);
         assert_eq!(table(&groups), [(2, false, DEFAULT_GROUP.to_owned())]);
-        assert!(!groups.forget(other));
-    }
-
-    /// Somebody is about to say so.
-    #[test]
-    fn what_gets_something_beside_others_is_joined() {
-        let [default, other] = ids();
-        let mut groups = Groups::default();
-        groups.join(other, "other");
-        groups.begin_with(other, "other");
-        groups.add(default, DEFAULT_GROUP);
-        let all = [(1, true, "other"), (2, true, DEFAULT_GROUP)];
-        assert_eq!(
-            table(&groups),
-            all.map(|(number, is_joined, name)| (number, is_joined, name.to_owned()))
-        );
     }
 }

@@ -36,12 +36,12 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// The number of a group. One that is seen for the first time is written down with its name.
+    /// The number of a group that gets something. Where nobody joined any, its name is written down with the first that it gets.
     pub(super) fn number_of(&mut self, id: GroupId, name: &str) -> u64 {
         if let Some(number) = self.groups.known(id) {
             return number;
         }
-        let number = self.groups.add(id, name);
+        let number = self.groups.begin_unjoined(id, name);
         self.note_groups();
         number
     }

@@ -2,7 +2,6 @@
 
 use crate::effects::Effects;
 use crate::item::{Cause, Item};
-use crate::note::{Note, note};
 
 use super::group::Group;
 use super::{GroupId, Hand, Machine, Place, Spot};
@@ -98,8 +97,6 @@ impl<I: Item> Machine<I> {
                     ..node.hand
                 };
                 *node.item.hand_mut() = hand;
-                let name = self.group_name(to).unwrap_or_default();
-                note(&mut node.item, Note::Moved { name });
                 self.put_in(node.item, hand, due, true);
             }
         }

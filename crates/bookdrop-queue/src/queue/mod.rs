@@ -118,18 +118,30 @@ impl<I: Item> Queue<I> {
 
     /// Adds a consumer to the default group.
     pub fn join_default(&self) -> Seat {
-        self.join_group(DEFAULT_GROUP)
+        self.join_group(DEFAULT_GROUP, |_| {})
     }
 
     /// Adds a consumer to a group; `copier` makes the further groups' copies, and is called without any lock.
     pub fn join(&self, name: &str, copier: fn(&I) -> I) -> Seat {
-        self.copier.get_or_init(|| copier);
-        self.join_group(name)
+        self.join_and_tell(name, copier, |_| {})
     }
 
-    fn join_group(&self, name: &str) -> Seat {
+    /// The same for one who keeps a journal: `tell` hears which group it is under the lock, before anything is sent to that group. What
+    /// was sent before any group was joined stands in this one by then, if it is the first. It must not call foreign code.
+    pub fn join_and_tell(
+        &self,
+        name: &str,
+        copier: fn(&I) -> I,
+        tell: impl FnOnce(GroupId),
+    ) -> Seat {
+        self.copier.get_or_init(|| copier);
+        self.join_group(name, tell)
+    }
+
+    fn join_group(&self, name: &str, tell: impl FnOnce(GroupId)) -> Seat {
         self.change(|state, _| {
             let seat = state.join(name);
+            tell(seat.reader().group);
             self.note_further_groups(state);
             seat
         })
@@ -148,13 +160,19 @@ impl<I: Item> Queue<I> {
 
     /// Removes a group with all that stands in it; its consumers find their end. False when there is none.
     pub fn remove_group(&self, name: &str) -> bool {
+        self.remove_group_and_tell(name, |_| {})
+    }
+
+    /// The same for one who keeps a journal: `tell` hears which group it was under the lock, when all that stood in it is gone, and
+    /// before anything else is sent. It must not call foreign code.
+    pub fn remove_group_and_tell(&self, name: &str, tell: impl FnOnce(GroupId)) -> bool {
         self.change(|state, fx| {
             let joined = state
                 .joined_groups()
                 .find(|id| state.machine.group_name(*id) == Some(name));
             let removed = joined.inspect(|id| state.remove_group(*id, fx));
             self.note_further_groups(state);
-            removed.is_some()
+            removed.map(tell).is_some()
         })
     }
 

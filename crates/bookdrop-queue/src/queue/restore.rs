@@ -48,9 +48,4 @@ impl<I: Item> Queue<I> {
     pub fn default_group(&self) -> GroupId {
         self.state.lock().whole().default_group
     }
-
-    /// The group of this name, if it exists.
-    pub fn group_named(&self, name: &str) -> Option<GroupId> {
-        self.state.lock().whole().machine.group_named(name)
-    }
 }

@@ -233,14 +233,43 @@ fn a_duplicate_and_its_copies_are_gone_without_having_been_taken_in() {
 
 /// The group of those that come first gets what was sent before.
 #[test]
-fn what_was_sent_before_the_first_group_is_told_where_it_goes() {
+fn of_the_first_group_it_is_told_before_anything_happens_in_it() {
     let recorded = recorded();
     recorded.put(1);
     recorded.forget();
-    let reader = recorded.join("b");
-    assert_eq!(recorded.told(), ["1 in 1: moved to b 0/0"]);
+    let reader = recorded.join_and_tell("b");
     recorded.finish(reader);
-    assert_eq!(recorded.told()[1..], ["1 in 1: gone 0/1"]);
+    let told = [
+        "group 1: joined",
+        "1 in 1: handed over 0/1",
+        "1 in 1: gone 0/1",
+    ];
+    assert_eq!(recorded.told(), told);
+}
+
+/// The last one that is removed leaves a new group to what is sent then.
+#[test]
+fn that_a_group_is_removed_is_told_behind_what_goes_and_before_what_is_let_in() {
+    let recorded = small(1);
+    recorded.join("b");
+    recorded.put(1);
+    let waits = recorded.send(recorded.item(2)).expect("it is full");
+    recorded.forget();
+    recorded.remove_and_tell("b");
+    let told = [
+        "1 in 1: gone 0/0",
+        "group 1: removed",
+        "2: accepted for default",
+    ];
+    assert_eq!(recorded.told(), told);
+    assert!(!recorded.is_in_line(waits));
+}
+
+#[test]
+fn of_a_group_that_is_not_there_nothing_is_told() {
+    let recorded = recorded();
+    let tell = |_| panic!("it is not there");
+    assert!(!recorded.queue.remove_group_and_tell(DEFAULT_GROUP, tell));
 }
 
 #[test]

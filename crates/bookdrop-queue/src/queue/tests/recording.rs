@@ -119,7 +119,6 @@ impl Item for Recording {
                     .fetch_sub(groups.len() as isize * self.size, Relaxed);
                 format!("accepted for {}{}", groups.join(", "), in_time(due))
             }
-            Note::Moved { name } => format!("moved to {name}"),
             Note::HandedOver => "handed over".into(),
             Note::Returned { due } => format!("returned{}", in_time(due)),
             Note::Due => "due".into(),
@@ -171,6 +170,21 @@ impl Recorded {
 
     pub(super) fn join(&self, group: &str) -> Reader {
         self.queue.join(group, copy).reader()
+    }
+
+    pub(super) fn join_and_tell(&self, group: &str) -> Reader {
+        let tell = |id| self.tell_of(id, "joined");
+        self.queue.join_and_tell(group, copy, tell).reader()
+    }
+
+    pub(super) fn remove_and_tell(&self, group: &str) {
+        let tell = |id| self.tell_of(id, "removed");
+        assert!(self.queue.remove_group_and_tell(group, tell));
+    }
+
+    fn tell_of(&self, group: GroupId, what: &str) {
+        let line = format!("group {}: {what}", group.index);
+        self.log.lock().unwrap().push(line);
     }
 
     pub(super) fn item(&self, number: u32) -> Recording {
