@@ -1,5 +1,8 @@
 //! The files that wait to become segments: made before they are needed, and used again after a segment was freed.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::segment::{name_of_spare, number_of_spare};
 use super::{Error, ErrorKind};
 use crate::storage::{File, Folder};
@@ -50,6 +53,17 @@ enum Making {
     ToBeTried,
 }
 
+/// As long as it is there, a segment is being written again, so that it can be freed; see
+/// [`Journal::begin_freeing`](super::Journal::begin_freeing).
+#[derive(Debug)]
+pub struct Freeing(Arc<AtomicBool>);
+
+impl Drop for Freeing {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Spares<X> {
     files: Vec<Spare<X>>,
@@ -57,7 +71,7 @@ pub(crate) struct Spares<X> {
     last_number: u64,
     making: Making,
     /// Whether a segment is being written again, so that it can be freed.
-    is_freeing: bool,
+    is_freeing: Arc<AtomicBool>,
     /// So many more than otherwise are left for what frees a segment.
     reserved: usize,
 }
@@ -73,7 +87,7 @@ impl<X: File> Spares<X> {
             files: Vec::new(),
             last_number: 0,
             making: Making::Works,
-            is_freeing: false,
+            is_freeing: Arc::default(),
             reserved: 0,
         };
         for name in names {
@@ -158,14 +172,17 @@ impl<X: File> Spares<X> {
     pub(crate) fn is_reserve_in_use(&self, need: Need) -> bool {
         let is_others = match need {
             Need::TakesRoom => true,
-            Need::GivesRoom => self.is_freeing,
+            // Relaxed: one who sees late that it has ended finds no room, and waits for the end before it looks again.
+            Need::GivesRoom => self.is_freeing.load(Ordering::Relaxed),
             Need::Frees => false,
         };
         is_others && self.making != Making::Works && self.files.len() < self.left_by(need)
     }
 
-    pub(crate) fn set_freeing(&mut self, is_freeing: bool) {
-        self.is_freeing = is_freeing;
+    /// There is one at a time.
+    pub(crate) fn begin_freeing(&self) -> Freeing {
+        self.is_freeing.store(true, Ordering::Relaxed);
+        Freeing(self.is_freeing.clone())
     }
 
     /// So many more are to be left for what frees a segment.

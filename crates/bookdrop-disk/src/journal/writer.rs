@@ -12,7 +12,7 @@ use super::space::{KEPT, Spare, Spares};
 use super::{Error, ErrorKind, Settings};
 use crate::storage::{File, Folder};
 
-pub use super::space::Need;
+pub use super::space::{Freeing, Need};
 
 /// The kind of the frame that says how far the segment had been flushed before. A write begins with one, unless an earlier one says
 /// the same.
@@ -464,10 +464,10 @@ impl<F: Folder> Journal<F> {
         Ok(())
     }
 
-    /// A segment is being written again, so that it can be freed, or no more. On a full disk nothing else may take the room that is
-    /// counted on for that.
-    pub fn set_freeing(&mut self, is_freeing: bool) {
-        self.spares.set_freeing(is_freeing);
+    /// A segment is about to be written again, so that it can be freed. On a full disk nothing else takes the room that is counted on
+    /// for that, as long as what is returned is there.
+    pub fn begin_freeing(&self) -> Freeing {
+        self.spares.begin_freeing()
     }
 
     /// There may be room on the disk again.

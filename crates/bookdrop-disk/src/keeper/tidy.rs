@@ -13,7 +13,7 @@ use bookdrop_backend::{Error, Record};
 use bookdrop_queue::clock;
 
 use crate::event::Event;
-use crate::journal::{Journal, Need, cost};
+use crate::journal::{Freeing, Journal, Need, cost};
 use crate::ledger::{Page, millis};
 use crate::reading::Unread;
 use crate::storage::Folder;
@@ -167,14 +167,18 @@ where
         // Each once: what could not be carried is tried again later.
         let segments = self.writing().journal.generations().count();
         for _ in 0..segments {
-            let Some((oldest, need)) = self.to_be_emptied(goal, tidying) else {
+            let Some(oldest) = self.to_be_emptied(goal, tidying) else {
                 return Ok(());
             };
-            let emptied = self.carry(oldest, need).and_then(|()| self.free_unneeded());
-            if emptied.is_err() {
-                // Else everybody who finds no room would try the same, which is a lot of work.
-                tidying.was_in_vain(self.unneeded(), true);
-                return emptied;
+            match self.empty(oldest) {
+                Ok(true) => {}
+                // There is no room for what is needed of it.
+                Ok(false) => return Ok(()),
+                Err(error) => {
+                    // Else everybody who finds no room would try the same, which is a lot of work.
+                    tidying.was_in_vain(self.unneeded(), true);
+                    return Err(error);
+                }
             }
             if goal == Goal::AnyRoom && self.room_to_give() > before {
                 return Ok(());
@@ -196,8 +200,8 @@ where
         written.saturating_sub(self.needed())
     }
 
-    /// The oldest segment, if the journal is longer than it may be and what is needed of that one can be written again: for this need.
-    fn to_be_emptied(&self, goal: Goal, tidying: &Tidying) -> Option<(u64, Need)> {
+    /// The oldest segment, if the journal is longer than it may be.
+    fn to_be_emptied(&self, goal: Goal, tidying: &Tidying) -> Option<u64> {
         let needed = self.needed();
         let segment_bytes = self.settings.segment_bytes;
         let allowed = match (goal, self.shortage.is_there()) {
@@ -218,21 +222,29 @@ where
         if !is_too_long || !is_new {
             return None;
         }
-        let oldest = {
-            let journal = &self.writing().journal;
-            let oldest = journal.generations().next();
-            oldest.filter(|oldest| journal.newest() != Some(*oldest))?
-        };
-        match self.holds_room_for(oldest) {
-            true => Some((oldest, Need::Frees)),
-            // One that is longer than those of now: bit by bit, as files are made for it, and the reserve stays.
-            false => (!self.shortage.is_there()).then_some((oldest, Need::GivesRoom)),
-        }
+        let journal = &self.writing().journal;
+        let oldest = journal.generations().next();
+        oldest.filter(|oldest| journal.newest() != Some(*oldest))
     }
 
-    /// Whether what is needed of a segment can be written down again. Only then it can be freed, and there is room for the next one.
-    /// That room is held then, until it was [carried](Keeper::carry).
-    fn holds_room_for(&self, generation: u64) -> bool {
+    /// Writes down again what is needed of a segment, and frees it. False where there is no room for that: nothing was done then.
+    fn empty(&self, generation: u64) -> Result<bool, Error> {
+        match self.hold_room_for(generation) {
+            Some(held) => {
+                self.carry(generation, Need::Frees)?;
+                drop(held);
+            }
+            None if self.shortage.is_there() => return Ok(false),
+            // One that is longer than those of now: bit by bit, as files are made for it, and the reserve stays.
+            None => self.carry(generation, Need::GivesRoom)?,
+        }
+        self.free_unneeded()?;
+        Ok(true)
+    }
+
+    /// Holds the room in which what is needed of a segment is written down again, if there is enough. Only then it can be freed, and
+    /// there is room for the next one.
+    fn hold_room_for(&self, generation: u64) -> Option<Freeing> {
         let events = self.space().segment(generation).events();
         let events = events.iter().filter_map(std::sync::Weak::upgrade);
         let appended = self.ledger.survival.appended_so_far();
@@ -249,21 +261,15 @@ where
         // A note of ids takes half of a segment at most.
         let longest_of_ids = ids.min(self.settings.segment_bytes / 2) as usize;
         let longest = longest.max(longest_of_ids);
-        // It is all summed up before: nobody who writes waits for that.
-        let journal = &mut self.writing().journal;
-        let fits = journal.room(Need::Frees, longest) >= needed;
-        journal.set_freeing(fits);
-        fits
+        // It is all summed up before: nobody who writes waits for that. A reason why an event is dead that is written meanwhile, or
+        // while the others are written again, is not in the sum. The reserve is for it (`Journal::reserve`), and where it does not
+        // suffice, what could not be written again is tried again later.
+        let journal = &self.writing().journal;
+        (journal.room(Need::Frees, longest) >= needed).then(|| journal.begin_freeing())
     }
 
-    /// Writes down again what is needed of a segment, in the room that is held for that.
+    /// Writes down again what is needed of a segment.
     fn carry(&self, generation: u64, need: Need) -> Result<(), Error> {
-        let carried = self.carry_all(generation, need);
-        self.writing().journal.set_freeing(false);
-        carried
-    }
-
-    fn carry_all(&self, generation: u64, need: Need) -> Result<(), Error> {
         let (mut some, mut bytes) = (Vec::new(), 0);
         // In a statement of its own: nothing is locked while they are written.
         let events = self.space().segment(generation).events();
