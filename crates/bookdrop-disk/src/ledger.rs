@@ -71,13 +71,6 @@ pub(crate) enum Change<'a> {
     Gone,
 }
 
-impl Change<'_> {
-    /// Whether it makes a grave, or takes one away.
-    fn concerns_graves(&self) -> bool {
-        matches!(self, Change::Buried(..) | Change::Replayed | Change::Gone)
-    }
-}
-
 impl Ledger {
     pub(crate) fn new(bounds: Bounds) -> Self {
         Ledger {
@@ -139,13 +132,10 @@ impl Ledger {
             facts.noted = pending.noted;
             return;
         };
-        let was_stuck = facts.is_stuck();
-        let graves = what.concerns_graves().then(|| facts.graves());
+        let (was_stuck, graves) = (facts.is_stuck(), facts.graves());
         let is_waited_for = !matches!(what, Change::HandedOver);
         self.change(&mut pending, event, &mut facts, group, hand, what);
-        if let Some(before) = graves {
-            facts.count_graves(before);
-        }
+        facts.count_graves(graves);
         pending.count_stuck(event, was_stuck, &facts);
         if is_waited_for {
             facts.noted = pending.noted;
