@@ -340,9 +340,11 @@ impl<F: Folder> Journal<F> {
                 journal.flush_current()
             });
         }
-        // The header of the next segment says the same.
+        // The header of the next segment says the same. What is left in that is lost to the next process, which begins with a new one:
+        // on a full disk that one needs what there is to free a segment, whatever it takes.
         let length = self.settings.segment_bytes;
-        self.spares.ensure(&self.folder, 1, Need::Frees, length)?;
+        self.spares
+            .ensure(&self.folder, 1, Need::GivesRoom, length)?;
         self.poisoning(Self::begin_segment)
     }
 

@@ -74,8 +74,13 @@ where
 }
 
 async fn publish(records: &Records) -> Result<(), NotPublished> {
+    publish_of(records, 300).await
+}
+
+/// One with so many bytes of content.
+async fn publish_of(records: &Records, content: usize) -> Result<(), NotPublished> {
     let record = Record {
-        content: vec![b'x'; 300].into(),
+        content: vec![b'x'; content].into(),
         ..Record::default()
     };
     let sending = records.publish(vec![record], Progress::default(), true);
@@ -250,4 +255,31 @@ fn the_same_id_in_line_is_the_same_event_on_a_full_disk_too() {
     disk.set_room(0);
     while send(&records, &keeper).is_ok() {}
     end_of(second, works).expect("it was sent before");
+}
+
+/// One that ends takes no file of the reserve to say in the journal that this is all.
+#[test]
+fn acks_are_confirmed_by_one_process_after_the_other() {
+    const EVENTS: usize = 500;
+    /// So many that there is no room for one more record when the process ends.
+    const ACKS: usize = 36;
+    let disk = Disk::new(7, 40 * SEGMENT, None);
+    let (mut records, mut keeper, mut reader) = opened(disk.clone());
+    for _ in 0..EVENTS {
+        let sent = end_of(publish_of(&records, 3), || work(&keeper));
+        sent.expect("there is room");
+    }
+    disk.set_room(0);
+    for number in 0..EVENTS {
+        if number > 0 && number % ACKS == 0 {
+            keeper.seal();
+            (records, keeper, reader) = opened(disk.clone());
+        }
+        let receipt = fetch(&records, reader).receipt;
+        let commits = || drop(keeper.commit_or_refuse(None));
+        let acked = end_of(settle(&records, receipt, Settlement::Done), commits);
+        acked.unwrap_or_else(|error| panic!("ack {number}: {error}"));
+        // Whatever is given back to the file system goes to others.
+        disk.set_room(0);
+    }
 }
