@@ -112,13 +112,10 @@ impl Event {
         (facts.place.is_none(), facts.sent)
     }
 
-    /// The last note about it for which somebody waits. Where there is none, the first one with its id was noted, whenever that was.
-    pub(crate) fn last_note(&self) -> u64 {
+    /// The last note about it for which somebody waits, if there is any.
+    pub(crate) fn last_note(&self) -> Option<u64> {
         let noted = self.facts().noted;
-        match &self.ledger {
-            Some(ledger) if noted == 0 => ledger.noted(),
-            _ => noted,
-        }
+        (noted > 0).then_some(noted)
     }
 
     /// What is known of it where its record is damaged.

@@ -355,9 +355,9 @@ impl Backend for Records {
     }
 
     async fn settle(&self, receipt: Receipt, how: Settlement) -> Result<Settled, Error> {
-        let (settled, event) = self.hands.settle(&self.queue, receipt, how)?;
-        if let Some(event) = event {
-            self.survive_up_to(event.last_note()).await?;
+        let (settled, noted) = self.hands.settle(&self.queue, receipt, how)?;
+        if let Some(noted) = noted {
+            self.survive_up_to(noted).await?;
         }
         Ok(settled)
     }

@@ -2,11 +2,15 @@
 
 mod support;
 
+use std::future::Future;
 use std::path::Path;
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
 use bookdrop_backend::{
-    Backend, DeadReason, ErrorKind, NotPublished, Progress, Reader, Record, Settlement, Wait,
+    Asking, Backend, DeadReason, ErrorKind, NotPublished, Progress, Reader, Record, Settlement,
+    Wait,
 };
 use bookdrop_disk::{Options, Records, Sync};
 use bookdrop_queue::park::wait;
@@ -503,6 +507,35 @@ fn an_id_is_remembered_from_when_it_was_sent_last() {
     publish(&records, given);
     let reader = join(&records, "default");
     assert_eq!(drain(&records, reader), [("X".to_owned(), 2)]);
+}
+
+/// It is written down for the first time then.
+#[test]
+fn a_request_that_became_a_dead_letter_survives_however_it_did() {
+    let torn = || Settlement::Bury(DeadReason::Rejected("torn".into()));
+    for how in [
+        torn(),
+        Settlement::Failed,
+        Settlement::RetryAfter(Duration::ZERO),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut options = options();
+        options.limits.max_attempts = 1;
+        let records = open_with(folder.path(), &options);
+        let reader = join(&records, "default");
+        let asking = Asking {
+            timeout: Duration::from_secs(1_000),
+            waits_for_consumer: false,
+        };
+        let mut request = pin!(records.request(record("a"), asking));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(request.as_mut().poll(&mut cx).is_pending());
+        let fetched = fetch(&records, reader).unwrap();
+        settle(&records, fetched, how);
+        let killed = copy_of(folder.path());
+        let records = open_with(killed.path(), &options);
+        assert_eq!(wait(records.dead("default")).unwrap().len(), 1);
+    }
 }
 
 /// Far longer than a file of the journal.

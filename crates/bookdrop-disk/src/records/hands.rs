@@ -1,13 +1,12 @@
 //! What is in hand, by its receipt.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bookdrop_backend::{Error, ErrorKind, Fetched, Receipt, Record, Settled, Settlement};
 use bookdrop_queue::{CallId, Item, Queue, Reader, Taken, clock};
 
 use crate::entry::{Entry, known_reason, settled_unanswered};
-use crate::event::Event;
 
 /// Everything that was handed over and is not settled.
 #[derive(Default)]
@@ -50,13 +49,13 @@ impl Hands {
         }
     }
 
-    /// Settles something. Says also about which event anything is written down with that, if about any.
+    /// Settles something. Says also which note has to survive for that, if any was made.
     pub(super) fn settle(
         &self,
         queue: &Queue<Entry>,
         receipt: Receipt,
         how: Settlement,
-    ) -> Result<(Settled, Option<Arc<Event>>), Error> {
+    ) -> Result<(Settled, Option<u64>), Error> {
         if matches!(how, Settlement::Extend) {
             // There is no lease: it stays in hand as long as nobody settles it.
             return Ok((Settled::Yes, None));
@@ -67,10 +66,10 @@ impl Hands {
         };
         match holding {
             Holding::InHand(reader, taken) => {
-                let is_written = taken.item.call().is_none() || matches!(how, Settlement::Bury(_));
-                let event = is_written.then(|| taken.item.event.clone());
+                // Of a request none is made before it is a dead letter.
+                let event = taken.item.event.clone();
                 let settled = self.settle_taken(queue, receipt, reader, taken, how)?;
-                Ok((settled, event))
+                Ok((settled, event.last_note()))
             }
             Holding::Owed(call) => {
                 let settled = self.settle_owed(queue, receipt, call, how)?;

@@ -80,7 +80,9 @@ impl<'a> Sending<'a> {
     /// It is taken in, or was before. Returns the note that says so.
     fn taken(&self) -> u64 {
         self.progress.advance();
-        self.event.last_note()
+        let all = || self.keep.map_or(0, |keep| keep.ledger().noted());
+        // Where there is none about it, the first one with its id was noted, whenever that was.
+        self.event.last_note().unwrap_or_else(all)
     }
 
     /// Watches the disk, and sees to it that there will be room on it.
