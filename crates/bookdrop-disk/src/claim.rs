@@ -4,15 +4,15 @@ mod label;
 mod lock;
 mod making;
 
-use std::fs::{self, File};
+use std::fmt::Display;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bookdrop_backend::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::journal;
-use crate::storage::{DiskFolder, is_full};
+use crate::storage::{DiskFolder, Folder, is_full};
 use label::{LABEL, NEW_LABEL};
 use lock::Lock;
 
@@ -28,7 +28,7 @@ const VERSION: u64 = 1;
 
 /// A folder that belongs to this process, until it is dropped.
 pub(crate) struct Claim {
-    path: PathBuf,
+    folder: DiskFolder,
     /// Whether there was no queue before.
     is_new: bool,
     _lock: Lock,
@@ -37,69 +37,61 @@ pub(crate) struct Claim {
 impl Claim {
     /// Claims a folder, which is made if it is not there, for a queue whose contents are written in this codec.
     pub(crate) fn new(path: &Path, codec: &str) -> Result<Self, Error> {
-        let folder = At(path);
         making::make(path).map_err(|error| match path.is_dir() {
-            false if path.exists() => {
-                folder.says(ErrorKind::Invalid, "it is a file; name a folder")
-            }
-            _ => folder.failed("make it", error),
+            false if path.exists() => says(path, ErrorKind::Invalid, "it is a file; name a folder"),
+            _ => failed(path, "make it", error),
         })?;
+        let folder = DiskFolder::open(path).map_err(|error| failed(path, "open it", error))?;
+        let folder = At(folder);
         // Looked at first, so that nothing is left in a folder that is not ours.
         folder.check_names(codec)?;
         let lock = Lock::new(&folder)?;
         folder.check_names(codec)?;
         folder.check_writable()?;
         Ok(Claim {
-            path: path.to_owned(),
             is_new: folder.is_new_with_label(codec)?,
+            folder: folder.0,
             _lock: lock,
         })
+    }
+
+    /// What is claimed.
+    pub(crate) fn folder(&self) -> DiskFolder {
+        self.folder.clone()
     }
 
     /// The queue was not opened. Where it would have been a new one, the folder may become one of another codec. The file `lock` stays:
     /// another process may be about to lock it.
     pub(crate) fn take_back(&self) {
-        let folder = At(&self.path);
-        let is_empty = || folder.others().is_ok_and(|others| others.is_empty());
+        let is_empty = || {
+            self.folder
+                .names()
+                .is_ok_and(|names| others(names).is_empty())
+        };
         if self.is_new && is_empty() {
             // If it stays, the codec does.
-            let _ = fs::remove_file(folder.path(LABEL));
+            let _ = self.folder.remove(LABEL);
         }
     }
 
     /// An error of what lies in the folder, with its name.
     pub(crate) fn tell_of(&self, error: Error) -> Error {
-        let message = format!("the folder {}: {error}", self.path.display());
+        let message = format!("the folder {}: {error}", self.folder.path().display());
         Error::with_source(error.kind(), message, error)
     }
 }
 
-struct At<'a>(&'a Path);
+struct At(DiskFolder);
 
-impl At<'_> {
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.join(name)
-    }
-
-    /// The names of what is not there in each folder that becomes a queue.
-    fn others(&self) -> Result<Vec<String>, Error> {
-        // The first ones are left by one that ended before the queue was opened.
-        let passed_over = [LOCK, NEW_LABEL, PROBE, LABEL, OF_FILE_SYSTEM];
-        let names = fs::read_dir(self.0).and_then(|entries| {
-            let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-            names.collect::<io::Result<Vec<String>>>()
-        });
-        let mut names = names.map_err(|error| self.failed("look into it", error))?;
-        names.retain(|name| !passed_over.contains(&name.as_str()));
-        Ok(names)
-    }
-
+impl At {
     /// A folder without a label has to be empty.
     fn check_names(&self, codec: &str) -> Result<(), Error> {
-        let others = self.others()?;
-        if self.path(LABEL).symlink_metadata().is_ok() {
+        let names = self.0.names();
+        let names = names.map_err(|error| self.failed("look into it", error))?;
+        if names.iter().any(|name| name == LABEL) {
             return Ok(());
         }
+        let others = others(names);
         let of_queue = others.iter().find(|name| journal::is_file(name));
         match of_queue.or(others.first()) {
             None => Ok(()),
@@ -119,8 +111,12 @@ impl At<'_> {
 
     /// What comes later would find out otherwise, when events are sent.
     fn check_writable(&self) -> Result<(), Error> {
-        let probe = self.path(PROBE);
-        match File::create(&probe).and_then(|_| fs::remove_file(&probe)) {
+        let made = match self.0.create(PROBE, 0) {
+            // It was left by a process that ended before it removed it.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made.map(drop),
+        };
+        match made.and_then(|()| self.0.remove(PROBE)) {
             // Its events can be received nevertheless.
             Err(error) if is_full(&error) => Ok(()),
             probed => probed.map_err(|error| self.failed("make a file in it", error)),
@@ -129,62 +125,74 @@ impl At<'_> {
 
     /// Sees to it that there is a label with this codec. Whether there was none.
     fn is_new_with_label(&self, codec: &str) -> Result<bool, Error> {
-        let folder = DiskFolder::open(self.0).map_err(|error| self.failed("open it", error))?;
-        let text = label::read(&folder);
+        let text = label::read(&self.0);
         let text = text.map_err(|error| self.failed(format!("open {LABEL} in it"), error))?;
         let Some(text) = text else {
-            let put = label::put(&folder, &format!("{}\n", label_of(codec)));
+            let put = label::put(&self.0, &format!("{}\n", label_of(codec)));
             let put = put.map_err(|error| self.failed(format!("write {LABEL} into it"), error));
             return put.map(|()| true);
         };
         let label: Value = serde_json::from_slice(&text).unwrap_or_default();
         let version = label["version"].as_u64();
-        if label["format"] != FORMAT || version.is_none() {
+        let version = version.filter(|_| label["format"] == FORMAT);
+        if version > Some(VERSION) {
+            let message = "it was written by a newer version of the library; use that one";
+            return Err(self.says(ErrorKind::NewerVersion, message));
+        }
+        let known = label["codec"].as_str();
+        let Some(known) = known.filter(|_| version.is_some()) else {
             let message = format!(
                 "its {LABEL} is damaged, or not one of a queue; {}",
                 advice_on_label(codec)
             );
             return Err(self.says(ErrorKind::Invalid, message));
-        }
-        if version > Some(VERSION) {
-            let message = "it was written by a newer version of the library; use that one";
-            return Err(self.says(ErrorKind::NewerVersion, message));
-        }
-        match label["codec"].as_str() {
-            Some(known) if known == codec => Ok(false),
-            known => {
-                let advice = known.map(|known| format!("; open it with `codec={known}`"));
-                let (known, advice) = (
-                    known.unwrap_or("something unknown"),
-                    advice.unwrap_or_default(),
-                );
-                let message =
-                    format!("its events are written in {known}, and not in {codec}{advice}");
-                Err(self.says(ErrorKind::Invalid, message))
-            }
-        }
-    }
-
-    fn failed(&self, doing: impl std::fmt::Display, error: io::Error) -> Error {
-        let kind = match error.kind() {
-            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                ErrorKind::Denied
-            }
-            io::ErrorKind::NotFound => ErrorKind::NotFound,
-            _ if is_full(&error) => ErrorKind::NoSpace,
-            io::ErrorKind::NotADirectory => ErrorKind::Invalid,
-            _ => ErrorKind::Io,
         };
-        let message = format!(
-            "the folder {}: could not {doing}: {error}",
-            self.0.display()
-        );
-        Error::with_source(kind, message, error)
+        if known != codec {
+            let message = format!(
+                "its events are written in {known}, and not in {codec}; open it with `codec={known}`"
+            );
+            return Err(self.says(ErrorKind::Invalid, message));
+        }
+        Ok(false)
     }
 
-    fn says(&self, kind: ErrorKind, what: impl std::fmt::Display) -> Error {
-        Error::new(kind, format!("the folder {}: {what}", self.0.display()))
+    fn failed(&self, doing: impl Display, error: io::Error) -> Error {
+        failed(self.0.path(), doing, error)
     }
+
+    fn says(&self, kind: ErrorKind, what: impl Display) -> Error {
+        says(self.0.path(), kind, what)
+    }
+}
+
+/// The names of what is not there in each folder that becomes a queue.
+fn others(mut names: Vec<String>) -> Vec<String> {
+    // The first ones are left by one that ended before the queue was opened.
+    let passed_over = [LOCK, NEW_LABEL, PROBE, LABEL, OF_FILE_SYSTEM];
+    names.retain(|name| !passed_over.contains(&name.as_str()));
+    names
+}
+
+fn failed(folder: &Path, doing: impl Display, error: io::Error) -> Error {
+    let kind = match error.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Denied,
+        io::ErrorKind::NotFound => ErrorKind::NotFound,
+        _ if is_full(&error) => ErrorKind::NoSpace,
+        // Another name does it.
+        io::ErrorKind::NotADirectory
+        | io::ErrorKind::InvalidInput
+        | io::ErrorKind::InvalidFilename => ErrorKind::Invalid,
+        _ => ErrorKind::Io,
+    };
+    let message = format!(
+        "the folder {}: could not {doing}: {error}",
+        folder.display()
+    );
+    Error::with_source(kind, message, error)
+}
+
+fn says(folder: &Path, kind: ErrorKind, what: impl Display) -> Error {
+    Error::new(kind, format!("the folder {}: {what}", folder.display()))
 }
 
 /// What the label of a queue says.

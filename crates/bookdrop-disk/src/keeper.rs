@@ -494,6 +494,8 @@ fn kind_of_io(error: &journal::Error) -> ErrorKind {
             ErrorKind::Denied
         }
         Some(std::io::ErrorKind::NotFound) => ErrorKind::NotFound,
+        // A folder is where a file should be.
+        Some(std::io::ErrorKind::IsADirectory) => ErrorKind::Invalid,
         _ => ErrorKind::Io,
     }
 }

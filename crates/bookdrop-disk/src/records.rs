@@ -31,8 +31,6 @@ use crate::kept::Kept;
 use crate::kept::Report;
 use crate::options::Options;
 use crate::reading::Unread;
-#[cfg(unix)]
-use crate::storage::DiskFolder;
 use crate::storage::Folder;
 use asking::Asked;
 use fetching::Fetching;
@@ -74,13 +72,12 @@ impl Records {
     ///
     /// # Errors
     /// `InUse`, with the process that has it; `Invalid`, for a folder that holds something else, or another codec; `Denied`,
-    /// `NotFound`, `NewerVersion`, `NoSpace` and `Io`. Nothing is lost or changed then.
+    /// `NotFound`, `NewerVersion`, `NoSpace` and `Io`. Nothing is lost or changed then, but that there may be a file
+    /// `lock` that was not there.
     #[cfg(unix)]
     pub fn open(path: &std::path::Path, options: &Options) -> Result<(Self, Report), Error> {
         let claim = Claim::new(path, &options.codec)?;
-        let folder = DiskFolder::open(path)
-            .map_err(|error| crate::journal::Error::io("open the folder", error))?;
-        Records::open_claimed(folder, Some(claim), options)
+        Records::open_claimed(claim.folder(), Some(claim), options)
     }
 
     /// The same in a folder of any kind, which belongs to this process.

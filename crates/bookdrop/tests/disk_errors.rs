@@ -206,25 +206,6 @@ fn a_send_into_a_folder_that_was_removed_says_why() {
     assert_eq!(kind, BackendErrorKind::Broken);
 }
 
-/// Nobody notices that, until a file is to be made.
-#[test]
-fn a_send_into_a_folder_that_was_renamed_says_so_and_goes_on_when_it_is_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let driver = open(&folder, "segment_bytes=4096&sync=never");
-    // The first file is begun, and there is so much room in it that no other one is made yet.
-    Producer::new(&driver).send(book(1)).wait().unwrap();
-    let away = folder.path().with_extension("away");
-    std::fs::rename(folder.path(), &away).unwrap();
-    let said = format!(
-        "the folder {} was removed or renamed",
-        folder.path().display()
-    );
-    let kind = send_until_it_says(&driver, &said);
-    assert_eq!(kind, BackendErrorKind::NotFound);
-    std::fs::rename(&away, folder.path()).unwrap();
-    goes_on(&driver);
-}
-
 #[test]
 fn what_is_not_said_yet_is_the_source() {
     let torn = || io::Error::other("page 7 is torn");

@@ -1,33 +1,37 @@
 //! The lock on a folder.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{
+    self,
+    ErrorKind::{AlreadyExists, NotFound},
+    Read, Write,
+};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bookdrop_backend::{Error, ErrorKind};
 use fs4::{FileExt, TryLockError};
 
 use super::{At, LOCK};
-use crate::storage::is_full;
+use crate::storage::{DiskFolder, Folder, is_full};
 
 /// The folders that this process has. What the file says does not tell: in two containers two processes may have one number.
-static OURS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+static OURS: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
+
+/// What tells a folder from every other one, whatever its name is.
+type Identity = (u64, u64);
 
 /// The lock on a folder, until it is dropped.
 pub(super) struct Lock {
     file: File,
-    folder: PathBuf,
+    folder: Identity,
 }
 
 impl Lock {
-    pub(super) fn new(at: &At<'_>) -> Result<Self, Error> {
-        let folder = fs::canonicalize(at.0);
+    pub(super) fn new(at: &At) -> Result<Self, Error> {
+        let folder = at.0.identity();
         let folder = folder.map_err(|error| at.failed("find it", error))?;
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(at.path(LOCK));
+        let file = file_in(&at.0);
         let file = file.map_err(|error| at.failed("open the file `lock` in it", error))?;
         // Locked together with it, so that whoever meets the lock knows whose it is.
         let mut ours = ours();
@@ -42,7 +46,7 @@ impl Lock {
             }
             Err(TryLockError::Error(error)) => return Err(at.failed("lock it", error)),
         }
-        ours.insert(folder.clone());
+        ours.insert(folder);
         drop(ours);
         let lock = Lock { file, folder };
         match lock.sign() {
@@ -70,7 +74,20 @@ impl Drop for Lock {
     }
 }
 
-fn ours() -> MutexGuard<'static, BTreeSet<PathBuf>> {
+/// The file that is locked, which is made if it is not there.
+fn file_in(folder: &DiskFolder) -> io::Result<File> {
+    match folder.open(LOCK) {
+        Err(error) if error.kind() == NotFound => {}
+        opened => return opened,
+    }
+    match folder.create(LOCK, 0) {
+        // Another process was quicker.
+        Err(error) if error.kind() == AlreadyExists => folder.open(LOCK),
+        made => made,
+    }
+}
+
+fn ours() -> MutexGuard<'static, BTreeSet<Identity>> {
     OURS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -85,7 +85,7 @@ impl fmt::Display for Error {
         match &self.kind {
             ErrorKind::NoSpace => write!(
                 f,
-                "the disk is full: there is no room for another file of `segment_bytes`; free some space, then it goes on, or open the folder with smaller ones"
+                "the disk is full: there is no room for another file of `segment_bytes`; free some space and try again, or open the folder with smaller ones"
             ),
             ErrorKind::Poisoned => write!(
                 f,

@@ -3,7 +3,11 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{AtFlags, CWD, Dir, Mode, OFlags};
+use rustix::io::retry_on_intr;
 
 use super::{File, Folder};
 
@@ -12,33 +16,51 @@ use super::{File, Folder};
 /// now, but to make the file, and to flush what was written to it later, took two to three times as long.
 const ZEROS: usize = 16 << 10;
 
-/// A folder of the operating system.
-#[derive(Debug)]
+/// A folder of the operating system: the one that was opened, whatever has its name later. Clones share it.
+#[derive(Clone, Debug)]
 pub struct DiskFolder {
-    path: PathBuf,
-    /// Kept open to flush the names.
-    names: fs::File,
+    path: Arc<Path>,
+    /// Its files are found from here, and their names are flushed here.
+    opened: Arc<fs::File>,
 }
 
 impl DiskFolder {
     /// A folder that exists.
     ///
     /// # Errors
-    /// Whatever the file system says.
+    /// `NotADirectory`, or whatever else the file system says.
     pub fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
         Ok(DiskFolder {
-            path: path.to_owned(),
-            names: fs::File::open(path)?,
+            path: path.into(),
+            opened: Arc::new(open_at(CWD, path, flags)?),
         })
+    }
+
+    /// Its name when it was opened, for people.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What tells it from every other folder as long as it is open.
+    pub(crate) fn identity(&self) -> io::Result<(u64, u64)> {
+        let metadata = self.opened.metadata()?;
+        Ok((metadata.dev(), metadata.ino()))
+    }
+
+    /// Opens a file, to read and write, with further flags.
+    fn open_with(&self, name: &str, flags: OFlags) -> io::Result<fs::File> {
+        let file = open_at(&*self.opened, name, OFlags::RDWR | flags);
+        file.map_err(|error| self.explained(error))
     }
 
     /// Says what to do where nothing is found because the folder is not there any more, or where a folder is in the way.
     fn explained(&self, error: io::Error) -> io::Error {
-        let folder = self.path.display();
         let advice = match error.kind() {
-            io::ErrorKind::NotFound if !self.is_where_it_was() => format!(
-                "the folder {folder} was removed or renamed: give it its name back if it was renamed, else open the driver again"
-            ),
+            io::ErrorKind::NotFound if self.was_removed() => {
+                let folder = self.path.display();
+                format!("the folder {folder} was removed: open the driver again")
+            }
             io::ErrorKind::IsADirectory => {
                 "a queue has no folder of that name, so move it elsewhere".to_owned()
             }
@@ -47,13 +69,23 @@ impl DiskFolder {
         io::Error::new(error.kind(), format!("{error}; {advice}"))
     }
 
-    /// Whether the folder of this name is still the one that was opened.
-    fn is_where_it_was(&self) -> bool {
-        let identity = |folder: fs::Metadata| (folder.dev(), folder.ino());
-        let there = fs::metadata(&self.path).map(identity);
-        let opened = self.names.metadata().map(identity);
-        matches!((there, opened), (Ok(there), Ok(opened)) if there == opened)
+    /// Whether it has no name any more.
+    fn was_removed(&self) -> bool {
+        let links = self.opened.metadata().map(|folder| folder.nlink());
+        links.is_ok_and(|links| links == 0)
     }
+}
+
+fn open_at(
+    folder: impl std::os::fd::AsFd,
+    name: impl rustix::path::Arg + Copy,
+    flags: OFlags,
+) -> io::Result<fs::File> {
+    // With what the umask of the process leaves of it, as everywhere.
+    let mode = Mode::from_raw_mode(0o666);
+    let flags = flags | OFlags::CLOEXEC;
+    let opened = retry_on_intr(|| rustix::fs::openat(&folder, name, flags, mode));
+    Ok(opened?.into())
 }
 
 impl Folder for DiskFolder {
@@ -61,9 +93,10 @@ impl Folder for DiskFolder {
 
     fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
-            // Names of ours are text, so others are not among them.
-            if let Ok(name) = entry?.file_name().into_string() {
+        for entry in Dir::read_from(&*self.opened)? {
+            // Names of ours are text, so what cannot be read of others does not matter.
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if ![".", ".."].contains(&&*name) {
                 names.push(name);
             }
         }
@@ -71,41 +104,34 @@ impl Folder for DiskFolder {
     }
 
     fn create(&self, name: &str, length: u64) -> io::Result<fs::File> {
-        let path = self.path.join(name);
-        let file = fs::File::options()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(&path)
-            .map_err(|error| self.explained(error))?;
+        let file = self.open_with(name, OFlags::CREATE | OFlags::EXCL)?;
         match fill(&file, length) {
             Ok(()) => Ok(file),
             Err(error) => {
                 // It is of no use, and takes room where there is none. If it stays, it is found when the folder is opened.
-                let _ = fs::remove_file(&path);
+                let _ = self.remove(name);
                 Err(error)
             }
         }
     }
 
     fn open(&self, name: &str) -> io::Result<fs::File> {
-        let path = self.path.join(name);
-        let opened = fs::File::options().read(true).write(true).open(path);
-        opened.map_err(|error| self.explained(error))
+        self.open_with(name, OFlags::empty())
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let renamed = fs::rename(self.path.join(from), self.path.join(to));
-        renamed.map_err(|error| self.explained(error))
+        let folder = &*self.opened;
+        let renamed = rustix::fs::renameat(folder, from, folder, to);
+        renamed.map_err(|error| self.explained(error.into()))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
-        let removed = fs::remove_file(self.path.join(name));
-        removed.map_err(|error| self.explained(error))
+        let removed = rustix::fs::unlinkat(&*self.opened, name, AtFlags::empty());
+        removed.map_err(|error| self.explained(error.into()))
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.names.sync_all()
+        self.opened.sync_all()
     }
 }
 
