@@ -112,7 +112,8 @@ pub trait Backend: Send + Sync + 'static {
         dead: Vec<u64>,
     ) -> impl Future<Output = Result<usize, Error>> + Send;
 
-    /// Takes dead letters of a group out: those of these that there are. Dropped, it goes on.
+    /// Takes dead letters of a group out: those of these that there are. Dropped, it goes on. With an error of any kind but `Unknown`
+    /// they are there still.
     fn take_dead(
         &self,
         group: &str,

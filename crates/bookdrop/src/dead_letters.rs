@@ -320,6 +320,9 @@ impl<T, R> DeadLetters<T, R> {
     /// It keeps an id that was [given](Event::with_id): sent again within the window, it is a duplicate, dropped with
     /// `Ok`. Give it a new id by `with_id` before you send it again; [`replay`](DeadLetters::replay) does not compare ids.
     ///
+    /// Where a backend cannot say whether it is gone for good, as on a full disk, it is given all the same: it may be there again
+    /// when the driver is opened the next time.
+    ///
     /// # Errors
     /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend), or [`ErrorKind::Invalid`](crate::ErrorKind::Invalid)
     /// for one that [cannot be decoded](DeadReason::Undecodable): it stays where it is, so that nothing is lost. A program whose
@@ -378,8 +381,12 @@ async fn take<T, R>(
         Error::new(ErrorKind::Invalid, message)
     })?;
     let event = Handback::new(event);
-    let taken = backed.backend().take_dead(group, vec![id]).await?;
-    Ok((!taken.is_empty()).then(|| event.take()))
+    match backed.backend().take_dead(group, vec![id]).await {
+        Ok(taken) => Ok((!taken.is_empty()).then(|| event.take())),
+        // It may be there no more, and then nobody else gets it.
+        Err(error) if error.kind() == backend::ErrorKind::Unknown => Ok(Some(event.take())),
+        Err(error) => Err(error.into()),
+    }
 }
 
 impl<T, R> fmt::Debug for DeadLetters<T, R> {

@@ -206,6 +206,28 @@ fn a_send_into_a_folder_that_was_removed_says_why() {
     assert_eq!(kind, BackendErrorKind::Broken);
 }
 
+/// Whether it is there when the folder is opened again, nobody knows.
+#[test]
+fn a_dead_letter_whose_taking_cannot_be_written_is_given_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = open(&folder, "segment_bytes=4096&sync=never");
+    let (a, mut b) = (Producer::new(&driver), Consumer::new(&driver));
+    a.send_batch((3..203).map(book)).wait().unwrap();
+    let torn = b.receive().wait().unwrap();
+    torn.reject("page 7 is torn").wait().unwrap();
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    let mut acked = || b.receive().wait().unwrap().ack().wait();
+    let error = (0..199).find_map(|_| acked().err());
+    let error = Error::from(error.expect("a file is to be renamed"));
+    let error = error.backend().expect("it is one of the disk");
+    assert_eq!(error.kind(), BackendErrorKind::Unknown);
+    let letters = driver.dead_letters();
+    let id = letters.list().wait().unwrap()[0].id;
+    let taken = letters.take(id).wait().unwrap();
+    assert_eq!(taken.expect("it is there").body(), book(3).body());
+    assert!(letters.take(id).wait().unwrap().is_none());
+}
+
 #[test]
 fn what_is_not_said_yet_is_the_source() {
     let torn = || io::Error::other("page 7 is torn");
