@@ -220,6 +220,11 @@ impl Image {
         self.events.values()
     }
 
+    /// Whether groups are missing without which nothing can be said of events: their table is written before, and carried.
+    pub(crate) fn lacks_groups(&self) -> bool {
+        self.groups_at.is_none() && self.last_event > 0
+    }
+
     /// Gives a name to each group whose own is lost: one that is newer than all whose names were found. Older ones that are not
     /// there were removed. Returns these names.
     pub(crate) fn name_lost_groups(&mut self) -> Vec<String> {

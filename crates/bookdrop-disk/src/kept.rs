@@ -80,12 +80,15 @@ impl Kept {
         let folder = Arc::new(folder);
         let mut image = Image::new(options.cache_bytes);
         let mut progress = Progress::new(&*folder, options)?;
-        let closed = Closed::read(folder.clone(), |found| {
+        let mut closed = Closed::read(folder.clone(), |found| {
             progress.note(found.position);
             image.read(found);
         })?;
         progress.end();
-        let is_whole = closed.is_whole() && image.unknown.is_empty();
+        let mut is_whole = closed.is_whole() && image.unknown.is_empty();
+        if is_whole && image.lacks_groups() {
+            is_whole = !closed.miss_the_oldest();
+        }
         // Where it is not, the name of a group may be lost with its record. Its events are not lost.
         let renamed_groups = match is_whole {
             true => Vec::new(),

@@ -6,16 +6,21 @@ use std::fs;
 use std::path::Path;
 
 use bookdrop_backend::{Backend, Progress, Record, Settlement};
-use bookdrop_disk::{Options, Records, Sync};
+use bookdrop_disk::journal::Damage;
+use bookdrop_disk::{Options, Records, Report, Sync};
 use bookdrop_queue::park::wait;
 
 use support::{fetch, join, settle};
 
-fn open(folder: &Path, segment_bytes: u64) -> Records {
+fn open_and_report(folder: &Path, segment_bytes: u64) -> (Records, Report) {
     let mut options = Options::default();
     options.segment_bytes = segment_bytes;
     options.sync = Sync::Never;
-    Records::open(folder, &options).expect("it can be opened").0
+    Records::open(folder, &options).expect("it can be opened")
+}
+
+fn open(folder: &Path, segment_bytes: u64) -> Records {
+    open_and_report(folder, segment_bytes).0
 }
 
 fn publish(records: &Records, id: &str) {
@@ -148,4 +153,41 @@ fn they_are_joined_where_segments_are_shorter_now() {
     let records = open(folder.path(), 4096);
     assert_eq!(groups(&records).len(), 200);
     assert_eq!(drain(&records).len(), 200);
+}
+
+/// It is not there at all, and that is what is told.
+#[test]
+fn they_are_lost_with_the_first_file_and_their_events_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path(), 4096);
+    join(&records, "lost");
+    join(&records, "lost too");
+    // More than one file is full of it.
+    let ids: Vec<String> = (0..40).map(|number| number.to_string()).collect();
+    ids.iter().for_each(|id| publish(&records, id));
+    drop(records);
+    let first = "journal-0000000000000001";
+    fs::remove_file(folder.path().join(first)).unwrap();
+
+    let (records, report) = open_and_report(folder.path(), 4096);
+    let file = first.to_owned();
+    assert_eq!(report.damage, [Damage::Missing { file }]);
+    assert_eq!(report.renamed_groups, ["recovered-1", "recovered-2"]);
+    drop(records);
+    // That is written down, and nothing of it is found any more.
+    let (records, report) = open_and_report(folder.path(), 4096);
+    assert_eq!(report.damage, []);
+    let drained = drain(&records);
+    let (one, other) = drained.split_at(drained.len() / 2);
+    for (group, of_group) in [("recovered-1", one), ("recovered-2", other)] {
+        let left = &ids[ids.len() - of_group.len()..];
+        assert!(!left.is_empty(), "others lie in the files that are left");
+        assert!(
+            of_group
+                .iter()
+                .map(|(name, _)| name)
+                .all(|name| name == group)
+        );
+        assert!(of_group.iter().map(|(_, id)| id).eq(left), "{of_group:?}");
+    }
 }

@@ -133,6 +133,19 @@ impl<F: Folder> Closed<F> {
     pub(crate) fn is_whole(&self) -> bool {
         self.known.recovery.damage.is_empty()
     }
+
+    /// The records need one that stood before all of them, so the segment before the oldest one is missing. Returns whether there ever
+    /// was one.
+    pub(crate) fn miss_the_oldest(&mut self) -> bool {
+        let oldest = self.known.segments.first_key_value();
+        let missing = oldest.and_then(|(oldest, _)| oldest.checked_sub(1));
+        let missing = missing.filter(|generation| *generation > 0);
+        let damage = missing.map(|generation| Damage::Missing {
+            file: segment::name_of_segment(generation),
+        });
+        self.known.recovery.damage.extend(damage);
+        missing.is_some()
+    }
 }
 
 /// Reads all segments, and hands every record over in order.

@@ -97,7 +97,7 @@ fn damage_in(folder: &Path, found: journal::Damage) -> Damage {
             (file, None, meaning)
         }
         Missing { file } => {
-            let meaning = "it is missing, and all that stood in it is lost";
+            let meaning = "it is missing, and all that stood in it is lost; if this folder is a copy, copy the whole of it once more";
             (file, None, meaning)
         }
         // The backend knows another kind by now. Better to say less of it than not to open the folder.
