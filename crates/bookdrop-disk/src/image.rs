@@ -16,6 +16,8 @@ pub(crate) struct Image {
     pub(crate) groups_at: Option<u64>,
     /// The greatest number in any table of groups that was read. What has a lower one and is not in the last table was removed.
     pub(crate) last_named_group: u64,
+    /// The greatest number of a group in which anything was ever handed over: somebody had joined it.
+    last_joined_group: u64,
     /// Ids with the time at which they were sent, and the segment that says so.
     pub(crate) ids: Vec<(u64, String, u64)>,
     pub(crate) last_event: u64,
@@ -51,6 +53,7 @@ impl Image {
             groups: Vec::new(),
             groups_at: None,
             last_named_group: 0,
+            last_joined_group: 0,
             ids: Vec::new(),
             last_event: 0,
             last_group: 0,
@@ -86,6 +89,9 @@ impl Image {
                 for standing in &standings {
                     self.last_group = self.last_group.max(standing.group);
                     self.last_event = self.last_event.max(standing.order);
+                    if standing.was_handed_over() {
+                        self.last_joined_group = self.last_joined_group.max(standing.group);
+                    }
                 }
                 self.see(number, sent, record, (position, bytes), standings);
             }
@@ -194,9 +200,10 @@ impl Image {
         }
     }
 
-    /// An event that was lost has no standing that could change.
+    /// It was handed over, or something came of that. An event that was lost has no standing that could change.
     fn change(&mut self, number: u64, group: u64, change: impl FnOnce(&mut Standing)) {
         self.last_event = self.last_event.max(number);
+        self.last_joined_group = self.last_joined_group.max(group);
         let seen = self.events.get_mut(&number);
         let mut standings = seen.into_iter().flat_map(|seen| &mut seen.standings);
         if let Some(standing) = standings.find(|standing| standing.group == group) {
@@ -230,14 +237,15 @@ impl Image {
     pub(crate) fn name_lost_groups(&mut self) -> Vec<String> {
         let mut lost = self.numbers_of_groups();
         let last = self.last_named_group;
-        if lost.iter().all(|number| *number <= last) {
-            return Vec::new();
-        }
-        // One that nobody joined stands alone. Where there are newer ones, it has been joined since, and its name is lost as well.
-        let unjoined = self.groups.extract_if(.., |group| !group.is_joined);
-        let unjoined: Vec<Group> = unjoined.collect();
-        let was_unjoined = |number| unjoined.iter().any(|group| group.number == number);
-        lost.retain(|number| *number > last || was_unjoined(*number));
+        let is_newer_there = lost.last().is_some_and(|number| *number > last);
+        // One that nobody joined stands alone, and nothing is handed over in it. Where there are newer ones, or something was, it has
+        // been joined since, and its name is lost as well.
+        let joined_since = self.groups.pop_if(|group| {
+            let was_joined = is_newer_there || group.number <= self.last_joined_group;
+            !group.is_joined && was_joined
+        });
+        let joined_since = joined_since.map(|group| group.number);
+        lost.retain(|number| *number > last || Some(*number) == joined_since);
         let mut names = Vec::new();
         for number in lost {
             let name = self.free_name(number);

@@ -4,8 +4,9 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
-use bookdrop_backend::{Backend, Progress, Record, Settlement};
+use bookdrop_backend::{Backend, DeadReason, Progress, Record, Settlement};
 use bookdrop_disk::journal::Damage;
 use bookdrop_disk::{Options, Records, Report, Sync};
 use bookdrop_queue::park::wait;
@@ -136,6 +137,43 @@ fn the_first_one_keeps_what_was_sent_before_it() {
         ("recovered-2", "1"),
     ];
     assert_left(folder.path(), &expected);
+}
+
+/// Whatever came of that: nobody who comes later has what is left, and what is taken out stays away.
+#[test]
+fn the_first_one_was_joined_if_anything_was_handed_over() {
+    for how in [
+        Settlement::Done,
+        Settlement::Bury(DeadReason::MaxAttempts),
+        Settlement::RetryAfter(Duration::ZERO),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let records = open(folder.path(), 4096);
+        publish(&records, "0");
+        publish(&records, "1");
+        let reader = join(&records, "lost");
+        let fetched = fetch(&records, reader).expect("it is there");
+        let is_left = matches!(how, Settlement::RetryAfter(_));
+        settle(&records, fetched, how);
+        drop(records);
+        lose_tables_with("lost", folder.path());
+
+        let records = open(folder.path(), 4096);
+        join(&records, "other");
+        assert_eq!(groups(&records), ["recovered-1", "other"]);
+        let dead = wait(records.dead("recovered-1")).unwrap();
+        let dead = dead.iter().map(|letter| letter.id).collect();
+        wait(records.take_dead("recovered-1", dead)).expect("the disk works");
+        drop(records);
+        let records = open(folder.path(), 4096);
+        for group in groups(&records) {
+            assert_eq!(wait(records.dead(&group)).unwrap().len(), 0, "{group}");
+        }
+        let mut drained = drain(&records);
+        drained.sort();
+        let left = ["0", "1"].map(|id| ("recovered-1".to_owned(), id.to_owned()));
+        assert_eq!(drained, left[usize::from(!is_left)..]);
+    }
 }
 
 /// Their names take more than one of these holds.

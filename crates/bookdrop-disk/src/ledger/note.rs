@@ -207,6 +207,11 @@ impl Standing {
         standing
     }
 
+    /// Whether it ever was, as far as is known: an event that is sent again begins anew.
+    pub(crate) fn was_handed_over(&self) -> bool {
+        self.deliveries > 0 || self.failures > 0 || matches!(self.state, State::Dead(_))
+    }
+
     /// Bytes of its grave, if that was noted behind this note.
     pub(crate) fn grave_behind(&self, note: u64) -> usize {
         match &self.state {
