@@ -139,6 +139,13 @@ impl Event {
 }
 
 impl Facts {
+    /// Whoever did something to it waits for this note, unless nothing was written down: of a request nothing is before it is dead.
+    pub(crate) fn wait_up_to(&mut self, note: u64) {
+        if self.number > 0 {
+            self.noted = note;
+        }
+    }
+
     /// Bytes that are written of it as a dead letter.
     pub(crate) fn graves(&self) -> usize {
         self.standings.iter().map(Standing::grave).sum()

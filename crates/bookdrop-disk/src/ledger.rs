@@ -129,7 +129,7 @@ impl Ledger {
         let Some(group) = pending.groups.known(group) else {
             // It was in hand when its group was removed, and nothing comes back to that.
             pending.leave_removed(event, &mut facts);
-            facts.noted = pending.noted;
+            facts.wait_up_to(pending.noted);
             return;
         };
         let (was_stuck, graves) = (facts.is_stuck(), facts.graves());
@@ -138,7 +138,7 @@ impl Ledger {
         facts.count_graves(graves);
         pending.count_stuck(event, was_stuck, &facts);
         if is_waited_for {
-            facts.noted = pending.noted;
+            facts.wait_up_to(pending.noted);
         }
     }
 
