@@ -14,7 +14,8 @@ pub(crate) struct Image {
     pub(crate) groups: Vec<Group>,
     /// The segment that says so.
     pub(crate) groups_at: Option<u64>,
-    /// The greatest number in any table of groups that was read. What has a lower one and is not in the last table was removed.
+    /// The greatest number of which any table of groups knows. A group that has no greater one and is not in the last table was
+    /// removed.
     pub(crate) last_named_group: u64,
     /// The greatest number of a group in which anything was ever handed over: somebody had joined it.
     last_joined_group: u64,
@@ -142,8 +143,8 @@ impl Image {
                 });
             }
             Note::Gone { number, group } => self.let_go(number, group),
-            Note::Groups(groups) => {
-                let numbers = groups.iter().map(|group| group.number);
+            Note::Groups { last, groups } => {
+                let numbers = groups.iter().map(|group| group.number).chain([last]);
                 self.last_named_group = numbers.fold(self.last_named_group, u64::max);
                 self.last_group = self.last_group.max(self.last_named_group);
                 self.groups = groups;
@@ -232,7 +233,7 @@ impl Image {
         self.groups_at.is_none() && self.last_event > 0
     }
 
-    /// Gives a name to each group whose own is lost: one that is newer than all whose names were found. Older ones that are not
+    /// Gives a name to each group whose own is lost: one that is newer than all of which the tables know. Older ones that are not
     /// there were removed. Returns these names.
     pub(crate) fn name_lost_groups(&mut self) -> Vec<String> {
         let mut lost = self.numbers_of_groups();

@@ -341,7 +341,7 @@ impl Ledger {
 
     /// Puts down again what is known of groups.
     pub(crate) fn put_groups_again(&self, on: &mut Page) {
-        on.put(0, &Note::Groups(self.lock().groups.table()));
+        on.put(0, &self.lock().groups.table());
     }
 
     /// Puts these ids down again.

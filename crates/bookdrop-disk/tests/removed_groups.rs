@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bookdrop_backend::{Backend, NotPublished, Progress, Record, Settlement};
@@ -56,6 +56,19 @@ fn drain(records: &Records, group: &str) -> Vec<String> {
     ids.collect()
 }
 
+fn segment(folder: &Path, generation: u64) -> PathBuf {
+    folder.join(format!("journal-{generation:016x}"))
+}
+
+/// It is tidied by a thread of its own.
+fn wait_until_freed(segment: &Path) {
+    let begun = Instant::now();
+    while segment.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is pinned");
+        std::thread::yield_now();
+    }
+}
+
 /// However it is settled.
 #[test]
 fn an_event_in_hand_takes_no_room_once_it_is_settled() {
@@ -92,7 +105,7 @@ fn an_event_in_hand_does_not_pin_the_journal() {
         if is_settled {
             settle(&records, in_hand, Settlement::Done);
         }
-        let first = folder.path().join("journal-0000000000000001");
+        let first = segment(folder.path(), 1);
         let begun = Instant::now();
         // It is tidied by a thread of its own.
         while first.exists() {
@@ -148,16 +161,52 @@ fn damage_does_not_bring_a_group_back() {
         publish(&records, "second");
         drop(records);
 
-        let file = folder.path().join("journal-0000000000000001");
-        let mut bytes = std::fs::read(&file).unwrap();
-        let mut windows = bytes.windows(6);
-        let at = windows.position(|window| window == b"second").unwrap();
-        bytes[at] ^= 1;
-        std::fs::write(&file, bytes).unwrap();
-
-        let (records, report) = Records::open(folder.path(), &options()).unwrap();
-        assert_eq!(report.damage.len(), 1, "{report:?}");
-        assert_eq!(wait(records.groups()).unwrap(), [stays]);
-        assert_eq!(drain(&records, stays), ["first"]);
+        damage_second(folder.path(), 1);
+        assert_left(folder.path(), stays);
     }
+}
+
+/// Changes a byte of the event "second", which lies in this segment.
+fn damage_second(folder: &Path, generation: u64) {
+    let file = segment(folder, generation);
+    let mut bytes = std::fs::read(&file).unwrap();
+    let mut windows = bytes.windows(6);
+    let at = windows.position(|window| window == b"second").unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+}
+
+/// That event is damaged, and this is the only group. It has the first one.
+fn assert_left(folder: &Path, group: &str) {
+    let (records, report) = Records::open(folder, &options()).unwrap();
+    assert_eq!(report.damage.len(), 1, "{report:?}");
+    assert_eq!(wait(records.groups()).unwrap(), [group]);
+    assert_eq!(drain(&records, group), ["first"]);
+}
+
+/// The last that tells of it is what it had in hand.
+#[test]
+fn damage_does_not_bring_a_group_back_whose_name_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = open(folder.path(), &options());
+    let readers = ["stays", "removed"].map(|group| join(&records, group));
+    while !segment(folder.path(), 2).exists() {
+        publish(&records, "filler");
+        for reader in readers {
+            let filler = fetch(&records, reader).expect("it is there");
+            settle(&records, filler, Settlement::Done);
+        }
+    }
+    publish(&records, "first");
+    let _in_hand = fetch(&records, readers[1]).expect("it is there");
+    remove(&records, "removed");
+    publish(&records, "second");
+    drop(records);
+
+    // The names of both lie in the first segment alone.
+    let records = open(folder.path(), &options());
+    wait_until_freed(&segment(folder.path(), 1));
+    drop(records);
+    damage_second(folder.path(), 2);
+    assert_left(folder.path(), "stays");
 }

@@ -2,6 +2,8 @@
 
 use bookdrop_queue::GroupId;
 
+use super::note::{Group, Note, length_of_group};
+
 /// All groups that something is written down of, the oldest first.
 ///
 /// Invariant: one that nobody joined stands there alone. It is group "default", with what was sent before anybody came.
@@ -84,18 +86,21 @@ impl Groups {
             return true;
         }
         let all = || known.clone().chain([name]);
-        let table: usize = all().map(super::note::length_of_group).sum();
+        let table: usize = all().map(length_of_group).sum();
         table.max(all().count() * standing) <= longest
     }
 
     /// What is written down of them.
-    pub(super) fn table(&self) -> Vec<super::note::Group> {
-        let group = |known: &Known| super::note::Group {
+    pub(super) fn table(&self) -> Note {
+        let group = |known: &Known| Group {
             number: known.number,
             is_joined: known.is_joined,
             name: known.name.clone(),
         };
-        self.known.iter().map(group).collect()
+        Note::Groups {
+            last: self.last,
+            groups: self.known.iter().map(group).collect(),
+        }
     }
 }
 
@@ -122,8 +127,11 @@ mod tests {
     }
 
     fn table(groups: &Groups) -> Vec<(u64, bool, String)> {
-        let table = groups.table().into_iter();
-        table
+        let Note::Groups { groups, .. } = groups.table() else {
+            panic!("they are groups");
+        };
+        let groups = groups.into_iter();
+        groups
             .map(|group| (group.number, group.is_joined, group.name))
             .collect()
     }

@@ -104,7 +104,11 @@ pub(crate) enum Note {
         group: u64,
     },
     /// All groups that something is written down of, the oldest first.
-    Groups(Vec<Group>),
+    Groups {
+        /// The greatest number that any group ever had, also one that was removed.
+        last: u64,
+        groups: Vec<Group>,
+    },
     /// Ids that were sent, with the time in milliseconds since 1970.
     Ids(Vec<(u64, String)>),
 }
@@ -391,7 +395,8 @@ impl Note {
                 put_two(into, [*number, *group], kind::REPLAYED)
             }
             Note::Gone { number, group } => put_two(into, [*number, *group], kind::GONE),
-            Note::Groups(groups) => {
+            Note::Groups { last, groups } => {
+                put_u64(into, *last);
                 put_u32(into, groups.len() as u32);
                 for group in groups {
                     put_u64(into, group.number);
@@ -442,7 +447,10 @@ impl Note {
                 number: from.number()?,
                 group: from.number()?,
             },
-            kind::GROUPS => Note::Groups(from.list(Group::decode)?),
+            kind::GROUPS => Note::Groups {
+                last: from.number()?,
+                groups: from.list(Group::decode)?,
+            },
             kind::IDS => Note::Ids(from.list(|from| Some((from.u64()?, from.text()?)))?),
             _ => return None,
         };

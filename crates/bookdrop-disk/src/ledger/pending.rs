@@ -47,7 +47,7 @@ impl Pending {
     }
 
     pub(super) fn note_groups(&mut self) {
-        let note = Note::Groups(self.groups.table());
+        let note = self.groups.table();
         self.note(&note);
     }
 

@@ -83,7 +83,10 @@ fn every_kind() -> Vec<Note> {
             since: 12,
         },
         Note::Gone { number, group },
-        Note::Groups(vec![one("default", false), one("größe", true)]),
+        Note::Groups {
+            last: 8,
+            groups: vec![one("default", false), one("größe", true)],
+        },
         Note::Ids(vec![(5, "4711".into())]),
     ]
 }

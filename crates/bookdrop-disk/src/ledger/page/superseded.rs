@@ -220,7 +220,10 @@ mod tests {
             is_joined: true,
             name: "a".to_owned(),
         });
-        Note::Groups(groups.collect())
+        Note::Groups {
+            last: 9,
+            groups: groups.collect(),
+        }
     }
 
     /// For each note that puts an event into groups, and for the end, the table before it.
