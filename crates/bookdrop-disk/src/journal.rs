@@ -28,7 +28,7 @@ pub(crate) fn is_file(name: &str) -> bool {
     generation_of(name).is_some() || segment::number_of_spare(name).is_some()
 }
 
-pub use writer::{Freeing, Journal, Need, Record, cost};
+pub use writer::{Journal, Need, Record, cost};
 
 /// How a journal is laid out. A folder can be opened with others than those with which it was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -175,7 +175,7 @@ where
                 written => return written,
             };
             if !self.gain_room(&lack) {
-                // Another one may have gained some meanwhile, and while nothing is written again it is there for this.
+                // Another one may have gained some meanwhile, and while nothing is written again it is not in use for that.
                 let tidying = self.tidying();
                 let writing = self.writing();
                 drop(tidying);

@@ -1,8 +1,5 @@
 //! The files that wait to become segments: made before they are needed, and used again after a segment was freed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::segment::{name_of_spare, number_of_spare};
 use super::{Error, ErrorKind};
 use crate::storage::{File, Folder};
@@ -53,25 +50,12 @@ enum Making {
     ToBeTried,
 }
 
-/// As long as it is there, a segment is being written again, so that it can be freed; see
-/// [`Journal::begin_freeing`](super::Journal::begin_freeing).
-#[derive(Debug)]
-pub struct Freeing(Arc<AtomicBool>);
-
-impl Drop for Freeing {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct Spares<X> {
     files: Vec<Spare<X>>,
     /// Of the last one that was made. Numbers are not used twice: a rename of the former one may still be lost.
     last_number: u64,
     making: Making,
-    /// Whether a segment is being written again, so that it can be freed.
-    is_freeing: Arc<AtomicBool>,
     /// So many more than otherwise are left for what frees a segment.
     reserved: usize,
 }
@@ -87,7 +71,6 @@ impl<X: File> Spares<X> {
             files: Vec::new(),
             last_number: 0,
             making: Making::Works,
-            is_freeing: Arc::default(),
             reserved: 0,
         };
         for name in names {
@@ -168,21 +151,9 @@ impl<X: File> Spares<X> {
     }
 
     /// Whether there are fewer than are to be left by records of this need, and no more can be made. Then the segment that is written
-    /// to was one of those, and what room it has is for the others: for acks, and while something is written again, for that alone.
+    /// to was one of those, and what room it has is for the others.
     pub(crate) fn is_reserve_in_use(&self, need: Need) -> bool {
-        let is_others = match need {
-            Need::TakesRoom => true,
-            // Relaxed: one who sees late that it has ended finds no room, and waits for the end before it looks again.
-            Need::GivesRoom => self.is_freeing.load(Ordering::Relaxed),
-            Need::Frees => false,
-        };
-        is_others && self.making != Making::Works && self.files.len() < self.left_by(need)
-    }
-
-    /// There is one at a time.
-    pub(crate) fn begin_freeing(&self) -> Freeing {
-        self.is_freeing.store(true, Ordering::Relaxed);
-        Freeing(self.is_freeing.clone())
+        self.making != Making::Works && self.files.len() < self.left_by(need)
     }
 
     /// So many more are to be left for what frees a segment.

@@ -12,7 +12,7 @@ use super::space::{KEPT, Spare, Spares};
 use super::{Error, ErrorKind, Settings};
 use crate::storage::{File, Folder};
 
-pub use super::space::{Freeing, Need};
+pub use super::space::Need;
 
 /// The kind of the frame that says how far the segment had been flushed before. A write begins with one, unless an earlier one says
 /// the same.
@@ -464,12 +464,6 @@ impl<F: Folder> Journal<F> {
         let file = Some(file?);
         self.spares.keep(Spare { name, file });
         Ok(())
-    }
-
-    /// A segment is about to be written again, so that it can be freed. On a full disk nothing else takes the room that is counted on
-    /// for that, as long as what is returned is there.
-    pub fn begin_freeing(&self) -> Freeing {
-        self.spares.begin_freeing()
     }
 
     /// There may be room on the disk again.

@@ -13,7 +13,7 @@ use bookdrop_backend::{Error, Record};
 use bookdrop_queue::clock;
 
 use crate::event::Event;
-use crate::journal::{Freeing, Journal, Need, cost};
+use crate::journal::{Journal, Need, cost};
 use crate::ledger::{Page, millis};
 use crate::reading::Unread;
 use crate::storage::Folder;
@@ -229,22 +229,20 @@ where
 
     /// Writes down again what is needed of a segment, and frees it. False where there is no room for that: nothing was done then.
     fn empty(&self, generation: u64) -> Result<bool, Error> {
-        match self.hold_room_for(generation) {
-            Some(held) => {
-                self.carry(generation, Need::Frees)?;
-                drop(held);
-            }
-            None if self.shortage.is_there() => return Ok(false),
+        let need = match self.has_room_for(generation) {
+            true => Need::Frees,
+            false if self.shortage.is_there() => return Ok(false),
             // One that is longer than those of now: bit by bit, as files are made for it, and the reserve stays.
-            None => self.carry(generation, Need::GivesRoom)?,
-        }
+            false => Need::GivesRoom,
+        };
+        self.carry(generation, need)?;
         self.free_unneeded()?;
         Ok(true)
     }
 
-    /// Holds the room in which what is needed of a segment is written down again, if there is enough. Only then it can be freed, and
-    /// there is room for the next one.
-    fn hold_room_for(&self, generation: u64) -> Option<Freeing> {
+    /// Whether there is room in which what is needed of a segment can be written down again. Only then it can be freed, and there is
+    /// room for the next one.
+    fn has_room_for(&self, generation: u64) -> bool {
         let events = self.space().segment(generation).events();
         let events = events.iter().filter_map(std::sync::Weak::upgrade);
         let appended = self.ledger.survival.appended_so_far();
@@ -262,10 +260,10 @@ where
         let longest_of_ids = ids.min(self.settings.segment_bytes / 2) as usize;
         let longest = longest.max(longest_of_ids);
         // It is all summed up before: nobody who writes waits for that. A reason why an event is dead that is written meanwhile, or
-        // while the others are written again, is not in the sum. The reserve is for it (`Journal::reserve`), and where it does not
-        // suffice, what could not be written again is tried again later.
-        let journal = &self.writing().journal;
-        (journal.room(Need::Frees, longest) >= needed).then(|| journal.begin_freeing())
+        // while the others are written again, is not in the sum, and acks may take what is left of the segment that is written to.
+        // The reserve is for both (`Journal::reserve`), and where it does not suffice, what could not be written again is tried
+        // again later.
+        self.writing().journal.room(Need::Frees, longest) >= needed
     }
 
     /// Writes down again what is needed of a segment.

@@ -79,11 +79,19 @@ async fn publish(records: &Records) -> Result<(), NotPublished> {
 
 /// One with so many bytes of content.
 async fn publish_of(records: &Records, content: usize) -> Result<(), NotPublished> {
-    let record = Record {
+    publish_all(records, [content]).await
+}
+
+/// Some at once, so that nothing lies between them, with so many bytes of content each.
+async fn publish_all(
+    records: &Records,
+    contents: impl IntoIterator<Item = usize>,
+) -> Result<(), NotPublished> {
+    let all = contents.into_iter().map(|content| Record {
         content: vec![b'x'; content].into(),
         ..Record::default()
-    };
-    let sending = records.publish(vec![record], Progress::default(), true);
+    });
+    let sending = records.publish(all.collect(), Progress::default(), true);
     sending.await
 }
 
@@ -109,6 +117,13 @@ where
     keeper.tidy_once(true);
     // Last, so that whoever is told that it is in vain hears of it before it is tried again.
     drop(keeper.commit_or_refuse(None));
+}
+
+/// How many files wait to become segments.
+fn spares(disk: &Disk) -> usize {
+    let names = disk.names().expect("there is power");
+    let is_spare = |name: &&String| name.starts_with("spare-");
+    names.iter().filter(is_spare).count()
 }
 
 fn fetch(records: &Records, reader: Reader) -> Fetched {
@@ -209,9 +224,7 @@ fn who_sends_while_no_file_can_be_opened_is_told_so() {
         }
     }
     work(&keeper);
-    let is_spare = |name: &&String| name.starts_with("spare-");
-    let names = disk.names().expect("there is power");
-    assert_eq!(names.iter().filter(is_spare).count(), 4, "all was freed");
+    assert_eq!(spares(&disk), 4, "all was freed");
 
     // They are taken in until there is no room for more, and cannot be written.
     while told(send(&records, &keeper)).is_none_or(|error| error.kind() == ErrorKind::Unknown) {}
@@ -281,5 +294,29 @@ fn acks_are_confirmed_by_one_process_after_the_other() {
         acked.unwrap_or_else(|error| panic!("ack {number}: {error}"));
         // Whatever is given back to the file system goes to others.
         disk.set_room(0);
+    }
+}
+
+/// What is written again may begin a second file, as where events failed and have to wait. What is left of that file is not room that was
+/// gained: a process that ends loses it, and the next one has to write the next segment again with what is there.
+#[test]
+fn failures_leave_two_files_for_what_is_written_again() {
+    let limits = Limits {
+        max_delayed: usize::MAX,
+        ..Options::default().limits
+    };
+    let disk = Disk::new(7, 12 * SEGMENT, None);
+    let (records, keeper, reader) = opened_with(disk.clone(), limits);
+    let send_some = || publish_all(&records, [10; 20]);
+    while end_of(send_some(), || work(&keeper)).is_ok() {}
+    disk.set_room(0);
+    for number in 0..200 {
+        let receipt = fetch(&records, reader).receipt;
+        let later = Settlement::RetryAfter(Duration::from_secs(3_600));
+        let commits = || drop(keeper.commit_or_refuse(None));
+        let failed = end_of(settle(&records, receipt, later), commits);
+        failed.unwrap_or_else(|error| panic!("failure {number}: {error}"));
+        let spares = spares(&disk);
+        assert!(spares >= 2, "{spares} after failure {number}");
     }
 }
