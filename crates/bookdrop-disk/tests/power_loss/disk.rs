@@ -104,7 +104,7 @@ impl Disk {
         })))
     }
 
-    /// The power goes after so many more steps; until then everything is as usual.
+    /// The power goes after so many more steps; until then everything is as usual, and then nothing is done any more.
     pub(crate) fn light_fuse(&self, steps: u32) {
         self.state().fuse = Some(steps);
     }
@@ -326,17 +326,12 @@ impl File for OnDisk {
     }
 
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut state = self.disk.step()?;
         let from = offset as usize;
-        let written = self.disk.step();
-        // When the power goes in the middle of a write, any part of it may survive.
-        let (mut state, written) = match written {
-            Ok(state) => (state, Ok(())),
-            Err(error) => (self.disk.state(), Err(error)),
-        };
         let content = &mut state.files[self.file];
         content.seen[from..from + bytes.len()].copy_from_slice(bytes);
         content.unsure.push((from, bytes.to_vec()));
-        written
+        Ok(())
     }
 
     #[track_caller]
