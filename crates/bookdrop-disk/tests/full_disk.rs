@@ -66,7 +66,11 @@ fn event(number: usize, content: usize) -> Record {
 }
 
 fn send(records: &Records, record: Record) -> Result<(), Error> {
-    match wait(records.publish(vec![record], Progress::default(), true)) {
+    send_all(records, vec![record])
+}
+
+fn send_all(records: &Records, all: Vec<Record>) -> Result<(), Error> {
+    match wait(records.publish(all, Progress::default(), true)) {
         Ok(()) => Ok(()),
         Err(NotPublished::Backend(error)) => Err(error),
         Err(other) => panic!("{other:?}"),
@@ -135,6 +139,45 @@ fn acks_of_one_of_two_groups_are_confirmed_while_somebody_tries_to_send() {
             confirmed.unwrap_or_else(|error| panic!("ack {acked}: {error}"));
             acked += 1;
         }
+    }
+}
+
+/// Sends so many events at once, again and again, until there is no room: nothing lies between them.
+fn fill_at_once(records: &Records, contents: impl Fn(usize) -> usize) {
+    let all = || {
+        (0..20)
+            .map(|number| event(number, contents(number)))
+            .collect()
+    };
+    while send_all(records, all()).is_ok() {}
+}
+
+/// Hardly anything in the journal can be given back, and each process begins a new segment.
+#[test]
+fn settlements_are_confirmed_across_restarts_when_events_were_sent_at_once() {
+    /// In each group, by each process.
+    const SETTLED: usize = 12;
+    let disk = Disk::new(7, ROOM / 2, None);
+    let mut records = opened(disk.clone());
+    let groups = ["default", "b", "c"];
+    let _ = groups.map(|group| join(&records, group));
+    fill_at_once(&records, |number| 9 * number);
+    for process in 0..40 {
+        disk.set_room(0);
+        for group in groups {
+            let reader = join(&records, group);
+            for number in 0..SETTLED {
+                let fetched = fetch(&records, reader).expect("there are enough");
+                let how = match number % 3 {
+                    0 if group == groups[0] => Settlement::Done,
+                    _ => Settlement::RetryAfter(Duration::ZERO),
+                };
+                let confirmed = settle(&records, &fetched, how);
+                confirmed.unwrap_or_else(|error| panic!("{number} of {process}: {error}"));
+            }
+        }
+        drop(records);
+        records = opened(disk.clone());
     }
 }
 
@@ -278,6 +321,20 @@ fn a_few_dead_letters_do_not_keep_the_rest_from_being_freed() {
     all_is_written(&records);
     drop(records);
     assert_eq!(found(&disk), (0, [count; 6]));
+}
+
+/// How it stands in each group is written with it.
+#[test]
+fn events_leave_the_reserve_to_others_however_many_groups_there_are() {
+    for content in (0..200).step_by(10) {
+        let disk = Disk::new(7, ROOM / 5, None);
+        let records = opened(disk.clone());
+        let _ = GROUPS.map(|group| join(&records, group));
+        fill(&records, content);
+        let names = disk.names().expect("there is power");
+        let spares = names.iter().filter(|name| name.starts_with("spare-"));
+        assert_eq!(spares.count(), 3, "with {content} bytes of content");
+    }
 }
 
 /// It takes no room: that is how a send is tried again of which nobody knows whether it was done.
