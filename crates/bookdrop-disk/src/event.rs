@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bookdrop_backend::Record;
 
+use crate::ids::SaidIn;
 use crate::journal::{Position, length_with};
 use crate::ledger::Ledger;
 use crate::ledger::note::{Standing, Standings, length_beside};
@@ -51,6 +52,8 @@ pub(crate) struct Place {
     pub(crate) segment: Arc<Segment>,
     /// Among the events of the segment, once it was added to them.
     pub(crate) index: usize,
+    /// Where its id is said, if one was given: here. Who remembers the id is told so.
+    pub(crate) id_said_in: Option<SaidIn>,
 }
 
 /// Bytes of an event in the journal beside its texts and its content, with its frame.
@@ -106,10 +109,11 @@ impl Event {
         length_with(beside + texts_and_content + standings.sum::<usize>())
     }
 
-    /// When it was sent, and whether it is written down for the first time.
-    pub(crate) fn first_sent(&self) -> (bool, u64) {
+    /// Where its id is said, if that was written down before, and when it was sent.
+    pub(crate) fn id_said_in(&self) -> (Option<SaidIn>, u64) {
         let facts = self.facts();
-        (facts.place.is_none(), facts.sent)
+        let place = facts.place.as_ref();
+        (place.and_then(|place| place.id_said_in.clone()), facts.sent)
     }
 
     /// The last note about it for which somebody waits, if there is any.

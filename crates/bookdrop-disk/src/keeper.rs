@@ -6,7 +6,6 @@
 //! Invariant: a lock of the keeper is taken before the ledger's and an event's facts, and never while one of them is held; of its own,
 //! `tidying` is taken before `writing`, and that before `space` and `ids`. Nobody is woken under any of them.
 
-mod ids;
 mod shortage;
 mod tidy;
 
@@ -18,13 +17,13 @@ use bookdrop_queue::Queue;
 
 use crate::entry::Entry;
 use crate::event::{Event, Place};
+use crate::ids::{Ids, SaidIn};
 use crate::journal::{self, Journal, Need, Position};
 use crate::ledger::{Ledger, Page, Reach, Turn};
 use crate::options::Sync;
 use crate::reading::{Reading, Unread};
 use crate::space::{Segment, Space};
 use crate::storage::Folder;
-pub(crate) use ids::Ids;
 use shortage::Shortage;
 use tidy::Tidying;
 
@@ -269,13 +268,7 @@ where
                 continue;
             };
             let generation = position.generation;
-            if let Some(id) = &event.given_id {
-                let (is_new, sent) = event.first_sent();
-                // One that is carried is remembered already.
-                if is_new {
-                    self.ids().add(sent, id, generation);
-                }
-            }
+            let id_said_in = self.id_said_in(event, generation);
             known.take_if(|(of, _)| *of != generation);
             let (_, segment) =
                 known.get_or_insert_with(|| (generation, self.space().segment(generation)));
@@ -285,9 +278,24 @@ where
                 grown: 0,
                 segment: segment.clone(),
                 index: 0,
+                id_said_in,
             };
             self.ledger.placed(event, place, is_cache_full);
         }
+    }
+
+    /// An event was written down in this segment, and with it its id.
+    fn id_said_in(&self, event: &Event, generation: u64) -> Option<SaidIn> {
+        let id = event.given_id.as_ref()?;
+        let (known, sent) = event.id_said_in();
+        Some(match known {
+            // It is carried.
+            Some(said_in) => {
+                said_in.set(generation);
+                said_in
+            }
+            None => self.ids().add(sent, id, generation),
+        })
     }
 
     /// Writes everything that was noted so far, at least up to this note, and flushes it. Others can write meanwhile. Gives the turn to

@@ -21,6 +21,7 @@ mod ending;
 mod entry;
 mod event;
 mod fitting;
+mod ids;
 mod image;
 pub mod journal;
 mod keeper;

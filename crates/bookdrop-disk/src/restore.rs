@@ -8,8 +8,8 @@ use bookdrop_queue::{Dead, DeadReason, GroupId, Hand, Limits, Past, Queue, clock
 
 use crate::entry::{Entry, known_reason};
 use crate::event::{Event, Facts, Place};
+use crate::ids::{Ids, SaidIn};
 use crate::image::{Image, Seen};
-use crate::keeper::Ids;
 use crate::ledger::note::{Group, Standing, State};
 use crate::ledger::{Change, Ledger, millis};
 use crate::space::Space;
@@ -22,7 +22,7 @@ pub(crate) fn restore(
     limits: &Limits,
 ) -> (u64, (Space, Ids)) {
     let now = Now::new();
-    let ids = restore_ids(&mut image, queue, limits, now);
+    let (ids, said_in) = restore_ids(&mut image, queue, limits, now);
     let groups = restore_groups(&image.groups, queue, ledger);
     ledger.restore_numbers(image.last_event, image.last_group);
     let mut space = Space::default();
@@ -31,7 +31,11 @@ pub(crate) fn restore(
     let events = seen.len() as u64;
     for seen in seen {
         let time_to_live = seen.record.time_to_live;
-        let event = restore_event(seen, ledger, &mut space);
+        let said_in = said_in.get(&*seen.record.id);
+        // It may have been sent again since, when it was not remembered any more.
+        let said_in = said_in.filter(|(at, _)| *at == seen.sent);
+        let said_in = said_in.map(|(_, said_in)| said_in.clone());
+        let event = restore_event(seen, said_in, ledger, &mut space);
         for standing in &event.facts().standings {
             let expires_at = time_to_live.map(|time| {
                 let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -83,7 +87,13 @@ impl Now {
     }
 }
 
-fn restore_ids(image: &mut Image, queue: &Queue<Entry>, limits: &Limits, now: Now) -> Ids {
+/// Returns also when each was sent, and where that is said.
+fn restore_ids(
+    image: &mut Image,
+    queue: &Queue<Entry>,
+    limits: &Limits,
+    now: Now,
+) -> (Ids, HashMap<String, (u64, SaidIn)>) {
     let window = limits.duplicate_window;
     let mut ids = Ids::new(window, limits.max_remembered_ids);
     // One stands there several times where it was carried, or sent again after its window: what counts is when it was sent last.
@@ -94,14 +104,16 @@ fn restore_ids(image: &mut Image, queue: &Queue<Entry>, limits: &Limits, now: No
     }
     let mut last: Vec<_> = last.into_iter().collect();
     last.sort_unstable_by_key(|(_, (at, _))| *at);
+    let mut said_in = HashMap::new();
     for (id, (at, generation)) in last {
         let age = Duration::from_millis(now.millis.saturating_sub(at));
         if age < window {
             queue.remember(&id, now.instant(at));
-            ids.add(at, &id, generation);
+            let said = ids.add(at, &id, generation);
+            said_in.insert(id, (at, said));
         }
     }
-    ids
+    (ids, said_in)
 }
 
 fn restore_groups(
@@ -121,7 +133,12 @@ fn restore_groups(
     known
 }
 
-fn restore_event(seen: Seen, ledger: &Arc<Ledger>, space: &mut Space) -> Arc<Event> {
+fn restore_event(
+    seen: Seen,
+    id_said_in: Option<SaidIn>,
+    ledger: &Arc<Ledger>,
+    space: &mut Space,
+) -> Arc<Event> {
     let segment = space.segment(seen.position.generation);
     let facts = Facts {
         noted: 0,
@@ -134,6 +151,7 @@ fn restore_event(seen: Seen, ledger: &Arc<Ledger>, space: &mut Space) -> Arc<Eve
             grown: 0,
             segment: segment.clone(),
             index: 0,
+            id_said_in,
         }),
         standings: seen.standings,
     };

@@ -181,6 +181,44 @@ fn settlements_are_confirmed_across_restarts_when_events_were_sent_at_once() {
     }
 }
 
+/// An id lies in its event and moves with it. Everything is needed by another group.
+#[test]
+fn acks_are_confirmed_of_events_whose_ids_were_given() {
+    for each_process in [20, usize::MAX] {
+        let disk = Disk::new(7, ROOM, None);
+        let mut records = opened(disk.clone());
+        let _ = ["default", "b"].map(|group| join(&records, group));
+        let mut numbers = 0..;
+        let mut some = || {
+            let given = |number| Record {
+                id: format!("order {number:014}").into(),
+                is_id_given: true,
+                ..event(number, 100)
+            };
+            numbers.by_ref().take(10).map(given).collect()
+        };
+        while send_all(&records, some()).is_ok() {}
+        disk.set_room(0);
+        let mut acked = 0;
+        loop {
+            let reader = join(&records, "default");
+            let next = || fetch(&records, reader);
+            for fetched in std::iter::from_fn(next).take(each_process) {
+                let confirmed = settle(&records, &fetched, Settlement::Done);
+                confirmed.unwrap_or_else(|error| panic!("ack {acked}: {error}"));
+                acked += 1;
+            }
+            if fetch(&records, reader).is_none() {
+                break;
+            }
+            drop(records);
+            records = opened(disk.clone());
+            disk.set_room(0);
+        }
+        assert!(acked > 300, "{acked} were sent");
+    }
+}
+
 /// What they send has an id, which is written again when all else of it is needed no more. A segment is carried in several writes.
 #[test]
 fn acks_are_confirmed_while_others_try_to_send_again_and_again() {
