@@ -42,15 +42,14 @@ impl Claim {
             _ => failed(path, "make it", error),
         })?;
         let folder = DiskFolder::open(path).map_err(|error| failed(path, "open it", error))?;
-        let folder = At(folder);
         // Looked at first, so that nothing is left in a folder that is not ours.
-        folder.check_names(codec)?;
+        check_names(&folder, codec)?;
         let lock = Lock::new(&folder)?;
-        folder.check_names(codec)?;
-        folder.check_writable()?;
+        check_names(&folder, codec)?;
+        check_writable(&folder)?;
         Ok(Claim {
-            is_new: folder.is_new_with_label(codec)?,
-            folder: folder.0,
+            is_new: is_new_with_label(&folder, codec)?,
+            folder,
             _lock: lock,
         })
     }
@@ -81,88 +80,79 @@ impl Claim {
     }
 }
 
-struct At(DiskFolder);
-
-impl At {
-    /// A folder without a label has to be empty.
-    fn check_names(&self, codec: &str) -> Result<(), Error> {
-        let names = self.0.names();
-        let names = names.map_err(|error| self.failed("look into it", error))?;
-        if names.iter().any(|name| name == LABEL) {
-            return Ok(());
-        }
-        let others = others(names);
-        let of_queue = others.iter().find(|name| journal::is_file(name));
-        match of_queue.or(others.first()) {
-            None => Ok(()),
-            Some(name) if of_queue.is_some() => Err(self.says(
-                ErrorKind::Invalid,
-                format!(
-                    "there is {name}, but no {LABEL}, as where a queue was copied in part; {}",
-                    advice_on_label(codec)
-                ),
-            )),
-            Some(name) => Err(self.says(
-                ErrorKind::Invalid,
-                format!("it holds something else, such as {name}; name an empty folder"),
-            )),
-        }
+/// A folder without a label has to be empty.
+fn check_names(folder: &DiskFolder, codec: &str) -> Result<(), Error> {
+    let names = folder.names();
+    let names = names.map_err(|error| failed(folder.path(), "look into it", error))?;
+    if names.iter().any(|name| name == LABEL) {
+        return Ok(());
     }
-
-    /// What comes later would find out otherwise, when events are sent.
-    fn check_writable(&self) -> Result<(), Error> {
-        let made = match self.0.create(PROBE, 0) {
-            // It was left by a process that ended before it removed it.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            made => made.map(drop),
-        };
-        match made.and_then(|()| self.0.remove(PROBE)) {
-            // Its events can be received nevertheless.
-            Err(error) if is_full(&error) => Ok(()),
-            probed => probed.map_err(|error| self.failed("make a file in it", error)),
-        }
-    }
-
-    /// Sees to it that there is a label with this codec. Whether there was none.
-    fn is_new_with_label(&self, codec: &str) -> Result<bool, Error> {
-        let text = label::read(&self.0);
-        let text = text.map_err(|error| self.failed(format!("open {LABEL} in it"), error))?;
-        let Some(text) = text else {
-            let put = label::put(&self.0, &format!("{}\n", label_of(codec)));
-            let put = put.map_err(|error| self.failed(format!("write {LABEL} into it"), error));
-            return put.map(|()| true);
-        };
-        let label: Value = serde_json::from_slice(&text).unwrap_or_default();
-        let version = label["version"].as_u64();
-        let version = version.filter(|_| label["format"] == FORMAT);
-        if version > Some(VERSION) {
-            let message = "it was written by a newer version of the library; use that one";
-            return Err(self.says(ErrorKind::NewerVersion, message));
-        }
-        let known = label["codec"].as_str();
-        let Some(known) = known.filter(|_| version.is_some()) else {
-            let message = format!(
-                "its {LABEL} is damaged, or not one of a queue; {}",
+    let others = others(names);
+    let of_queue = others.iter().find(|name| journal::is_file(name));
+    match of_queue.or(others.first()) {
+        None => Ok(()),
+        Some(name) if of_queue.is_some() => Err(says(
+            folder.path(),
+            ErrorKind::Invalid,
+            format!(
+                "there is {name}, but no {LABEL}, as where a queue was copied in part; {}",
                 advice_on_label(codec)
-            );
-            return Err(self.says(ErrorKind::Invalid, message));
-        };
-        if known != codec {
-            let message = format!(
-                "its events are written in {known}, and not in {codec}; open it with `codec={known}`"
-            );
-            return Err(self.says(ErrorKind::Invalid, message));
-        }
-        Ok(false)
+            ),
+        )),
+        Some(name) => Err(says(
+            folder.path(),
+            ErrorKind::Invalid,
+            format!("it holds something else, such as {name}; name an empty folder"),
+        )),
     }
+}
 
-    fn failed(&self, doing: impl Display, error: io::Error) -> Error {
-        failed(self.0.path(), doing, error)
+/// What comes later would find out otherwise, when events are sent.
+fn check_writable(folder: &DiskFolder) -> Result<(), Error> {
+    let made = match folder.create(PROBE, 0) {
+        // It was left by a process that ended before it removed it.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    };
+    match made.and_then(|()| folder.remove(PROBE)) {
+        // Its events can be received nevertheless.
+        Err(error) if is_full(&error) => Ok(()),
+        probed => probed.map_err(|error| failed(folder.path(), "make a file in it", error)),
     }
+}
 
-    fn says(&self, kind: ErrorKind, what: impl Display) -> Error {
-        says(self.0.path(), kind, what)
+/// Sees to it that there is a label with this codec. Whether there was none.
+fn is_new_with_label(folder: &DiskFolder, codec: &str) -> Result<bool, Error> {
+    let text = label::read(folder);
+    let text = text.map_err(|error| failed(folder.path(), format!("open {LABEL} in it"), error))?;
+    let Some(text) = text else {
+        let put = label::put(folder, &format!("{}\n", label_of(codec)));
+        let put =
+            put.map_err(|error| failed(folder.path(), format!("write {LABEL} into it"), error));
+        return put.map(|()| true);
+    };
+    let label: Value = serde_json::from_slice(&text).unwrap_or_default();
+    let version = label["version"].as_u64();
+    let version = version.filter(|_| label["format"] == FORMAT);
+    if version > Some(VERSION) {
+        let message = "it was written by a newer version of the library; use that one";
+        return Err(says(folder.path(), ErrorKind::NewerVersion, message));
     }
+    let known = label["codec"].as_str();
+    let Some(known) = known.filter(|_| version.is_some()) else {
+        let message = format!(
+            "its {LABEL} is damaged, or not one of a queue; {}",
+            advice_on_label(codec)
+        );
+        return Err(says(folder.path(), ErrorKind::Invalid, message));
+    };
+    if known != codec {
+        let message = format!(
+            "its events are written in {known}, and not in {codec}; open it with `codec={known}`"
+        );
+        return Err(says(folder.path(), ErrorKind::Invalid, message));
+    }
+    Ok(false)
 }
 
 /// The names of what is not there in each folder that becomes a queue.

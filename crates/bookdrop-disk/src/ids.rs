@@ -59,12 +59,12 @@ impl Ids {
         }
     }
 
-    /// This segment says that an id was sent at this time. What is returned is for its event.
-    pub(crate) fn add(&mut self, at: u64, id: &str, generation: u64) -> SaidIn {
-        let said_in = SaidIn(Arc::new(AtomicU64::new(generation)));
+    /// This segment says that an id was sent at this time. What is returned is for its event; `None` where no ids are remembered.
+    pub(crate) fn add(&mut self, at: u64, id: &str, generation: u64) -> Option<SaidIn> {
         if self.window.is_zero() || self.max == 0 {
-            return said_in;
+            return None;
         }
+        let said_in = SaidIn(Arc::new(AtomicU64::new(generation)));
         if self.known.len() == self.max {
             self.known.pop_front();
         }
@@ -73,7 +73,7 @@ impl Ids {
             id: id.to_owned(),
             said_in: said_in.clone(),
         });
-        said_in
+        Some(said_in)
     }
 
     /// What is remembered no more at this time is forgotten.

@@ -288,14 +288,12 @@ where
     fn id_said_in(&self, event: &Event, generation: u64) -> Option<SaidIn> {
         let id = event.given_id.as_ref()?;
         let (known, sent) = event.id_said_in();
-        Some(match known {
-            // It is carried.
-            Some(said_in) => {
-                said_in.set(generation);
-                said_in
-            }
-            None => self.ids().add(sent, id, generation),
-        })
+        // It is carried where it is known.
+        if let Some(said_in) = &known {
+            said_in.set(generation);
+            return known;
+        }
+        self.ids().add(sent, id, generation)
     }
 
     /// Writes everything that was noted so far, at least up to this note, and flushes it. Others can write meanwhile. Gives the turn to

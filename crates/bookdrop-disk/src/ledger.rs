@@ -113,7 +113,7 @@ impl Ledger {
         if let Some(record) = &facts.record {
             pending.write_down(event, &facts, record);
         }
-        facts.noted = pending.noted;
+        facts.wait_up_to(pending.noted);
     }
 
     /// Something happened to an event in this group.

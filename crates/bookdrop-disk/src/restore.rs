@@ -109,8 +109,9 @@ fn restore_ids(
         let age = Duration::from_millis(now.millis.saturating_sub(at));
         if age < window {
             queue.remember(&id, now.instant(at));
-            let said = ids.add(at, &id, generation);
-            said_in.insert(id, (at, said));
+            if let Some(said) = ids.add(at, &id, generation) {
+                said_in.insert(id, (at, said));
+            }
         }
     }
     (ids, said_in)

@@ -12,7 +12,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bookdrop_backend::{Error, ErrorKind};
 use fs4::{FileExt, TryLockError};
 
-use super::{At, LOCK};
+use super::{LOCK, failed, says};
 use crate::storage::{DiskFolder, Folder, is_full};
 
 /// The folders that this process has. What the file says does not tell: in two containers two processes may have one number.
@@ -24,36 +24,39 @@ type Identity = (u64, u64);
 /// The lock on a folder, until it is dropped.
 pub(super) struct Lock {
     file: File,
-    folder: Identity,
+    identity: Identity,
 }
 
 impl Lock {
-    pub(super) fn new(at: &At) -> Result<Self, Error> {
-        let folder = at.0.identity();
-        let folder = folder.map_err(|error| at.failed("find it", error))?;
-        let file = file_in(&at.0);
-        let file = file.map_err(|error| at.failed("open the file `lock` in it", error))?;
+    pub(super) fn new(folder: &DiskFolder) -> Result<Self, Error> {
+        let failed = |doing, error| failed(folder.path(), doing, error);
+        let identity = folder.identity();
+        let identity = identity.map_err(|error| failed("find it", error))?;
+        let file = file_in(folder);
+        let file = file.map_err(|error| failed("open the file `lock` in it", error))?;
         // Locked together with it, so that whoever meets the lock knows whose it is.
         let mut ours = ours();
         match FileExt::try_lock(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let holder = match ours.contains(&folder) {
+                let holder = match ours.contains(&identity) {
                     true => "this process".to_owned(),
                     false => holder_in(file),
                 };
-                return Err(at.says(ErrorKind::InUse, format!("{holder} has it open")));
+                return Err(says(
+                    folder.path(),
+                    ErrorKind::InUse,
+                    format!("{holder} has it open"),
+                ));
             }
-            Err(TryLockError::Error(error)) => return Err(at.failed("lock it", error)),
+            Err(TryLockError::Error(error)) => return Err(failed("lock it", error)),
         }
-        ours.insert(folder);
+        ours.insert(identity);
         drop(ours);
-        let lock = Lock { file, folder };
+        let lock = Lock { file, identity };
         match lock.sign() {
             // It is for people to read; the lock holds without it.
-            Err(error) if !is_full(&error) => {
-                Err(at.failed("write to the file `lock` in it", error))
-            }
+            Err(error) if !is_full(&error) => Err(failed("write to the file `lock` in it", error)),
             _ => Ok(lock),
         }
     }
@@ -70,7 +73,7 @@ impl Drop for Lock {
         let mut ours = ours();
         // If that fails, it is unlocked when the file is closed.
         let _ = FileExt::unlock(&self.file);
-        ours.remove(&self.folder);
+        ours.remove(&self.identity);
     }
 }
 

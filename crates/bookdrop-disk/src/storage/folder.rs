@@ -137,6 +137,9 @@ impl Folder for DiskFolder {
 
 /// Zeros and not a hole, so that later writes change neither its length nor where it lies, and cannot run out of room.
 fn fill(file: &fs::File, length: u64) -> io::Result<()> {
+    if length == 0 {
+        return Ok(());
+    }
     let zeros = vec![0; ZEROS.min(usize::try_from(length).unwrap_or(ZEROS))];
     let mut offset = 0;
     while offset < length {
