@@ -22,7 +22,7 @@ use bookdrop_backend::{
     Backend, DeadReason, Error, ErrorKind, Fetched, NotPublished, Progress, Record, Settled,
     Settlement, Wait,
 };
-use bookdrop_disk::storage::Folder;
+use bookdrop_disk::storage::{File, Folder};
 use bookdrop_disk::{Options, Records};
 use bookdrop_queue::park::wait;
 
@@ -454,4 +454,42 @@ fn what_is_settled_while_no_file_can_be_opened_is_written_later() {
     all_is_written(&records);
     drop(records);
     assert_eq!(found(&disk), (0, [0; 6]), "what was acked came back");
+}
+
+/// Longer ones do not fit, and without those that are there nothing could be settled any more.
+#[test]
+fn the_reserve_stays_when_it_is_opened_with_longer_segments() {
+    let disk = Disk::new(7, ROOM, None);
+    let records = opened(disk.clone());
+    join(&records, "default");
+    let sent = fill(&records, 100);
+    disk.set_room(0);
+    drop(records);
+    let mut longer = Options::default();
+    longer.segment_bytes = 8 * SEGMENT;
+    let refused = Records::open_folder(disk.clone(), &longer).map(drop);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NoSpace);
+    let records = opened(disk.clone());
+    let reader = join(&records, "default");
+    for acked in 0..sent {
+        let fetched = fetch(&records, reader).expect("it is there");
+        let done = settle(&records, &fetched, Settlement::Done);
+        done.unwrap_or_else(|error| panic!("after {acked}: {error}"));
+    }
+}
+
+#[test]
+fn files_of_the_former_length_are_removed_where_there_is_room_for_others() {
+    for lengths in [[2, 1], [1, 2], [1, 8]] {
+        let disk = Disk::new(7, 2 * ROOM, None);
+        for length in lengths {
+            let records = opened_with(length * SEGMENT, disk.clone());
+            send(&records, event(0, 100)).expect("there is room");
+        }
+        let names = disk.names().expect("there is power");
+        let mut spares = names.iter().filter(|name| name.starts_with("spare-"));
+        let length_of = |name| disk.open(name).and_then(|file| file.length());
+        let is_of_now = |name| length_of(name).expect("there is power") == lengths[1] * SEGMENT;
+        assert!(spares.all(|name| is_of_now(name)), "{lengths:?}");
+    }
 }

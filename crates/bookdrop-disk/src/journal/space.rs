@@ -61,12 +61,15 @@ pub(crate) struct Spares<X> {
 }
 
 impl<X: File> Spares<X> {
-    /// Those that are in a folder, without the ones that are of no use; these are removed.
+    /// Those that are in a folder, and the names of shorter ones, of the length of the segments so far: it is known later whether they
+    /// are needed. Others are of no use, and are removed.
     pub(crate) fn find<F: Folder<File = X>>(
         folder: &F,
         names: &[String],
         length: u64,
-    ) -> Result<Self, Error> {
+        length_so_far: Option<u64>,
+    ) -> Result<(Self, Vec<String>), Error> {
+        let mut shorter = Vec::new();
         let mut spares = Spares {
             files: Vec::new(),
             last_number: 0,
@@ -82,19 +85,21 @@ impl<X: File> Spares<X> {
                 .open(name)
                 .and_then(|file| Ok((file.length()?, file)));
             let (found, file) = found.map_err(|error| Error::io(format!("open {name}"), error))?;
+            let name = name.clone();
             if found == length {
-                let name = name.clone();
                 spares.files.push(Spare {
                     name,
                     file: Some(file),
                 });
+            } else if found < length && Some(found) == length_so_far {
+                shorter.push(name);
             } else {
                 // Its length is another one, or it was being filled when the power went.
-                let removed = folder.remove(name);
+                let removed = folder.remove(&name);
                 removed.map_err(|error| Error::io(format!("remove {name}"), error))?;
             }
         }
-        Ok(spares)
+        Ok((spares, shorter))
     }
 
     /// Sees to it that so many can be taken for records of this need: that they are there, and open.

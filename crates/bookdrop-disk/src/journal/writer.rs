@@ -74,7 +74,8 @@ impl<F: Folder> Journal<F> {
     /// left out. A write that was not finished is cut off.
     ///
     /// # Errors
-    /// [`ErrorKind::NewerVersion`], [`ErrorKind::Io`], or [`ErrorKind::NoSpace`] where there is nothing yet. Else a full disk is none.
+    /// [`ErrorKind::NewerVersion`], [`ErrorKind::Io`], or [`ErrorKind::NoSpace`] where there is nothing yet, or where segments are to be
+    /// longer than they were. Else a full disk is none.
     pub fn open(
         folder: F,
         settings: Settings,
@@ -90,7 +91,9 @@ impl<F: Folder> Journal<F> {
             names,
             known,
         } = closed;
-        let spares = Spares::find(&folder, &names, settings.segment_bytes)?;
+        let length_so_far = known.segments.values().next_back().copied();
+        let length = settings.segment_bytes;
+        let (spares, shorter) = Spares::find(&folder, &names, length, length_so_far)?;
         let mut journal = Journal {
             folder,
             settings,
@@ -104,17 +107,22 @@ impl<F: Folder> Journal<F> {
             buffer: Vec::new(),
         };
         let found = journal.spares.count();
+        let is_of_use_as_it_is = shorter.is_empty() && !journal.segments.is_empty();
         match journal.prepare() {
             // What is there can be handed out and settled all the same.
-            Err(error) if *error.kind() == ErrorKind::NoSpace && !journal.segments.is_empty() => {
-                Ok((journal, known.recovery))
-            }
+            Err(error) if *error.kind() == ErrorKind::NoSpace && is_of_use_as_it_is => {}
             Err(error) => {
                 journal.spares.remove_behind(found, &journal.folder);
-                Err(error)
+                return Err(error);
             }
-            Ok(()) => Ok((journal, known.recovery)),
+            Ok(()) => {
+                for name in &shorter {
+                    // If it stays, it is found when the folder is opened.
+                    let _ = journal.folder.remove(name);
+                }
+            }
         }
+        Ok((journal, known.recovery))
     }
 
     /// Bytes that a record may have.
