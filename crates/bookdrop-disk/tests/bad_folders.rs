@@ -64,6 +64,28 @@ fn a_link_to_nowhere_is_called_so() {
     }
 }
 
+/// Another name does it.
+#[test]
+fn a_name_that_none_can_have_is_invalid() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["x".repeat(300), "with a \0".to_owned()] {
+        let (kind, message) = refused(&folder.path().join(name));
+        assert_eq!(kind, ErrorKind::Invalid, "{message}");
+    }
+}
+
+/// It was being seen whether files can be made there.
+#[test]
+fn a_folder_whose_opening_was_killed_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bookdrop.probe"), "").unwrap();
+    for _ in 0..2 {
+        drop(open(folder.path()).unwrap());
+        let names = names(folder.path());
+        assert!(!names.contains(&"bookdrop.probe".to_owned()), "{names:?}");
+    }
+}
+
 #[test]
 fn a_folder_with_something_else_in_it_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
@@ -107,6 +129,7 @@ fn a_folder_that_is_called_as_a_segment_is_named() {
     for options in [options(), told] {
         let error = Records::open(folder.path(), &options).err().unwrap();
         let named = "could not open journal-0000000000000009: ";
+        assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         assert!(error.to_string().contains(named), "{error}");
         assert!(error.to_string().contains("move it elsewhere"), "{error}");
     }
@@ -145,7 +168,8 @@ fn a_queue_whose_label_is_damaged_or_gone_is_told_how_to_write_it() {
         assert!(message.contains(&advice), "{message}");
         assert_eq!(names(folder.path()), before);
     };
-    for damaged in ["", "{}", "torn"] {
+    let without_codec = text.replace("\"codec\"", "\"colour\"");
+    for damaged in ["", "{}", "torn", &without_codec] {
         fs::write(&label, damaged).unwrap();
         refused_with("its bookdrop.json is damaged");
     }

@@ -30,6 +30,9 @@ fn json_has_no_numbers_that_are_not_finite() {
             through("msgpack", number).unwrap().to_bits(),
             number.to_bits()
         );
+        assert_eq!(through("json", Some(number)), Ok(None));
+        #[cfg(feature = "message-pack")]
+        assert!(through("msgpack", Some(number)).unwrap().is_some());
     }
 }
 

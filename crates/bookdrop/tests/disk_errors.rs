@@ -3,8 +3,8 @@
 
 use std::error::Error as StdError;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -226,6 +226,32 @@ fn a_dead_letter_whose_taking_cannot_be_written_is_given_once() {
     let taken = letters.take(id).wait().unwrap();
     assert_eq!(taken.expect("it is there").body(), book(3).body());
     assert!(letters.take(id).wait().unwrap().is_none());
+}
+
+/// Each of them may be about to look at it while the other one takes it.
+#[test]
+fn a_dead_letter_is_given_to_one_of_those_who_take_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = open(&folder, "segment_bytes=65536&sync=never");
+    let (a, mut b) = (Producer::new(&driver), Consumer::new(&driver));
+    for _ in 0..200 {
+        a.send(book(3)).wait().unwrap();
+        let torn = b.receive().wait().unwrap();
+        torn.reject("page 7 is torn").wait().unwrap();
+        let letters = driver.dead_letters();
+        let id = letters.list().wait().unwrap()[0].id;
+        let begin = Barrier::new(2);
+        let take = || {
+            begin.wait();
+            letters.take(id).wait().unwrap().is_some()
+        };
+        let taken = thread::scope(|scope| [scope.spawn(take), scope.spawn(take)].map(joined));
+        assert_ne!(taken[0], taken[1]);
+    }
+}
+
+fn joined<V>(thread: thread::ScopedJoinHandle<'_, V>) -> V {
+    thread.join().unwrap()
 }
 
 #[test]
