@@ -6,6 +6,8 @@
 //! Invariant: a lock of the keeper is taken before the ledger's and an event's facts, and never while one of them is held; of its own,
 //! `tidying` is taken before `writing`, and that before `space` and `ids`. Nobody is woken under any of them.
 
+mod errors;
+mod flushing;
 mod shortage;
 mod tidy;
 
@@ -19,11 +21,12 @@ use crate::entry::Entry;
 use crate::event::{Event, Place};
 use crate::ids::{Ids, SaidIn};
 use crate::journal::{self, Journal, Need, Position};
-use crate::ledger::{Ledger, Page, Reach, Turn};
+use crate::ledger::{Ledger, Page, Reach};
 use crate::options::Sync;
 use crate::reading::{Reading, Unread};
 use crate::space::{Segment, Space};
 use crate::storage::Folder;
+use errors::{no_space, nowhere};
 use shortage::Shortage;
 use tidy::Tidying;
 
@@ -296,73 +299,6 @@ where
         self.ids().add(sent, id, generation)
     }
 
-    /// Writes everything that was noted so far, at least up to this note, and flushes it. Others can write meanwhile. Gives the turn to
-    /// do so back, unless it had to end before tasks were woken.
-    fn commit<'a>(&self, note: u64, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
-        let written = self.write_for_sure(note);
-        // What found room is confirmed, whatever did not.
-        let turn = self.flush_written(turn)?;
-        written.map(|()| turn)
-    }
-
-    /// Flushes everything that was written so far.
-    fn flush_written<'a>(&self, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
-        let survival = &self.ledger.survival;
-        let note = survival.written_so_far();
-        if let Err(error) = self.flush_journal() {
-            return Err(self.break_down(error));
-        }
-        Ok(survival.flushed(note, turn))
-    }
-
-    /// Flushes the journal, and tells nobody.
-    fn flush_journal(&self) -> Result<(), journal::Error> {
-        // In a statement of its own: others can write during the flush.
-        let flush = self.writing().journal.begin_flush()?;
-        let Some(flush) = flush else {
-            return Ok(());
-        };
-        let flushed = flush.run();
-        self.writing().journal.end_flush(flush, flushed)
-    }
-
-    /// Flushes for those who wait, or every so often, until the end. Where many wait two threads do it in turns: one wakes those who
-    /// waited for its flush while the other one flushes.
-    pub(crate) fn flush(&self) {
-        let survival = &self.ledger.survival;
-        match self.settings.sync {
-            Sync::Always | Sync::Never => {
-                let mut turn = None;
-                while let Some(mine) = survival.wait_for_turn(turn) {
-                    turn = self.commit_or_refuse(Some(mine));
-                }
-            }
-            Sync::Every(time) => {
-                while survival.sleep(time) {
-                    self.commit_or_refuse(None);
-                }
-            }
-        }
-    }
-
-    /// Commits; those who wait are told if that cannot be done for now.
-    pub(crate) fn commit_or_refuse<'a>(&self, turn: Option<Turn<'a>>) -> Option<Turn<'a>> {
-        let noted = self.ledger.noted();
-        self.commit(noted, turn).unwrap_or_else(|error| {
-            self.ledger.survival.refuse(noted, error);
-            None
-        })
-    }
-
-    /// Nothing can be written any more: all who wait are told, also consumers and requesters. Returns what they are told.
-    fn break_down(&self, error: impl Into<Error>) -> Error {
-        let first = self.ledger.survival.break_down(broken(error));
-        if let Some(queue) = self.queue.upgrade() {
-            queue.break_down();
-        }
-        first
-    }
-
     fn writing(&self) -> MutexGuard<'_, Writing<F>> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -454,54 +390,5 @@ where
         self.commit_or_refuse(None);
         // Where that fails, as much is there as if the process had been killed now.
         let _ = self.writing().journal.seal();
-    }
-}
-
-/// What a write or a flush that failed leaves: nothing can be written any more, whatever the reason was.
-fn broken(error: impl Into<Error>) -> Error {
-    let error: Error = error.into();
-    let message = format!("{error}; what is on the disk is not known, so open the driver again");
-    Error::with_source(ErrorKind::Broken, message, error)
-}
-
-fn no_space() -> Error {
-    journal::Error::from(journal::ErrorKind::NoSpace).into()
-}
-
-fn nowhere() -> Unread {
-    let error = Error::new(ErrorKind::NotFound, "the event is gone meanwhile");
-    Unread::ForGood(error)
-}
-
-impl From<journal::Error> for Error {
-    fn from(error: journal::Error) -> Self {
-        let kind = match error.kind() {
-            journal::ErrorKind::NoSpace => ErrorKind::NoSpace,
-            journal::ErrorKind::Poisoned => ErrorKind::Broken,
-            journal::ErrorKind::TooLong { .. } => ErrorKind::TooLarge,
-            journal::ErrorKind::NewerVersion { .. } => ErrorKind::NewerVersion,
-            journal::ErrorKind::NoRecord => ErrorKind::NotFound,
-            journal::ErrorKind::Io { .. } => kind_of_io(&error),
-        };
-        // With what the operating system said, which alone tells what to do.
-        let message = match (error.kind(), std::error::Error::source(&error)) {
-            (journal::ErrorKind::Io { .. }, Some(reason)) => format!("{error}: {reason}"),
-            _ => error.to_string(),
-        };
-        Error::with_source(kind, message, error)
-    }
-}
-
-fn kind_of_io(error: &journal::Error) -> ErrorKind {
-    use std::error::Error as _;
-    let source = error.source().and_then(|source| source.downcast_ref());
-    match source.map(std::io::Error::kind) {
-        Some(std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem) => {
-            ErrorKind::Denied
-        }
-        Some(std::io::ErrorKind::NotFound) => ErrorKind::NotFound,
-        // A folder is where a file should be.
-        Some(std::io::ErrorKind::IsADirectory) => ErrorKind::Invalid,
-        _ => ErrorKind::Io,
     }
 }

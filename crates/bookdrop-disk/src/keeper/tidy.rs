@@ -18,7 +18,8 @@ use crate::ledger::{Page, millis};
 use crate::reading::Unread;
 use crate::storage::Folder;
 
-use super::{Keep, Keeper, Writing, no_space};
+use super::errors::no_space;
+use super::{Keep, Keeper, Writing};
 
 /// It is looked every so often whether there is something to tidy up, also where nobody asked for it.
 const INTERVAL: Duration = Duration::from_secs(1);

@@ -1,0 +1,83 @@
+//! Flushing, for those who wait: in turns, beside those who write.
+
+use bookdrop_backend::Error;
+
+use super::Keeper;
+use super::errors::broken;
+use crate::journal;
+use crate::ledger::Turn;
+use crate::options::Sync;
+use crate::storage::Folder;
+
+impl<F> Keeper<F>
+where
+    F: Folder + Send + std::marker::Sync,
+    F::File: Send + std::marker::Sync,
+{
+    /// Writes everything that was noted so far, at least up to this note, and flushes it. Others can write meanwhile. Gives the turn to
+    /// do so back, unless it had to end before tasks were woken.
+    fn commit<'a>(&self, note: u64, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
+        let written = self.write_for_sure(note);
+        // What found room is confirmed, whatever did not.
+        let turn = self.flush_written(turn)?;
+        written.map(|()| turn)
+    }
+
+    /// Flushes everything that was written so far.
+    fn flush_written<'a>(&self, turn: Option<Turn<'a>>) -> Result<Option<Turn<'a>>, Error> {
+        let survival = &self.ledger.survival;
+        let note = survival.written_so_far();
+        if let Err(error) = self.flush_journal() {
+            return Err(self.break_down(error));
+        }
+        Ok(survival.flushed(note, turn))
+    }
+
+    /// Flushes the journal, and tells nobody.
+    pub(super) fn flush_journal(&self) -> Result<(), journal::Error> {
+        // In a statement of its own: others can write during the flush.
+        let flush = self.writing().journal.begin_flush()?;
+        let Some(flush) = flush else {
+            return Ok(());
+        };
+        let flushed = flush.run();
+        self.writing().journal.end_flush(flush, flushed)
+    }
+
+    /// Flushes for those who wait, or every so often, until the end. Where many wait two threads do it in turns: one wakes those who
+    /// waited for its flush while the other one flushes.
+    pub(crate) fn flush(&self) {
+        let survival = &self.ledger.survival;
+        match self.settings.sync {
+            Sync::Always | Sync::Never => {
+                let mut turn = None;
+                while let Some(mine) = survival.wait_for_turn(turn) {
+                    turn = self.commit_or_refuse(Some(mine));
+                }
+            }
+            Sync::Every(time) => {
+                while survival.sleep(time) {
+                    self.commit_or_refuse(None);
+                }
+            }
+        }
+    }
+
+    /// Commits; those who wait are told if that cannot be done for now.
+    pub(crate) fn commit_or_refuse<'a>(&self, turn: Option<Turn<'a>>) -> Option<Turn<'a>> {
+        let noted = self.ledger.noted();
+        self.commit(noted, turn).unwrap_or_else(|error| {
+            self.ledger.survival.refuse(noted, error);
+            None
+        })
+    }
+
+    /// Nothing can be written any more: all who wait are told, also consumers and requesters. Returns what they are told.
+    pub(super) fn break_down(&self, error: impl Into<Error>) -> Error {
+        let first = self.ledger.survival.break_down(broken(error));
+        if let Some(queue) = self.queue.upgrade() {
+            queue.break_down();
+        }
+        first
+    }
+}
