@@ -1,5 +1,7 @@
 //! What is written is read, and nothing else.
 
+use bookdrop_backend::DeadReason;
+
 use super::*;
 
 fn every_kind() -> Vec<Note> {
