@@ -109,11 +109,9 @@ impl Event {
         length_with(beside + texts_and_content + standings.sum::<usize>())
     }
 
-    /// Where its id is said, if that was written down before, and when it was sent.
-    pub(crate) fn id_said_in(&self) -> (Option<SaidIn>, u64) {
-        let facts = self.facts();
-        let place = facts.place.as_ref();
-        (place.and_then(|place| place.id_said_in.clone()), facts.sent)
+    /// Where its id is said, if it is remembered, and the event lies in the journal.
+    pub(crate) fn id_said_in(&self) -> Option<SaidIn> {
+        self.facts().place.as_ref()?.id_said_in.clone()
     }
 
     /// The last note about it for which somebody waits, if there is any.

@@ -17,14 +17,19 @@ pub(crate) struct Ids {
     known: VecDeque<Sent>,
 }
 
-struct Sent {
+/// An id that was sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
     /// In milliseconds since 1970.
-    at: u64,
-    id: String,
-    said_in: SaidIn,
+    pub(crate) at: u64,
+    pub(crate) id: String,
+    pub(crate) said_in: SaidIn,
 }
 
-/// The segment that says an id, which its event shares as long as it lies there.
+/// The segment that says an id.
+///
+/// Invariant: beside [`Ids`], its event has one as long as it lies in the journal, and a page while the id is being written down again.
+/// So an id whose own is alone is one that lies there by itself.
 #[derive(Clone, Debug)]
 pub(crate) struct SaidIn(Arc<AtomicU64>);
 
@@ -109,14 +114,7 @@ impl Ids {
     }
 
     /// Those that lie in this segment by themselves.
-    pub(crate) fn said_by(&self, generation: u64) -> Vec<(u64, String)> {
-        let said = self.alone_in(generation);
-        said.map(|sent| (sent.at, sent.id.clone())).collect()
-    }
-
-    /// Those that lie in this segment by themselves were written down again, in this other one or behind it.
-    pub(crate) fn moved(&mut self, generation: u64, to: u64) {
-        self.alone_in(generation)
-            .for_each(|sent| sent.said_in.set(to));
+    pub(crate) fn said_by(&self, generation: u64) -> Vec<Sent> {
+        self.alone_in(generation).cloned().collect()
     }
 }

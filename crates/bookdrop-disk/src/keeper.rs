@@ -21,7 +21,7 @@ use crate::entry::Entry;
 use crate::event::{Event, Place};
 use crate::ids::{Ids, SaidIn};
 use crate::journal::{self, Journal, Need, Position};
-use crate::ledger::{Ledger, Page, Reach};
+use crate::ledger::{Ledger, Lying, Page, Reach};
 use crate::options::Sync;
 use crate::reading::{Reading, Unread};
 use crate::space::{Segment, Space};
@@ -263,21 +263,26 @@ where
         Ok(written)
     }
 
-    /// The events of a page lie there now.
+    /// What is on a page lies there now.
     fn place(&self, page: &Page, positions: &[Position], known: &mut Option<(u64, Arc<Segment>)>) {
         let is_cache_full = self.ledger.is_cache_full();
-        for ((event, bytes), &position) in page.events().zip(positions) {
-            let Some(event) = event else {
-                continue;
-            };
+        for (laid, &position) in page.laid().zip(positions) {
             let generation = position.generation;
-            let id_said_in = self.id_said_in(event, generation);
+            let event = match laid.lying {
+                Lying::Nothing => continue,
+                Lying::Ids(all) => {
+                    all.iter().for_each(|said_in| said_in.set(generation));
+                    continue;
+                }
+                Lying::Event(event) => event,
+            };
+            let id_said_in = self.place_id(event, generation, laid.is_again);
             known.take_if(|(of, _)| *of != generation);
             let (_, segment) =
                 known.get_or_insert_with(|| (generation, self.space().segment(generation)));
             let place = Place {
                 position,
-                bytes,
+                bytes: laid.bytes,
                 grown: 0,
                 segment: segment.clone(),
                 index: 0,
@@ -287,15 +292,15 @@ where
         }
     }
 
-    /// An event was written down in this segment, and with it its id.
-    fn id_said_in(&self, event: &Event, generation: u64) -> Option<SaidIn> {
+    /// The id of an event lies with it in this segment now, if it is remembered.
+    fn place_id(&self, event: &Event, generation: u64, is_again: bool) -> Option<SaidIn> {
         let id = event.given_id.as_ref()?;
-        let (known, sent) = event.id_said_in();
-        // It is carried where it is known.
-        if let Some(said_in) = &known {
-            said_in.set(generation);
-            return known;
+        if is_again {
+            return event
+                .id_said_in()
+                .inspect(|said_in| said_in.set(generation));
         }
+        let sent = event.facts().sent;
         self.ids().add(sent, id, generation)
     }
 

@@ -20,8 +20,10 @@ use bookdrop_backend::Record;
 use bookdrop_queue::{GroupId, Hand, Room, clock};
 
 use crate::event::{Event, Facts, Place};
-use note::{Note, Standing, Standings, State};
-pub(crate) use page::Page;
+use crate::ids::Sent;
+use note::{Standing, Standings, State};
+use page::AGAIN;
+pub(crate) use page::{Lying, Page};
 use pending::{Pending, grave_of, waiting_until};
 pub(crate) use survival::{Reach, Survival, Turn, Waiting};
 
@@ -335,26 +337,25 @@ impl Ledger {
             let appended = self.survival.appended_so_far();
             let standings = facts.standings.iter();
             let standings: Standings = standings.map(|one| one.as_of(appended)).collect();
-            on.put_event(0, event, (&facts, &standings), record);
+            on.put_event(AGAIN, event, (&facts, &standings), record);
         }
     }
 
     /// Puts down again what is known of groups.
     pub(crate) fn put_groups_again(&self, on: &mut Page) {
-        on.put(0, &self.lock().groups.table());
+        on.put(AGAIN, &self.lock().groups.table());
     }
 
     /// Puts these ids down again.
-    pub(crate) fn put_ids_again(&self, ids: Vec<(u64, String)>, on: &mut Page) {
+    pub(crate) fn put_ids_again(&self, ids: Vec<Sent>, on: &mut Page) {
         let mut ids = ids.into_iter().peekable();
         while ids.peek().is_some() {
             let mut length = 0;
-            let some = std::iter::from_fn(|| {
+            on.put_ids_again(std::iter::from_fn(|| {
                 let is_first = length == 0;
-                length += note::length_of_id(&ids.peek()?.1);
+                length += note::length_of_id(&ids.peek()?.id);
                 ids.next_if(|_| is_first || length <= self.bounds.note)
-            });
-            on.put(0, &Note::Ids(some.collect()));
+            }));
         }
     }
 

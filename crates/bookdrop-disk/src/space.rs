@@ -11,7 +11,8 @@ const FEW: usize = 64;
 
 /// A segment, and the events that lie in it.
 pub(crate) struct Segment {
-    /// Bytes that the events in it that some group has not done with take when they are written down again.
+    /// Bytes that the events in it that some group has not done with take here, with what was noted of them since. Written down
+    /// again they take no more: groups that have done with one are left out.
     live: AtomicU64,
     /// Those of all segments that lie elsewhere: when an event is written down again, it takes these as well.
     grown: Arc<AtomicU64>,

@@ -9,7 +9,7 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bookdrop_backend::{Error, Record};
+use bookdrop_backend::{Error, ErrorKind, Record};
 use bookdrop_queue::clock;
 
 use crate::event::Event;
@@ -329,11 +329,7 @@ where
         let mut page = Page::default();
         let said = self.ids().said_by(generation);
         self.ledger.put_ids_again(said, &mut page);
-        self.append_all(&mut writing, &page, Need::Frees)?;
-        if let Some(first) = writing.positions.first() {
-            self.ids().moved(generation, first.generation);
-        }
-        Ok(())
+        self.append_all(&mut writing, &page, Need::Frees)
     }
 
     /// Appends a page before anything that was noted and waits.
@@ -351,14 +347,7 @@ where
         let Some(last) = self.last_unneeded() else {
             return Ok(());
         };
-        {
-            let mut writing = self.writing();
-            if writing.groups_at.is_some_and(|at| at <= last) {
-                let mut page = Page::default();
-                self.ledger.put_groups_again(&mut page);
-                self.append_all(&mut writing, &page, Need::Frees)?;
-            }
-        }
+        let last = self.put_groups_behind(last)?;
         // Whatever was carried has to be there before what it was carried from is gone.
         self.flush_journal()?;
         {
@@ -370,6 +359,25 @@ where
         self.space().forget_before(last + 1);
         self.reading.forget_before(last + 1);
         Ok(())
+    }
+
+    /// Sees to it that the groups are said behind this segment, so that it can be freed. Where there is no room for that, what lies
+    /// before their table can be. Returns the last segment that can.
+    fn put_groups_behind(&self, last: u64) -> Result<u64, Error> {
+        let mut writing = self.writing();
+        let Some(table) = writing.groups_at.filter(|at| *at <= last) else {
+            return Ok(last);
+        };
+        let mut page = Page::default();
+        self.ledger.put_groups_again(&mut page);
+        let written = self.append_all(&mut writing, &page, Need::Frees);
+        let oldest = writing.journal.generations().next();
+        match written {
+            Err(error) if error.kind() == ErrorKind::NoSpace && oldest < Some(table) => {
+                Ok(table - 1)
+            }
+            written => written.map(|()| last),
+        }
     }
 
     fn last_unneeded(&self) -> Option<u64> {

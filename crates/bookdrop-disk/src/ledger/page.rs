@@ -11,6 +11,7 @@ use super::note::kind::{self, GROUPS};
 use super::note::{Note, Standing, encode_event};
 use super::survival::Reach;
 use crate::event::{Event, Facts};
+use crate::ids::{SaidIn, Sent};
 use crate::journal::{self, cost, length_with};
 
 /// Notes in a row, to be written at once.
@@ -28,13 +29,34 @@ pub(crate) struct Page {
 struct Noted {
     kind: u32,
     range: Range<usize>,
-    /// The event that is to lie there.
-    event: Option<Arc<Event>>,
+    lying: Lying,
     /// Its number among all notes. It is greater than those of the notes before it.
     number: u64,
     /// The number of the first note that it stands for: its own, or that of an earlier one that was left out, since it says the same.
     stands_for: u64,
 }
+
+/// What is to lie where a note lies, and is told so.
+pub(crate) enum Lying {
+    /// Nothing.
+    Nothing,
+    /// An event.
+    Event(Arc<Event>),
+    /// Ids by themselves.
+    Ids(Vec<SaidIn>),
+}
+
+/// A note of a page, as it is to lie in the journal.
+pub(crate) struct Laid<'a> {
+    pub(crate) lying: &'a Lying,
+    /// That it takes there.
+    pub(crate) bytes: usize,
+    /// Whether it lies elsewhere before.
+    pub(crate) is_again: bool,
+}
+
+/// The number of what is written down again: it is on a page of its own, before all that is noted.
+pub(super) const AGAIN: u64 = 0;
 
 impl Page {
     /// Puts an event down under this number, as it stands in its groups.
@@ -48,21 +70,29 @@ impl Page {
         let begin = self.bytes.len();
         let (of_event, sent) = (facts.number, facts.sent);
         encode_event(of_event, sent, record, standings, &mut self.bytes);
-        self.end_note(begin, kind::EVENT, Some(event.clone()), number);
+        self.end_note(begin, kind::EVENT, Lying::Event(event.clone()), number);
     }
 
     /// Puts a note down under this number.
     pub(super) fn put(&mut self, number: u64, note: &Note) {
         let begin = self.bytes.len();
         let kind = note.encode(&mut self.bytes);
-        self.end_note(begin, kind, None, number);
+        self.end_note(begin, kind, Lying::Nothing, number);
     }
 
-    fn end_note(&mut self, begin: usize, kind: u32, event: Option<Arc<Event>>, number: u64) {
+    /// Puts ids down again.
+    pub(super) fn put_ids_again(&mut self, ids: impl Iterator<Item = Sent>) {
+        let begin = self.bytes.len();
+        let (ids, said_in) = ids.map(|sent| ((sent.at, sent.id), sent.said_in)).unzip();
+        let kind = Note::Ids(ids).encode(&mut self.bytes);
+        self.end_note(begin, kind, Lying::Ids(said_in), AGAIN);
+    }
+
+    fn end_note(&mut self, begin: usize, kind: u32, lying: Lying, number: u64) {
         self.push(Noted {
             kind,
             range: begin..self.bytes.len(),
-            event,
+            lying,
             number,
             stands_for: number,
         });
@@ -103,11 +133,13 @@ impl Page {
         self.cost
     }
 
-    /// The events that are to lie where its notes lie, each with the bytes that it takes there.
-    pub(crate) fn events(&self) -> impl Iterator<Item = (Option<&Arc<Event>>, usize)> {
-        self.notes
-            .iter()
-            .map(|noted| (noted.event.as_ref(), length_with(noted.range.len())))
+    /// Its notes, as they are to lie in the journal.
+    pub(crate) fn laid(&self) -> impl Iterator<Item = Laid<'_>> {
+        self.notes.iter().map(|noted| Laid {
+            lying: &noted.lying,
+            bytes: length_with(noted.range.len()),
+            is_again: noted.number == AGAIN,
+        })
     }
 
     /// Empties it; it keeps its room.

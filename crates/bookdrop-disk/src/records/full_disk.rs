@@ -320,3 +320,125 @@ fn failures_leave_two_files_for_what_is_written_again() {
         assert!(spares >= 2, "{spares} after failure {number}");
     }
 }
+
+/// So many failures or hand-overs never make a dead letter.
+fn patient() -> Limits {
+    Limits {
+        max_attempts: u32::MAX,
+        max_deliveries: u32::MAX,
+        ..Options::default().limits
+    }
+}
+
+/// Joins these groups, and fills the disk with events of so many bytes of content at most, each with a number of so many digits as its
+/// id.
+fn fill(
+    (records, keeper): (&Records, &Keeper<Disk>),
+    groups: &[&str],
+    (is_id_given, digits): (bool, usize),
+    mut content: impl FnMut() -> usize,
+) {
+    for group in groups {
+        wait(records.join(Place::In(group))).expect("anybody can join");
+    }
+    for number in (0..).step_by(5) {
+        let some = (number..number + 5).map(|number| Record {
+            id: format!("{number:0digits$}").into(),
+            is_id_given,
+            content: vec![b'x'; content()].into(),
+            ..Record::default()
+        });
+        let sending = records.publish(some.collect(), Progress::default(), true);
+        if end_of(sending, || work(keeper)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Ids that are written again may fill more than one file. Each counts where it lies, so that none of these becomes too much to be
+/// written again.
+#[test]
+fn settlements_are_confirmed_of_events_with_long_ids() {
+    let groups = ["default", "b", "c", "d"];
+    let mut random = fastrand::Rng::with_seed(7);
+    let disk = Disk::new(7, 19 * SEGMENT, None);
+    let (mut records, mut keeper, _) = opened_with(disk.clone(), patient());
+    fill((&records, &keeper), &groups, (true, 200), || {
+        random.usize(..100)
+    });
+    disk.set_room(0);
+    let mut settled = 0;
+    for process in 0..2 {
+        for group in groups {
+            let reader = wait(records.join(Place::In(group))).expect("anybody can join");
+            for _ in 0..200 {
+                let Ok(mut fetched) = wait(records.fetch(reader, 1, Wait::No)) else {
+                    break;
+                };
+                let how = match random.u32(..2) {
+                    0 => Settlement::Done,
+                    _ => Settlement::RetryAfter(Duration::ZERO),
+                };
+                let commits = || drop(keeper.commit_or_refuse(None));
+                let end = end_of(settle(&records, fetched.remove(0).receipt, how), commits);
+                end.unwrap_or_else(|error| panic!("{settled} of process {process}: {error}"));
+                settled += 1;
+                disk.set_room(0);
+                if settled % 7 == 0 {
+                    // There is room for it, or not.
+                    let one = Record {
+                        id: format!("{settled:0200}").into(),
+                        is_id_given: true,
+                        ..Record::default()
+                    };
+                    let sending = records.publish(vec![one], Progress::default(), true);
+                    let _ = end_of(sending, || work(&keeper));
+                }
+                if settled % 5 == 0 {
+                    work(&keeper);
+                }
+            }
+        }
+        keeper.seal();
+        (records, keeper, _) = opened_with(disk.clone(), patient());
+        disk.set_room(0);
+    }
+}
+
+/// Each process that ends in the middle of writing something again leaves a file that is not full. Where none is left, what lies before
+/// the table of groups is freed all the same once it is acked.
+#[test]
+fn acks_free_it_when_the_power_went_again_and_again() {
+    let groups = ["default", "b"];
+    let mut random = fastrand::Rng::with_seed(16);
+    let disk = Disk::new(16, 20 * SEGMENT, None);
+    let (mut records, mut keeper, mut reader) = opened_with(disk.clone(), patient());
+    fill((&records, &keeper), &groups, (false, 10), || 0);
+    disk.set_room(0);
+    for _ in 0..6 {
+        disk.light_fuse(random.u32(1..400));
+        while let Ok(mut fetched) = wait(records.fetch(reader, 1, Wait::No)) {
+            let how = match random.u32(..4) {
+                0 => Settlement::Done,
+                _ => Settlement::RetryAfter(Duration::ZERO),
+            };
+            let commits = || drop(keeper.commit_or_refuse(None));
+            if end_of(settle(&records, fetched.remove(0).receipt, how), commits).is_err() {
+                break;
+            }
+        }
+        disk.lose_power();
+        disk.set_room(0);
+        (records, keeper, reader) = opened_with(disk.clone(), patient());
+    }
+    for group in groups {
+        let reader = wait(records.join(Place::In(group))).expect("anybody can join");
+        while let Ok(mut fetched) = wait(records.fetch(reader, 1, Wait::No)) {
+            let acked = settle(&records, fetched.remove(0).receipt, Settlement::Done);
+            let _ = end_of(acked, || work(&keeper));
+            disk.set_room(0);
+        }
+    }
+    let purged = end_of(records.purge(), || work(&keeper));
+    purged.expect("nothing is needed, and all is freed");
+}
