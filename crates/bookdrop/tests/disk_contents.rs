@@ -42,3 +42,35 @@ fn options_in_options_are_flattened() {
     #[cfg(feature = "message-pack")]
     assert_eq!(through("msgpack", Some(None::<u32>)), Ok(None));
 }
+
+/// As when a program is started whose types are others, and then the former one again.
+#[test]
+fn what_cannot_be_decoded_is_kept_however_much_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!(
+        "disk:{}?segment_bytes=4096&max_dead=2",
+        folder.path().display()
+    );
+    let titles: Vec<String> = (0..10).map(|number| format!("book {number}")).collect();
+    let driver: Driver<String> = Driver::open(&address).wait().unwrap();
+    let books = titles.iter().cloned();
+    let books = books.map(|title| Event::new("S").with_body(title));
+    Producer::new(&driver).send_batch(books).wait().unwrap();
+    drop(driver);
+
+    let driver: Driver<u32> = Driver::open(&address).wait().unwrap();
+    let received = Consumer::new(&driver).try_receive().wait();
+    assert_eq!(received.unwrap_err(), TryReceiveError::Empty);
+    drop(driver);
+
+    let driver: Driver<String> = Driver::open(&address).wait().unwrap();
+    let stats = driver.stats().wait().unwrap();
+    assert_eq!((stats.dead, stats.dead_dropped), (10, 0));
+    assert_eq!(driver.dead_letters().replay_all().wait().unwrap(), 10);
+    let mut consumer = Consumer::new(&driver);
+    let received = titles.iter().map(|_| {
+        let delivery = consumer.receive().wait().unwrap();
+        delivery.into_event().wait().unwrap().into_body()
+    });
+    assert_eq!(received.collect::<Vec<_>>(), titles);
+}

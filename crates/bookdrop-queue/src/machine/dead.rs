@@ -39,16 +39,13 @@ impl<I: Item> Machine<I> {
         self.keep_dead(hand.group, dead, fx);
     }
 
-    /// Puts a dead letter behind the others of its group; if they are too many, the oldest goes.
+    /// Puts a dead letter behind the others of its group; if too many have failed, the oldest of these goes.
     pub(super) fn keep_dead(&mut self, id: GroupId, dead: Dead<I>, fx: &mut Effects<I>) {
         let max_dead = self.limits.max_dead;
         let Some(group) = self.group_mut(id) else {
             return fx.discard(dead.item, Cause::GroupRemoved, dead.deliveries);
         };
-        group.dead.push_back(dead);
-        let overflow = group.dead.len() > max_dead;
-        let oldest = overflow.then(|| group.dead.pop_front()).flatten();
-        if let Some(oldest) = oldest {
+        if let Some(oldest) = group.dead.put(dead, max_dead) {
             self.counters.dead_dropped += 1;
             fx.discard(oldest.item, Cause::DeadLetterDropped, oldest.deliveries);
         }
@@ -90,9 +87,7 @@ impl<I: Item> Machine<I> {
     }
 
     fn dig_out(&mut self, id: GroupId, dead: u64) -> Option<Dead<I>> {
-        let graves = &mut self.group_mut(id)?.dead;
-        let at = graves.iter().position(|grave| grave.id == dead)?;
-        graves.remove(at)
+        self.group_mut(id)?.dead.take(dead)
     }
 
     /// Takes all dead letters out, for good, oldest first.
@@ -100,7 +95,7 @@ impl<I: Item> Machine<I> {
         let Some(group) = self.group_mut(id) else {
             return Vec::new();
         };
-        let mut all: Vec<_> = std::mem::take(&mut group.dead).into();
+        let mut all = group.dead.take_all();
         for dead in &mut all {
             note(&mut dead.item, Note::Gone);
         }

@@ -1,12 +1,13 @@
 //! One group's places: what is ready, what waits for its key, what is dead.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::item::{DeadReason, Item};
 use crate::slab::{List, Ticket};
 
+use super::graves::Graves;
 use super::lane::Lane;
 
 /// The most urgent priority; zero is the default.
@@ -42,7 +43,7 @@ pub(super) struct Group<I> {
     pub(super) in_hand: usize,
     /// Items that became ready since the queue last asked; so many consumers have to be woken.
     pub(super) fresh: usize,
-    pub(super) dead: VecDeque<Dead<I>>,
+    pub(super) dead: Graves<I>,
 }
 
 impl<I: Item> Group<I> {
@@ -59,7 +60,7 @@ impl<I: Item> Group<I> {
             delayed: 0,
             in_hand: 0,
             fresh: 0,
-            dead: VecDeque::new(),
+            dead: Graves::new(),
         }
     }
 }

@@ -66,7 +66,7 @@ impl<I: Item> Machine<I> {
         let Some(group) = self.group_mut(id) else {
             return;
         };
-        for dead in std::mem::take(&mut group.dead) {
+        for dead in group.dead.take_all() {
             fx.discard(dead.item, Cause::GroupRemoved, dead.deliveries);
         }
         self.groups[id.index as usize].1 = None;

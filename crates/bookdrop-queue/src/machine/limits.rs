@@ -14,7 +14,7 @@ pub struct Limits {
     pub max_attempts: u32,
     /// Hand-overs of any kind after which an item that comes back is a dead letter.
     pub max_deliveries: u32,
-    /// Dead letters kept, per group; the oldest goes first.
+    /// Dead letters kept, per group; the oldest goes first. Those that could not be decoded do not count, and stay.
     pub max_dead: usize,
     /// How long a failed item waits.
     pub backoff: Backoff,

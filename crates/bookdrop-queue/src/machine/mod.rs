@@ -7,6 +7,7 @@
 mod agenda;
 mod calls;
 mod dead;
+mod graves;
 mod group;
 mod groups;
 mod hand_over;

@@ -63,10 +63,9 @@ where
     /// blocks its thread until that is done. Copy a folder only while nobody has it open, and do not
     /// remove it then: nobody would notice at first.
     ///
-    /// A folder is for one type of events. Opened with another one, consumers empty the queue into the dead letters, of which a
-    /// group keeps `max_dead` (1,000); the oldest beyond these are dropped, and gone. So give each type a folder of its own, mark
-    /// fields that are added with `#[serde(default)]`, and before the type changes otherwise let the queue run empty, or make
-    /// `max_dead` as large as it is.
+    /// A folder is for one type of events. Opened with another one, consumers empty the queue into the dead letters, where all of
+    /// them stay: opened with the former type again, [`replay_all`](crate::DeadLetters::replay_all) puts them back. So give each
+    /// type a folder of its own, and mark fields that are added with `#[serde(default)]`.
     ///
     /// What was settled can be read in the files until they are used again, by whom the umask of the process lets read them: often by
     /// everybody. Where that must not be, make the folder with mode 0700 before it is opened.

@@ -51,9 +51,8 @@ where
     /// A driver that keeps its events elsewhere, written down by this codec.
     ///
     /// A queue has one type and one codec. Over a queue whose events cannot be read as these, consumers empty it into its dead
-    /// letters, of which a group keeps `max_dead` (1,000); the oldest beyond these are dropped, and gone. So give each type a queue
-    /// of its own, mark fields that are added with `#[serde(default)]`, and before the type changes otherwise let the queue run
-    /// empty, or make `max_dead` as large as it is.
+    /// letters, where all of them stay: over the former types again, [`replay_all`](crate::DeadLetters::replay_all) puts them back.
+    /// So give each type a queue of its own, and mark fields that are added with `#[serde(default)]`.
     ///
     /// ```
     /// use bookdrop::{Codec, Driver, OnFull};

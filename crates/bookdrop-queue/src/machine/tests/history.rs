@@ -255,7 +255,10 @@ impl History {
         let Some(taken) = self.one_in_hand() else {
             return;
         };
-        let reason = DeadReason::Rejected("no".into());
+        let reason = match self.random.below(2) {
+            0 => DeadReason::Rejected("no".into()),
+            _ => DeadReason::Undecodable("no".into()),
+        };
         self.reference.bury(taken.item.number, reason.clone());
         self.change(|machine, fx| machine.bury(taken, reason, fx));
     }

@@ -236,6 +236,7 @@ impl Reference {
     }
 
     pub(super) fn bury(&mut self, number: u32, reason: DeadReason) {
+        let is_unread = matches!(reason, DeadReason::Undecodable(_));
         self.free_key(number);
         let entry = self.get_mut(number);
         entry.leads = false;
@@ -252,7 +253,9 @@ impl Reference {
         let id = self.next_dead;
         let entry = self.get_mut(number);
         (entry.stands, entry.dead_id) = (Stands::Dead, id);
-        let dead = self.dead(group);
+        entry.is_unread = is_unread;
+        let mut dead = self.dead(group);
+        dead.retain(|number| !self.get(*number).is_unread);
         if dead.len() > self.limits.max_dead {
             self.counters.dead_dropped += 1;
             self.discard(dead[0], Cause::DeadLetterDropped);
