@@ -68,10 +68,13 @@ impl OpenError {
 impl fmt::Debug for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (kind, message) = &*self.0;
-        f.debug_tuple("OpenError")
-            .field(kind)
-            .field(message)
-            .finish()
+        let mut shown = f.debug_tuple("OpenError");
+        shown.field(kind);
+        // What a backend says is shown by its error.
+        if !matches!(kind, OpenErrorKind::Backend(_)) {
+            shown.field(message);
+        }
+        shown.finish()
     }
 }
 

@@ -162,7 +162,8 @@ impl<T> std::error::Error for SendError<T> {
 
 impl<T> From<SendError<T>> for Error {
     fn from(error: SendError<T>) -> Self {
-        error.0.0.into_error()
+        let message = error.to_string();
+        error.0.0.into_error().with_message(message)
     }
 }
 
@@ -260,6 +261,7 @@ impl<T> std::error::Error for SendBatchError<T> {
 
 impl<T> From<SendBatchError<T>> for Error {
     fn from(error: SendBatchError<T>) -> Self {
-        error.0.0.into_error()
+        let message = error.to_string();
+        error.0.0.into_error().with_message(message)
     }
 }
