@@ -18,7 +18,7 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The address, or one of its options, is wrong.
+    /// The address, or one of its options, is wrong, or does not suffice for what is asked.
     Invalid,
     /// The backend cannot do that, or is too old for it.
     Unsupported,

@@ -1,7 +1,8 @@
 //! What a driver counts.
 
 /// How a driver, or one group of it, stands: what is where right now, and what happened since it was made or opened. It counts
-/// events, and no bytes: on disk, how near `max_bytes` is does not stand here.
+/// events, and no bytes: on disk, how near `max_bytes` is does not stand here. An event is sent once, and what becomes of it counts in
+/// each group: one that expires in two groups is two.
 #[doc(alias = "GetLength")]
 #[non_exhaustive]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

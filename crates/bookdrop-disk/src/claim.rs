@@ -12,7 +12,7 @@ use bookdrop_backend::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::journal;
-use crate::storage::{DiskFolder, Folder, is_full};
+use crate::storage::{DiskFolder, Folder, HAS_TO_BE_ALLOWED, is_full};
 use label::{LABEL, NEW_LABEL};
 use lock::Lock;
 
@@ -174,10 +174,12 @@ fn failed(folder: &Path, doing: impl Display, error: io::Error) -> Error {
         | io::ErrorKind::InvalidFilename => ErrorKind::Invalid,
         _ => ErrorKind::Io,
     };
-    let message = format!(
-        "the folder {}: could not {doing}: {error}",
-        folder.display()
-    );
+    let advice = match kind {
+        ErrorKind::Denied => HAS_TO_BE_ALLOWED,
+        _ => "",
+    };
+    let folder = folder.display();
+    let message = format!("the folder {folder}: could not {doing}: {error}{advice}");
     Error::with_source(kind, message, error)
 }
 

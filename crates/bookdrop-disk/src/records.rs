@@ -200,7 +200,7 @@ impl Records {
         let _one_at_a_time = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
         let ledger = self.folder.as_ref().map(Kept::ledger);
         if ledger.is_some_and(|ledger| !ledger.has_room_for_group(name)) {
-            let message = "there are too many groups; remove some, or make `segment_bytes` larger";
+            let message = "there are too many groups for `segment_bytes`; remove some, or open the driver with a larger one, and make the consumer again";
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         let mut is_news = false;

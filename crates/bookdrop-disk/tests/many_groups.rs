@@ -43,6 +43,13 @@ fn not_even_where_many_join_at_once() {
         ..Record::default()
     };
     wait(records.publish(vec![record], Progress::default(), true)).expect("it is not broken");
+
+    let another = name("another", 0);
+    let error = wait(records.join(Place::In(&another))).unwrap_err();
+    assert!(error.to_string().contains("`segment_bytes`"), "{error}");
+    let one = wait(records.groups()).unwrap().remove(0);
+    assert!(wait(records.remove_group(&one)).unwrap());
+    wait(records.join(Place::In(&another))).expect("there is room for it now");
 }
 
 /// Long, and all of one length.

@@ -111,6 +111,7 @@ fn a_folder_that_may_not_be_written_to_is_refused() {
             "{told}"
         );
         assert!(told.contains("ermission denied"), "{told}");
+        assert!(told.contains("has to be allowed"), "{told}");
     }
     set_mode(&queue, 0o755);
 }
@@ -131,6 +132,7 @@ fn files_that_may_not_be_written_to_are_named() {
             assert!(told.contains("/queue: could not open"), "{told}");
             assert!(told.contains(file), "{told}");
             assert!(told.contains("ermission denied"), "{told}");
+            assert!(told.contains("has to be allowed"), "{told}");
         }
     }
 }
