@@ -28,10 +28,11 @@ const VERSION: u64 = 1;
 
 /// A folder that belongs to this process, until it is dropped.
 pub(crate) struct Claim {
+    /// Given up before the folder is: then no other one is taken for it.
+    _lock: Lock,
     folder: DiskFolder,
     /// Whether there was no queue before.
     is_new: bool,
-    _lock: Lock,
 }
 
 impl Claim {
@@ -48,9 +49,9 @@ impl Claim {
         check_names(&folder, codec)?;
         check_writable(&folder)?;
         Ok(Claim {
+            _lock: lock,
             is_new: is_new_with_label(&folder, codec)?,
             folder,
-            _lock: lock,
         })
     }
 

@@ -116,6 +116,24 @@ fn this_process_is_told_that_it_has_it_by_whatever_path() {
     open(folder.path()).unwrap();
 }
 
+/// It looks as if it were left over, and somebody has removed it. Two would write to one journal.
+#[test]
+fn this_process_has_a_folder_once_whatever_became_of_its_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("lock");
+    let first = open(folder.path()).unwrap();
+    fs::remove_file(&lock).unwrap();
+    let error = open(folder.path()).err().expect("it is in use");
+    assert_eq!(error.kind(), ErrorKind::InUse);
+    assert!(
+        error.to_string().ends_with("this process has it open"),
+        "{error}"
+    );
+    assert!(!lock.exists(), "who is refused leaves nothing there");
+    drop(first);
+    open(folder.path()).unwrap();
+}
+
 /// It may not make files that are long enough.
 #[test]
 fn a_folder_that_was_not_opened_for_the_first_time_may_have_another_codec() {

@@ -18,7 +18,7 @@ use crate::storage::{DiskFolder, Folder, is_full};
 /// The folders that this process has. What the file says does not tell: in two containers two processes may have one number.
 static OURS: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
 
-/// What tells a folder from every other one, whatever its name is.
+/// What tells a folder from every other one as long as it is open, whatever its name is.
 type Identity = (u64, u64);
 
 /// The lock on a folder, until it is dropped.
@@ -32,25 +32,18 @@ impl Lock {
         let failed = |doing, error| failed(folder.path(), doing, error);
         let identity = folder.identity();
         let identity = identity.map_err(|error| failed("find it", error))?;
+        // Changed together with the lock, so that whoever meets the lock knows that it is another one's.
+        let mut ours = ours();
+        // Looked at first: the file that was locked may be gone, and another one is not locked.
+        if ours.contains(&identity) {
+            return Err(in_use(folder, "this process"));
+        }
         let file = file_in(folder);
         let file = file.map_err(|error| failed("open the file `lock` in it", error))?;
-        // Locked together with it, so that whoever meets the lock knows whose it is.
-        let mut ours = ours();
-        match FileExt::try_lock(&file) {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let holder = match ours.contains(&identity) {
-                    true => "this process".to_owned(),
-                    false => holder_in(file),
-                };
-                return Err(says(
-                    folder.path(),
-                    ErrorKind::InUse,
-                    format!("{holder} has it open"),
-                ));
-            }
-            Err(TryLockError::Error(error)) => return Err(failed("lock it", error)),
-        }
+        FileExt::try_lock(&file).map_err(|error| match error {
+            TryLockError::WouldBlock => in_use(folder, &holder_in(&file)),
+            TryLockError::Error(error) => failed("lock it", error),
+        })?;
         ours.insert(identity);
         drop(ours);
         let lock = Lock { file, identity };
@@ -90,12 +83,17 @@ fn file_in(folder: &DiskFolder) -> io::Result<File> {
     }
 }
 
+fn in_use(folder: &DiskFolder, holder: &str) -> Error {
+    let what = format!("{holder} has it open");
+    says(folder.path(), ErrorKind::InUse, what)
+}
+
 fn ours() -> MutexGuard<'static, BTreeSet<Identity>> {
     OURS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The other process that the file names.
-fn holder_in(mut file: File) -> String {
+fn holder_in(mut file: &File) -> String {
     let mut holder = String::new();
     let _ = file.read_to_string(&mut holder);
     match holder.trim() {
