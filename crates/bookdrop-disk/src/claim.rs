@@ -169,8 +169,9 @@ fn failed(folder: &Path, doing: impl Display, error: io::Error) -> Error {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Denied,
         io::ErrorKind::NotFound => ErrorKind::NotFound,
         _ if is_full(&error) => ErrorKind::NoSpace,
-        // Another name does it.
+        // Another name does it, or another place for what has a name of ours.
         io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
         | io::ErrorKind::InvalidInput
         | io::ErrorKind::InvalidFilename => ErrorKind::Invalid,
         _ => ErrorKind::Io,

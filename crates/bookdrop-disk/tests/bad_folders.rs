@@ -135,6 +135,33 @@ fn a_folder_that_is_called_as_a_segment_is_named() {
     }
 }
 
+/// To move it elsewhere does it, whichever file it stands for.
+#[test]
+fn a_folder_in_place_of_any_file_is_invalid() {
+    let in_a_queue = [
+        "lock",
+        "bookdrop.json",
+        "bookdrop.probe",
+        "journal-0000000000000001",
+        "spare-0000000000000001",
+    ];
+    let in_a_new_one = ["lock", "bookdrop.json.new", "bookdrop.probe"];
+    let all = in_a_queue.map(|name| (name, true)).into_iter();
+    for (name, is_queue) in all.chain(in_a_new_one.map(|name| (name, false))) {
+        let folder = tempfile::tempdir().unwrap();
+        if is_queue {
+            filled(folder.path());
+        }
+        let path = folder.path().join(name);
+        let _ = fs::remove_file(&path);
+        fs::create_dir(&path).unwrap();
+        let (kind, message) = refused(folder.path());
+        assert_eq!(kind, ErrorKind::Invalid, "{message}");
+        assert!(message.contains(name), "{message}");
+        assert!(message.contains("move it elsewhere"), "{message}");
+    }
+}
+
 #[test]
 fn another_codec_or_a_newer_version_is_refused_and_nothing_is_changed() {
     let folder = tempfile::tempdir().unwrap();

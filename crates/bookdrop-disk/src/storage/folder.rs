@@ -51,18 +51,18 @@ impl DiskFolder {
     /// Opens a file, to read and write, with further flags.
     fn open_with(&self, name: &str, flags: OFlags) -> io::Result<fs::File> {
         let file = open_at(&*self.opened, name, OFlags::RDWR | flags);
-        file.map_err(|error| self.explained(error))
+        file.map_err(|error| self.explained(name, error))
     }
 
     /// Says what to do where nothing is found because the folder is not there any more, or where a folder is in the way.
-    fn explained(&self, error: io::Error) -> io::Error {
+    fn explained(&self, name: &str, error: io::Error) -> io::Error {
         let advice = match error.kind() {
             io::ErrorKind::NotFound if self.was_removed() => {
                 let folder = self.path.display();
                 format!("the folder {folder} was removed: open the driver again")
             }
             io::ErrorKind::IsADirectory => {
-                "a queue has no folder of that name, so move it elsewhere".to_owned()
+                format!("a queue has no folder {name}, so move it elsewhere")
             }
             _ => return error,
         };
@@ -122,12 +122,12 @@ impl Folder for DiskFolder {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let folder = &*self.opened;
         let renamed = rustix::fs::renameat(folder, from, folder, to);
-        renamed.map_err(|error| self.explained(error.into()))
+        renamed.map_err(|error| self.explained(to, error.into()))
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {
         let removed = rustix::fs::unlinkat(&*self.opened, name, AtFlags::empty());
-        removed.map_err(|error| self.explained(error.into()))
+        removed.map_err(|error| self.explained(name, error.into()))
     }
 
     fn flush(&self) -> io::Result<()> {
