@@ -130,19 +130,25 @@ impl Records {
         self.folder.as_ref()?.keep().refusal(&entry.event)
     }
 
-    /// Ends when all that happened so far is as durable as it is going to be.
-    async fn survive(&self) -> Result<(), Error> {
+    /// Ends when all that happened so far is as durable as it is going to be, also where nothing was done: that was perhaps done before,
+    /// by somebody who was told that it may be lost.
+    async fn survive(&self, is_done: bool) -> Result<(), Error> {
         let noted = self.folder.as_ref().map(|folder| folder.ledger().noted());
-        self.survive_up_to(noted.unwrap_or(0)).await
+        let noted = noted.unwrap_or(0);
+        match is_done {
+            true => self.survive_up_to(noted).await,
+            false => self.wait_up_to(noted).await,
+        }
     }
 
     /// The same of what was noted up to this note: whoever waits for that is not told of what was noted later, and cannot be written.
     async fn survive_up_to(&self, note: u64) -> Result<(), Error> {
+        self.wait_up_to(note).await.map_err(uncertain)
+    }
+
+    async fn wait_up_to(&self, note: u64) -> Result<(), Error> {
         match &self.folder {
-            Some(folder) => {
-                let surviving = Surviving::new(folder.keep(), note);
-                surviving.await.map_err(uncertain)
-            }
+            Some(folder) => Surviving::new(folder.keep(), note).await,
             None => Ok(()),
         }
     }
@@ -386,13 +392,13 @@ impl Backend for Records {
                 folder.ledger().removed(id);
             }
         });
-        self.survive().await?;
+        self.survive(is_removed).await?;
         Ok(is_removed)
     }
 
     async fn purge(&self) -> Result<usize, Error> {
         let purged = self.queue.purge();
-        self.survive().await?;
+        self.survive(purged > 0).await?;
         Ok(purged)
     }
 
@@ -403,7 +409,7 @@ impl Backend for Records {
     async fn replay(&self, group: &str, dead: Vec<u64>) -> Result<usize, Error> {
         let replayed = dead.into_iter().filter(|id| self.queue.replay(group, *id));
         let replayed = replayed.count();
-        self.survive().await?;
+        self.survive(replayed > 0).await?;
         Ok(replayed)
     }
 
@@ -415,7 +421,7 @@ impl Backend for Records {
         });
         // Nobody else is told that what somebody took may be gone.
         if !letters.is_empty() {
-            self.survive().await?;
+            self.survive(true).await?;
         }
         Ok(letters)
     }

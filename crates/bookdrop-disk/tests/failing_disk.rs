@@ -392,3 +392,23 @@ fn a_write_that_fails_breaks_the_queue_until_it_is_opened_again() {
     let fetched = wait(records.fetch(reader, 9, Wait::No)).unwrap();
     assert_eq!(&*fetched[0].record.id, "1");
 }
+
+/// It may have been done before by somebody who was told that it may be lost. So it is not sure, but nor was it done now.
+#[test]
+fn what_does_nothing_when_the_queue_is_broken_is_told_that_it_is() {
+    let disk = Disk::new(7, PLENTY, None);
+    let records = opened(&disk, 100);
+    wait(records.join(Place::In("default"))).unwrap();
+    send(&records, 1).unwrap();
+    disk.light_fuse(0);
+    let purged = || wait(records.purge()).expect_err("it cannot be written");
+    let done = purged();
+    assert_eq!(done.kind(), ErrorKind::Unknown, "{done}");
+    let removed = wait(records.remove_group("nobody's"));
+    let replayed = wait(records.replay("default", vec![7]));
+    for error in [purged(), removed.unwrap_err(), replayed.unwrap_err()] {
+        assert_eq!(error.kind(), ErrorKind::Broken, "{error}");
+    }
+    let taken = wait(records.take_dead("default", vec![7]));
+    assert_eq!(taken.unwrap().len(), 0);
+}
