@@ -85,16 +85,18 @@ impl Kept {
             image.read(found);
         })?;
         progress.end();
-        let mut is_whole = closed.is_whole() && image.unknown.is_empty();
-        if is_whole && image.lacks_groups() {
-            is_whole = !closed.miss_the_oldest();
+        let (lacks_groups, all_is_known) = (image.lacks_groups(), image.unknown.is_empty());
+        if lacks_groups && all_is_known && closed.is_whole() {
+            closed.miss_the_oldest();
         }
+        let is_whole = all_is_known && closed.is_whole();
         // Where it is not, the name of a group may be lost with its record. Its events are not lost.
         let renamed_groups = match is_whole {
             true => Vec::new(),
             false => image.name_lost_groups(),
         };
-        let are_names_new = !renamed_groups.is_empty();
+        // Also of no group at all: without any, a file before the first one would be missed at each opening.
+        let is_table_wanted = lacks_groups || !renamed_groups.is_empty();
         let settings = settings_for(&image, options.segment_bytes);
         let (journal, mut recovery) = Journal::go_on(closed, settings)?;
         recovery.damage.append(&mut image.unknown);
@@ -105,13 +107,13 @@ impl Kept {
             options.max_bytes,
             options.cache_bytes,
         )));
-        // Names that are not written down yet have to be before anything is freed.
-        let groups_at = match are_names_new {
+        // What is not written down yet has to be before anything is freed.
+        let groups_at = match is_table_wanted {
             true => Some(0),
             false => image.groups_at,
         };
         let (events, kept) = restore(image, &queue, &ledger, &options.limits);
-        if are_names_new {
+        if is_table_wanted {
             ledger.named_groups();
         }
         let settings = keeper::Settings {

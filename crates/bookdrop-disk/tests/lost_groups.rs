@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bookdrop_backend::{Backend, DeadReason, Progress, Record, Settlement};
 use bookdrop_disk::journal::Damage;
@@ -37,13 +37,13 @@ fn groups(records: &Records) -> Vec<String> {
     wait(records.groups()).expect("the disk works")
 }
 
-/// Loses each table of groups in which this one is.
-fn lose_tables_with(group: &str, folder: &Path) {
+/// Loses each record in which this text is, such as the table of groups with this one.
+fn lose_records_with(text: &str, folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let mut bytes = fs::read(&path).unwrap();
-        let windows = bytes.windows(group.len()).enumerate();
-        let places = windows.filter(|(_, window)| *window == group.as_bytes());
+        let windows = bytes.windows(text.len()).enumerate();
+        let places = windows.filter(|(_, window)| *window == text.as_bytes());
         for at in places.map(|(at, _)| at).collect::<Vec<_>>() {
             bytes[at] ^= 1;
         }
@@ -81,7 +81,7 @@ fn they_stay_without_an_event() {
     join(&records, "lost");
     publish(&records, "1");
     drop(records);
-    lose_tables_with("lost", folder.path());
+    lose_records_with("lost", folder.path());
 
     let records = open(folder.path(), 4096);
     let reader = join(&records, "recovered-2");
@@ -104,7 +104,7 @@ fn none_gets_the_name_of_another_one() {
     join(&records, "lost too");
     publish(&records, "1");
     drop(records);
-    lose_tables_with("lost", folder.path());
+    lose_records_with("lost", folder.path());
 
     let expected = [
         ("first", "0"),
@@ -129,7 +129,7 @@ fn the_first_one_keeps_what_was_sent_before_it() {
     join(&records, "lost too");
     publish(&records, "1");
     drop(records);
-    lose_tables_with("lost", folder.path());
+    lose_records_with("lost", folder.path());
 
     let expected = [
         ("recovered-1", "0"),
@@ -156,7 +156,7 @@ fn the_first_one_was_joined_if_anything_was_handed_over() {
         let is_left = matches!(how, Settlement::RetryAfter(_));
         settle(&records, fetched, how);
         drop(records);
-        lose_tables_with("lost", folder.path());
+        lose_records_with("lost", folder.path());
 
         let records = open(folder.path(), 4096);
         join(&records, "other");
@@ -186,7 +186,7 @@ fn they_are_joined_where_segments_are_shorter_now() {
     }
     publish(&records, "one");
     drop(records);
-    lose_tables_with("group-000", folder.path());
+    lose_records_with("group-000", folder.path());
 
     let records = open(folder.path(), 4096);
     assert_eq!(groups(&records).len(), 200);
@@ -228,4 +228,54 @@ fn they_are_lost_with_the_first_file_and_their_events_are_not() {
         );
         assert!(of_group.iter().map(|(_, id)| id).eq(left), "{of_group:?}");
     }
+}
+
+/// Two files, the first of which is pinned. In the second one there are acks, and events that were acked.
+fn two_files_with_acks(folder: &Path) {
+    let records = open(folder, 4096);
+    let reader = join(&records, "lost");
+    publish(&records, "pinned");
+    let _in_hand = fetch(&records, reader);
+    let second = folder.join("journal-0000000000000002");
+    for number in 0.. {
+        publish(&records, &number.to_string());
+        let fetched = fetch(&records, reader).expect("it is there");
+        settle(&records, fetched, Settlement::Done);
+        if second.exists() {
+            break;
+        }
+    }
+}
+
+/// No name is left to be written down. That there is none is.
+#[test]
+fn that_the_first_file_is_missing_is_told_once_where_no_event_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    two_files_with_acks(folder.path());
+    let file = "journal-0000000000000001".to_owned();
+    fs::remove_file(folder.path().join(&file)).unwrap();
+    let missing = vec![Damage::Missing { file }];
+    for told in [missing, vec![], vec![]] {
+        let (_, report) = open_and_report(folder.path(), 4096);
+        assert_eq!(report.damage, told);
+    }
+}
+
+#[test]
+fn a_damaged_file_that_was_freed_is_not_missed_where_no_event_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    two_files_with_acks(folder.path());
+    lose_records_with("lost", folder.path());
+    lose_records_with("pinned", folder.path());
+    let (records, report) = open_and_report(folder.path(), 4096);
+    assert!(!report.damage.is_empty());
+    let begun = Instant::now();
+    // It is tidied by a thread of its own.
+    while folder.path().join("journal-0000000000000001").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is pinned");
+        std::thread::yield_now();
+    }
+    drop(records);
+    let (_, report) = open_and_report(folder.path(), 4096);
+    assert_eq!(report.damage, []);
 }

@@ -134,9 +134,8 @@ impl<F: Folder> Closed<F> {
         self.known.recovery.damage.is_empty()
     }
 
-    /// The records need one that stood before all of them, so the segment before the oldest one is missing. Returns whether there ever
-    /// was one.
-    pub(crate) fn miss_the_oldest(&mut self) -> bool {
+    /// The records need one that stood before all of them, so the segment before the oldest one is missing, if there ever was one.
+    pub(crate) fn miss_the_oldest(&mut self) {
         let oldest = self.known.segments.first_key_value();
         let missing = oldest.and_then(|(oldest, _)| oldest.checked_sub(1));
         let missing = missing.filter(|generation| *generation > 0);
@@ -144,7 +143,6 @@ impl<F: Folder> Closed<F> {
             file: segment::name_of_segment(generation),
         });
         self.known.recovery.damage.extend(damage);
-        missing.is_some()
     }
 }
 
