@@ -51,7 +51,7 @@ pub trait Folder {
     /// Gives a file another name, which no other one has.
     ///
     /// # Errors
-    /// Whatever the file system says.
+    /// Whatever the file system says: best `AlreadyExists`, where another one has it after all.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
 
     /// Removes a file.

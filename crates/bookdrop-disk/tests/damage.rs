@@ -359,3 +359,24 @@ fn a_batch_may_be_longer_than_a_segment() {
     drop(journal);
     assert_eq!(found_in(&folder).0, texts);
 }
+
+/// As where two processes have the folder open, since somebody has removed its lock.
+#[test]
+fn a_segment_that_another_journal_has_begun_is_not_written_over() {
+    let folder = TempDir::new().unwrap();
+    let (mut ours, _) = open(folder.path()).unwrap();
+    append(&mut ours, &["ours"]);
+    let (mut theirs, _) = open(folder.path()).unwrap();
+    append(&mut theirs, &["theirs"]);
+    let longest = "x".repeat(ours.longest_record());
+    let record = Record {
+        kind: 1,
+        payload: longest.as_bytes(),
+    };
+    let appended = ours.append([record], Need::TakesRoom, |_| ());
+    let error = appended.expect_err("it would be a segment of the same name");
+    let doing = String::from("make journal-0000000000000002");
+    assert_eq!(*error.kind(), ErrorKind::Io { doing });
+    assert!(ours.is_poisoned());
+    assert_eq!(found_in(&folder).0, ["ours", "theirs"]);
+}

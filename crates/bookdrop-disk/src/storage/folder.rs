@@ -88,6 +88,24 @@ fn open_at(
     Ok(opened?.into())
 }
 
+/// Never over another file: that would be one of a process that has the folder open as well, as where its lock was removed.
+#[cfg(target_os = "linux")]
+fn rename_in(folder: &fs::File, from: &str, to: &str) -> rustix::io::Result<()> {
+    use rustix::fs::{RenameFlags, renameat_with};
+    use rustix::io::Errno;
+
+    match renameat_with(folder, from, folder, to, RenameFlags::NOREPLACE) {
+        // The file system does not know how, or Linux itself.
+        Err(Errno::INVAL | Errno::NOSYS) => rustix::fs::renameat(folder, from, folder, to),
+        renamed => renamed,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn rename_in(folder: &fs::File, from: &str, to: &str) -> rustix::io::Result<()> {
+    rustix::fs::renameat(folder, from, folder, to)
+}
+
 impl Folder for DiskFolder {
     type File = fs::File;
 
@@ -120,8 +138,7 @@ impl Folder for DiskFolder {
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        let folder = &*self.opened;
-        let renamed = rustix::fs::renameat(folder, from, folder, to);
+        let renamed = rename_in(&self.opened, from, to);
         renamed.map_err(|error| self.explained(to, error.into()))
     }
 
