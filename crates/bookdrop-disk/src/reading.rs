@@ -17,7 +17,7 @@ const OPEN_FILES: usize = 64;
 pub(crate) enum Unread {
     /// It is gone, or what was read is no record: it never will be one again.
     ForGood(Error),
-    /// It may be there, whatever the operating system said: a folder that is called otherwise for a while is not found either.
+    /// It may be there, whatever the operating system said: in a folder that was removed nothing is found, and nothing is damaged.
     ForNow(Error),
 }
 

@@ -1,4 +1,4 @@
-//! No file of the folder is found for a while, as where somebody has renamed it: no event is taken for damaged.
+//! No file of the folder is found, as where it was removed, or here for a while: no event is taken for damaged.
 
 #[path = "support/barred.rs"]
 mod barred;
