@@ -244,7 +244,7 @@ fn sync(given: &mut address::Options) -> Result<Sync, OpenError> {
             _ => Err(address::invalid(
                 "sync",
                 time,
-                "`always`, `never`, or a length of time like `100ms`",
+                "`always`, `never`, or a length of time above zero, like `100ms`",
             )),
         },
     }
