@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use bookdrop_backend::Error;
-use bookdrop_queue::Queue;
+use bookdrop_queue::{Limits, Queue};
 
 use crate::claim::Claim;
 use crate::ending::{Ending, Left};
@@ -101,7 +101,12 @@ impl Kept {
         let (journal, mut recovery) = Journal::go_on(closed, settings)?;
         recovery.damage.append(&mut image.unknown);
         set_aside(&*folder, &recovery.damage);
-        let queue = Queue::new(options.limits.clone(), options.on_full, seed);
+        let limits = Limits {
+            // They are bounded by `max_bytes`.
+            counts_undecodable: false,
+            ..options.limits.clone()
+        };
+        let queue = Queue::new(limits, options.on_full, seed);
         let ledger = Arc::new(Ledger::new(Bounds::of_segments(
             settings.segment_bytes,
             options.max_bytes,

@@ -1,7 +1,10 @@
 //! What comes back from the disk otherwise than it was sent, as the documentation of `Codec` says.
 #![cfg(all(unix, feature = "disk"))]
 
-use bookdrop::{Consumer, Driver, Event, Producer, TryReceiveError};
+use std::thread;
+use std::time::Duration;
+
+use bookdrop::{Consumer, Driver, Event, Producer, RequestErrorKind, TryReceiveError};
 
 /// What is received of this, sent to a folder with this codec.
 fn through<T>(codec: &str, body: T) -> Result<T, TryReceiveError>
@@ -73,4 +76,37 @@ fn what_cannot_be_decoded_is_kept_however_much_it_is() {
         delivery.into_event().wait().unwrap().into_body()
     });
     assert_eq!(received.collect::<Vec<_>>(), titles);
+}
+
+/// Their requesters were told.
+#[test]
+fn requests_that_cannot_be_decoded_are_dropped_as_others_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let address = format!(
+        "disk:{}?segment_bytes=4096&max_dead=2",
+        folder.path().display()
+    );
+    let driver: Driver<f64> = Driver::open(address).wait().unwrap();
+    let (a, mut b) = (Producer::new(&driver), Consumer::new(&driver));
+    let ask = || {
+        let event = Event::new("S").with_body(f64::NAN);
+        a.request(event, Duration::from_secs(60)).wait()
+    };
+    for _ in 0..3 {
+        let told = thread::scope(|scope| {
+            let asking = scope.spawn(ask);
+            while !asking.is_finished() {
+                assert!(b.try_receive().wait().is_err());
+                thread::yield_now();
+            }
+            asking.join().unwrap()
+        });
+        let error = told.unwrap_err();
+        assert!(
+            matches!(error.kind(), RequestErrorKind::Failed(_)),
+            "{error}"
+        );
+    }
+    let stats = driver.stats().wait().unwrap();
+    assert_eq!((stats.dead, stats.dead_dropped), (2, 1));
 }

@@ -14,7 +14,9 @@ impl<I: Item> Machine<I> {
     pub(crate) fn bury(&mut self, mut taken: Taken<I>, reason: DeadReason, fx: &mut Effects<I>) {
         self.done(&taken);
         let hand = *taken.hand();
-        if let Some(call) = taken.item.sever() {
+        let call = taken.item.sever();
+        let was_request = call.is_some();
+        if let Some(call) = call {
             fx.tell(call, Cause::Buried(reason.clone()));
         }
         if self.group(hand.group).is_none() {
@@ -36,15 +38,31 @@ impl<I: Item> Machine<I> {
             reason,
             at,
         };
-        self.keep_dead(hand.group, dead, fx);
+        // Of a request somebody was told.
+        let counts = was_request || self.counts(&dead.reason);
+        self.put_dead(hand.group, dead, counts, fx);
     }
 
-    /// Puts a dead letter behind the others of its group; if too many have failed, the oldest of these goes.
-    pub(super) fn keep_dead(&mut self, id: GroupId, dead: Dead<I>, fx: &mut Effects<I>) {
+    /// Whether a dead letter counts among those of which the oldest is dropped when there are too many.
+    pub(super) fn counts(&self, reason: &DeadReason) -> bool {
+        self.limits.counts_undecodable || !matches!(reason, DeadReason::Undecodable(_))
+    }
+
+    /// Puts a dead letter behind the others of its group; if too many count there, the oldest of these goes.
+    pub(super) fn put_dead(
+        &mut self,
+        id: GroupId,
+        dead: Dead<I>,
+        counts: bool,
+        fx: &mut Effects<I>,
+    ) {
         let max_dead = self.limits.max_dead;
         let Some(group) = self.group_mut(id) else {
             return fx.discard(dead.item, Cause::GroupRemoved, dead.deliveries);
         };
+        if !counts {
+            return group.dead.keep(dead);
+        }
         if let Some(oldest) = group.dead.put(dead, max_dead) {
             self.counters.dead_dropped += 1;
             fx.discard(oldest.item, Cause::DeadLetterDropped, oldest.deliveries);

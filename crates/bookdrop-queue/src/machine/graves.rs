@@ -2,64 +2,65 @@
 
 use std::collections::VecDeque;
 
-use crate::item::DeadReason;
-
 use super::Dead;
 
 /// Dead letters of one group, the oldest first.
 pub(super) struct Graves<I> {
-    failed: VecDeque<Dead<I>>,
-    /// Those that could not be decoded. They are never too many: nobody has seen them yet, and a program whose types can read them
-    /// may come.
-    unread: VecDeque<Dead<I>>,
+    /// Those that are dropped when there are too many.
+    counted: VecDeque<Dead<I>>,
+    /// Those that stay, however many there are.
+    kept: VecDeque<Dead<I>>,
 }
 
 impl<I> Graves<I> {
     pub(super) fn new() -> Self {
         Graves {
-            failed: VecDeque::new(),
-            unread: VecDeque::new(),
+            counted: VecDeque::new(),
+            kept: VecDeque::new(),
         }
     }
 
-    /// Puts one behind the others. Where more than so many have failed, the oldest of these is returned, and is here no more.
-    pub(super) fn put(&mut self, dead: Dead<I>, max_failed: usize) -> Option<Dead<I>> {
-        if let DeadReason::Undecodable(_) = dead.reason {
-            self.unread.push_back(dead);
+    /// Puts one behind the others, where it stays.
+    pub(super) fn keep(&mut self, dead: Dead<I>) {
+        self.kept.push_back(dead);
+    }
+
+    /// Puts one behind the others. Where there are more than so many that came this way, the oldest of them is returned, and is here
+    /// no more.
+    pub(super) fn put(&mut self, dead: Dead<I>, most: usize) -> Option<Dead<I>> {
+        self.counted.push_back(dead);
+        if self.counted.len() <= most {
             return None;
         }
-        self.failed.push_back(dead);
-        let are_too_many = self.failed.len() > max_failed;
-        are_too_many.then(|| self.failed.pop_front()).flatten()
+        self.counted.pop_front()
     }
 
     pub(super) fn take(&mut self, id: u64) -> Option<Dead<I>> {
-        [&mut self.failed, &mut self.unread]
-            .into_iter()
-            .find_map(|graves| {
-                let at = graves.iter().position(|dead| dead.id == id)?;
-                graves.remove(at)
-            })
+        let mut all = [&mut self.counted, &mut self.kept].into_iter();
+        all.find_map(|graves| {
+            let at = graves.iter().position(|dead| dead.id == id)?;
+            graves.remove(at)
+        })
     }
 
     pub(super) fn take_all(&mut self) -> Vec<Dead<I>> {
-        let mut all: Vec<_> = std::mem::take(&mut self.failed).into();
-        all.extend(std::mem::take(&mut self.unread));
+        let mut all: Vec<_> = std::mem::take(&mut self.counted).into();
+        all.extend(std::mem::take(&mut self.kept));
         all.sort_by_key(|dead| dead.id);
         all
     }
 
     pub(super) fn len(&self) -> usize {
-        self.failed.len() + self.unread.len()
+        self.counted.len() + self.kept.len()
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Dead<I>> {
-        let mut failed = self.failed.iter().peekable();
-        let mut unread = self.unread.iter().peekable();
-        std::iter::from_fn(move || match (failed.peek(), unread.peek()) {
-            (Some(one), Some(other)) if one.id < other.id => failed.next(),
-            (Some(_), None) => failed.next(),
-            _ => unread.next(),
+        let mut counted = self.counted.iter().peekable();
+        let mut kept = self.kept.iter().peekable();
+        std::iter::from_fn(move || match (counted.peek(), kept.peek()) {
+            (Some(one), Some(other)) if one.id < other.id => counted.next(),
+            (Some(_), None) => counted.next(),
+            _ => kept.next(),
         })
     }
 }

@@ -14,8 +14,11 @@ pub struct Limits {
     pub max_attempts: u32,
     /// Hand-overs of any kind after which an item that comes back is a dead letter.
     pub max_deliveries: u32,
-    /// Dead letters kept, per group; the oldest goes first. Those that could not be decoded do not count, and stay.
+    /// Dead letters kept, per group; the oldest goes first.
     pub max_dead: usize,
+    /// Whether those that could not be decoded count among them. Where they do not they stay, but for requests: then something else
+    /// has to bound them.
+    pub counts_undecodable: bool,
     /// How long a failed item waits.
     pub backoff: Backoff,
     /// How long the identity of an item is remembered; zero turns the detection of duplicates off.
@@ -32,6 +35,7 @@ impl Default for Limits {
             max_attempts: 5,
             max_deliveries: 20,
             max_dead: 1_000,
+            counts_undecodable: true,
             backoff: Backoff::default(),
             duplicate_window: Duration::from_secs(120),
             max_remembered_ids: 100_000,

@@ -54,7 +54,8 @@ impl<I: Item> Machine<I> {
             deliveries: dead.deliveries,
             ..Hand::default()
         };
-        self.keep_dead(id, dead, fx);
+        let counts = self.counts(&dead.reason);
+        self.put_dead(id, dead, counts, fx);
     }
 
     /// This identity was sent then. One that was sent again after the window is remembered from the later time on.

@@ -51,8 +51,9 @@ where
     /// A driver that keeps its events elsewhere, written down by this codec.
     ///
     /// A queue has one type and one codec. Over a queue whose events cannot be read as these, consumers empty it into its dead
-    /// letters, where all of them stay: over the former types again, [`replay_all`](crate::DeadLetters::replay_all) puts them back.
-    /// So give each type a queue of its own, and mark fields that are added with `#[serde(default)]`.
+    /// letters. Where all of them stay, as on disk, [`replay_all`](crate::DeadLetters::replay_all) puts them back over the former
+    /// types; other backends may drop the oldest. So give each type a queue of its own, and mark fields that are added with
+    /// `#[serde(default)]`.
     ///
     /// ```
     /// use bookdrop::{Codec, Driver, OnFull};

@@ -33,8 +33,8 @@ pub(super) struct Entry {
     pub(super) leads: bool,
     pub(super) backs_off: bool,
     pub(super) dead_id: u64,
-    /// Whether it is a dead letter that could not be decoded.
-    pub(super) is_unread: bool,
+    /// Whether it is a dead letter that stays, however many there are.
+    pub(super) stays: bool,
 }
 
 impl Entry {
@@ -56,7 +56,7 @@ impl Entry {
             leads: false,
             backs_off: false,
             dead_id: 0,
-            is_unread: false,
+            stays: false,
         }
     }
 

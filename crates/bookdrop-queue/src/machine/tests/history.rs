@@ -43,6 +43,7 @@ impl History {
             max_attempts: 4,
             max_deliveries: 5,
             max_dead: 3,
+            counts_undecodable: seed.is_multiple_of(2),
             backoff: Backoff {
                 first: ms(8),
                 max: ms(20),

@@ -236,12 +236,14 @@ impl Reference {
     }
 
     pub(super) fn bury(&mut self, number: u32, reason: DeadReason) {
-        let is_unread = matches!(reason, DeadReason::Undecodable(_));
         self.free_key(number);
         let entry = self.get_mut(number);
         entry.leads = false;
         let (group, was_request) = (entry.group, entry.is_request);
+        let is_undecodable = matches!(reason, DeadReason::Undecodable(_));
+        let stays = is_undecodable && !was_request && !self.limits.counts_undecodable;
         if was_request {
+            let entry = self.get_mut(number);
             entry.is_request = false;
             self.tell(number, Answer::Told(Cause::Buried(reason)));
         }
@@ -253,9 +255,9 @@ impl Reference {
         let id = self.next_dead;
         let entry = self.get_mut(number);
         (entry.stands, entry.dead_id) = (Stands::Dead, id);
-        entry.is_unread = is_unread;
+        entry.stays = stays;
         let mut dead = self.dead(group);
-        dead.retain(|number| !self.get(*number).is_unread);
+        dead.retain(|number| !self.get(*number).stays);
         if dead.len() > self.limits.max_dead {
             self.counters.dead_dropped += 1;
             self.discard(dead[0], Cause::DeadLetterDropped);
