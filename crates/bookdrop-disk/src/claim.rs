@@ -12,7 +12,7 @@ use bookdrop_backend::{Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::journal;
-use crate::storage::{DiskFolder, Folder, HAS_TO_BE_ALLOWED, is_full};
+use crate::storage::{DiskFolder, Folder, is_full};
 use label::{LABEL, NEW_LABEL};
 use lock::Lock;
 
@@ -176,12 +176,8 @@ fn failed(folder: &Path, doing: impl Display, error: io::Error) -> Error {
         | io::ErrorKind::InvalidFilename => ErrorKind::Invalid,
         _ => ErrorKind::Io,
     };
-    let advice = match kind {
-        ErrorKind::Denied => HAS_TO_BE_ALLOWED,
-        _ => "",
-    };
     let folder = folder.display();
-    let message = format!("the folder {folder}: could not {doing}: {error}{advice}");
+    let message = format!("the folder {folder}: could not {doing}: {error}");
     Error::with_source(kind, message, error)
 }
 

@@ -9,15 +9,21 @@ use crate::journal::{LONGEST_SEGMENT, Settings};
 use crate::ledger::Bounds;
 use crate::ledger::note::{Standing, State, length_of_group, length_of_id, longest_standing};
 
-/// Segments of so many bytes, or of the least multiple of it into which all fits that is there.
-pub(crate) fn settings_for(image: &Image, segment_bytes: u64) -> Settings {
+/// Segments of so many bytes, or of the least multiple of it into which all fits that is there; or as long as they were where that is
+/// shorter.
+pub(crate) fn settings_for(image: &Image, segment_bytes: u64, so_far: Option<u64>) -> Settings {
     let asked = Settings::default().with_segment_bytes(segment_bytes);
     let longest = Longest::of(image, asked.segment_bytes);
     let mut settings = asked;
     while !longest.fits_into(settings.segment_bytes) && settings.segment_bytes < LONGEST_SEGMENT {
         settings = settings.with_segment_bytes(settings.segment_bytes + asked.segment_bytes);
     }
-    settings
+    let between = asked.segment_bytes..settings.segment_bytes;
+    match so_far.filter(|length| between.contains(length) && longest.fits_into(*length)) {
+        // There need not be room for longer ones.
+        Some(length) => asked.with_segment_bytes(length),
+        None => settings,
+    }
 }
 
 /// What takes most.

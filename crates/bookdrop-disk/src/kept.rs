@@ -97,7 +97,7 @@ impl Kept {
         };
         // Also of no group at all: without any, a file before the first one would be missed at each opening.
         let is_table_wanted = lacks_groups || !renamed_groups.is_empty();
-        let settings = settings_for(&image, options.segment_bytes);
+        let settings = settings_for(&image, options.segment_bytes, closed.length_of_newest());
         let (journal, mut recovery) = Journal::go_on(closed, settings)?;
         recovery.damage.append(&mut image.unknown);
         set_aside(&*folder, &recovery.damage);

@@ -18,10 +18,6 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     )
 }
 
-/// What to do where something is denied, behind what was.
-pub(crate) const HAS_TO_BE_ALLOWED: &str =
-    "; the process has to be allowed to read and write all files of the folder";
-
 /// A folder that nobody else writes to.
 ///
 /// A name that was made, changed or removed is sure to be so after a loss of power only once [`flush`](Folder::flush) has

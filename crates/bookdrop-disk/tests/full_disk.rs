@@ -456,6 +456,25 @@ fn what_is_settled_while_no_file_can_be_opened_is_written_later() {
     assert_eq!(found(&disk), (0, [0; 6]), "what was acked came back");
 }
 
+/// The lengths of the files that wait to become segments.
+fn lengths_of_spares(disk: &Disk) -> Vec<u64> {
+    let names = disk.names().expect("there is power");
+    let spares = names.iter().filter(|name| name.starts_with("spare-"));
+    let lengths = spares.map(|name| disk.open(name).and_then(|file| file.length()));
+    lengths
+        .map(|length| length.expect("there is power"))
+        .collect()
+}
+
+fn is_refused_with_longer_segments(disk: &Disk) {
+    let before = lengths_of_spares(disk);
+    let mut longer = Options::default();
+    longer.segment_bytes = 8 * SEGMENT;
+    let refused = Records::open_folder(disk.clone(), &longer).map(drop);
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NoSpace);
+    assert_eq!(lengths_of_spares(disk), before);
+}
+
 /// Longer ones do not fit, and without those that are there nothing could be settled any more.
 #[test]
 fn the_reserve_stays_when_it_is_opened_with_longer_segments() {
@@ -465,16 +484,46 @@ fn the_reserve_stays_when_it_is_opened_with_longer_segments() {
     let sent = fill(&records, 100);
     disk.set_room(0);
     drop(records);
-    let mut longer = Options::default();
-    longer.segment_bytes = 8 * SEGMENT;
-    let refused = Records::open_folder(disk.clone(), &longer).map(drop);
-    assert_eq!(refused.unwrap_err().kind(), ErrorKind::NoSpace);
+    is_refused_with_longer_segments(&disk);
     let records = opened(disk.clone());
     let reader = join(&records, "default");
     for acked in 0..sent {
         let fetched = fetch(&records, reader).expect("it is there");
         let done = settle(&records, &fetched, Settlement::Done);
         done.unwrap_or_else(|error| panic!("after {acked}: {error}"));
+    }
+}
+
+/// So the newest segment need not be as long as the files in reserve are.
+#[test]
+fn the_reserve_stays_also_where_nothing_was_written_since_its_length_changed() {
+    for lengths in [&[1, 4][..], &[1, 8, 1]] {
+        let disk = Disk::new(7, 2 * ROOM, None);
+        for length in lengths {
+            let records = opened_with(length * SEGMENT, disk.clone());
+            if *length != 4 {
+                send(&records, event(0, 100)).expect("there is room");
+            }
+        }
+        disk.set_room(0);
+        is_refused_with_longer_segments(&disk);
+    }
+}
+
+/// One that takes almost half of them is there, so that a multiple of what is asked for is longer than they were.
+#[test]
+fn a_full_disk_is_opened_with_shorter_segments_whatever_is_there() {
+    let disk = Disk::new(7, ROOM, None);
+    let records = opened_with(2 * SEGMENT, disk.clone());
+    join(&records, "default");
+    send(&records, event(0, 3_800)).expect("there is room");
+    fill(&records, 100);
+    drop(records);
+    disk.set_room(0);
+    let records = opened_with(6_000, disk.clone());
+    let reader = join(&records, "default");
+    while let Some(fetched) = fetch(&records, reader) {
+        settle(&records, &fetched, Settlement::Done).expect("there is room for acks");
     }
 }
 
@@ -486,10 +535,10 @@ fn files_of_the_former_length_are_removed_where_there_is_room_for_others() {
             let records = opened_with(length * SEGMENT, disk.clone());
             send(&records, event(0, 100)).expect("there is room");
         }
-        let names = disk.names().expect("there is power");
-        let mut spares = names.iter().filter(|name| name.starts_with("spare-"));
-        let length_of = |name| disk.open(name).and_then(|file| file.length());
-        let is_of_now = |name| length_of(name).expect("there is power") == lengths[1] * SEGMENT;
-        assert!(spares.all(|name| is_of_now(name)), "{lengths:?}");
+        let mut spares = lengths_of_spares(&disk).into_iter();
+        assert!(
+            spares.all(|length| length == lengths[1] * SEGMENT),
+            "{lengths:?}"
+        );
     }
 }

@@ -107,6 +107,13 @@ pub(super) struct Known {
     pub(super) next_sequence: u64,
 }
 
+impl Known {
+    /// Bytes of the newest segment.
+    pub(super) fn length_of_newest(&self) -> Option<u64> {
+        self.segments.values().next_back().copied()
+    }
+}
+
 /// A folder whose journal was read, and is not written to yet.
 #[derive(Debug)]
 pub(crate) struct Closed<F> {
@@ -127,6 +134,11 @@ impl<F: Folder> Closed<F> {
             names,
             known,
         })
+    }
+
+    /// Bytes of the newest segment.
+    pub(crate) fn length_of_newest(&self) -> Option<u64> {
+        self.known.length_of_newest()
     }
 
     /// Whether nothing was lost.

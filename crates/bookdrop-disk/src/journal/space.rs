@@ -53,6 +53,8 @@ enum Making {
 #[derive(Debug)]
 pub(crate) struct Spares<X> {
     files: Vec<Spare<X>>,
+    /// The names of those that are too short, now that segments are longer than before.
+    shorter: Vec<String>,
     /// Of the last one that was made. Numbers are not used twice: a rename of the former one may still be lost.
     last_number: u64,
     making: Making,
@@ -61,21 +63,21 @@ pub(crate) struct Spares<X> {
 }
 
 impl<X: File> Spares<X> {
-    /// Those that are in a folder, and the names of shorter ones, of the length of the segments so far: it is known later whether they
-    /// are needed. Others are of no use, and are removed.
+    /// Those that are in a folder, beside segments of these lengths. What is of no use is removed.
     pub(crate) fn find<F: Folder<File = X>>(
         folder: &F,
         names: &[String],
         length: u64,
-        length_so_far: Option<u64>,
-    ) -> Result<(Self, Vec<String>), Error> {
-        let mut shorter = Vec::new();
+        of_segments: impl Iterator<Item = u64>,
+    ) -> Result<Self, Error> {
         let mut spares = Spares {
             files: Vec::new(),
+            shorter: Vec::new(),
             last_number: 0,
             making: Making::Works,
             reserved: 0,
         };
+        let mut others = Vec::new();
         for name in names {
             let Some(number) = number_of_spare(name) else {
                 continue;
@@ -86,20 +88,41 @@ impl<X: File> Spares<X> {
                 .and_then(|file| Ok((file.length()?, file)));
             let (found, file) = found.map_err(|error| Error::io(format!("open {name}"), error))?;
             let name = name.clone();
-            if found == length {
-                spares.files.push(Spare {
+            match found == length {
+                true => spares.files.push(Spare {
                     name,
                     file: Some(file),
-                });
-            } else if found < length && Some(found) == length_so_far {
-                shorter.push(name);
-            } else {
-                // Its length is another one, or it was being filled when the power went.
-                let removed = folder.remove(&name);
-                removed.map_err(|error| Error::io(format!("remove {name}"), error))?;
+                }),
+                false => others.push((name, found)),
             }
         }
-        Ok((spares, shorter))
+        let known: Vec<u64> = of_segments
+            .chain(others.iter().map(|other| other.1))
+            .collect();
+        for (name, found) in others {
+            // Else its length is its own: it was being filled when the power went.
+            let is_former = known.iter().filter(|length| **length == found).count() > 1;
+            if is_former && found < length {
+                spares.shorter.push(name);
+                continue;
+            }
+            let removed = folder.remove(&name);
+            removed.map_err(|error| Error::io(format!("remove {name}"), error))?;
+        }
+        Ok(spares)
+    }
+
+    /// Whether there are files that became too short. As long as no longer ones can be made they are all there is for a full disk, with
+    /// the former length of segments.
+    pub(crate) fn are_some_too_short(&self) -> bool {
+        !self.shorter.is_empty()
+    }
+
+    pub(crate) fn remove_short_ones<F: Folder<File = X>>(&mut self, folder: &F) {
+        for name in self.shorter.drain(..) {
+            // If it stays, it is found when the folder is opened.
+            let _ = folder.remove(&name);
+        }
     }
 
     /// Sees to it that so many can be taken for records of this need: that they are there, and open.

@@ -94,9 +94,10 @@ impl<F: Folder> Journal<F> {
             names,
             known,
         } = closed;
-        let length_so_far = known.segments.values().next_back().copied();
         let length = settings.segment_bytes;
-        let (spares, shorter) = Spares::find(&folder, &names, length, length_so_far)?;
+        let is_longer = known.length_of_newest() < Some(length);
+        let lengths = known.segments.values().copied();
+        let spares = Spares::find(&folder, &names, length, lengths)?;
         let mut journal = Journal {
             folder,
             settings,
@@ -110,7 +111,9 @@ impl<F: Folder> Journal<F> {
             buffer: Vec::new(),
         };
         let found = journal.spares.count();
-        let is_of_use_as_it_is = shorter.is_empty() && !journal.segments.is_empty();
+        // Without files that are as long as this nothing could be settled; with the former length it may.
+        let was_better = journal.spares.are_some_too_short() || (is_longer && found == 0);
+        let is_of_use_as_it_is = !journal.segments.is_empty() && !was_better;
         match journal.prepare() {
             // What is there can be handed out and settled all the same.
             Err(error) if *error.kind() == ErrorKind::NoSpace && is_of_use_as_it_is => {}
@@ -118,12 +121,7 @@ impl<F: Folder> Journal<F> {
                 journal.spares.remove_behind(found, &journal.folder);
                 return Err(error);
             }
-            Ok(()) => {
-                for name in &shorter {
-                    // If it stays, it is found when the folder is opened.
-                    let _ = journal.folder.remove(name);
-                }
-            }
+            Ok(()) => journal.spares.remove_short_ones(&journal.folder),
         }
         Ok((journal, known.recovery))
     }

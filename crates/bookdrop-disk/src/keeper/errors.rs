@@ -4,7 +4,6 @@ use bookdrop_backend::{Error, ErrorKind};
 
 use crate::journal;
 use crate::reading::Unread;
-use crate::storage::HAS_TO_BE_ALLOWED;
 
 /// What a write or a flush that failed leaves: nothing can be written any more, whatever the reason was.
 pub(super) fn broken(error: impl Into<Error>) -> Error {
@@ -36,10 +35,6 @@ impl From<journal::Error> for Error {
         let message = match (error.kind(), std::error::Error::source(&error)) {
             (journal::ErrorKind::Io { .. }, Some(reason)) => format!("{error}: {reason}"),
             _ => error.to_string(),
-        };
-        let message = match kind {
-            ErrorKind::Denied => message + HAS_TO_BE_ALLOWED,
-            _ => message,
         };
         Error::with_source(kind, message, error)
     }

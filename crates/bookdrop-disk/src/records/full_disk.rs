@@ -157,8 +157,10 @@ impl Wake for AcksOneMore {
 #[test]
 fn no_waker_is_called_under_the_lock_of_the_one_who_gives_space_back() {
     let (records, keeper, reader) = full();
-    let mut receipts = std::iter::repeat_with(|| fetch(&records, reader).receipt);
-    let mut next = || receipts.next().expect("there is no end of them");
+    // All are in hand before: what is handed over later may give space back.
+    let receipts = (0..300).map(|_| fetch(&records, reader).receipt);
+    let mut receipts = receipts.collect::<Vec<_>>().into_iter();
+    let mut next = || receipts.next().expect("there are enough");
     // Acks are written, but not flushed, until there is no room for more of them.
     let (done, is_done) = mpsc::channel();
     let wakes = Arc::new(AcksOneMore {

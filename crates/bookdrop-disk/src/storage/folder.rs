@@ -54,7 +54,8 @@ impl DiskFolder {
         file.map_err(|error| self.explained(name, error))
     }
 
-    /// Says what to do where nothing is found because the folder is not there any more, or where a folder is in the way.
+    /// Says what to do where nothing is found because the folder is not there any more, where a folder is in the way, or where the
+    /// process may not do it.
     fn explained(&self, name: &str, error: io::Error) -> io::Error {
         let advice = match error.kind() {
             io::ErrorKind::NotFound if self.was_removed() => {
@@ -63,6 +64,9 @@ impl DiskFolder {
             }
             io::ErrorKind::IsADirectory => {
                 format!("a queue has no folder {name}, so move it elsewhere")
+            }
+            io::ErrorKind::PermissionDenied => {
+                "the process has to be allowed to read and write all files of the folder".to_owned()
             }
             _ => return error,
         };

@@ -131,8 +131,10 @@ impl<F: Folder> Journal<F> {
         let freed = freed.and_then(|()| self.folder.flush());
         freed.map_err(|error| Error::io(format!("free {name}"), error))?;
         self.segments.remove(&generation);
-        if let Some(spare) = spare {
-            self.spares.keep(spare);
+        match spare {
+            Some(spare) => self.spares.keep(spare),
+            // What it took may be enough for one.
+            None => self.spares.try_again(),
         }
         Ok(())
     }
