@@ -21,7 +21,7 @@ use crate::entry::Entry;
 use crate::event::{Event, Place};
 use crate::ids::{Ids, SaidIn};
 use crate::journal::{self, Journal, Need, Position};
-use crate::ledger::{Ledger, Lying, Page, Reach};
+use crate::ledger::{Holds, Ledger, Page, Reach};
 use crate::options::Sync;
 use crate::reading::{Reading, Unread};
 use crate::space::{Segment, Space};
@@ -266,23 +266,23 @@ where
     /// What is on a page lies there now.
     fn place(&self, page: &Page, positions: &[Position], known: &mut Option<(u64, Arc<Segment>)>) {
         let is_cache_full = self.ledger.is_cache_full();
-        for (laid, &position) in page.laid().zip(positions) {
+        for (placement, &position) in page.placements().zip(positions) {
             let generation = position.generation;
-            let event = match laid.lying {
-                Lying::Nothing => continue,
-                Lying::Ids(all) => {
+            let event = match placement.holds {
+                Holds::Nothing => continue,
+                Holds::Ids(all) => {
                     all.iter().for_each(|said_in| said_in.set(generation));
                     continue;
                 }
-                Lying::Event(event) => event,
+                Holds::Event(event) => event,
             };
-            let id_said_in = self.place_id(event, generation, laid.is_again);
+            let id_said_in = self.place_id(event, generation, placement.is_again);
             known.take_if(|(of, _)| *of != generation);
             let (_, segment) =
                 known.get_or_insert_with(|| (generation, self.space().segment(generation)));
             let place = Place {
                 position,
-                bytes: laid.bytes,
+                bytes: placement.bytes,
                 grown: 0,
                 segment: segment.clone(),
                 index: 0,

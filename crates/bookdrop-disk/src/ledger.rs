@@ -23,7 +23,7 @@ use crate::event::{Event, Facts, Place};
 use crate::ids::Sent;
 use note::{Standing, Standings, State};
 use page::AGAIN;
-pub(crate) use page::{Lying, Page};
+pub(crate) use page::{Holds, Page};
 use pending::{Pending, grave_of, waiting_until};
 pub(crate) use survival::{Reach, Survival, Turn, Waiting};
 

@@ -29,15 +29,15 @@ pub(crate) struct Page {
 struct Noted {
     kind: u32,
     range: Range<usize>,
-    lying: Lying,
+    holds: Holds,
     /// Its number among all notes. It is greater than those of the notes before it.
     number: u64,
     /// The number of the first note that it stands for: its own, or that of an earlier one that was left out, since it says the same.
     stands_for: u64,
 }
 
-/// What is to lie where a note lies, and is told so.
-pub(crate) enum Lying {
+/// What lies where a note lies, and is told so.
+pub(crate) enum Holds {
     /// Nothing.
     Nothing,
     /// An event.
@@ -47,8 +47,8 @@ pub(crate) enum Lying {
 }
 
 /// A note of a page, as it is to lie in the journal.
-pub(crate) struct Laid<'a> {
-    pub(crate) lying: &'a Lying,
+pub(crate) struct Placement<'a> {
+    pub(crate) holds: &'a Holds,
     /// That it takes there.
     pub(crate) bytes: usize,
     /// Whether it lies elsewhere before.
@@ -70,14 +70,14 @@ impl Page {
         let begin = self.bytes.len();
         let (of_event, sent) = (facts.number, facts.sent);
         encode_event(of_event, sent, record, standings, &mut self.bytes);
-        self.end_note(begin, kind::EVENT, Lying::Event(event.clone()), number);
+        self.end_note(begin, kind::EVENT, Holds::Event(event.clone()), number);
     }
 
     /// Puts a note down under this number.
     pub(super) fn put(&mut self, number: u64, note: &Note) {
         let begin = self.bytes.len();
         let kind = note.encode(&mut self.bytes);
-        self.end_note(begin, kind, Lying::Nothing, number);
+        self.end_note(begin, kind, Holds::Nothing, number);
     }
 
     /// Puts ids down again.
@@ -85,14 +85,14 @@ impl Page {
         let begin = self.bytes.len();
         let (ids, said_in) = ids.map(|sent| ((sent.at, sent.id), sent.said_in)).unzip();
         let kind = Note::Ids(ids).encode(&mut self.bytes);
-        self.end_note(begin, kind, Lying::Ids(said_in), AGAIN);
+        self.end_note(begin, kind, Holds::Ids(said_in), AGAIN);
     }
 
-    fn end_note(&mut self, begin: usize, kind: u32, lying: Lying, number: u64) {
+    fn end_note(&mut self, begin: usize, kind: u32, holds: Holds, number: u64) {
         self.push(Noted {
             kind,
             range: begin..self.bytes.len(),
-            lying,
+            holds,
             number,
             stands_for: number,
         });
@@ -134,9 +134,9 @@ impl Page {
     }
 
     /// Its notes, as they are to lie in the journal.
-    pub(crate) fn laid(&self) -> impl Iterator<Item = Laid<'_>> {
-        self.notes.iter().map(|noted| Laid {
-            lying: &noted.lying,
+    pub(crate) fn placements(&self) -> impl Iterator<Item = Placement<'_>> {
+        self.notes.iter().map(|noted| Placement {
+            holds: &noted.holds,
             bytes: length_with(noted.range.len()),
             is_again: noted.number == AGAIN,
         })
