@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use arbitrary::Arbitrary;
-use bookdrop_backend::{Backend, Place, Progress, Record, Settlement, Wait};
+use bookdrop_backend::{Backend, Letters, Place, Progress, Record, Settlement, Wait};
 use bookdrop_disk::journal::{self, Journal, Need, Settings};
 use bookdrop_disk::{Options, Records, Sync};
 use bookdrop_queue::park::wait;
@@ -111,6 +111,6 @@ fn use_it(folder: &InMemory, way: Way) {
         for fetched in fetched {
             let _ = wait(records.settle(fetched.receipt, Settlement::Done));
         }
-        let _ = wait(records.dead(group));
+        let _ = wait(records.dead(group, Letters::All));
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 
 use crate::{
-    Asking, Capabilities, Dead, Error, Fetched, Receipt, Record, Settled, Settlement, Stats,
-    Unanswered,
+    Asking, Capabilities, Dead, Error, Fetched, Letters, Receipt, Record, Settled, Settlement,
+    Stats, Unanswered,
 };
 
 /// A queue of records that lies elsewhere.
@@ -101,24 +101,28 @@ pub trait Backend: Send + Sync + 'static {
     /// Lets go of everything that is queued or waits for its time, and says of how much. Dropped, it goes on.
     fn purge(&self) -> impl Future<Output = Result<usize, Error>> + Send;
 
-    /// The dead letters of a group, the oldest first.
-    fn dead(&self, group: &str) -> impl Future<Output = Result<Vec<Dead>, Error>> + Send;
+    /// Dead letters of a group, the oldest first.
+    fn dead(
+        &self,
+        group: &str,
+        which: Letters,
+    ) -> impl Future<Output = Result<Vec<Dead>, Error>> + Send;
 
-    /// Puts dead letters of a group back into the queue, as if they were new, and says how many of them there were. Dropped, it
-    /// goes on.
+    /// Puts dead letters of a group back into the queue, as if they were new, and says how many of them there were. Where that is
+    /// all of them, the oldest is the first. Dropped, it goes on.
     fn replay(
         &self,
         group: &str,
-        dead: Vec<u64>,
+        which: Letters,
     ) -> impl Future<Output = Result<usize, Error>> + Send;
 
-    /// Takes dead letters of a group out: those of these that there are. Dropped, it goes on. With an error of any kind but `Unknown`
-    /// they are there still.
-    fn take_dead(
+    /// Lets go of dead letters of a group for good, and says how many of them there were. Dropped, it goes on. With an error of any
+    /// kind but `Unknown` they are there still.
+    fn discard(
         &self,
         group: &str,
-        dead: Vec<u64>,
-    ) -> impl Future<Output = Result<Vec<Dead>, Error>> + Send;
+        which: Letters,
+    ) -> impl Future<Output = Result<usize, Error>> + Send;
 
     /// Refuses what is new; what is queued is still handed over, and what is in hand can be settled. Dropped, it goes on.
     fn close(&self) -> impl Future<Output = Result<(), Error>> + Send;

@@ -20,6 +20,15 @@ pub struct Dead {
     pub at: SystemTime,
 }
 
+/// Which dead letters of a group.
+#[derive(Clone, Debug)]
+pub enum Letters {
+    /// All of them.
+    All,
+    /// Those with these [ids](Dead::id), as far as they are there.
+    These(Vec<u64>),
+}
+
 /// Why an event became a dead letter.
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -23,7 +23,7 @@ mod stats;
 
 pub use backend::{Backend, NotFetched, NotPublished, Place, Progress, Reader, Wait};
 pub use capabilities::Capabilities;
-pub use dead::{Dead, DeadReason};
+pub use dead::{Dead, DeadReason, Letters};
 pub use delivery::{Fetched, Receipt, Settled, Settlement};
 pub use error::{Error, ErrorKind};
 pub use record::Record;

@@ -13,13 +13,15 @@ mod sending;
 mod surviving;
 mod working;
 
+use std::collections::BTreeSet;
 use std::future::{Future, poll_fn};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bookdrop_backend::{
-    Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, NotFetched, NotPublished,
-    Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered, Wait, Why,
+    Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, Letters, NotFetched,
+    NotPublished, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered,
+    Wait, Why,
 };
 use bookdrop_queue::{Limits, OnFull, Queue, Taken};
 use bytes::Bytes;
@@ -216,8 +218,28 @@ impl Records {
         Ok((seat, is_news))
     }
 
-    fn told_dead(&self, group: &str) -> Result<Vec<Dead>, Error> {
-        let dead = self.queue.dead(group, |dead| {
+    /// Looks at dead letters of a group, the oldest first.
+    fn look_at_dead<V>(
+        &self,
+        group: &str,
+        which: Letters,
+        look: impl Fn(&bookdrop_queue::Dead<Entry>) -> V,
+    ) -> Vec<V> {
+        let ids: BTreeSet<u64> = match which {
+            Letters::All => return self.queue.dead(group, look),
+            Letters::These(ids) => ids.into_iter().collect(),
+        };
+        let mut seen = Vec::new();
+        self.queue.dead(group, |dead| {
+            if ids.contains(&dead.id) {
+                seen.push(look(dead));
+            }
+        });
+        seen
+    }
+
+    fn told_dead(&self, group: &str, which: Letters) -> Result<Vec<Dead>, Error> {
+        let dead = self.look_at_dead(group, which, |dead| {
             let event = dead.item.event.clone();
             (
                 event,
@@ -402,28 +424,32 @@ impl Backend for Records {
         Ok(purged)
     }
 
-    async fn dead(&self, group: &str) -> Result<Vec<Dead>, Error> {
-        self.told_dead(group)
+    async fn dead(&self, group: &str, which: Letters) -> Result<Vec<Dead>, Error> {
+        self.told_dead(group, which)
     }
 
-    async fn replay(&self, group: &str, dead: Vec<u64>) -> Result<usize, Error> {
-        let replayed = dead.into_iter().filter(|id| self.queue.replay(group, *id));
+    async fn replay(&self, group: &str, which: Letters) -> Result<usize, Error> {
+        let ids = match which {
+            Letters::All => self.queue.dead(group, |dead| dead.id),
+            Letters::These(ids) => ids,
+        };
+        let replayed = ids.into_iter().filter(|id| self.queue.replay(group, *id));
         let replayed = replayed.count();
         self.survive(replayed > 0).await?;
         Ok(replayed)
     }
 
-    async fn take_dead(&self, group: &str, dead: Vec<u64>) -> Result<Vec<Dead>, Error> {
-        // Read before they are taken out: then they are on the disk no more.
-        let mut letters = self.told_dead(group)?;
-        letters.retain(|letter| {
-            dead.contains(&letter.id) && self.queue.take_dead(group, letter.id).is_some()
-        });
+    async fn discard(&self, group: &str, which: Letters) -> Result<usize, Error> {
+        let is_there = |id: &u64| self.queue.take_dead(group, *id).is_some();
+        let discarded = match which {
+            Letters::All => self.queue.take_all_dead(group).len(),
+            Letters::These(ids) => ids.into_iter().filter(is_there).count(),
+        };
         // Nobody else is told that what somebody took may be gone.
-        if !letters.is_empty() {
+        if discarded > 0 {
             self.survive(true).await?;
         }
-        Ok(letters)
+        Ok(discarded)
     }
 
     async fn close(&self) -> Result<(), Error> {

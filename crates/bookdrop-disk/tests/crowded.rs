@@ -14,7 +14,9 @@ use std::io;
 use std::thread;
 use std::time::Duration;
 
-use bookdrop_backend::{Backend, DeadReason, Fetched, NotPublished, Progress, Record, Settlement};
+use bookdrop_backend::{
+    Backend, DeadReason, Fetched, Letters, NotPublished, Progress, Record, Settlement,
+};
 use bookdrop_disk::journal::{Journal, Recovered, Settings};
 use bookdrop_disk::storage::Folder;
 use bookdrop_disk::{Options, Records, Sync};
@@ -71,7 +73,7 @@ fn settle(records: &Records, fetched: Fetched, how: Settlement) {
 
 /// The ids of the dead letters.
 fn dead(records: &Records) -> BTreeSet<String> {
-    let dead = wait(records.dead("default")).expect("they can be read");
+    let dead = wait(records.dead("default", Letters::All)).expect("they can be read");
     dead.into_iter()
         .map(|dead| dead.record.id.to_string())
         .collect()
@@ -79,7 +81,7 @@ fn dead(records: &Records) -> BTreeSet<String> {
 
 /// Whether everything that happened is written.
 fn is_all_written(records: &Records) -> bool {
-    wait(records.replay("default", Vec::new())).is_ok()
+    wait(records.replay("default", Letters::These(Vec::new()))).is_ok()
 }
 
 /// They are written down again when it is written that they are dead, and what was noted before is said by notes that wait. Of those in

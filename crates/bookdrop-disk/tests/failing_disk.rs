@@ -5,8 +5,8 @@
 mod disk;
 
 use bookdrop_backend::{
-    Backend, DeadReason, Error, ErrorKind, NotFetched, NotPublished, Place, Progress, Reader,
-    Record, Settled, Settlement, Wait,
+    Backend, DeadReason, Error, ErrorKind, Letters, NotFetched, NotPublished, Place, Progress,
+    Reader, Record, Settled, Settlement, Wait,
 };
 use bookdrop_disk::journal::{self, Journal, Need, Settings};
 use bookdrop_disk::storage::Folder;
@@ -298,7 +298,7 @@ fn what_cannot_be_read_is_not_tried_to_be_written_again_for_each_settlement() {
 
     // It is tried again after some time.
     disk.set_unreadable(false);
-    while wait(records.replay("default", Vec::new())).is_err() {
+    while wait(records.replay("default", Letters::These(Vec::new()))).is_err() {
         std::thread::yield_now();
     }
 }
@@ -333,7 +333,7 @@ fn a_settlement_that_cannot_be_written_yet_was_done_in_this_process() {
     assert!(said.contains("done in this process"), "{said}");
     let again = wait(records.settle(receipt, Settlement::Done));
     assert_eq!(again, Ok(Settled::TooLate));
-    let dead = wait(records.dead("default")).unwrap();
+    let dead = wait(records.dead("default", Letters::All)).unwrap();
     disk.set_room(PLENTY);
     // It is written when there is room: then there is nothing that would not survive.
     while wait(records.purge()).is_err() {
@@ -341,7 +341,7 @@ fn a_settlement_that_cannot_be_written_yet_was_done_in_this_process() {
     }
     drop(records);
     let records = opened(&disk, 100_000);
-    let there = wait(records.dead("default")).unwrap();
+    let there = wait(records.dead("default", Letters::All)).unwrap();
     assert_eq!(there.len(), dead.len());
 }
 
@@ -405,10 +405,10 @@ fn what_does_nothing_when_the_queue_is_broken_is_told_that_it_is() {
     let done = purged();
     assert_eq!(done.kind(), ErrorKind::Unknown, "{done}");
     let removed = wait(records.remove_group("nobody's"));
-    let replayed = wait(records.replay("default", vec![7]));
+    let replayed = wait(records.replay("default", Letters::All));
     for error in [purged(), removed.unwrap_err(), replayed.unwrap_err()] {
         assert_eq!(error.kind(), ErrorKind::Broken, "{error}");
     }
-    let taken = wait(records.take_dead("default", vec![7]));
-    assert_eq!(taken.unwrap().len(), 0);
+    let discarded = wait(records.discard("default", Letters::All));
+    assert_eq!(discarded, Ok(0));
 }

@@ -11,7 +11,7 @@ mod support;
 use std::io;
 
 use bookdrop_backend::{
-    Backend, DeadReason, ErrorKind, NotFetched, Progress, Reader, Record, Settlement, Wait,
+    Backend, DeadReason, ErrorKind, Letters, NotFetched, Progress, Reader, Record, Settlement, Wait,
 };
 use bookdrop_disk::storage::Folder;
 use bookdrop_disk::{Options, Records};
@@ -72,21 +72,19 @@ fn an_event_that_is_not_found_for_now_comes_again() {
 }
 
 #[test]
-fn a_dead_letter_that_is_not_found_for_now_is_not_taken_out() {
+fn a_dead_letter_that_is_not_found_for_now_is_there_still() {
     let folder = folder();
     let (records, reader) = opened(folder.clone());
     send(&records, KEPT);
     bury(&records, reader);
-    let id = wait(records.dead("default")).expect("it can be read")[0].id;
     drop(records);
     // No file of it is open to be read any more.
     let (records, _) = opened(folder.clone());
     folder.bar(true);
-    wait(records.dead("default")).expect_err("it cannot be read");
-    wait(records.take_dead("default", vec![id])).expect_err("it cannot be read");
+    wait(records.dead("default", Letters::All)).expect_err("it cannot be read");
     folder.bar(false);
-    let taken = wait(records.take_dead("default", vec![id])).expect("it can be read");
-    assert_eq!(taken[0].record.content.len(), KEPT);
+    let dead = wait(records.dead("default", Letters::All)).expect("it can be read");
+    assert_eq!(dead[0].record.content.len(), KEPT);
 }
 
 /// What pins a segment is written again as it was, or not at all.
@@ -112,7 +110,7 @@ fn what_is_not_found_for_now_is_not_written_again_without_its_content() {
     folder.bar(false);
     drop(records);
     let (records, _) = opened(folder);
-    let dead = wait(records.dead("default")).expect("they can be read");
+    let dead = wait(records.dead("default", Letters::All)).expect("they can be read");
     let lengths: Vec<_> = dead.iter().map(|dead| dead.record.content.len()).collect();
     assert_eq!(lengths, [KEPT; 30]);
 }

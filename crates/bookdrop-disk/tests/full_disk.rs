@@ -19,8 +19,8 @@ use std::thread::{self, Thread};
 use std::time::Duration;
 
 use bookdrop_backend::{
-    Backend, DeadReason, Error, ErrorKind, Fetched, NotPublished, Progress, Record, Settled,
-    Settlement, Wait,
+    Backend, DeadReason, Error, ErrorKind, Fetched, Letters, NotPublished, Progress, Record,
+    Settled, Settlement, Wait,
 };
 use bookdrop_disk::storage::{File, Folder};
 use bookdrop_disk::{Options, Records};
@@ -118,7 +118,11 @@ fn found(disk: &Disk) -> (usize, [usize; GROUPS.len()]) {
         let reader = join(&records, group);
         std::iter::from_fn(|| fetch(&records, reader)).count()
     });
-    let dead = GROUPS.map(|group| wait(records.dead(group)).expect("they can be read").len());
+    let dead = GROUPS.map(|group| {
+        wait(records.dead(group, Letters::All))
+            .expect("they can be read")
+            .len()
+    });
     (events.iter().sum(), dead)
 }
 
@@ -325,10 +329,9 @@ fn discarding_frees_it_when_all_became_dead_letters() {
         let reason = DeadReason::Rejected("no".to_owned());
         let _ = settle(&records, &fetched, Settlement::Bury(reason));
     }
-    let dead = wait(records.dead("default")).expect("they can be read");
+    let dead = wait(records.dead("default", Letters::All)).expect("they can be read");
     assert_eq!(dead.len(), sent);
-    let dead = dead.into_iter().map(|dead| dead.id).collect();
-    let _ = wait(records.take_dead("default", dead));
+    let _ = wait(records.discard("default", Letters::All));
     goes_on(&records);
     drop(records);
     assert_eq!(found(&disk), (1, [0; 6]), "what was discarded came back");

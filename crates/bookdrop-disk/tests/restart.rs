@@ -9,8 +9,8 @@ use std::task::{Context, Waker};
 use std::time::{Duration, SystemTime};
 
 use bookdrop_backend::{
-    Asking, Backend, DeadReason, ErrorKind, NotPublished, Progress, Reader, Record, Settlement,
-    Wait,
+    Asking, Backend, DeadReason, ErrorKind, Letters, NotPublished, Progress, Reader, Record,
+    Settlement, Wait,
 };
 use bookdrop_disk::{Options, Records, Sync};
 use bookdrop_queue::park::wait;
@@ -194,7 +194,7 @@ fn dead_letters_keep_their_reason_and_can_be_replayed() {
     drop(records);
 
     let records = open(folder.path());
-    let dead = wait(records.dead("default")).unwrap();
+    let dead = wait(records.dead("default", Letters::All)).unwrap();
     let told: Vec<_> = dead
         .iter()
         .map(|dead| (&*dead.record.id, dead.attempts, dead.reason.to_string()))
@@ -205,15 +205,19 @@ fn dead_letters_keep_their_reason_and_can_be_replayed() {
     ];
     assert_eq!(told, expected);
     assert_eq!(
-        wait(records.replay("default", vec![dead[1].id])).unwrap(),
+        wait(records.replay("default", Letters::These(vec![dead[1].id]))).unwrap(),
         1
     );
-    let taken = wait(records.take_dead("default", vec![dead[0].id])).unwrap();
-    assert_eq!(&*taken[0].record.id, "torn");
+    let torn = Letters::These(vec![dead[0].id]);
+    assert_eq!(wait(records.discard("default", torn)).unwrap(), 1);
     drop(records);
 
     let records = open(folder.path());
-    assert!(wait(records.dead("default")).unwrap().is_empty());
+    assert!(
+        wait(records.dead("default", Letters::All))
+            .unwrap()
+            .is_empty()
+    );
     let reader = join(&records, "default");
     assert_eq!(drain(&records, reader), [("odd".to_owned(), 1)]);
 }
@@ -236,7 +240,7 @@ fn an_event_that_ends_its_process_becomes_a_dead_letter() {
         let records = open_with(folder.path(), &few);
         let reader = join(&records, "default");
         assert!(fetch(&records, reader).is_none());
-        let dead = wait(records.dead("default")).unwrap();
+        let dead = wait(records.dead("default", Letters::All)).unwrap();
         assert_eq!(
             (dead[0].attempts, &dead[0].reason),
             (3, &DeadReason::MaxDeliveries)
@@ -461,9 +465,12 @@ fn a_dead_letter_that_was_replayed_has_not_expired() {
     let fetched = fetch(&records, reader).unwrap();
     let torn = DeadReason::Rejected("torn".into());
     settle(&records, fetched, Settlement::Bury(torn));
-    let dead = wait(records.dead("default")).unwrap()[0].id;
+    let dead = wait(records.dead("default", Letters::All)).unwrap()[0].id;
     std::thread::sleep(time_to_live);
-    assert_eq!(wait(records.replay("default", vec![dead])).unwrap(), 1);
+    assert_eq!(
+        wait(records.replay("default", Letters::These(vec![dead]))).unwrap(),
+        1
+    );
     drop(records);
 
     let records = open(folder.path());
@@ -534,7 +541,10 @@ fn a_request_that_became_a_dead_letter_survives_however_it_did() {
         settle(&records, fetched, how);
         let killed = copy_of(folder.path());
         let records = open_with(killed.path(), &options);
-        assert_eq!(wait(records.dead("default")).unwrap().len(), 1);
+        assert_eq!(
+            wait(records.dead("default", Letters::All)).unwrap().len(),
+            1
+        );
     }
 }
 
@@ -552,7 +562,7 @@ fn a_long_reason_is_cut_and_breaks_nothing() {
     drop(records);
 
     let records = open(folder.path());
-    let dead = wait(records.dead("default")).unwrap();
+    let dead = wait(records.dead("default", Letters::All)).unwrap();
     let DeadReason::Rejected(reason) = &dead[0].reason else {
         panic!("{dead:?}");
     };

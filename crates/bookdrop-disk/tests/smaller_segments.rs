@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bookdrop_backend::{
-    Backend, DeadReason, Fetched, Place, Progress, Reader, Record, Settlement, Wait,
+    Backend, DeadReason, Fetched, Letters, Place, Progress, Reader, Record, Settlement, Wait,
 };
 use bookdrop_disk::{Options, Records, Sync};
 use bookdrop_queue::park::wait;
@@ -184,7 +184,7 @@ fn dead_letters_whose_reasons_take_more_than_they_hold_are_carried() {
     drop(records);
     let records = open(folder.path(), 4096);
     for group in groups {
-        let dead = wait(records.dead(group)).unwrap();
+        let dead = wait(records.dead(group, Letters::All)).unwrap();
         assert_eq!(dead.len(), 1);
         assert_eq!(dead[0].reason, reason);
     }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use bookdrop_backend as backend;
+use bookdrop_backend::{self as backend, Letters};
 use bookdrop_queue::{DEFAULT_GROUP, Dead, DeadReason};
 use serde_json::Value;
 
@@ -58,6 +58,13 @@ pub struct DeadLetters<T = (), R = Value> {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DeadLetterId(u64);
+
+impl DeadLetterId {
+    /// The one of this id, and no other.
+    fn only(self) -> Letters {
+        Letters::These(vec![self.0])
+    }
+}
 
 impl fmt::Display for DeadLetterId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -190,8 +197,9 @@ impl<T, R> DeadLetters<T, R> {
                 }
                 Home::Backed(backed) => backed,
             };
-            let dead = backed.backend().dead(group).await?.into_iter();
+            let dead = backed.backend().dead(group, Letters::All).await?;
             Ok(dead
+                .into_iter()
                 .map(|dead| DeadLetter::at_backend(dead, &backed))
                 .collect())
         })
@@ -223,7 +231,7 @@ impl<T, R> DeadLetters<T, R> {
         Operation::new(async move {
             match home {
                 Home::Memory(memory) => Ok(memory.queue.replay(&group, id.0)),
-                Home::Backed(backed) => Ok(backed.backend().replay(group, vec![id.0]).await? > 0),
+                Home::Backed(backed) => Ok(backed.backend().replay(group, id.only()).await? > 0),
             }
         })
     }
@@ -250,10 +258,7 @@ impl<T, R> DeadLetters<T, R> {
                     let all = memory.queue.dead(&group, |dead| dead.id).into_iter();
                     Ok(all.filter(|id| memory.queue.replay(&group, *id)).count())
                 }
-                Home::Backed(backed) => {
-                    let all = ids(&backed, &group).await?;
-                    Ok(backed.backend().replay(group, all).await?)
-                }
+                Home::Backed(backed) => Ok(backed.backend().replay(group, Letters::All).await?),
             }
         })
     }
@@ -281,10 +286,7 @@ impl<T, R> DeadLetters<T, R> {
         Operation::new(async move {
             match home {
                 Home::Memory(memory) => Ok(memory.queue.take_dead(&group, id.0).is_some()),
-                Home::Backed(backed) => {
-                    let taken = backed.backend().take_dead(group, vec![id.0]).await?;
-                    Ok(!taken.is_empty())
-                }
+                Home::Backed(backed) => Ok(backed.backend().discard(group, id.only()).await? > 0),
             }
         })
     }
@@ -307,10 +309,7 @@ impl<T, R> DeadLetters<T, R> {
         Operation::new(async move {
             match home {
                 Home::Memory(memory) => Ok(memory.queue.take_all_dead(&group).len()),
-                Home::Backed(backed) => {
-                    let all = ids(&backed, &group).await?;
-                    Ok(backed.backend().take_dead(group, all).await?.len())
-                }
+                Home::Backed(backed) => Ok(backed.backend().discard(group, Letters::All).await?),
             }
         })
     }
@@ -349,7 +348,7 @@ impl<T, R> DeadLetters<T, R> {
                     let dead = memory.queue.take_dead(&group, id.0);
                     Ok(dead.map(|dead| dead.item.event))
                 }
-                Home::Backed(backed) => take(&backed, group, id.0).await,
+                Home::Backed(backed) => take(&backed, group, id).await,
             }
         })
     }
@@ -359,20 +358,14 @@ impl<T, R> DeadLetters<T, R> {
     }
 }
 
-/// Those that there are at a backend.
-async fn ids<T, R>(backed: &Backed<T, R>, group: &str) -> Result<Vec<u64>, Error> {
-    let all = backed.backend().dead(group.to_owned()).await?;
-    Ok(all.into_iter().map(|dead| dead.id).collect())
-}
-
 /// Takes one out of a backend, if it can be read.
 async fn take<T, R>(
     backed: &Backed<T, R>,
     group: String,
-    id: u64,
+    id: DeadLetterId,
 ) -> Result<Option<Event<T>>, Error> {
-    let all = backed.backend().dead(group.clone()).await?;
-    let Some(dead) = all.into_iter().find(|dead| dead.id == id) else {
+    let found = backed.backend().dead(group.clone(), id.only()).await?;
+    let Some(dead) = found.into_iter().find(|dead| dead.id == id.0) else {
         return Ok(None);
     };
     // It is looked at first: what cannot be read would be lost otherwise.
@@ -381,8 +374,8 @@ async fn take<T, R>(
         Error::new(ErrorKind::Invalid, message)
     })?;
     let event = Handback::new(event);
-    match backed.backend().take_dead(group, vec![id]).await {
-        Ok(taken) => Ok((!taken.is_empty()).then(|| event.take())),
+    match backed.backend().discard(group, id.only()).await {
+        Ok(discarded) => Ok((discarded > 0).then(|| event.take())),
         // It may be there no more, and then nobody else gets it.
         Err(error) if error.kind() == backend::ErrorKind::Unknown => Ok(Some(event.take())),
         Err(error) => Err(error.into()),

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bookdrop_backend::{
-    Asking, Backend, Capabilities, Dead, Error, Fetched, NotFetched, NotPublished, Place, Progress,
-    Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered, Wait,
+    Asking, Backend, Capabilities, Dead, Error, Fetched, Letters, NotFetched, NotPublished, Place,
+    Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered, Wait,
 };
 use bytes::Bytes;
 
@@ -46,13 +46,9 @@ pub(crate) trait Twin: Send + Sync {
     fn groups(self: Arc<Self>) -> Pending<Result<Vec<String>, Error>>;
     fn remove_group(self: Arc<Self>, group: String) -> Pending<Result<bool, Error>>;
     fn purge(self: Arc<Self>) -> Pending<Result<usize, Error>>;
-    fn dead(self: Arc<Self>, group: String) -> Pending<Result<Vec<Dead>, Error>>;
-    fn replay(self: Arc<Self>, group: String, dead: Vec<u64>) -> Pending<Result<usize, Error>>;
-    fn take_dead(
-        self: Arc<Self>,
-        group: String,
-        dead: Vec<u64>,
-    ) -> Pending<Result<Vec<Dead>, Error>>;
+    fn dead(self: Arc<Self>, group: String, which: Letters) -> Pending<Result<Vec<Dead>, Error>>;
+    fn replay(self: Arc<Self>, group: String, which: Letters) -> Pending<Result<usize, Error>>;
+    fn discard(self: Arc<Self>, group: String, which: Letters) -> Pending<Result<usize, Error>>;
     fn close(self: Arc<Self>) -> Pending<Result<(), Error>>;
     fn drain(self: Arc<Self>) -> Pending<Result<(), Error>>;
 }
@@ -136,20 +132,16 @@ impl<B: Backend> Twin for B {
         Pending::new(async move { Backend::purge(&*self).await })
     }
 
-    fn dead(self: Arc<Self>, group: String) -> Pending<Result<Vec<Dead>, Error>> {
-        Pending::new(async move { Backend::dead(&*self, &group).await })
+    fn dead(self: Arc<Self>, group: String, which: Letters) -> Pending<Result<Vec<Dead>, Error>> {
+        Pending::new(async move { Backend::dead(&*self, &group, which).await })
     }
 
-    fn replay(self: Arc<Self>, group: String, dead: Vec<u64>) -> Pending<Result<usize, Error>> {
-        Pending::new(async move { Backend::replay(&*self, &group, dead).await })
+    fn replay(self: Arc<Self>, group: String, which: Letters) -> Pending<Result<usize, Error>> {
+        Pending::new(async move { Backend::replay(&*self, &group, which).await })
     }
 
-    fn take_dead(
-        self: Arc<Self>,
-        group: String,
-        dead: Vec<u64>,
-    ) -> Pending<Result<Vec<Dead>, Error>> {
-        Pending::new(async move { Backend::take_dead(&*self, &group, dead).await })
+    fn discard(self: Arc<Self>, group: String, which: Letters) -> Pending<Result<usize, Error>> {
+        Pending::new(async move { Backend::discard(&*self, &group, which).await })
     }
 
     fn close(self: Arc<Self>) -> Pending<Result<(), Error>> {

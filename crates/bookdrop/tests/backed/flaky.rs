@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bookdrop_backend::{
-    Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, NotFetched, NotPublished,
-    Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered, Wait, Why,
+    Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, Letters, NotFetched,
+    NotPublished, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered,
+    Wait, Why,
 };
 use bookdrop_disk::Records;
 use bytes::Bytes;
@@ -130,16 +131,16 @@ impl Backend for Flaky {
         self.check()?.purge().await
     }
 
-    async fn dead(&self, group: &str) -> Result<Vec<Dead>, Error> {
-        self.check()?.dead(group).await
+    async fn dead(&self, group: &str, which: Letters) -> Result<Vec<Dead>, Error> {
+        self.check()?.dead(group, which).await
     }
 
-    async fn replay(&self, group: &str, dead: Vec<u64>) -> Result<usize, Error> {
-        self.check()?.replay(group, dead).await
+    async fn replay(&self, group: &str, which: Letters) -> Result<usize, Error> {
+        self.check()?.replay(group, which).await
     }
 
-    async fn take_dead(&self, group: &str, dead: Vec<u64>) -> Result<Vec<Dead>, Error> {
-        self.check()?.take_dead(group, dead).await
+    async fn discard(&self, group: &str, which: Letters) -> Result<usize, Error> {
+        self.check()?.discard(group, which).await
     }
 
     async fn close(&self) -> Result<(), Error> {

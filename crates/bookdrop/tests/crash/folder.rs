@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use bookdrop_backend::{Backend, Fetched, NotFetched, Place, Settlement, Wait};
+use bookdrop_backend::{Backend, Fetched, Letters, NotFetched, Place, Settlement, Wait};
 use bookdrop_disk::{Options, Records};
 use bookdrop_queue::park::wait;
 
@@ -60,7 +60,7 @@ fn look_at(records: &Records, group: &'static str) -> Found {
             Err(error) => panic!("{error:?}"),
         }
     }
-    let dead = wait(records.dead(group)).expect("they can be read");
+    let dead = wait(records.dead(group, Letters::All)).expect("they can be read");
     let dead = dead.into_iter();
     Found {
         group,

@@ -9,8 +9,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bookdrop_backend::{
-    Backend, DeadReason, Error, ErrorKind, Fetched, NotFetched, NotPublished, Place, Progress,
-    Reader, Receipt, Record, Settlement, Wait,
+    Backend, DeadReason, Error, ErrorKind, Fetched, Letters, NotFetched, NotPublished, Place,
+    Progress, Reader, Receipt, Record, Settlement, Wait,
 };
 use fastrand::Rng;
 
@@ -274,19 +274,20 @@ impl Player {
 
     fn use_dead(&mut self) -> Result<(), String> {
         let group = GROUPS[self.rng.usize(..2)];
-        let Done::Well(dead) = self.run(async |queue| queue.dead(group).await) else {
+        let Done::Well(dead) = self.run(async |queue| queue.dead(group, Letters::All).await) else {
             return Ok(());
         };
         let Some(letter) = self.rng.choice(dead) else {
             return Ok(());
         };
         let (event, id) = (number_of(&letter.record), letter.id);
+        let it = Letters::These(vec![id]);
         if self.rng.bool() {
-            let done = self.run(async |queue| queue.take_dead(group, vec![id]).await);
+            let done = self.run(async |queue| queue.discard(group, it).await);
             self.model.of(group, event).gone = sure(&done);
             return self.unless_broken(done);
         }
-        let done = self.run(async |queue| queue.replay(group, vec![id]).await);
+        let done = self.run(async |queue| queue.replay(group, it).await);
         let promise = self.model.of(group, event);
         promise.dead = match sure(&done) {
             Sure::Yes => Sure::No,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bookdrop_backend::{Backend, ErrorKind, Reader};
+use bookdrop_backend::{Backend, ErrorKind, Letters, Reader};
 use bookdrop_queue::Backoff;
 
 use super::super::model::{Found, NOBODY};
@@ -154,7 +154,7 @@ impl Player {
             }
         }
         let looked = self.run(async |queue| {
-            let dead = queue.dead(group).await?;
+            let dead = queue.dead(group, Letters::All).await?;
             Ok((dead, queue.stats(Some(group)).await?))
         });
         let Done::Well((dead, Some(stats))) = looked else {
