@@ -176,8 +176,41 @@ async fn too_many_drop_the_oldest(driver: &RigDriver, consumer: &mut RigConsumer
             "the order of replayed dead letters"
         );
     }
-    driver.producer().send(letter(20)).await?;
-    consumer.receive().await?.reject("torn").await?;
+    one_goes_and_the_others_stay(driver, consumer).await
+}
+
+async fn one_goes_and_the_others_stay(driver: &RigDriver, consumer: &mut RigConsumer) -> Outcome {
+    for number in 21..25 {
+        driver.producer().send(letter(number)).await?;
+        consumer.receive().await?.reject("torn").await?;
+    }
+    let dead = driver.dead_letters("default").await;
+    ensure_eq!(dead.len(), 4, "dead letters");
+    let taken = driver.take(dead[1].id).await;
+    ensure_eq!(
+        taken.map(|event| event.id().to_owned()).as_deref(),
+        Some("letter-22"),
+        "the dead letter that was taken"
+    );
+    ensure!(
+        driver.discard(dead[2].id).await,
+        "one of several dead letters can be discarded"
+    );
+    let left = driver.dead_letters("default").await;
+    ensure_eq!(
+        left.iter().map(|dead| &*dead.event_id).collect::<Vec<_>>(),
+        ["letter-21", "letter-24"],
+        "the dead letters that nobody took or discarded"
+    );
+    ensure!(
+        driver.replay(left[1].id).await,
+        "one of several dead letters can be replayed"
+    );
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        24,
+        "the dead letter that was replayed"
+    );
     ensure_eq!(
         driver.discard_all().await,
         1,
