@@ -28,7 +28,7 @@ pub struct Options {
     /// Bytes of one file of the journal: 32 MiB. They are rounded up to a multiple of eight, and to the nearest length that there
     /// is: from [`LEAST_SEGMENT_BYTES`](Options::LEAST_SEGMENT_BYTES) to
     /// [`GREATEST_SEGMENT_BYTES`](Options::GREATEST_SEGMENT_BYTES). Where something is there that does not fit, they are the least
-    /// multiple into which it does.
+    /// multiple into which it does, or as long as they were where that is shorter.
     pub segment_bytes: u64,
     /// What the contents of events are written in. The folder says it, and cannot be opened with another one.
     pub codec: String,

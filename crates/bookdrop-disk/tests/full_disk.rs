@@ -545,3 +545,24 @@ fn files_of_the_former_length_are_removed_where_there_is_room_for_others() {
         );
     }
 }
+
+/// Two of them at once, when the power went: they are no files of a former length.
+#[test]
+fn a_full_disk_is_opened_whatever_was_being_filled() {
+    let disk = Disk::new(7, ROOM, None);
+    let records = opened(disk.clone());
+    join(&records, "default");
+    fill(&records, 100);
+    disk.set_room(0);
+    drop(records);
+    let names = disk.names().expect("there is power");
+    let spares = names.iter().filter(|name| name.starts_with("spare-"));
+    for name in spares.take(2) {
+        disk.remove(name).expect("it is there");
+        disk.create(name, 0).expect("it takes no room");
+    }
+    disk.set_room(0);
+    let records = opened(disk.clone());
+    let reader = join(&records, "default");
+    assert!(fetch(&records, reader).is_some());
+}

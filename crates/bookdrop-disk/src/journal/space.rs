@@ -1,7 +1,7 @@
 //! The files that wait to become segments: made before they are needed, and used again after a segment was freed.
 
 use super::segment::{name_of_spare, number_of_spare};
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, LEAST_SEGMENT};
 use crate::storage::{File, Folder};
 
 /// Files that are kept for later segments; what is freed beyond them goes back to the file system.
@@ -102,7 +102,7 @@ impl<X: File> Spares<X> {
         for (name, found) in others {
             // Else its length is its own: it was being filled when the power went.
             let is_former = known.iter().filter(|length| **length == found).count() > 1;
-            if is_former && found < length {
+            if is_former && (LEAST_SEGMENT..length).contains(&found) {
                 spares.shorter.push(name);
                 continue;
             }

@@ -9,7 +9,7 @@
 use std::sync::{Arc, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bookdrop_backend::{Error, Record};
+use bookdrop_backend::{Error, ErrorKind, Record};
 use bookdrop_queue::clock;
 
 use crate::event::Event;
@@ -346,13 +346,10 @@ where
 
     /// Frees the segments in which nothing lies that is needed, up to the first in which there is.
     fn free_unneeded(&self) -> Result<(), Error> {
-        let Some(mut last) = self.last_unneeded() else {
+        let Some(last) = self.last_unneeded() else {
             return Ok(());
         };
-        if let Err(error) = self.put_groups_behind(last) {
-            // There is no room for them. What lies before their table can be freed all the same.
-            last = self.last_before_groups().ok_or(error)?;
-        }
+        let last = self.put_groups_behind(last)?;
         // Whatever was carried has to be there before what it was carried from is gone.
         self.flush_journal()?;
         {
@@ -366,23 +363,23 @@ where
         Ok(())
     }
 
-    /// Sees to it that the groups are said behind this segment, so that it can be freed.
-    fn put_groups_behind(&self, last: u64) -> Result<(), Error> {
+    /// Sees to it that the groups are said behind this segment, so that it can be freed. Where there is no room for that, what lies
+    /// before their table can be freed all the same. Returns the last segment that can.
+    fn put_groups_behind(&self, last: u64) -> Result<u64, Error> {
         let mut writing = self.writing();
-        if writing.groups_at.is_none_or(|at| at > last) {
-            return Ok(());
-        }
+        let Some(table) = writing.groups_at.filter(|at| *at <= last) else {
+            return Ok(last);
+        };
         let mut page = Page::default();
         self.ledger.put_groups_again(&mut page);
-        self.append_all(&mut writing, &page, Need::Frees)
-    }
-
-    /// The last segment before the one that says the groups, if there is one.
-    fn last_before_groups(&self) -> Option<u64> {
-        let writing = self.writing();
-        let table = writing.groups_at?;
-        let before = writing.journal.generations();
-        before.take_while(|generation| *generation < table).last()
+        let written = self.append_all(&mut writing, &page, Need::Frees);
+        // In the same hold of the lock: others write tables as well.
+        let older = writing.journal.generations();
+        let before = older.take_while(|generation| *generation < table).last();
+        match (written, before) {
+            (Err(error), Some(before)) if error.kind() == ErrorKind::NoSpace => Ok(before),
+            (written, _) => written.map(|()| last),
+        }
     }
 
     fn last_unneeded(&self) -> Option<u64> {

@@ -16,8 +16,8 @@ pub struct Limits {
     pub max_deliveries: u32,
     /// Dead letters kept, per group; the oldest goes first.
     pub max_dead: usize,
-    /// Whether those that could not be decoded count among them. Where they do not they stay, but for requests: then something else
-    /// has to bound them.
+    /// Whether those that could not be decoded count among them. Where they do not they stay, but for requests in the process
+    /// that buried them: then something else has to bound them.
     pub counts_undecodable: bool,
     /// How long a failed item waits.
     pub backoff: Backoff,
