@@ -28,6 +28,7 @@ const HOUSE: &[(&str, Place)] = &[
     ("bookdrop-bench-common", Place::Tool),
     ("bookdrop-bench-disk", Place::Tool),
     ("bookdrop-guard", Place::Tool),
+    ("bookdrop-test-servers", Place::Tool),
     ("xtask", Place::Tool),
 ];
 

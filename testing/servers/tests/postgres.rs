@@ -1,0 +1,69 @@
+//! A real PostgreSQL server is started, killed, started again, and gone with the process that started it.
+
+#![cfg(unix)]
+
+use bookdrop_test_servers::{Postgres, is_left_out, postgres};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+
+mod orphans;
+
+/// The user `postgres`, in version 3.0 of the protocol, with the length before it.
+const STARTUP: &[u8] = b"\0\0\0\x17\0\x03\0\0user\0postgres\0\0";
+
+/// Whether the server lets somebody in.
+fn lets_in(address: SocketAddr) -> bool {
+    let Ok(mut stream) = TcpStream::connect(address) else {
+        return false;
+    };
+    let mut kind = [0];
+    stream.write_all(STARTUP).is_ok() && stream.read_exact(&mut kind).is_ok() && kind == *b"R"
+}
+
+#[test]
+fn it_takes_connections_until_it_is_killed_and_when_it_is_restarted() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let mut own = Postgres::start().unwrap();
+    let address = own.address();
+    assert_eq!(own.url(), format!("postgres://postgres@{address}/postgres"));
+    assert!(lets_in(address));
+    for _ in 0..3 {
+        own.kill();
+        own.kill();
+        assert!(!lets_in(address));
+        own.restart();
+        assert_eq!(own.address(), address);
+        assert!(lets_in(address));
+    }
+    own.restart();
+    assert!(lets_in(address));
+    drop(own);
+    assert!(!lets_in(address));
+}
+
+#[test]
+fn a_shared_server_is_there_once() {
+    if is_left_out("postgres") {
+        return;
+    }
+    assert!(lets_in(postgres().address()));
+    assert_eq!(postgres().url(), postgres().url());
+}
+
+#[test]
+fn it_goes_with_the_process_that_started_it() {
+    if is_left_out("postgres") {
+        return;
+    }
+    for end in orphans::ENDS {
+        orphans::check("parent", end);
+    }
+}
+
+/// Run by the test above in a process of its own; alone it does nothing.
+#[test]
+fn parent() {
+    orphans::be_parent(|| postgres().address());
+}
