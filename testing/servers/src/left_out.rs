@@ -1,10 +1,10 @@
 //! What the tests are to do without.
 
-use crate::no_server::POSTGRES;
+use crate::no_server::{NATS, POSTGRES};
 use std::env;
 
 /// The servers that can be left out.
-const NAMES: [&str; 1] = [POSTGRES.name];
+const NAMES: [&str; 2] = [POSTGRES.name, NATS.name];
 
 /// Whether the tests that need this server are left out, as `cargo xtask test --without NAME` asks; such a test returns at
 /// once. That it is left out is printed.

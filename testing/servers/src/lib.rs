@@ -7,12 +7,15 @@
 #![forbid(unsafe_code)]
 #![cfg(unix)]
 
+mod command;
 mod left_out;
+mod nats;
 mod no_server;
 mod postgres;
 mod server;
 mod watched;
 
 pub use left_out::is_left_out;
+pub use nats::Nats;
 pub use no_server::NoServer;
 pub use postgres::{Postgres, postgres};

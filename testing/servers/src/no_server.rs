@@ -18,6 +18,12 @@ pub(crate) const POSTGRES: Kind = Kind {
             folder of its programs where they are found neither on the path nor where Debian puts them",
 };
 
+pub(crate) const NATS: Kind = Kind {
+    name: "nats",
+    needs: "On Linux with an x86_64 or aarch64 processor it needs python3 with pip, which `apt-get install python3-pip` \
+            installs, and once the network; BOOKDROP_NATS_BIN names another program `nats-server`",
+};
+
 /// Why a server cannot be had. It is shown with what to install, and how to test without it.
 #[derive(Debug)]
 pub struct NoServer {

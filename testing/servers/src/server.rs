@@ -20,6 +20,9 @@ const PATIENCE_FOR_ONE: Duration = Duration::from_secs(5);
 /// How long to wait between two looks at a server that starts.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// What a server may say at most when it is greeted, in bytes.
+pub(crate) const ANSWER: u64 = 64 * 1024;
+
 /// How many ports are tried before it is given up.
 const PORTS: usize = 10;
 
@@ -93,6 +96,20 @@ impl<E: Engine> Server<E> {
             }
         }
     }
+}
+
+/// A new folder for the data of a server.
+pub(crate) fn folder(kind: &str) -> Result<TempDir, String> {
+    tempfile::Builder::new()
+        .prefix(&format!("bookdrop-{kind}-"))
+        .tempdir()
+        .map_err(|error| format!("there is no folder for its data: {error}"))
+}
+
+/// What a folder is called, and no other of its kind.
+pub(crate) fn name(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 /// Starts a process and waits until it answers. The error is what its log says.

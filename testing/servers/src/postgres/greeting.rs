@@ -1,20 +1,17 @@
 //! One short conversation with PostgreSQL.
 
+use crate::server;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-
-/// More than the answer to all that is asked.
-const LIMIT: u64 = 64 * 1024;
 
 /// Asks for the folder of the data. While it starts or recovers, the server answers with an error instead.
 pub(crate) fn greet(stream: &mut TcpStream, folder: &Path) -> io::Result<()> {
     stream.write_all(&conversation())?;
     let mut answer = Vec::new();
-    stream.take(LIMIT).read_to_end(&mut answer)?;
+    stream.take(server::ANSWER).read_to_end(&mut answer)?;
     let answer = String::from_utf8_lossy(&answer);
-    let name = folder.file_name().unwrap_or_default().to_string_lossy();
-    if answer.contains(&*name) {
+    if answer.contains(&server::name(folder)) {
         Ok(())
     } else {
         Err(io::Error::other(format!("it answered {answer:?}")))

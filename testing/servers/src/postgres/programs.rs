@@ -1,11 +1,14 @@
 //! Where PostgreSQL's programs are, and as whom they run.
 
+use crate::command;
+use crate::no_server::POSTGRES;
+use crate::server;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// Where Debian and its kin put each version, in a folder of its own.
@@ -53,10 +56,7 @@ impl Programs {
 
     /// A new folder with data in it.
     pub(crate) fn data_folder(&self) -> Result<TempDir, String> {
-        let folder = tempfile::Builder::new()
-            .prefix("bookdrop-postgres-")
-            .tempdir()
-            .map_err(|error| format!("there is no folder for its data: {error}"))?;
+        let folder = server::folder(POSTGRES.name)?;
         if self.is_root {
             give_to_postgres(folder.path())?;
         }
@@ -64,7 +64,8 @@ impl Programs {
         words.extend(["-D".into(), data(folder.path()).into()]);
         let options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"];
         words.extend(options.map(OsString::from));
-        run(&words, folder.path())?;
+        let mut initdb = Command::new(&words[0]);
+        command::run(initdb.args(&words[1..]).current_dir(folder.path()))?;
         Ok(folder)
     }
 }
@@ -107,28 +108,12 @@ fn has_programs(folder: &Path) -> bool {
 }
 
 fn give_to_postgres(folder: &Path) -> Result<(), String> {
-    run(&["chown".into(), "postgres".into(), folder.into()], folder)?;
-    let mut reach: Vec<OsString> = AS_POSTGRES.iter().map(OsString::from).collect();
-    reach.extend(["test".into(), "-w".into(), folder.into()]);
-    run(&reach, Path::new("/")).map_err(|error| {
+    command::run(Command::new("chown").arg("postgres").arg(folder))?;
+    let [program, options @ ..] = AS_POSTGRES;
+    let mut reach = Command::new(program);
+    reach.args(options).args(["test", "-w"]).arg(folder);
+    command::run(&mut reach).map_err(|error| {
         let parent = folder.parent().unwrap_or(folder).display();
         format!("the user `postgres`, as whom it runs, cannot get into {parent}; TMPDIR names another folder: {error}")
     })
-}
-
-/// Runs a program to its end, for what it leaves behind.
-fn run(words: &[OsString], folder: &Path) -> Result<(), String> {
-    let line = words.join(" ".as_ref());
-    let line = line.to_string_lossy();
-    let output = Command::new(&words[0])
-        .args(&words[1..])
-        .current_dir(folder)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| format!("`{line}` did not start: {error}"))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let told = String::from_utf8_lossy(&output.stderr);
-    Err(format!("`{line}` failed ({}): {told}", output.status))
 }

