@@ -114,6 +114,6 @@ fn give_to_postgres(folder: &Path) -> Result<(), String> {
     reach.args(options).args(["test", "-w"]).arg(folder);
     command::run(&mut reach).map_err(|error| {
         let parent = folder.parent().unwrap_or(folder).display();
-        format!("the user `postgres`, as whom it runs, cannot get into {parent}; TMPDIR names another folder: {error}")
+        format!("the user `postgres`, as whom it runs, cannot get into {parent} (TMPDIR can name another folder): {error}")
     })
 }

@@ -1,0 +1,155 @@
+//! What a proxy was told to do, and which connections it is done to.
+
+use super::Direction;
+use super::connection::Connection;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// One of the two directions.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    ToServer,
+    ToClient,
+}
+
+pub(super) const WAYS: [Way; 2] = [Way::ToServer, Way::ToClient];
+
+/// What all threads of a proxy go by.
+#[derive(Debug, Default)]
+pub(super) struct Rules {
+    told: Mutex<Told>,
+    /// Something else was told, or a connection was cut.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    is_closed: bool,
+    is_refusing: bool,
+    to_server: Terms,
+    to_client: Terms,
+    /// The threads of each keep it; this does not keep it open.
+    connections: Vec<Weak<Connection>>,
+}
+
+/// What goes for one way.
+#[derive(Debug, Default)]
+struct Terms {
+    is_held: bool,
+    delay: Duration,
+}
+
+impl Rules {
+    pub(super) fn is_closed(&self) -> bool {
+        self.told().is_closed
+    }
+
+    pub(super) fn is_refusing(&self) -> bool {
+        self.told().is_refusing
+    }
+
+    /// Takes in a new connection, unless the proxy is closed.
+    pub(super) fn enter(&self, connection: &Arc<Connection>) -> bool {
+        let mut told = self.told();
+        if told.is_closed {
+            return false;
+        }
+        told.connections.retain(|other| other.strong_count() > 0);
+        told.connections.push(Arc::downgrade(connection));
+        true
+    }
+
+    pub(super) fn close(&self) {
+        self.tell(|told| {
+            told.is_closed = true;
+            told.cut();
+        });
+    }
+
+    pub(super) fn cut(&self) {
+        self.tell(Told::cut);
+    }
+
+    pub(super) fn refuse(&self, is_refusing: bool) {
+        self.tell(|told| told.is_refusing = is_refusing);
+    }
+
+    pub(super) fn hold(&self, direction: Direction) {
+        self.tell(|told| {
+            for way in direction.ways() {
+                told.terms(*way).is_held = true;
+            }
+        });
+    }
+
+    pub(super) fn release(&self) {
+        self.tell(|told| {
+            for way in WAYS {
+                told.terms(way).is_held = false;
+            }
+        });
+    }
+
+    pub(super) fn delay(&self, direction: Direction, time: Duration) {
+        self.tell(|told| {
+            for way in direction.ways() {
+                told.terms(*way).delay = time;
+            }
+        });
+    }
+
+    /// Waits until what arrived then may go on its way. It never may once its connection was cut.
+    pub(super) fn may_pass(&self, way: Way, arrived: Instant, connection: &Connection) -> bool {
+        let mut told = self.told();
+        while !connection.is_cut() {
+            let terms = told.terms(way);
+            let left = terms.delay.saturating_sub(arrived.elapsed());
+            told = if terms.is_held {
+                let woken = self.changed.wait(told);
+                woken.unwrap_or_else(PoisonError::into_inner)
+            } else if left.is_zero() {
+                return true;
+            } else {
+                let woken = self.changed.wait_timeout(told, left);
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            };
+        }
+        false
+    }
+
+    fn tell(&self, change: impl FnOnce(&mut Told)) {
+        change(&mut self.told());
+        self.changed.notify_all();
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Told {
+    fn cut(&mut self) {
+        for connection in self.connections.drain(..) {
+            if let Some(connection) = connection.upgrade() {
+                connection.cut();
+            }
+        }
+    }
+
+    fn terms(&mut self, way: Way) -> &mut Terms {
+        match way {
+            Way::ToServer => &mut self.to_server,
+            Way::ToClient => &mut self.to_client,
+        }
+    }
+}
+
+impl Direction {
+    fn ways(self) -> &'static [Way] {
+        match self {
+            Direction::ToServer => &[Way::ToServer],
+            Direction::ToClient => &[Way::ToClient],
+            Direction::Both => &WAYS,
+        }
+    }
+}
