@@ -30,9 +30,10 @@ cargo xtask check [--build-time] [--miri]
     formatting, lints, documentation, dependencies, layering, the hot paths, the loom models and shuttle
     --build-time   also measure a clean release build
     --miri         also run the tests of unsafe code under miri, where a nightly toolchain has it
-cargo xtask test [--long]
+cargo xtask test [--long] [--without SERVER]...
     unit, integration, conformance and documentation tests, and every example
     --long         the long forms of the tests
+    --without      leaves out the tests that need this server: `postgres` or `nats`
 cargo xtask guard [--update]
     what the hot paths cost in allocations and instructions, as `check` looks at it too
     --update       record what they cost now
@@ -91,9 +92,11 @@ fn asked(arguments: &[String]) -> Result<Asked, String> {
         }
         "test" => {
             let mut options = test::Options::default();
-            for flag in flags {
+            let mut flags = flags.iter();
+            while let Some(flag) = flags.next() {
                 match flag.as_str() {
                     "--long" => options.long = true,
+                    "--without" => options.leave_out(flags.next())?,
                     other => return Err(format!("`test` does not know `{other}`")),
                 }
             }
@@ -135,10 +138,11 @@ mod tests {
         };
         assert_eq!(parse("check --miri --build-time"), Ok(Asked::Check(both)));
         assert_eq!(parse("check"), Ok(Asked::Check(check::Options::default())));
-        assert_eq!(
-            parse("test --long"),
-            Ok(Asked::Test(test::Options { long: true }))
-        );
+        let long = test::Options {
+            long: true,
+            ..test::Options::default()
+        };
+        assert_eq!(parse("test --long"), Ok(Asked::Test(long)));
         assert_eq!(
             parse("guard --update"),
             Ok(Asked::Guard(guard::Options { update: true }))
@@ -148,6 +152,20 @@ mod tests {
         assert!(parse("check --update").is_err());
         assert!(parse("test --miri").is_err());
         assert!(parse("publish --update").is_err());
+    }
+
+    #[test]
+    fn servers_are_left_out_by_name() {
+        let neither = parse("test --without postgres --long --without nats --without nats");
+        let options = test::Options {
+            long: true,
+            without: vec!["postgres", "nats"],
+        };
+        assert_eq!(neither, Ok(Asked::Test(options)));
+        assert!(parse("test --without").is_err());
+        assert!(parse("test --without --long").is_err());
+        assert!(parse("test --without postgresql").is_err());
+        assert!(parse("check --without postgres").is_err());
     }
 
     #[test]

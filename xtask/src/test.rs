@@ -1,6 +1,7 @@
 //! `cargo xtask test`: everything that proves behaviour by running it.
 
 use std::fs;
+use std::process::Command;
 
 use crate::cargo;
 use crate::steps::{Outcome, Steps};
@@ -9,9 +10,32 @@ use crate::workspace::{Target, Workspace};
 /// They measure and prove nothing, and the peers take long to build.
 const BENCHMARKS: [&str; 3] = ["bookdrop-bench", "bookdrop-bench-disk", "bookdrop-guard"];
 
+/// The real servers that tests start, by the names that `testing/servers` has for them.
+const SERVERS: [&str; 2] = ["postgres", "nats"];
+
+/// The variable that says to the tests which of them are left out.
+const WITHOUT: &str = "BOOKDROP_WITHOUT";
+
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
     pub(crate) long: bool,
+    /// The servers whose tests are left out.
+    pub(crate) without: Vec<&'static str>,
+}
+
+impl Options {
+    /// Leaves out the tests that need a server.
+    pub(crate) fn leave_out(&mut self, server: Option<&String>) -> Result<(), String> {
+        let server = server.map_or("", String::as_str);
+        let Some(known) = SERVERS.into_iter().find(|known| *known == server) else {
+            let servers = SERVERS.join("` or `");
+            return Err(format!("`--without` takes `{servers}`, not `{server}`"));
+        };
+        if !self.without.contains(&known) {
+            self.without.push(known);
+        }
+        Ok(())
+    }
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
@@ -33,6 +57,9 @@ pub(crate) fn run(options: &Options) -> Outcome {
     if !options.long {
         steps.leave_out("long forms of the tests (asked for with --long)");
     }
+    for server in &options.without {
+        steps.leave_out(format!("tests that need the server `{server}` (--without)"));
+    }
     steps.finish();
     Ok(())
 }
@@ -43,11 +70,21 @@ fn tests(workspace: &Workspace, options: &Options) -> Outcome {
     if options.long {
         command.env("BOOKDROP_LONG", "1");
     }
+    leave_out_servers(&mut command, options);
     command.args(["test", "--workspace"]);
     for benchmark in BENCHMARKS {
         command.args(["--exclude", benchmark]);
     }
     cargo::run(&mut command)
+}
+
+/// What the variable says is what the flags say: nothing is left out that is not told at the end.
+fn leave_out_servers(command: &mut Command, options: &Options) {
+    if options.without.is_empty() {
+        command.env_remove(WITHOUT);
+    } else {
+        command.env(WITHOUT, options.without.join(","));
+    }
 }
 
 fn examples(workspace: &Workspace) -> impl Iterator<Item = (&str, &Target)> {
@@ -101,5 +138,21 @@ mod tests {
             .map(|(package, example)| (package, example.name.as_str()))
             .collect();
         assert_eq!(found, [("bookdrop", "library"), ("bookdrop", "worker")]);
+    }
+
+    #[test]
+    fn the_tests_are_told_what_to_leave_out() {
+        let mut options = Options::default();
+        let told = |options: &Options| {
+            let mut command = Command::new("cargo");
+            leave_out_servers(&mut command, options);
+            let told = command.get_envs().find(|(name, _)| *name == WITHOUT);
+            told.expect("it is said").1.map(ToOwned::to_owned)
+        };
+        assert_eq!(told(&options), None);
+        for server in SERVERS {
+            options.leave_out(Some(&server.to_owned())).unwrap();
+        }
+        assert_eq!(told(&options), Some("postgres,nats".into()));
     }
 }
