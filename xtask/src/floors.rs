@@ -1,7 +1,7 @@
 //! Which crate of ours may import which.
 //!
 //! Every product crate stands on a floor and imports only from floors below it. Tools stand beside the house: they may
-//! import anything, and none but tools import them.
+//! import anything, and none but tools import them; the tests of any crate may import the servers that drivers are tested with.
 
 use crate::workspace::{Dependency, Package, Workspace};
 
@@ -37,6 +37,9 @@ pub(crate) const QUEUE: &str = "bookdrop-queue";
 
 /// The crate whose tests lower floors may import: each proves itself by it.
 const SUITE: &str = "bookdrop-conformance";
+
+/// The tool that tests may import: what a driver on an engine does shows only on that engine.
+const SERVERS: &str = "bookdrop-test-servers";
 
 pub(crate) fn is_product(name: &str) -> bool {
     matches!(place(name), Some(Place::Floor(_)))
@@ -79,6 +82,7 @@ fn complaint(workspace: &Workspace, of: &Package, on: &Dependency) -> Option<Str
     match (place(of), place(name)) {
         (_, None) => Some(format!("{of} imports {name}, which the table lacks")),
         (Some(Place::Tool), Some(Place::Tool)) => None,
+        (_, Some(Place::Tool)) if on.is_dev && name == SERVERS => None,
         (_, Some(Place::Tool)) => Some(format!("{of} imports {name}, which is a tool")),
         (Some(Place::Floor(own)), Some(Place::Floor(theirs))) if theirs >= own => {
             let is_suite_in_tests = on.is_dev && name == SUITE;
@@ -172,6 +176,19 @@ mod tests {
             [""; 0]
         );
         assert_eq!(told("bookdrop-disk", &[("bookdrop", DEV, None)]).len(), 1);
+    }
+
+    #[test]
+    fn tests_alone_may_import_the_servers() {
+        let told = |kind| {
+            told(
+                "bookdrop-postgres",
+                &[("bookdrop-test-servers", kind, None)],
+            )
+        };
+        assert_eq!(told(DEV), [""; 0]);
+        assert_eq!(told(None).len(), 1);
+        assert_eq!(told(BUILD).len(), 1);
     }
 
     #[test]
