@@ -36,6 +36,8 @@ shift 2
 server=$!
 # From here on the server alone has what was the standard output, so that it is closed when the server is gone.
 exec >&-
+# Sent to all of a group when its last parent is gone while one of it is stopped, as a test may have stopped the server.
+trap '' HUP
 if read -r order; then
     kill -KILL "$server"
     wait "$server"

@@ -56,7 +56,7 @@ fn it_goes_with_the_process_that_started_it() {
         return;
     }
     for end in orphans::ENDS {
-        orphans::check("parent", end);
+        orphans::check("parent", end, |_| ());
     }
 }
 

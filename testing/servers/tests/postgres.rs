@@ -3,8 +3,11 @@
 #![cfg(unix)]
 
 use bookdrop_test_servers::{Postgres, is_left_out, postgres};
+use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::Command;
 
 mod orphans;
 
@@ -58,11 +61,30 @@ fn it_goes_with_the_process_that_started_it() {
         return;
     }
     for end in orphans::ENDS {
-        orphans::check("parent", end);
+        orphans::check("parent", end, |_| ());
     }
 }
 
-/// Run by the test above in a process of its own; alone it does nothing.
+#[test]
+fn a_stopped_server_goes_too() {
+    if is_left_out("postgres") {
+        return;
+    }
+    for end in orphans::ENDS {
+        orphans::check("parent", end, stop);
+    }
+}
+
+/// Stops the server in a folder, which then does nothing, not even what signals ask of it.
+fn stop(folder: &Path) {
+    let server = fs::read_dir(folder).unwrap().next().unwrap().unwrap();
+    let told = fs::read_to_string(server.path().join("data/postmaster.pid")).unwrap();
+    let id = told.lines().next().unwrap();
+    let stopped = Command::new("kill").args(["-STOP", id]).status();
+    assert!(stopped.unwrap().success());
+}
+
+/// Run by the tests above in a process of its own; alone it does nothing.
 #[test]
 fn parent() {
     orphans::be_parent(|| postgres().address());

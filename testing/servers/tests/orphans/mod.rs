@@ -30,8 +30,9 @@ pub(crate) enum End {
 
 pub(crate) const ENDS: [End; 2] = [End::Killed, End::Returned];
 
-/// Lets the test of this name start a server in a process that ends so, and waits until server and data are gone.
-pub(crate) fn check(test: &str, end: End) {
+/// Lets the test of this name start a server in a process that ends so, and waits until server and data are gone. Before the end
+/// something can be done to the server, whose folder is in the one that is given.
+pub(crate) fn check(test: &str, end: End, before: impl FnOnce(&Path)) {
     let folder = tempfile::Builder::new()
         .permissions(fs::Permissions::from_mode(0o711))
         .tempdir()
@@ -47,6 +48,7 @@ pub(crate) fn check(test: &str, end: End) {
     let mut output = BufReader::new(parent.stdout.take().unwrap());
     let address = address_in(&mut output);
     TcpStream::connect(address).unwrap();
+    before(folder.path());
     finish(&mut parent, end);
     wait_for(|| TcpStream::connect(address).is_err() && is_empty(folder.path()));
 }
