@@ -20,9 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Starts the server, and ends it when this process asks for it or is gone.
 ///
 /// A destructor would not do: none runs when this process is killed, and none for a static. But whatever happens to this
-/// process, its end of the pipe is closed, and `read` returns. So the watcher has the only other end: the server's standard
-/// input is another, and a pipe of std's is closed in every other child. A watcher and its server are a process group of
-/// their own, so that what a terminal sends to the tests does not reach them.
+/// process, its end of the pipe is closed, and `read` returns. That end is nobody else's, since std closes its pipes in every
+/// other child; and the server, which reads from `/dev/null`, has neither end. A watcher and its server are a process group
+/// of their own, so that what a terminal sends to the tests does not reach them.
 ///
 /// A line is an order to kill the server at once, as a crash would. When the pipe is closed instead, nobody will start the
 /// server again: it may end by itself then, since PostgreSQL gives back its shared memory only so, and is killed when it does
