@@ -56,4 +56,6 @@ pub struct Stats {
     pub purged: u64,
     /// Places in what is kept that were found damaged when the driver was opened. What was written there is lost.
     pub damaged: u64,
+    /// How often the connection to a server was lost and made again.
+    pub reconnects: u64,
 }

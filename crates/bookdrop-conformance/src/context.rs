@@ -25,6 +25,8 @@ pub struct UnderTest {
     /// The module in which [`suite!`](crate::suite!) made the tests, as `module_path!()` tells it there. Another process
     /// finds its [part](crate::run::other_process) by it.
     pub module: &'static str,
+    /// Whether nothing is tested, since what the driver needs is not to be used: then this says so.
+    pub is_left_out: fn() -> bool,
 }
 
 impl UnderTest {

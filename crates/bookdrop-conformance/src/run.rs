@@ -38,6 +38,9 @@ pub(crate) const SHORT_PATIENCE: Duration = Duration::from_millis(1_000);
 ///
 /// If the behaviour does not hold.
 pub fn check(name: &str, kind: Kind, under_test: UnderTest) {
+    if (under_test.is_left_out)() {
+        return;
+    }
     let behaviour = Behaviour::named(name);
     let outcome = watched(name, kind, patience() * 3, move |executor| {
         let ctx = Context::new(under_test, executor.spawner(), Plan::sound(), patience());
@@ -56,6 +59,9 @@ pub fn check(name: &str, kind: Kind, under_test: UnderTest) {
 ///
 /// If one of them does not hold.
 pub fn check_under_stress(under_test: UnderTest) {
+    if (under_test.is_left_out)() {
+        return;
+    }
     let rounds = stress_rounds();
     let limit = patience() * (2 + rounds as u32);
     let outcome = watched(

@@ -5,7 +5,8 @@
 ///
 /// The first argument names the module, the second makes the driver for a [`Setup`](crate::Setup). For a driver that survives
 /// a restart it is called again with the same setup, and has to find the queue of that [name](crate::Setup::name) as it was
-/// left; [`Setup::when_over`](crate::Setup::when_over) tells when nobody needs that queue any more. A whole test file:
+/// left; [`Setup::when_over`](crate::Setup::when_over) tells when nobody needs that queue any more. With `, unless` and a function
+/// behind it, the tests do nothing where that returns true: for a driver that needs a server which is not to be used. A whole test file:
 ///
 /// ```
 /// use bookdrop::Driver;
@@ -26,11 +27,14 @@
 #[macro_export]
 macro_rules! suite {
     ($driver:ident, $build:expr) => {
+        $crate::suite!($driver, $build, unless || false);
+    };
+    ($driver:ident, $build:expr, unless $left_out:expr) => {
         mod $driver {
             #[allow(unused_imports)]
             use super::*;
 
-            $crate::__under_test!($build);
+            $crate::__under_test!($build, $left_out);
 
             $crate::__on_executor!(tokio_multi_thread, TokioMultiThread);
             $crate::__on_executor!(tokio_current_thread, TokioCurrentThread);
@@ -50,11 +54,12 @@ macro_rules! suite {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __under_test {
-    ($build:expr) => {
+    ($build:expr, $left_out:expr) => {
         #[allow(dead_code)]
         const UNDER_TEST: $crate::UnderTest = $crate::UnderTest {
             build: $build,
             module: module_path!(),
+            is_left_out: $left_out,
         };
 
         #[test]
@@ -109,7 +114,7 @@ macro_rules! __self_test {
             #[allow(unused_imports)]
             use super::*;
 
-            $crate::__under_test!($build);
+            $crate::__under_test!($build, || false);
 
             $crate::$table! { __test_faults () }
         }

@@ -26,7 +26,11 @@ fn sound(setup: &Setup) -> Driver<Book, Condition> {
 
 /// Why the first behaviour that kills a process does not hold.
 fn violation(build: Build, module: &'static str) -> String {
-    let under_test = UnderTest { build, module };
+    let under_test = UnderTest {
+        build,
+        module,
+        is_left_out: || false,
+    };
     let executor = Executor::new(Kind::TokioMultiThread);
     let patience = Duration::from_secs(5);
     let ctx = Context::new(under_test, executor.spawner(), Plan::sound(), patience);
@@ -49,7 +53,11 @@ mod dies {
     #[test]
     fn other_process() {
         let module = module_path!();
-        run::other_process(UnderTest { build, module });
+        run::other_process(UnderTest {
+            build,
+            module,
+            is_left_out: || false,
+        });
     }
 
     #[test]
@@ -74,7 +82,11 @@ mod is_silent {
     #[test]
     fn other_process() {
         let module = module_path!();
-        run::other_process(UnderTest { build, module });
+        run::other_process(UnderTest {
+            build,
+            module,
+            is_left_out: || false,
+        });
     }
 
     #[test]
@@ -104,6 +116,7 @@ mod is_alone {
         run::other_process(UnderTest {
             build: sound,
             module,
+            is_left_out: || false,
         });
     }
 

@@ -15,6 +15,7 @@ fn run(part: impl AsyncFnOnce(Context) -> Outcome, build: Build) {
     let under_test = UnderTest {
         build,
         module: module_path!(),
+        is_left_out: || false,
     };
     let ctx = Context::new(under_test, executor.spawner(), Plan::sound(), BRIEF);
     executor.block_on(part(ctx)).expect("it holds");

@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use crate::error::{OpenError, OpenErrorKind};
 pub use disk::disk_address;
 pub(crate) use options::Options;
-#[cfg(all(unix, feature = "disk"))]
+#[cfg(any(all(unix, feature = "disk"), feature = "postgres"))]
 pub(crate) use options::invalid;
 
 /// An address, taken apart.
@@ -23,6 +23,9 @@ pub(crate) struct Address {
     pub(crate) scheme: String,
     /// What stands between the scheme and the options, decoded. It need not be text, as a path need not.
     pub(crate) place: Vec<u8>,
+    /// The same as it is written.
+    #[cfg(feature = "postgres")]
+    pub(crate) written_place: String,
     pub(crate) options: Options,
 }
 
@@ -55,6 +58,8 @@ impl Address {
         Ok(Address {
             scheme: scheme.to_ascii_lowercase(),
             place: decoded_bytes(place)?,
+            #[cfg(feature = "postgres")]
+            written_place: place.to_owned(),
             options: Options::parse(options)?,
         })
     }

@@ -57,7 +57,7 @@ impl Options {
     }
 
     /// So many bytes, among these.
-    #[cfg(all(unix, feature = "disk"))]
+    #[cfg(any(all(unix, feature = "disk"), feature = "postgres"))]
     pub(crate) fn bytes<N: Number>(
         &mut self,
         key: &'static str,

@@ -158,7 +158,7 @@ impl<B: Backend> Twin for B {
 pub(crate) struct Pending<V>(Mutex<Pin<Box<dyn Future<Output = V> + Send>>>);
 
 impl<V> Pending<V> {
-    pub(super) fn new(future: impl Future<Output = V> + Send + 'static) -> Self {
+    pub(crate) fn new(future: impl Future<Output = V> + Send + 'static) -> Self {
         Pending(Mutex::new(Box::pin(future)))
     }
 

@@ -1,9 +1,13 @@
 //! Drivers by their address.
 
+#[cfg(any(all(unix, feature = "disk"), feature = "postgres"))]
+mod codec;
 mod damage;
 #[cfg(all(unix, feature = "disk"))]
 mod disk;
 mod limits;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(all(unix, feature = "disk"))]
 mod thread;
 
@@ -146,6 +150,8 @@ enum Begun<T, R> {
     Opened(Result<Driver<T, R>, OpenError>),
     #[cfg(all(unix, feature = "disk"))]
     Disk(disk::Opening<T, R>),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Opening<T, R>),
 }
 
 enum Stage<T, R> {
@@ -153,6 +159,8 @@ enum Stage<T, R> {
     New(fn(&str, Option<OnProgress>, Option<OnDamage>) -> Begun<T, R>),
     #[cfg(all(unix, feature = "disk"))]
     Disk(disk::Opening<T, R>),
+    #[cfg(feature = "postgres")]
+    Postgres(postgres::Opening<T, R>),
     Ended,
 }
 
@@ -225,22 +233,24 @@ impl<T, R> Future for Open<T, R> {
                 Begun::Opened(opened) => return Poll::Ready(opened),
                 #[cfg(all(unix, feature = "disk"))]
                 Begun::Disk(opening) => this.stage = Stage::Disk(opening),
+                #[cfg(feature = "postgres")]
+                Begun::Postgres(opening) => this.stage = Stage::Postgres(opening),
             }
         }
-        match &mut this.stage {
+        let poll = match &mut this.stage {
             #[cfg(all(unix, feature = "disk"))]
-            Stage::Disk(opening) => {
-                let poll = opening.poll(cx);
-                if poll.is_ready() {
-                    this.stage = Stage::Ended;
-                }
-                poll
-            }
+            Stage::Disk(opening) => opening.poll(cx),
+            #[cfg(feature = "postgres")]
+            Stage::Postgres(opening) => opening.poll(cx),
             Stage::New(_) | Stage::Ended => {
                 let _ = cx;
                 panic!("`Open` was polled after it had ended")
             }
+        };
+        if poll.is_ready() {
+            this.stage = Stage::Ended;
         }
+        poll
     }
 }
 
@@ -278,9 +288,22 @@ where
             let error = OpenError::new(OpenErrorKind::NotCompiledIn, message.to_owned());
             Begun::Opened(Err(error))
         }
-        unknown => {
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => match postgres::Opening::begin(address) {
+            Ok(opening) => Begun::Postgres(opening),
+            Err(error) => Begun::Opened(Err(error)),
+        },
+        #[cfg(not(feature = "postgres"))]
+        "postgres" | "postgresql" => {
             let message =
-                format!("there is no driver `{unknown}:`; there are `memory:` and `disk:`");
+                "`postgres:` is not compiled in: it needs the feature `postgres` of bookdrop";
+            let error = OpenError::new(OpenErrorKind::NotCompiledIn, message.to_owned());
+            Begun::Opened(Err(error))
+        }
+        unknown => {
+            let message = format!(
+                "there is no driver `{unknown}:`; there are `memory:`, `disk:` and `postgres:`"
+            );
             let error = OpenError::new(OpenErrorKind::UnknownScheme, message);
             Begun::Opened(Err(error))
         }

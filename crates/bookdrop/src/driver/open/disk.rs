@@ -15,7 +15,7 @@ use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
 use super::thread::Working;
-use super::{Damage, OnDamage, OnProgress, limits};
+use super::{Damage, OnDamage, OnProgress, codec, limits};
 use crate::address::{self, Address};
 use crate::backed::Codec;
 use crate::driver::Driver;
@@ -163,11 +163,11 @@ fn folder(place: &[u8]) -> Result<PathBuf, OpenError> {
 fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
     let (capacity, mut limits, on_full) = limits::take(&mut given)?;
     limits.capacity = capacity.unwrap_or(CAPACITY);
-    let codec = codec(&mut given)?;
+    let codec = codec::take(&mut given)?;
     let mut options = Options::default();
     options.limits = limits;
     options.on_full = on_full;
-    options.codec = name_of(codec).to_owned();
+    options.codec = codec::name_of(codec).to_owned();
     options.sync = sync(&mut given)?;
     if let Some(bytes) = given.bytes("max_bytes", 1..=u64::MAX)? {
         options.max_bytes = bytes;
@@ -199,36 +199,6 @@ fn within_segment(bytes: usize, segment: u64) -> Result<usize, OpenError> {
         ));
     }
     Ok(bytes)
-}
-
-fn codec(given: &mut address::Options) -> Result<Codec, OpenError> {
-    let Some(text) = given.text("codec")? else {
-        return Ok(Codec::default());
-    };
-    match &*text {
-        "json" => Ok(Codec::Json),
-        #[cfg(feature = "message-pack")]
-        "msgpack" => Ok(Codec::MessagePack),
-        #[cfg(not(feature = "message-pack"))]
-        "msgpack" => {
-            let message = "`codec=msgpack` is not compiled in: it needs the feature `message-pack` of bookdrop";
-            let kind = OpenErrorKind::NotCompiledIn;
-            Err(OpenError::new(kind, message.to_owned()))
-        }
-        unknown => Err(address::invalid(
-            "codec",
-            unknown,
-            "one of `json`, `msgpack`",
-        )),
-    }
-}
-
-fn name_of(codec: Codec) -> &'static str {
-    match codec {
-        Codec::Json => "json",
-        #[cfg(feature = "message-pack")]
-        Codec::MessagePack => "msgpack",
-    }
 }
 
 /// `always`, `never`, or a length of time.

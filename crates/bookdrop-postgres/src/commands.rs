@@ -1,0 +1,201 @@
+//! What users ask of the driver's thread.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::{Duration, Instant};
+
+use bookdrop_backend::{
+    Dead, DeadReason, Error, Fetched, Letters, NotFetched, NotPublished, Progress, Reader, Receipt,
+    Record, Settled, Stats, Wait,
+};
+use bytes::Bytes;
+use tokio::sync::oneshot;
+
+use crate::hands::{Hand, Stage};
+use crate::shared::Shared;
+
+/// Where somebody waits to be told. The other end is gone where nobody does any more.
+pub(crate) type Reply<V> = oneshot::Sender<V>;
+
+pub(crate) enum Command {
+    Publish(Parcel),
+    Request(Question),
+    GiveUp(i64),
+    Come(Coming),
+    Beside(Reader, Reply<Result<Seat, Error>>),
+    Leave(Reader),
+    Fetch(Waiter),
+    StopFetching(Reader, u64),
+    PutBack(Vec<Receipt>),
+    Settle(Settling),
+    Do(Deed),
+    Look(Look),
+    Close(Reply<Result<(), Error>>),
+    /// Nothing is handed over any more.
+    Drain,
+    /// Nobody has the driver any more. Told when all is done and the server knows.
+    Bye(mpsc::Sender<()>),
+}
+
+/// Records on their way, of one sender, in order.
+pub(crate) struct Parcel {
+    pub(crate) records: VecDeque<Record>,
+    pub(crate) progress: Progress,
+    /// How many of them are published for sure.
+    pub(crate) sure: usize,
+    pub(crate) waits: bool,
+    pub(crate) since: Instant,
+    /// Whether its sender lost interest. Held while some of it is put on its way.
+    pub(crate) is_dropped: Arc<Mutex<bool>>,
+    pub(crate) told: Reply<Result<(), NotPublished>>,
+}
+
+impl Parcel {
+    pub(crate) fn is_dropped(&self) -> bool {
+        *self
+            .is_dropped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A request on its way.
+pub(crate) struct Question {
+    pub(crate) ask: i64,
+    pub(crate) record: Record,
+    pub(crate) deadline: Instant,
+    pub(crate) waits_for_consumer: bool,
+}
+
+pub(crate) struct Coming {
+    pub(crate) group: String,
+    pub(crate) told: Reply<Result<Seat, Error>>,
+}
+
+/// A consumer that came. It leaves where nobody keeps it.
+pub(crate) struct Seat {
+    shared: Arc<Shared>,
+    reader: Option<Reader>,
+}
+
+impl Seat {
+    pub(crate) fn new(shared: &Arc<Shared>, reader: Reader) -> Self {
+        Seat {
+            shared: shared.clone(),
+            reader: Some(reader),
+        }
+    }
+
+    pub(crate) fn keep(mut self) -> Reader {
+        self.reader.take().expect("it is kept once")
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader {
+            self.shared.send(Command::Leave(reader));
+        }
+    }
+}
+
+/// A consumer that waits for events.
+pub(crate) struct Waiter {
+    pub(crate) reader: Reader,
+    /// Names the wait.
+    pub(crate) number: u64,
+    pub(crate) max: usize,
+    pub(crate) wait: Wait,
+    pub(crate) told: Reply<Result<Handed, NotFetched>>,
+}
+
+/// What was handed over. Where nobody takes it, it goes back.
+pub(crate) struct Handed {
+    shared: Arc<Shared>,
+    offer: Offer,
+}
+
+/// What was handed over and not taken yet, shared with whoever may take it back.
+pub(crate) type Offer = Arc<Mutex<Option<Vec<Fetched>>>>;
+
+impl Handed {
+    pub(crate) fn new(shared: &Arc<Shared>, offer: Offer) -> Self {
+        Handed {
+            shared: shared.clone(),
+            offer,
+        }
+    }
+
+    /// What was handed over, unless it was taken back meanwhile.
+    pub(crate) fn take(self) -> Option<Vec<Fetched>> {
+        taken(&self.offer)
+    }
+}
+
+impl Drop for Handed {
+    fn drop(&mut self) {
+        if let Some(fetched) = taken(&self.offer) {
+            let receipts = fetched.iter().map(|fetched| fetched.receipt).collect();
+            self.shared.send(Command::PutBack(receipts));
+        }
+    }
+}
+
+pub(crate) fn taken(offer: &Offer) -> Option<Vec<Fetched>> {
+    offer.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// Something in hand that is being settled.
+pub(crate) struct Settling {
+    pub(crate) receipt: Receipt,
+    pub(crate) hand: Hand,
+    pub(crate) how: How,
+    pub(crate) since: Instant,
+    /// Whether the connection was lost while it was on its way: then it may have been done.
+    pub(crate) is_repeated: bool,
+    pub(crate) told: Reply<Result<Settled, Error>>,
+}
+
+impl Settling {
+    /// Whether it takes a trip of its own.
+    pub(crate) fn is_errand(&self) -> bool {
+        matches!(self.how, How::Bury(_) | How::Owe)
+    }
+
+    pub(crate) fn is_failure(&self) -> bool {
+        matches!(self.how, How::Fail(_))
+    }
+
+    /// How it stood, or stands already.
+    pub(crate) fn former(&self) -> Stage {
+        match self.how {
+            How::Owe => Stage::Owed,
+            _ => self.hand.stage,
+        }
+    }
+}
+
+/// How it is settled.
+#[derive(Clone)]
+pub(crate) enum How {
+    Done,
+    Answer(Bytes),
+    Owe,
+    Fail(Option<Duration>),
+    Bury(DeadReason),
+}
+
+/// Something that is done once.
+pub(crate) enum Deed {
+    Purge(Reply<Result<usize, Error>>),
+    RemoveGroup(String, Reply<Result<bool, Error>>),
+    Replay(String, Letters, Reply<Result<usize, Error>>),
+    Discard(String, Letters, Reply<Result<usize, Error>>),
+}
+
+/// Something that is only looked at.
+pub(crate) enum Look {
+    Stats(Option<String>, Reply<Result<Option<Stats>, Error>>),
+    Groups(Reply<Result<Vec<String>, Error>>),
+    Dead(String, Letters, Reply<Result<Vec<Dead>, Error>>),
+}

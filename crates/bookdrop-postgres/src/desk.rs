@@ -1,0 +1,358 @@
+//! The driver's thread at work: it takes what users ask for, plays it at the server in rounds, and tells them what came of it.
+
+mod boarding;
+mod intake;
+mod landing;
+mod line;
+mod readers;
+mod requests;
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use bookdrop_backend::Error;
+use bookdrop_queue::OnFull;
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::task::JoinHandle;
+
+use crate::commands::{Command, Deed, Look, Reply, Settling};
+use crate::link::{Event, Link};
+use crate::round::{Results, Round, SeatChange};
+use crate::shared::Shared;
+use crate::sql::{Bounds, in_nanoseconds};
+use line::Line;
+use readers::Readers;
+use requests::Questions;
+
+/// Whoever waits for what others do looks by itself so often, in case that no notification came.
+const LOOKS_EVERY: Duration = Duration::from_secs(1);
+/// A round that takes longer is given up, and the connection with it: the other end does not answer.
+const LONGEST_ROUND: Duration = Duration::from_secs(90);
+/// The server is told so long, at most, that the driver goes.
+const FAREWELL: Duration = Duration::from_secs(4);
+
+pub(crate) struct Desk {
+    shared: Arc<Shared>,
+    bounds: Bounds,
+    link: Link,
+    orders: UnboundedReceiver<Command>,
+    /// What is being sent.
+    sending: Option<Flight>,
+    /// Everything else that is under way. It has a connection of its own, so that who receives does not wait for who sends.
+    working: Option<Flight>,
+    line: Line,
+    questions: Questions,
+    readers: Readers,
+    seats: Vec<(Instant, SeatChange)>,
+    give_ups: Vec<i64>,
+    put_backs: Vec<i64>,
+    drops: Vec<(i64, i32, bool)>,
+    settles: Vec<Settling>,
+    closes: Vec<Reply<Result<(), Error>>>,
+    must_close: bool,
+    deeds: Vec<(Instant, Deed)>,
+    looks: Vec<(Instant, Look)>,
+    /// Sends and requests that came so far; how many there were when somebody last wanted to look or do something; and how many were tried
+    /// at least once.
+    came: u64,
+    wanted_after: u64,
+    tried: u64,
+    /// Deadlines of requests, and when to stop waiting for the server's word on one that has passed.
+    deadlines: BinaryHeap<Reverse<(Instant, i64)>>,
+    reads_told: bool,
+    reclaims: bool,
+    checks: bool,
+    others: u64,
+    wakes: Wakes,
+    next_beat: Instant,
+    next_look: Instant,
+    farewell: Option<Sender<()>>,
+}
+
+/// What the other drivers of the queue are to hear.
+#[derive(Clone, Copy, Default)]
+struct Wakes {
+    events: bool,
+    room: bool,
+}
+
+/// A round on its way.
+struct Flight {
+    since: Instant,
+    playing: JoinHandle<(Round, Results)>,
+    closes: Vec<Reply<Result<(), Error>>>,
+    /// How many sends and requests had come when it began.
+    upto: u64,
+    /// Whether nothing is sent before it has ended.
+    comes_first: bool,
+}
+
+impl Desk {
+    pub(crate) fn new(shared: Arc<Shared>, link: Link, orders: UnboundedReceiver<Command>) -> Self {
+        let now = Instant::now();
+        Desk {
+            bounds: bounds(&shared),
+            shared,
+            link,
+            orders,
+            sending: None,
+            working: None,
+            line: Line::default(),
+            questions: Questions::default(),
+            readers: Readers::default(),
+            seats: Vec::new(),
+            give_ups: Vec::new(),
+            put_backs: Vec::new(),
+            drops: Vec::new(),
+            settles: Vec::new(),
+            closes: Vec::new(),
+            must_close: false,
+            deeds: Vec::new(),
+            looks: Vec::new(),
+            came: 0,
+            wanted_after: 0,
+            tried: 0,
+            deadlines: BinaryHeap::new(),
+            reads_told: false,
+            reclaims: false,
+            checks: false,
+            others: 0,
+            wakes: Wakes::default(),
+            next_beat: now,
+            next_look: now + LOOKS_EVERY,
+            farewell: None,
+        }
+    }
+
+    /// Works until nobody has the driver any more.
+    pub(crate) async fn run(mut self) {
+        loop {
+            self.take_off();
+            if self.farewell.is_some() && self.sending.is_none() && self.working.is_none() {
+                return self.leave().await;
+            }
+            let wakes_at = self.wakes_at();
+            tokio::select! {
+                order = self.orders.recv() => match order {
+                    Some(order) => self.take_all(order),
+                    None => return self.leave().await,
+                },
+                landed = landed(&mut self.sending) => self.land_sent(landed),
+                landed = landed(&mut self.working) => self.land_work(landed),
+                event = self.link.event() => self.hear(event),
+                () = sleep_until(wakes_at) => self.look_at_the_clock(),
+            }
+        }
+    }
+
+    fn under_way(&self) -> impl Iterator<Item = &Flight> {
+        self.sending.iter().chain(&self.working)
+    }
+
+    /// Has somebody told.
+    fn tell<V: Send + 'static>(&self, reply: Reply<V>, word: V) {
+        self.shared.teller.tell(move || drop(reply.send(word)));
+    }
+
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Note(note) => self.hear_note(&note),
+            Event::Lost => self.lose(None),
+            Event::Back { is_same } => self.come_back(is_same),
+        }
+    }
+
+    fn hear_note(&mut self, note: &str) {
+        let mut words = note.split(' ');
+        match words.next() {
+            Some("outcome") => self.reads_told = true,
+            Some("hello") => {
+                self.others += 1;
+                self.readers.doubt_all();
+            }
+            Some("unwanted") => {
+                let number = words.next().and_then(|number| number.parse().ok());
+                let attempt = words.next().and_then(|attempt| attempt.parse().ok());
+                if let (Some(number), Some(attempt)) = (number, attempt) {
+                    self.set_gone(number, attempt);
+                }
+            }
+            _ => {
+                if note.contains("events") {
+                    self.readers.doubt_all();
+                }
+                if note.contains("room") {
+                    self.line.try_again();
+                    self.questions.try_again();
+                }
+            }
+        }
+    }
+
+    /// Nobody waits any more for the answer to this request in hand.
+    fn set_gone(&self, number: i64, attempt: i32) {
+        let gone: Vec<_> = {
+            let hands = self.shared.hands();
+            let these = hands
+                .askers()
+                .filter(|(hand, _)| (hand.number, hand.attempt) == (number, attempt));
+            these.map(|(_, asker)| asker.gone.clone()).collect()
+        };
+        for gone in gone {
+            self.shared.teller.tell(move || gone.set());
+        }
+    }
+
+    /// The connection is gone, with the round that was on its way.
+    fn lose(&mut self, why: Option<Error>) {
+        self.link.cut(why);
+        self.shared.is_connected.store(false, Ordering::SeqCst);
+    }
+
+    /// The connection is there again.
+    fn come_back(&mut self, is_same: bool) {
+        self.shared.is_connected.store(true, Ordering::SeqCst);
+        self.shared.reconnects.fetch_add(1, Ordering::SeqCst);
+        if is_same {
+            self.reclaims = true;
+            self.checks = true;
+        } else {
+            self.begin_anew();
+        }
+        self.reads_told = true;
+        self.readers.doubt_all();
+        self.line.try_again();
+        self.questions.try_again();
+        self.next_beat = Instant::now();
+    }
+
+    /// The lease had ended: others have what was in hand here, and what was asked from here is gone.
+    fn begin_anew(&mut self) {
+        let lost = self.shared.hands().lose_all();
+        for gone in lost
+            .into_iter()
+            .filter_map(|hand| hand.asker)
+            .map(|asker| asker.gone)
+        {
+            self.shared.teller.tell(move || gone.set());
+        }
+        self.shared.look_at_hands();
+        self.put_backs.clear();
+        self.drops.clear();
+        let asks = self.shared.asks().published();
+        asks.into_iter().for_each(|ask| self.tell_unknown(ask));
+        let now = Instant::now();
+        for (group, readers) in self.readers.counts() {
+            self.seats.push((now, SeatChange::Again(group, readers)));
+        }
+        self.must_close |= self.shared.is_closed();
+    }
+
+    /// When there is something to do next, whatever happens.
+    fn wakes_at(&self) -> Instant {
+        let is_idle = self.working.is_none() && self.link.is_up();
+        let mut at = if is_idle {
+            self.next_beat
+        } else {
+            Instant::now() + LONGEST_ROUND
+        };
+        let deadline = self.deadlines.peek().map(|Reverse((at, _))| *at);
+        let patience = self.impatient_at();
+        let round = self
+            .under_way()
+            .map(|flight| flight.since + LONGEST_ROUND)
+            .min();
+        let look = self.is_waiting().then_some(self.next_look);
+        let others = [
+            deadline,
+            patience,
+            round,
+            look,
+            self.readers.wakes_at(),
+            self.shared.teller.overtake(),
+        ];
+        for other in others.into_iter().flatten() {
+            at = at.min(other);
+        }
+        at
+    }
+
+    fn look_at_the_clock(&mut self) {
+        let now = Instant::now();
+        self.pass_deadlines(now);
+        self.readers.look_at_the_clock(now);
+        let taken_back = self.readers.take_back(now);
+        self.put_back(taken_back);
+        if now >= self.next_look {
+            self.next_look = now + LOOKS_EVERY;
+            self.readers.doubt_all();
+            self.line.try_again();
+            self.questions.try_again();
+        }
+        if self
+            .under_way()
+            .any(|flight| now >= flight.since + LONGEST_ROUND)
+        {
+            self.lose(None);
+        }
+        if !self.link.is_up() {
+            self.lose_patience(now);
+        }
+    }
+
+    /// Tells the server that the driver goes, so that nobody has to wait for the end of its lease.
+    async fn leave(self) {
+        if let Some(database) = self.link.database() {
+            let driver = self.link.session.driver;
+            let statement = "SELECT bookdrop.leave($1, $2, $3)";
+            let parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)] =
+                &[&driver, &self.bounds.max_deliveries, &self.bounds.max_dead];
+            // Where it fails, the lease ends by itself.
+            let _ = tokio::time::timeout(FAREWELL, database.rarely(statement, parameters)).await;
+        }
+        if let Some(farewell) = self.farewell {
+            let _ = farewell.send(());
+        }
+    }
+}
+
+async fn landed(flight: &mut Option<Flight>) -> (Round, Results) {
+    match flight {
+        Some(flight) => (&mut flight.playing)
+            .await
+            .expect("a round does not panic, and nobody aborts it"),
+        None => pending().await,
+    }
+}
+
+async fn sleep_until(at: Instant) {
+    tokio::time::sleep_until(at.into()).await;
+}
+
+fn bounds(shared: &Shared) -> Bounds {
+    let (limits, on_full) = (&shared.options.limits, shared.options.on_full);
+    let number = |number: usize| number.try_into().unwrap_or(i64::MAX);
+    let times = |times: u32| times.try_into().unwrap_or(i32::MAX);
+    let max_ids = number(limits.max_remembered_ids);
+    Bounds {
+        capacity: number(limits.capacity),
+        max_delayed: number(limits.max_delayed),
+        id_window: if max_ids == 0 {
+            0
+        } else {
+            in_nanoseconds(limits.duplicate_window)
+        },
+        max_ids,
+        drops_oldest: on_full == OnFull::DropOldest,
+        backoff_first: in_nanoseconds(limits.backoff.first),
+        backoff_max: in_nanoseconds(limits.backoff.max),
+        max_attempts: times(limits.max_attempts),
+        max_deliveries: times(limits.max_deliveries),
+        max_dead: number(limits.max_dead),
+    }
+}

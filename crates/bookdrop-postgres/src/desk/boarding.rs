@@ -1,0 +1,189 @@
+//! What goes to the server together.
+
+use std::time::{Duration, Instant};
+
+use bookdrop_backend::NotPublished;
+use tokio::task::spawn_local;
+
+use super::{Desk, Flight, Wakes};
+use crate::asks::Standing;
+use crate::commands::{Parcel, Settling};
+use crate::round::{self, Round};
+
+/// A lease is prolonged when this part of it has passed.
+const BEATS_PER_LEASE: u32 = 3;
+/// Drivers that died are looked for at least so often.
+const LONGEST_BEAT: Duration = Duration::from_secs(5);
+
+impl Desk {
+    /// Puts all that there is to do on its way, as far as it may go now.
+    pub(super) fn take_off(&mut self) {
+        if !self.link.is_up() {
+            return;
+        }
+        if self.sending.is_none() && self.may_send() {
+            self.send();
+        }
+        if self.working.is_none() && self.has_work() {
+            self.work();
+        }
+    }
+
+    /// Whether somebody may send. A consumer that came before, or left, has come, or left, then; and what failed before is back, so that it
+    /// takes its room first.
+    fn may_send(&self) -> bool {
+        let is_first = self
+            .working
+            .as_ref()
+            .is_some_and(|flight| flight.comes_first)
+            || !self.seats.is_empty()
+            || self.settles.iter().any(Settling::is_failure);
+        !is_first && (self.line.has_work() || self.questions.has_work())
+    }
+
+    /// Whether what was sent before somebody wanted to look has been tried.
+    fn may_look(&self) -> bool {
+        let is_idle = self.sending.is_none() && !self.line.has_work() && !self.questions.has_work();
+        is_idle || self.tried >= self.wanted_after
+    }
+
+    /// Whether there is something to do that takes several trips.
+    fn has_errands(&self) -> bool {
+        !self.seats.is_empty()
+            || self.must_close
+            || self.reclaims
+            || self.checks
+            || self.settles.iter().any(Settling::is_errand)
+            || Instant::now() >= self.next_beat
+            || self.may_look() && !(self.deeds.is_empty() && self.looks.is_empty())
+    }
+
+    fn has_work(&self) -> bool {
+        let is_empty = self.give_ups.is_empty()
+            && self.put_backs.is_empty()
+            && self.drops.is_empty()
+            && self.settles.is_empty();
+        !is_empty
+            || self.reads_told
+            || self.wakes.word().is_some()
+            || self.readers.has_work()
+            || self.has_errands()
+    }
+
+    /// Whether somebody waits for what others do.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.readers.waiting() + self.line.len() + self.questions.len() + self.shared.asks().len()
+            > 0
+    }
+
+    /// Sends what is in line.
+    fn send(&mut self) {
+        let Some(database) = self.link.sender() else {
+            return;
+        };
+        let mut round = self.round();
+        let (shipments, refused) = self.line.board();
+        refused
+            .into_iter()
+            .for_each(|parcel| self.refuse_full(parcel));
+        round.shipments = shipments;
+        round.questions = self.questions.board();
+        {
+            let mut asks = self.shared.asks();
+            round
+                .questions
+                .iter()
+                .for_each(|question| asks.set(question.ask, Standing::OnItsWay));
+        }
+        self.sending = Some(Flight {
+            since: round.begun,
+            playing: spawn_local(round::play(database, round)),
+            closes: Vec::new(),
+            upto: self.came,
+            comes_first: false,
+        });
+    }
+
+    /// Does everything else.
+    fn work(&mut self) {
+        let Some(database) = self.link.database() else {
+            return;
+        };
+        let is_errand = self.has_errands();
+        let mut round = self.round();
+        if is_errand {
+            self.board_errands(&mut round);
+        }
+        round.give_ups = std::mem::take(&mut self.give_ups);
+        round.put_backs = std::mem::take(&mut self.put_backs);
+        round.drops = std::mem::take(&mut self.drops);
+        let comes_first = is_errand || self.settles.iter().any(Settling::is_failure);
+        round.settles = std::mem::take(&mut self.settles);
+        round.reads_told = std::mem::take(&mut self.reads_told);
+        round.wakes = std::mem::take(&mut self.wakes).word();
+        round.fetches = self.readers.board();
+        self.working = Some(Flight {
+            since: round.begun,
+            playing: spawn_local(round::play(database, round)),
+            closes: std::mem::take(&mut self.closes),
+            upto: 0,
+            comes_first,
+        });
+    }
+
+    /// A round that does nothing yet.
+    fn round(&self) -> Round {
+        Round::new(
+            self.link.session,
+            self.bounds.clone(),
+            self.shared.asks().len(),
+        )
+    }
+
+    fn board_errands(&mut self, round: &mut Round) {
+        let now = round.begun;
+        if now >= self.next_beat {
+            self.next_beat = now + (self.shared.options.lease / BEATS_PER_LEASE).min(LONGEST_BEAT);
+            round.prolongs = Some(self.shared.options.lease);
+        }
+        if std::mem::take(&mut self.reclaims) {
+            round.reclaims = Some(self.shared.hands().numbers());
+        }
+        if std::mem::take(&mut self.checks) {
+            round.checks = self.shared.asks().published();
+        }
+        round.seats = without_times(&mut self.seats);
+        round.closes = std::mem::take(&mut self.must_close);
+        if self.may_look() {
+            round.deeds = without_times(&mut self.deeds);
+            round.looks = without_times(&mut self.looks);
+        }
+        if round.closes || !round.deeds.is_empty() {
+            self.readers.doubt_all();
+        }
+    }
+
+    /// There was no room for the next of its records.
+    pub(super) fn refuse_full(&mut self, parcel: Parcel) {
+        self.shared.counters.rejected_when_full.add(1);
+        self.tell(parcel.told, Err(NotPublished::Full));
+    }
+}
+
+fn without_times<V>(list: &mut Vec<(Instant, V)>) -> Vec<V> {
+    std::mem::take(list)
+        .into_iter()
+        .map(|(_, item)| item)
+        .collect()
+}
+
+impl Wakes {
+    fn word(self) -> Option<&'static str> {
+        match (self.events, self.room) {
+            (true, true) => Some("events room"),
+            (true, false) => Some("events"),
+            (false, true) => Some("room"),
+            (false, false) => None,
+        }
+    }
+}

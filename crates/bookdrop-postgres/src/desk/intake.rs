@@ -1,0 +1,184 @@
+//! What users ask for.
+
+use std::time::Instant;
+
+use bookdrop_backend::{NotFetched, NotPublished, Receipt, Why};
+
+use super::Desk;
+use super::requests::unanswered;
+use crate::commands::{Command, How, Look, Settling, Waiter};
+use crate::error::unreachable;
+use crate::round::SeatChange;
+
+impl Desk {
+    /// Takes this, and all that was asked for meanwhile, so that it goes to the server together.
+    pub(super) fn take_all(&mut self, first: Command) {
+        self.take(first);
+        while let Ok(next) = self.orders.try_recv() {
+            self.take(next);
+        }
+    }
+
+    fn take(&mut self, command: Command) {
+        let now = Instant::now();
+        match command {
+            Command::Publish(parcel) if self.shared.is_closed() => {
+                self.tell(parcel.told, Err(NotPublished::Closed))
+            }
+            Command::Publish(parcel) => {
+                self.came += 1;
+                self.line.push(parcel);
+            }
+            Command::Request(question) => {
+                self.came += 1;
+                self.ask(question);
+            }
+            Command::GiveUp(ask) => {
+                if !self.questions.remove(ask) {
+                    self.give_ups.push(ask);
+                }
+            }
+            Command::Come(coming) => self.seats.push((now, SeatChange::Come(coming))),
+            Command::Beside(reader, told) => match self.readers.group_of(reader) {
+                Some(group) => self.seats.push((now, SeatChange::Beside(group, told))),
+                None => self.tell(told, Err(unknown_reader())),
+            },
+            Command::Leave(reader) => {
+                if let Some(group) = self.readers.remove(reader) {
+                    self.seats.push((now, SeatChange::Leave(group)));
+                }
+            }
+            Command::Fetch(waiter) => self.wait(waiter),
+            Command::StopFetching(reader, number) => self.readers.stop(reader, number),
+            Command::PutBack(receipts) => self.put_back(receipts),
+            Command::Settle(settling) => self.settles.push(settling),
+            Command::Do(deed) => {
+                self.wanted_after = self.came;
+                self.deeds.push((now, deed));
+            }
+            Command::Look(look) => {
+                self.wanted_after = self.came;
+                self.looks.push((now, look));
+            }
+            Command::Close(told) => {
+                self.closes.push(told);
+                self.close();
+            }
+            Command::Drain => {
+                for waiter in self.readers.take_waiters(None) {
+                    self.tell(waiter.told, Err(NotFetched::Closed));
+                }
+            }
+            Command::Bye(told) => self.farewell = Some(told),
+        }
+    }
+
+    fn wait(&mut self, waiter: Waiter) {
+        if self.shared.is_draining() {
+            return self.tell(waiter.told, Err(NotFetched::Closed));
+        }
+        if let Err(waiter) = self.readers.wait(waiter) {
+            self.tell(waiter.told, Err(NotFetched::Closed));
+        }
+    }
+
+    /// Nothing new is taken: who waits with something new is told, and consumers look whether there is anything left.
+    fn close(&mut self) {
+        for parcel in self.line.take_all() {
+            self.tell(parcel.told, Err(NotPublished::Closed));
+        }
+        for question in self.questions.take_all() {
+            self.end_request(question.ask, Err(unanswered(Why::Closed, false)));
+        }
+        self.readers.doubt_all();
+        self.must_close = true;
+        if !self.link.is_up() {
+            // The server hears of it when it can be reached; nobody here waits for that.
+            for told in std::mem::take(&mut self.closes) {
+                self.tell(told, Ok(()));
+            }
+        }
+    }
+
+    /// What was handed over goes back as if it had not been.
+    pub(super) fn put_back(&mut self, receipts: Vec<Receipt>) {
+        if receipts.is_empty() {
+            return;
+        }
+        {
+            let mut hands = self.shared.hands();
+            for receipt in receipts {
+                if let Some(hand) = hands.begin(receipt) {
+                    hands.end(receipt, hand.stage);
+                    self.put_backs.push(hand.number);
+                }
+            }
+        }
+        self.readers.doubt_all();
+        self.shared.look_at_hands();
+    }
+
+    /// When somebody stops waiting for a server that cannot be reached.
+    pub(super) fn impatient_at(&self) -> Option<Instant> {
+        if self.link.is_up() {
+            return None;
+        }
+        let parcels = self.line.iter().map(|parcel| parcel.since);
+        let settles = self.settles.iter().map(|settling| settling.since);
+        let deeds = self.deeds.iter().map(|(since, _)| *since);
+        let looks = self.looks.iter().map(|(since, _)| *since);
+        let first = parcels.chain(settles).chain(deeds).chain(looks).min();
+        first.map(|since| since + self.shared.options.patience)
+    }
+
+    /// Tells those that waited too long for the server that nothing was done.
+    pub(super) fn lose_patience(&mut self, now: Instant) {
+        let patience = self.shared.options.patience;
+        let is_over = |since: Instant| now >= since + patience;
+        let error = unreachable(patience, self.link.last_error.as_ref());
+        for parcel in self.line.take_if(|parcel| is_over(parcel.since)) {
+            self.tell(parcel.told, Err(NotPublished::Backend(error.clone())));
+        }
+        let (over, rest): (Vec<_>, _) = std::mem::take(&mut self.settles)
+            .into_iter()
+            .partition(|it| is_over(it.since));
+        self.settles = rest;
+        over.into_iter()
+            .for_each(|settling| self.unsettle(settling, error.clone()));
+        let (over, rest): (Vec<_>, _) = std::mem::take(&mut self.deeds)
+            .into_iter()
+            .partition(|(since, _)| is_over(*since));
+        self.deeds = rest;
+        over.into_iter()
+            .for_each(|(_, deed)| self.end_deed(deed, Err(error.clone())));
+        let (over, rest): (Vec<_>, _) = std::mem::take(&mut self.looks)
+            .into_iter()
+            .partition(|(since, _)| is_over(*since));
+        self.looks = rest;
+        over.into_iter()
+            .for_each(|(_, look)| self.refuse_look(look, error.clone()));
+        // Consumers that come wait as those that are there do.
+    }
+
+    /// It stands as before, and its holder is told why.
+    pub(super) fn unsettle(&mut self, settling: Settling, error: bookdrop_backend::Error) {
+        match settling.how {
+            How::Owe => self.shared.hands().disown(settling.receipt),
+            _ => self.shared.hands().put(settling.receipt, settling.former()),
+        }
+        self.tell(settling.told, Err(error));
+    }
+
+    pub(super) fn refuse_look(&mut self, look: Look, error: bookdrop_backend::Error) {
+        match look {
+            Look::Stats(_, told) => self.tell(told, Err(error)),
+            Look::Groups(told) => self.tell(told, Err(error)),
+            Look::Dead(_, _, told) => self.tell(told, Err(error)),
+        }
+    }
+}
+
+fn unknown_reader() -> bookdrop_backend::Error {
+    let message = "there is no such consumer any more";
+    bookdrop_backend::Error::new(bookdrop_backend::ErrorKind::Invalid, message)
+}

@@ -1,0 +1,99 @@
+//! What the server, or the way to it, says.
+
+use std::time::Duration;
+
+use bookdrop_backend::{Error, ErrorKind};
+use tokio_postgres::error::SqlState;
+
+/// Why a statement did not succeed.
+#[derive(Clone, Debug)]
+pub(crate) enum Trouble {
+    /// The connection is gone. Whether the statement was carried out nobody knows.
+    Lost(Error),
+    /// The server carried nothing out, and says why.
+    Refused(Error),
+    /// The server carried nothing out, since others were in the way; the same may succeed at once.
+    Again(Error),
+}
+
+impl Trouble {
+    /// What it says, for somebody who is told that nothing was done.
+    pub(crate) fn into_error(self) -> Error {
+        let (Trouble::Lost(error) | Trouble::Refused(error) | Trouble::Again(error)) = self;
+        error
+    }
+
+    /// What it says, for somebody whose wish may have been carried out.
+    pub(crate) fn into_outcome(self) -> Error {
+        match self {
+            Trouble::Lost(error) => unknown(error),
+            other => other.into_error(),
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for Trouble {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(told) = error.as_db_error() else {
+            let message = format!("the connection to the server failed: {error}");
+            return Trouble::Lost(Error::with_source(ErrorKind::Io, message, error));
+        };
+        let code = told.code().clone();
+        let message = format!("the server says: {}", told.message());
+        let with = |kind| Error::with_source(kind, message.clone(), error);
+        match &code {
+            &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE => {
+                Trouble::Again(with(ErrorKind::Io))
+            }
+            code if is_end_of_connection(code) => Trouble::Lost(with(ErrorKind::Io)),
+            code => Trouble::Refused(with(kind_of(code))),
+        }
+    }
+}
+
+/// Whether the server ends, or takes nobody, now.
+fn is_end_of_connection(code: &SqlState) -> bool {
+    code.code().starts_with("08")
+        || [
+            SqlState::ADMIN_SHUTDOWN,
+            SqlState::CRASH_SHUTDOWN,
+            SqlState::CANNOT_CONNECT_NOW,
+            // A server that became a standby.
+            SqlState::READ_ONLY_SQL_TRANSACTION,
+        ]
+        .contains(code)
+}
+
+fn kind_of(code: &SqlState) -> ErrorKind {
+    match code.code() {
+        "53100" => ErrorKind::NoSpace,
+        "42501" => ErrorKind::Denied,
+        "3D000" => ErrorKind::NotFound,
+        code if code.starts_with("28") => ErrorKind::Denied,
+        _ => ErrorKind::Io,
+    }
+}
+
+/// Whether it was done is not known.
+pub(crate) fn unknown(source: Error) -> Error {
+    let message = "the connection was lost before the server confirmed it, so it may have been done or not; sent again with the same \
+                   id it is one event";
+    Error::with_source(ErrorKind::Unknown, message, source)
+}
+
+/// Nothing was done, since the server could not be reached for so long.
+pub(crate) fn unreachable(patience: Duration, last: Option<&Error>) -> Error {
+    let message = format!(
+        "the server could not be reached for {patience:?}, and nothing was done; the driver goes on trying"
+    );
+    match last {
+        Some(last) => Error::with_source(ErrorKind::Io, message, last.clone()),
+        None => Error::new(ErrorKind::Io, message),
+    }
+}
+
+/// The driver's thread has ended, which it does when nobody has the driver any more, or by a panic.
+pub(crate) fn ended() -> Error {
+    let message = "the thread of the driver has ended; open the driver again";
+    Error::new(ErrorKind::Broken, message)
+}

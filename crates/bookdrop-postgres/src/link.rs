@@ -1,0 +1,255 @@
+//! The connection to the server, which is made again when it is lost.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use bookdrop_backend::{Error, ErrorKind};
+use futures_util::future::LocalBoxFuture;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::task::AbortHandle;
+use tokio_postgres::Client;
+
+use crate::error::Trouble;
+use crate::options::Options;
+use crate::server::{Notes, Server};
+use crate::sql::Database;
+use crate::{schema, sql};
+
+/// The pause before the first try to connect again, which doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+/// The longest pause between two tries.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The way to the server: there, or being looked for.
+pub(crate) struct Link {
+    server: Server,
+    queue: String,
+    codec: String,
+    lease: Duration,
+    pub(crate) session: Session,
+    state: State,
+    /// Why the server could not be reached lately.
+    pub(crate) last_error: Option<Error>,
+}
+
+/// Who this driver is at the server.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Session {
+    pub(crate) queue: i32,
+    pub(crate) driver: i64,
+}
+
+enum State {
+    Up(Up),
+    Down {
+        tries: u32,
+        next: Instant,
+    },
+    Connecting {
+        tries: u32,
+        connecting: LocalBoxFuture<'static, Result<(Up, Session, bool), Trouble>>,
+    },
+}
+
+struct Up {
+    /// For what is sent alone.
+    sender: Rc<Database>,
+    /// For everything else, and for what the server says by itself.
+    database: Rc<Database>,
+    notes: UnboundedReceiver<String>,
+    /// Both connections, for as long as this is here.
+    _running: [Running; 2],
+}
+
+/// What happens on the way to the server.
+pub(crate) enum Event {
+    /// The server says something.
+    Note(String),
+    /// The connection is gone.
+    Lost,
+    /// It is there again. Whether the driver is still the one that it was, and has in hand what it had.
+    Back { is_same: bool },
+}
+
+impl Link {
+    /// Connects, and opens the queue.
+    pub(crate) async fn open(
+        server: Server,
+        queue: String,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let (codec, lease) = (options.codec.clone(), options.lease);
+        let opened = connect(&server, &queue, &codec, lease, None).await;
+        let (up, session, _) = opened.map_err(Trouble::into_error)?;
+        Ok(Link {
+            server,
+            queue,
+            codec,
+            lease,
+            session,
+            state: State::Up(up),
+            last_error: None,
+        })
+    }
+
+    /// The database, while the server can be reached.
+    pub(crate) fn database(&self) -> Option<Rc<Database>> {
+        match &self.state {
+            State::Up(up) => Some(up.database.clone()),
+            _ => None,
+        }
+    }
+
+    /// The database for what is sent, while the server can be reached.
+    pub(crate) fn sender(&self) -> Option<Rc<Database>> {
+        match &self.state {
+            State::Up(up) => Some(up.sender.clone()),
+            _ => None,
+        }
+    }
+
+    /// Whether one of the connections is gone that are thought to be there.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(&self.state, State::Up(up) if up.sender.is_lost() || up.database.is_lost())
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        matches!(self.state, State::Up(_))
+    }
+
+    /// Lets go of the connection, which is of no use any more.
+    pub(crate) fn cut(&mut self, why: Option<Error>) {
+        self.last_error = why.or(self.last_error.take());
+        self.state = State::Down {
+            tries: 0,
+            next: Instant::now(),
+        };
+    }
+
+    /// What happens next on the way to the server. Dropped, nothing of it is lost.
+    pub(crate) async fn event(&mut self) -> Event {
+        loop {
+            match &mut self.state {
+                State::Up(up) => match up.notes.recv().await {
+                    Some(note) => return Event::Note(note),
+                    None => return Event::Lost,
+                },
+                State::Down { tries, next } => {
+                    let tries = *tries;
+                    tokio::time::sleep_until((*next).into()).await;
+                    let (server, queue, codec) =
+                        (self.server.clone(), self.queue.clone(), self.codec.clone());
+                    let (lease, session) = (self.lease, self.session);
+                    let connecting =
+                        async move { connect(&server, &queue, &codec, lease, Some(session)).await };
+                    self.state = State::Connecting {
+                        tries: tries + 1,
+                        connecting: Box::pin(connecting),
+                    };
+                }
+                State::Connecting { tries, connecting } => {
+                    let tries = *tries;
+                    match connecting.await {
+                        Ok((up, session, is_same)) => {
+                            self.session = session;
+                            self.state = State::Up(up);
+                            self.last_error = None;
+                            return Event::Back { is_same };
+                        }
+                        Err(trouble) => {
+                            self.last_error = Some(trouble.into_error());
+                            let next = Instant::now() + pause(tries);
+                            self.state = State::Down { tries, next };
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.cut(None);
+    }
+}
+
+/// Doubled each time, and between half of that and all of it, so that drivers that lost one server do not all come at once.
+fn pause(tries: u32) -> Duration {
+    let pause = FIRST_PAUSE
+        .saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)))
+        .min(LONGEST_PAUSE);
+    let random = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0) % 1024;
+    pause / 2 + pause / 2 * random as u32 / 1024
+}
+
+/// Connects, as the driver that it was if the server still knows it, or as a new one.
+async fn connect(
+    server: &Server,
+    queue: &str,
+    codec: &str,
+    lease: Duration,
+    former: Option<Session>,
+) -> Result<(Up, Session, bool), Trouble> {
+    let (told, notes) = mpsc::unbounded_channel();
+    let (client, running) = begin(server, told).await?;
+    schema::ensure(&client).await?;
+    let known = match former {
+        Some(session) if sql::prolong(&client, session.driver, lease).await?.0 => Some(session),
+        _ => None,
+    };
+    let session = match known {
+        Some(session) => session,
+        None => enter(&client, queue, codec, lease).await?,
+    };
+    sql::listen(&client, session.driver).await?;
+    // The server says nothing to it by itself.
+    let (unheard, _) = mpsc::unbounded_channel();
+    let (sender, sender_running) = begin(server, unheard).await?;
+    let (database, sender) = futures_util::try_join!(Database::new(client), Database::new(sender))?;
+    let up = Up {
+        sender: Rc::new(sender),
+        database: Rc::new(database),
+        notes,
+        _running: [running, sender_running],
+    };
+    Ok((up, session, known.is_some()))
+}
+
+/// Begins a connection.
+async fn begin(server: &Server, notes: Notes) -> Result<(Client, Running), Trouble> {
+    let (client, running) = server.connect(notes).await?;
+    Ok((
+        client,
+        Running(tokio::task::spawn_local(running).abort_handle()),
+    ))
+}
+
+/// What runs for a connection, as long as that is wanted.
+struct Running(AbortHandle);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+async fn enter(
+    client: &Client,
+    queue: &str,
+    codec: &str,
+    lease: Duration,
+) -> Result<Session, Trouble> {
+    let (queue_id, driver, its_codec) = sql::open(client, queue, codec, lease).await?;
+    let Some(driver) = driver else {
+        let message = format!(
+            "the events of queue `{queue}` are written in `{its_codec}`, and not in `{codec}`; open it with `codec={its_codec}`, or give \
+             another name"
+        );
+        return Err(Trouble::Refused(Error::new(ErrorKind::Invalid, message)));
+    };
+    Ok(Session {
+        queue: queue_id,
+        driver,
+    })
+}

@@ -1,0 +1,65 @@
+//! The driver's thread: it opens the queue, and works for the driver until nobody has it any more.
+
+use std::sync::Arc;
+use std::thread;
+
+use bookdrop_backend::{Error, ErrorKind};
+use tokio::runtime;
+use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+
+use crate::backend::Postgres;
+use crate::commands::{Command, Reply};
+use crate::desk::Desk;
+use crate::error::ended;
+use crate::link::Link;
+use crate::options::Options;
+use crate::server::Server;
+use crate::shared::Shared;
+
+type Opened = Result<Postgres, Error>;
+
+/// Opens a queue on a thread of its own.
+pub(crate) async fn open(server: Server, queue: String, options: Options) -> Opened {
+    let (told, word) = oneshot::channel();
+    let (commands, orders) = mpsc::unbounded_channel();
+    let shared = Arc::new(Shared::new(options, commands));
+    let thread = thread::Builder::new().name("bookdrop-postgres".to_owned());
+    let work = move || run(server, queue, shared, orders, told);
+    thread.spawn(work).map_err(|error| {
+        let message = "could not start the driver's thread";
+        Error::with_source(ErrorKind::Io, message, error)
+    })?;
+    word.await.unwrap_or_else(|_| Err(ended()))
+}
+
+fn run(
+    server: Server,
+    queue: String,
+    shared: Arc<Shared>,
+    orders: UnboundedReceiver<Command>,
+    told: Reply<Opened>,
+) {
+    let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let message = "could not start the driver's runtime";
+            let _ = told.send(Err(Error::with_source(ErrorKind::Io, message, error)));
+            return;
+        }
+    };
+    LocalSet::new().block_on(&runtime, async {
+        match Link::open(server, queue, &shared.options).await {
+            Ok(link) => {
+                // Where whoever opened it is gone, it is dropped, and that ends this thread.
+                let opened = Postgres::new(shared.clone(), thread::current().id());
+                shared.teller.tell(move || drop(told.send(Ok(opened))));
+                Desk::new(shared, link, orders).run().await;
+            }
+            Err(error) => {
+                let _ = told.send(Err(error));
+            }
+        }
+    });
+}

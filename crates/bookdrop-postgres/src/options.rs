@@ -1,0 +1,47 @@
+//! How a queue is opened.
+
+use std::time::Duration;
+
+use bookdrop_queue::{Limits, OnFull};
+
+/// How a queue is opened. Other drivers of the same queue may have other options, but for the codec.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// The bounds of the queue, as this driver honours them: each counts what all drivers have put there.
+    pub limits: Limits,
+    /// What a sender meets when the queue is full.
+    pub on_full: OnFull,
+    /// What the contents of events are written in. It stays that of the queue.
+    pub codec: String,
+    /// Bytes of the content of one event; a larger one is refused.
+    pub max_event_bytes: usize,
+    /// For how long the server leaves what this driver has in hand with it when it hears nothing of it any more. It is prolonged as
+    /// long as the driver lives, however long a handler works.
+    pub lease: Duration,
+    /// For how long a send, a settlement and whatever else needs the server waits while it cannot be reached.
+    pub patience: Duration,
+}
+
+impl Options {
+    /// A shorter lease is refused: a busy machine would lose it.
+    pub const SHORTEST_LEASE: Duration = Duration::from_secs(1);
+    /// One event may have so many bytes at most; the server takes no more than a gigabyte at once.
+    pub const GREATEST_EVENT_BYTES: usize = 256 << 20;
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            limits: Limits {
+                capacity: 100_000,
+                ..Limits::default()
+            },
+            on_full: OnFull::default(),
+            codec: "json".to_owned(),
+            max_event_bytes: 8 << 20,
+            lease: Duration::from_secs(30),
+            patience: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,1081 @@
+-- Version 1 of the tables of bookdrop, and of the functions that its drivers call.
+--
+-- A queue has groups, and each group has a row of its own for every event that it has not done with. Several rows are locked in one
+-- order by everybody: that of the queue, then groups, then events. Times are those of the server's clock.
+
+CREATE SCHEMA bookdrop;
+COMMENT ON SCHEMA bookdrop IS 'Queues of the Rust library bookdrop. Look as you like; change nothing here by hand.';
+
+CREATE TABLE bookdrop.version (version integer NOT NULL);
+INSERT INTO bookdrop.version VALUES (1);
+
+CREATE TABLE bookdrop.queue (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE,
+    codec text NOT NULL,
+    sent bigint NOT NULL DEFAULT 0,
+    sent_delayed bigint NOT NULL DEFAULT 0
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01);
+COMMENT ON COLUMN bookdrop.queue.codec IS 'What the contents of its events are written in.';
+COMMENT ON COLUMN bookdrop.queue.sent IS
+    'Events that were ever sent without a delay. Whoever sends locks this row until that is committed, so the order of events is that of commits.';
+
+CREATE TABLE bookdrop.consumer_group (
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    queue integer NOT NULL REFERENCES bookdrop.queue ON DELETE CASCADE,
+    name text NOT NULL,
+    joined_at timestamptz,
+    is_addressed boolean NOT NULL,
+    queued_left bigint NOT NULL,
+    delayed_left bigint NOT NULL,
+    UNIQUE (queue, name)
+) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01);
+COMMENT ON COLUMN bookdrop.consumer_group.joined_at IS 'When its first consumer came.';
+COMMENT ON COLUMN bookdrop.consumer_group.is_addressed IS
+    'Whether it gets what is sent: every group that somebody joined, and until there is one the group "default".';
+COMMENT ON COLUMN bookdrop.consumer_group.queued_left IS
+    'What was sent to the queue, less what is queued in this group: it grows when something leaves. Of a group that is not addressed, the negative of what is queued.';
+
+CREATE TABLE bookdrop.driver (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    queue integer NOT NULL REFERENCES bookdrop.queue ON DELETE CASCADE,
+    application text NOT NULL DEFAULT current_setting('application_name'),
+    opened_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    alive_until timestamptz NOT NULL,
+    is_closed boolean NOT NULL DEFAULT false
+) WITH (fillfactor = 50);
+COMMENT ON COLUMN bookdrop.driver.alive_until IS
+    'The lease: a driver that has not prolonged it by then is taken for dead, and what it had in hand comes back.';
+
+CREATE TABLE bookdrop.seat (
+    driver bigint NOT NULL REFERENCES bookdrop.driver ON DELETE CASCADE,
+    consumer_group integer NOT NULL REFERENCES bookdrop.consumer_group ON DELETE CASCADE,
+    consumers integer NOT NULL,
+    PRIMARY KEY (driver, consumer_group)
+);
+
+CREATE TYPE bookdrop.event_state AS ENUM ('ready', 'behind', 'delayed', 'retrying', 'in hand', 'owed');
+COMMENT ON TYPE bookdrop.event_state IS
+    'ready: can be handed over; behind: waits for another event of its key; delayed: sent with a delay; retrying: failed, and waits to be tried again; in hand: a consumer has it; owed: done with, but a requester waits for the answer.';
+
+CREATE SEQUENCE bookdrop.event_place;
+
+CREATE TABLE bookdrop.event (
+    id bigint PRIMARY KEY,
+    consumer_group integer NOT NULL,
+    state bookdrop.event_state NOT NULL,
+    priority smallint NOT NULL,
+    place bigint NOT NULL,
+    event_id text NOT NULL,
+    is_id_given boolean NOT NULL,
+    key text,
+    delay bigint,
+    time_to_live bigint,
+    content bytea NOT NULL,
+    deliveries integer NOT NULL DEFAULT 0,
+    failures integer NOT NULL DEFAULT 0,
+    wakes_at timestamptz,
+    expires_at timestamptz,
+    deadline timestamptz,
+    holder bigint,
+    asker bigint,
+    ask bigint,
+    waits_for_consumer boolean
+) WITH (autovacuum_vacuum_scale_factor = 0.01);
+COMMENT ON COLUMN bookdrop.event.consumer_group IS 'No foreign key, which would cost each event a lock.';
+COMMENT ON COLUMN bookdrop.event.place IS 'Among those of one priority, the least is handed over first.';
+COMMENT ON COLUMN bookdrop.event.delay IS 'In nanoseconds, as it was sent; so is the time to live.';
+COMMENT ON COLUMN bookdrop.event.wakes_at IS 'When something happens to it that nobody does: it falls due, or it expires.';
+COMMENT ON COLUMN bookdrop.event.asker IS 'Of a request: the driver that waits for the answer; 0 once nobody does.';
+
+CREATE INDEX event_ready ON bookdrop.event (consumer_group, priority DESC, place) WHERE state = 'ready';
+CREATE INDEX event_wakes ON bookdrop.event (consumer_group, wakes_at) WHERE wakes_at IS NOT NULL;
+CREATE INDEX event_holder ON bookdrop.event (holder) WHERE holder IS NOT NULL;
+CREATE INDEX event_asker ON bookdrop.event (asker, ask) WHERE asker IS NOT NULL;
+CREATE INDEX event_retrying ON bookdrop.event (consumer_group) WHERE state = 'retrying';
+-- Of a key, what is first, and what is next.
+CREATE INDEX event_key_first ON bookdrop.event (consumer_group, key, state)
+    WHERE key IS NOT NULL AND state IN ('ready', 'retrying', 'in hand');
+CREATE INDEX event_key_next ON bookdrop.event (consumer_group, key, priority DESC, place)
+    WHERE key IS NOT NULL AND state IN ('ready', 'behind');
+
+CREATE TABLE bookdrop.dead_letter (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    consumer_group integer NOT NULL REFERENCES bookdrop.consumer_group ON DELETE CASCADE,
+    reason text NOT NULL CHECK (reason IN ('rejected', 'max attempts', 'max deliveries', 'undecodable')),
+    explanation text NOT NULL,
+    died_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    was_request boolean NOT NULL,
+    deliveries integer NOT NULL,
+    priority smallint NOT NULL,
+    event_id text NOT NULL,
+    is_id_given boolean NOT NULL,
+    key text,
+    delay bigint,
+    time_to_live bigint,
+    content bytea NOT NULL
+);
+CREATE INDEX dead_letter_of_group ON bookdrop.dead_letter (consumer_group, id);
+
+CREATE TABLE bookdrop.remembered_id (
+    queue integer NOT NULL REFERENCES bookdrop.queue ON DELETE CASCADE,
+    event_id text NOT NULL,
+    until timestamptz NOT NULL,
+    PRIMARY KEY (queue, event_id)
+);
+COMMENT ON TABLE bookdrop.remembered_id IS 'Ids that users gave: another event with one of them is the same event.';
+CREATE INDEX remembered_id_until ON bookdrop.remembered_id (queue, until);
+
+CREATE TABLE bookdrop.outcome (
+    asker bigint NOT NULL REFERENCES bookdrop.driver ON DELETE CASCADE,
+    ask bigint NOT NULL,
+    outcome text NOT NULL,
+    was_taken boolean NOT NULL,
+    explanation text NOT NULL,
+    answer bytea,
+    PRIMARY KEY (asker, ask)
+);
+COMMENT ON TABLE bookdrop.outcome IS 'How requests ended, until their driver has read it.';
+
+-- Opens a queue for a driver, and says who it is there.
+CREATE FUNCTION bookdrop.open(of_name text, with_codec text, lease interval, OUT queue_id integer, OUT driver_id bigint, OUT its_codec text)
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO bookdrop.queue AS q (name, codec) VALUES (of_name, with_codec) ON CONFLICT (name) DO NOTHING;
+    SELECT id, codec INTO STRICT queue_id, its_codec FROM bookdrop.queue WHERE name = of_name FOR NO KEY UPDATE;
+    IF its_codec IS DISTINCT FROM with_codec THEN
+        RETURN;
+    END IF;
+    PERFORM bookdrop.keep_for_the_first(queue_id);
+    INSERT INTO bookdrop.driver (queue, alive_until) VALUES (queue_id, clock_timestamp() + lease) RETURNING id INTO driver_id;
+    PERFORM bookdrop.wake(queue_id, driver_id, 'hello');
+END $$;
+
+-- The group of this name, which is made if it is not there.
+CREATE FUNCTION bookdrop.make_group(of_queue integer, of_name text) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    made integer;
+BEGIN
+    SELECT id INTO made FROM bookdrop.consumer_group WHERE queue = of_queue AND name = of_name;
+    IF NOT FOUND THEN
+        INSERT INTO bookdrop.consumer_group (queue, name, is_addressed, queued_left, delayed_left)
+            VALUES (of_queue, of_name, false, 0, 0) RETURNING id INTO made;
+    END IF;
+    RETURN made;
+END $$;
+
+-- From now on a group gets what is sent, or does no more; what is queued there stays. The queue is locked.
+CREATE FUNCTION bookdrop.address(of_group integer, addressed boolean) RETURNS void LANGUAGE sql AS $$
+    UPDATE bookdrop.consumer_group c SET
+        queued_left = c.queued_left + CASE WHEN addressed THEN q.sent ELSE -q.sent END,
+        delayed_left = c.delayed_left + CASE WHEN addressed THEN q.sent_delayed ELSE -q.sent_delayed END,
+        is_addressed = addressed
+        FROM bookdrop.queue q WHERE c.id = of_group AND q.id = c.queue AND c.is_addressed <> addressed
+$$;
+
+-- Where nobody has joined any group, "default" keeps what is sent.
+CREATE FUNCTION bookdrop.keep_for_the_first(of_queue integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    d integer := bookdrop.make_group(of_queue, 'default');
+BEGIN
+    IF NOT EXISTS (SELECT FROM bookdrop.consumer_group WHERE queue = of_queue AND joined_at IS NOT NULL) THEN
+        PERFORM bookdrop.address(d, true);
+    END IF;
+END $$;
+
+-- Prolongs the lease of a driver, if it has not ended: then others have what it had in hand. Says how many other drivers there are.
+CREATE FUNCTION bookdrop.prolong(of_driver bigint, lease interval, OUT is_alive boolean, OUT others bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    q integer;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    UPDATE bookdrop.driver SET alive_until = clock_timestamp() + lease WHERE id = of_driver RETURNING queue INTO q;
+    is_alive := FOUND;
+    SELECT count(*) INTO others FROM bookdrop.driver WHERE queue = q AND id <> of_driver;
+END $$;
+
+-- Tells a requester how its request ended. False if nobody waits any more.
+CREATE FUNCTION bookdrop.tell(of_asker bigint, of_ask bigint, how text, was_taken boolean, why text DEFAULT '', answer bytea DEFAULT NULL)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO bookdrop.outcome SELECT of_asker, of_ask, how, was_taken, why, answer
+        FROM bookdrop.driver WHERE id = of_asker FOR KEY SHARE
+        ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+        PERFORM pg_notify('bookdrop_' || of_asker, 'outcome');
+        RETURN true;
+    END IF;
+    RETURN false;
+END $$;
+
+-- Takes what was told to a driver.
+CREATE FUNCTION bookdrop.told(of_driver bigint)
+RETURNS TABLE (ask bigint, outcome text, was_taken boolean, explanation text, answer bytea) LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    RETURN QUERY DELETE FROM bookdrop.outcome o WHERE o.asker = of_driver
+        RETURNING o.ask, o.outcome, o.was_taken, o.explanation, o.answer;
+END $$;
+
+-- Of one key: what is first can be handed over, unless it is in hand or waits to be tried again, and the others wait behind it.
+-- The group is locked by whoever calls this.
+CREATE FUNCTION bookdrop.advance(of_group integer, of_key text) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    first bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM bookdrop.event WHERE consumer_group = of_group AND key = of_key AND state IN ('in hand', 'retrying')) THEN
+        SELECT id INTO first FROM bookdrop.event
+            WHERE consumer_group = of_group AND key = of_key AND state IN ('ready', 'behind')
+            ORDER BY priority DESC, place LIMIT 1;
+    END IF;
+    UPDATE bookdrop.event SET state = 'behind'
+        WHERE consumer_group = of_group AND key = of_key AND state = 'ready' AND id IS DISTINCT FROM first;
+    UPDATE bookdrop.event SET state = 'ready' WHERE id = first AND state = 'behind';
+END $$;
+
+CREATE FUNCTION bookdrop.lock_group(of_group integer) RETURNS void LANGUAGE sql AS $$
+    SELECT FROM bookdrop.consumer_group WHERE id = of_group FOR NO KEY UPDATE
+$$;
+
+-- So many queued and delayed events left; fewer than none where some came.
+CREATE FUNCTION bookdrop.book(of_group integer, queued bigint, delayed bigint) RETURNS void LANGUAGE sql AS $$
+    UPDATE bookdrop.consumer_group SET queued_left = queued_left + queued, delayed_left = delayed_left + delayed
+        WHERE id = of_group AND (queued <> 0 OR delayed <> 0)
+$$;
+
+-- How many events are queued and delayed in a group.
+CREATE FUNCTION bookdrop.depth(of_group integer, OUT queued bigint, OUT delayed bigint) LANGUAGE sql AS $$
+    SELECT CASE WHEN c.is_addressed THEN q.sent ELSE 0 END - c.queued_left, CASE WHEN c.is_addressed THEN q.sent_delayed ELSE 0 END - c.delayed_left
+        FROM bookdrop.consumer_group c JOIN bookdrop.queue q ON q.id = c.queue WHERE c.id = of_group
+$$;
+
+-- A span of nanoseconds, no shorter than that.
+CREATE FUNCTION bookdrop.span(nanoseconds bigint) RETURNS interval LANGUAGE sql IMMUTABLE AS $$
+    SELECT make_interval(secs => ceil(nanoseconds / 1e3)::double precision / 1e6)
+$$;
+
+-- Does what is due in a group: what waited takes its place, and what expired goes. Says how many expired.
+CREATE FUNCTION bookdrop.tidy(of_group integer) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    now timestamptz := clock_timestamp();
+    expired bigint := 0;
+    e record;
+BEGIN
+    PERFORM bookdrop.lock_group(of_group);
+    FOR e IN SELECT id, state, key, asker, ask, deliveries, expires_at, deadline FROM bookdrop.event
+        WHERE consumer_group = of_group AND wakes_at <= now ORDER BY wakes_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+    LOOP
+        IF e.expires_at <= now THEN
+            DELETE FROM bookdrop.event WHERE id = e.id;
+            PERFORM bookdrop.left_from(of_group, e.state);
+            IF e.deadline IS NULL OR e.expires_at < e.deadline THEN
+                expired := expired + 1;
+            END IF;
+            IF e.asker IS NOT NULL THEN
+                PERFORM bookdrop.tell(e.asker, e.ask, 'deadline', e.deliveries > 0);
+            END IF;
+        ELSE
+            UPDATE bookdrop.event SET
+                state = CASE WHEN key IS NULL THEN 'ready' ELSE 'behind' END::bookdrop.event_state,
+                place = CASE WHEN state = 'delayed' THEN nextval('bookdrop.event_place') ELSE place END,
+                wakes_at = expires_at
+                WHERE id = e.id;
+            PERFORM bookdrop.book(of_group, -1, 1);
+        END IF;
+        IF e.key IS NOT NULL THEN
+            PERFORM bookdrop.advance(of_group, e.key);
+        END IF;
+    END LOOP;
+    RETURN expired;
+END $$;
+
+-- One event left the group from this state.
+CREATE FUNCTION bookdrop.left_from(of_group integer, state bookdrop.event_state) RETURNS void LANGUAGE sql AS $$
+    SELECT bookdrop.book(of_group, (state IN ('ready', 'behind'))::integer, (state IN ('delayed', 'retrying'))::integer)
+$$;
+
+-- Lets the oldest queued event of a group go, so that there is room for another.
+CREATE FUNCTION bookdrop.drop_oldest(of_group integer) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    e record;
+BEGIN
+    PERFORM bookdrop.lock_group(of_group);
+    SELECT id, key, asker, ask, deliveries INTO e FROM bookdrop.event
+        WHERE consumer_group = of_group AND state = 'ready' ORDER BY place LIMIT 1 FOR UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    DELETE FROM bookdrop.event WHERE id = e.id;
+    PERFORM bookdrop.book(of_group, 1, 0);
+    IF e.asker IS NOT NULL THEN
+        PERFORM bookdrop.tell(e.asker, e.ask, 'full', e.deliveries > 0);
+    END IF;
+    IF e.key IS NOT NULL THEN
+        PERFORM bookdrop.advance(of_group, e.key);
+    END IF;
+    RETURN true;
+END $$;
+
+-- What is to be sent is checked one after the other: what became of each is its fate.
+CREATE TYPE bookdrop.fate AS ENUM ('sent', 'duplicate', 'full', 'no consumer');
+
+-- Sends events to all groups, in order: so many without a delay, and so many with one. Where there is no room for one, those of its kind
+-- that follow it are not sent either. Without a list of fates all of them were sent.
+CREATE FUNCTION bookdrop.publish(
+    of_queue integer, event_ids text[], are_given boolean[], keys text[], priorities smallint[], delays bigint[], times_to_live bigint[],
+    contents bytea[], plain bigint, delayed bigint, have_keys boolean, have_ids boolean, capacity bigint, max_delayed bigint, id_window bigint,
+    drops_oldest boolean, OUT fates text[], OUT dropped bigint, OUT expired bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    groups integer[];
+    g integer;
+    k text;
+    most_queued bigint;
+    most_delayed bigint;
+    checked record;
+    number bigint;
+    now timestamptz;
+BEGIN
+    -- From here on nobody else sends, so that what was sent first also stands first.
+    WITH counted AS (
+        UPDATE bookdrop.queue q SET sent = q.sent + plain, sent_delayed = q.sent_delayed + delayed WHERE q.id = of_queue
+            RETURNING q.sent, q.sent_delayed)
+    SELECT array_agg(c.id), max(q.sent - c.queued_left), max(q.sent_delayed - c.delayed_left) INTO groups, most_queued, most_delayed
+        FROM counted q, bookdrop.consumer_group c WHERE c.queue = of_queue AND c.is_addressed;
+    dropped := 0;
+    expired := 0;
+    IF have_ids OR plain > 0 AND most_queued > capacity OR delayed > 0 AND most_delayed > max_delayed THEN
+        SELECT * INTO checked FROM bookdrop.check_room(of_queue, groups, plain, delayed, event_ids, are_given, delays,
+            capacity + plain - most_queued, max_delayed + delayed - most_delayed, capacity, max_delayed, id_window, drops_oldest);
+        fates := checked.fates;
+        dropped := checked.dropped;
+        expired := checked.expired;
+        IF 'sent' <> ALL (fates) THEN
+            RETURN;
+        END IF;
+    END IF;
+    now := clock_timestamp();
+    IF have_keys THEN
+        PERFORM FROM bookdrop.consumer_group WHERE id = ANY (groups) ORDER BY id FOR NO KEY UPDATE;
+    END IF;
+    IF array_length(event_ids, 1) = 1 AND array_length(groups, 1) = 1 AND delayed = 0 AND NOT have_keys THEN
+        -- What is most often sent is sent soonest.
+        number := nextval('bookdrop.event_place');
+        INSERT INTO bookdrop.event (id, consumer_group, state, priority, place, event_id, is_id_given, time_to_live, content, wakes_at, expires_at)
+            VALUES (number, groups[1], 'ready', priorities[1], number, event_ids[1], are_given[1], times_to_live[1], contents[1],
+                now + bookdrop.span(times_to_live[1]), now + bookdrop.span(times_to_live[1]));
+        RETURN;
+    END IF;
+    INSERT INTO bookdrop.event (id, consumer_group, state, priority, place, event_id, is_id_given, key, delay, time_to_live, content,
+            wakes_at, expires_at)
+        SELECT p.place, p.consumer_group,
+            CASE WHEN p.delay IS NOT NULL THEN 'delayed' WHEN p.key IS NOT NULL THEN 'behind' ELSE 'ready' END::bookdrop.event_state,
+            p.priority, p.place, p.event_id, p.is_id_given, p.key, p.delay, p.time_to_live, p.content,
+            least(now + bookdrop.span(p.delay), now + bookdrop.span(p.time_to_live)), now + bookdrop.span(p.time_to_live)
+        FROM (
+            SELECT nextval('bookdrop.event_place') AS place, a.consumer_group, u.*
+                FROM unnest(event_ids, are_given, keys, priorities, delays, times_to_live, contents, fates)
+                    WITH ORDINALITY u (event_id, is_id_given, key, priority, delay, time_to_live, content, fate, number),
+                    unnest(groups) a (consumer_group)
+                WHERE coalesce(u.fate, 'sent') = 'sent' ORDER BY u.number OFFSET 0) p;
+    IF have_keys THEN
+        FOREACH g IN ARRAY groups LOOP
+            FOR k IN SELECT DISTINCT u.key FROM unnest(keys, delays) u (key, delay) WHERE u.key IS NOT NULL AND u.delay IS NULL LOOP
+                PERFORM bookdrop.advance(g, k);
+            END LOOP;
+        END LOOP;
+    END IF;
+END $$;
+
+-- What becomes of events that are counted already: those for which there is no room, and those that were sent before, are not counted
+-- any more.
+CREATE FUNCTION bookdrop.check_room(
+    of_queue integer, groups integer[], plain bigint, delayed bigint, event_ids text[], are_given boolean[], delays bigint[], room bigint,
+    delayed_room bigint, capacity bigint, max_delayed bigint, id_window bigint, drops_oldest boolean,
+    OUT fates text[], OUT dropped bigint, OUT expired bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    g integer;
+    plain_sent bigint := 0;
+    delayed_sent bigint := 0;
+    now timestamptz := clock_timestamp();
+BEGIN
+    dropped := 0;
+    expired := 0;
+    IF EXISTS (SELECT FROM bookdrop.event e WHERE e.consumer_group = ANY (groups) AND e.wakes_at <= now) THEN
+        -- What has expired takes no room.
+        FOREACH g IN ARRAY groups LOOP
+            expired := expired + bookdrop.tidy(g);
+        END LOOP;
+        SELECT capacity + plain - max(d.queued), max_delayed + check_room.delayed - max(d.delayed) INTO room, delayed_room
+            FROM unnest(groups) a (id), bookdrop.depth(a.id) d;
+    END IF;
+    FOR i IN 1 .. array_length(event_ids, 1) LOOP
+        IF are_given[i] AND id_window > 0 AND EXISTS (
+            SELECT FROM bookdrop.remembered_id r WHERE r.queue = of_queue AND r.event_id = event_ids[i] AND r.until > now)
+        THEN
+            fates[i] := 'duplicate';
+            CONTINUE;
+        END IF;
+        IF delays[i] IS NOT NULL THEN
+            IF delayed_sent >= delayed_room THEN
+                delayed_room := 0;
+                fates[i] := 'full';
+                CONTINUE;
+            END IF;
+            delayed_sent := delayed_sent + 1;
+        ELSE
+            IF plain_sent >= room AND drops_oldest THEN
+                room := plain_sent + 1;
+                FOREACH g IN ARRAY groups LOOP
+                    IF (bookdrop.depth(g)).queued - plain + plain_sent < capacity THEN
+                        CONTINUE;
+                    ELSIF bookdrop.drop_oldest(g) THEN
+                        dropped := dropped + 1;
+                    ELSE
+                        room := plain_sent;
+                    END IF;
+                END LOOP;
+            END IF;
+            IF plain_sent >= room THEN
+                room := 0;
+                fates[i] := 'full';
+                CONTINUE;
+            END IF;
+            plain_sent := plain_sent + 1;
+        END IF;
+        fates[i] := 'sent';
+        IF are_given[i] AND id_window > 0 THEN
+            INSERT INTO bookdrop.remembered_id VALUES (of_queue, event_ids[i], now + bookdrop.span(id_window))
+                ON CONFLICT (queue, event_id) DO UPDATE SET until = excluded.until;
+        END IF;
+    END LOOP;
+    UPDATE bookdrop.queue SET sent = sent - (plain - plain_sent), sent_delayed = sent_delayed - (delayed - delayed_sent) WHERE id = of_queue;
+END $$;
+
+-- Sends requests to group "default", in order.
+CREATE FUNCTION bookdrop.request(
+    of_queue integer, of_asker bigint, asks bigint[], timeouts bigint[], patient boolean[],
+    event_ids text[], are_given boolean[], keys text[], priorities smallint[], delays bigint[], times_to_live bigint[], contents bytea[],
+    capacity bigint, max_delayed bigint, drops_oldest boolean,
+    OUT fates text[], OUT dropped bigint, OUT expired bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    g integer;
+    k text;
+    room bigint;
+    delayed_room bigint;
+    queued bigint := 0;
+    delayed bigint := 0;
+    has_keys boolean := false;
+    has_consumer boolean;
+    now timestamptz;
+BEGIN
+    -- After a crash nobody asks any more.
+    PERFORM set_config('synchronous_commit', 'off', true);
+    dropped := 0;
+    expired := 0;
+    -- From here on nobody else sends.
+    PERFORM FROM bookdrop.queue WHERE id = of_queue FOR NO KEY UPDATE;
+    SELECT c.id, capacity - d.queued, max_delayed - d.delayed, EXISTS (SELECT FROM bookdrop.seat s WHERE s.consumer_group = c.id)
+        INTO g, room, delayed_room, has_consumer
+        FROM bookdrop.consumer_group c, bookdrop.depth(c.id) d WHERE c.queue = of_queue AND c.name = 'default' FOR NO KEY UPDATE OF c;
+    IF least(room, delayed_room) < array_length(asks, 1) THEN
+        expired := bookdrop.tidy(g);
+        SELECT capacity - d.queued, max_delayed - d.delayed INTO room, delayed_room FROM bookdrop.depth(g) d;
+    END IF;
+    now := clock_timestamp();
+    FOR i IN 1 .. array_length(asks, 1) LOOP
+        IF NOT has_consumer AND NOT patient[i] THEN
+            fates[i] := 'no consumer';
+            CONTINUE;
+        END IF;
+        IF delays[i] IS NOT NULL THEN
+            IF delayed >= delayed_room THEN
+                delayed_room := 0;
+                fates[i] := 'full';
+                CONTINUE;
+            END IF;
+            delayed := delayed + 1;
+        ELSE
+            IF queued >= room AND drops_oldest AND bookdrop.drop_oldest(g) THEN
+                dropped := dropped + 1;
+                room := queued + 1;
+            END IF;
+            IF queued >= room THEN
+                room := 0;
+                fates[i] := 'full';
+                CONTINUE;
+            END IF;
+            queued := queued + 1;
+        END IF;
+        fates[i] := 'sent';
+        has_keys := has_keys OR keys[i] IS NOT NULL;
+    END LOOP;
+    IF queued + delayed = 0 THEN
+        RETURN;
+    END IF;
+    INSERT INTO bookdrop.event (id, consumer_group, state, priority, place, event_id, is_id_given, key, delay, time_to_live, content,
+            wakes_at, expires_at, deadline, asker, ask, waits_for_consumer)
+        SELECT p.place, g,
+            CASE WHEN p.delay IS NOT NULL THEN 'delayed' WHEN p.key IS NOT NULL THEN 'behind' ELSE 'ready' END::bookdrop.event_state,
+            p.priority, p.place, p.event_id, p.is_id_given, p.key, p.delay, p.time_to_live, p.content,
+            least(now + bookdrop.span(p.delay), now + bookdrop.span(p.time_to_live), now + bookdrop.span(p.timeout)),
+            least(now + bookdrop.span(p.time_to_live), now + bookdrop.span(p.timeout)), now + bookdrop.span(p.timeout),
+            of_asker, p.ask, p.is_patient
+        FROM (
+            SELECT nextval('bookdrop.event_place') AS place, u.*
+                FROM unnest(asks, timeouts, patient, event_ids, are_given, keys, priorities, delays, times_to_live, contents, fates)
+                    WITH ORDINALITY u (ask, timeout, is_patient, event_id, is_id_given, key, priority, delay, time_to_live, content, fate, number)
+                WHERE u.fate = 'sent' ORDER BY u.number OFFSET 0) p;
+    UPDATE bookdrop.consumer_group c SET queued_left = c.queued_left - queued, delayed_left = c.delayed_left - delayed WHERE c.id = g;
+    IF has_keys THEN
+        FOR k IN SELECT DISTINCT u.key FROM unnest(keys, delays) u (key, delay) WHERE u.key IS NOT NULL AND u.delay IS NULL LOOP
+            PERFORM bookdrop.advance(g, k);
+        END LOOP;
+    END IF;
+END $$;
+
+-- Hands over what is first in a group, at most so many. The last row is no event: it says how many expired just now, and, where fewer
+-- were handed over than were asked for, how many are queued there and in how many nanoseconds something happens there by itself. There
+-- is no row if there is no such group.
+CREATE FUNCTION bookdrop.fetch(of_group integer, to_driver bigint, most integer)
+RETURNS TABLE (id bigint, attempt integer, priority smallint, event_id text, is_id_given boolean, key text, delay bigint, time_to_live bigint,
+    content bytea, asker bigint, ask bigint, time_left bigint, queued bigint, expired bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    handed bigint := 0;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    expired := 0;
+    IF EXISTS (SELECT FROM bookdrop.event e WHERE e.consumer_group = of_group AND e.wakes_at <= clock_timestamp()) THEN
+        expired := bookdrop.tidy(of_group);
+    END IF;
+    RETURN QUERY
+        WITH first AS MATERIALIZED (
+            SELECT e.id FROM bookdrop.event e WHERE e.consumer_group = of_group AND e.state = 'ready'
+                ORDER BY e.priority DESC, e.place LIMIT most FOR UPDATE SKIP LOCKED
+        ), taken AS (
+            UPDATE bookdrop.event e SET state = 'in hand', holder = to_driver, deliveries = e.deliveries + 1, wakes_at = NULL
+                FROM first WHERE e.id = first.id
+                RETURNING e.id, e.deliveries, e.priority, e.place, e.event_id, e.is_id_given, e.key, e.delay, e.time_to_live, e.content,
+                    e.asker, e.ask, (extract(epoch FROM e.deadline - clock_timestamp()) * 1e9)::bigint AS time_left
+        )
+        SELECT t.id, t.deliveries, t.priority, t.event_id, t.is_id_given, t.key, t.delay, t.time_to_live, t.content, t.asker, t.ask,
+            t.time_left, NULL::bigint, NULL::bigint FROM taken t ORDER BY t.priority DESC, t.place;
+    GET DIAGNOSTICS handed = ROW_COUNT;
+    IF handed > 0 THEN
+        UPDATE bookdrop.consumer_group c SET queued_left = c.queued_left + handed WHERE c.id = of_group;
+    END IF;
+    IF handed < most THEN
+        SELECT d.queued INTO queued FROM bookdrop.depth(of_group) d;
+        IF queued IS NULL THEN
+            RETURN;
+        END IF;
+        SELECT (extract(epoch FROM e.wakes_at - clock_timestamp()) * 1e9)::bigint INTO time_left FROM bookdrop.event e
+            WHERE e.consumer_group = of_group AND e.wakes_at IS NOT NULL ORDER BY e.wakes_at LIMIT 1;
+    ELSE
+        queued := 0;
+    END IF;
+    RETURN NEXT;
+END $$;
+
+-- What was fetched, and nobody wanted any more, stands where it stood.
+CREATE FUNCTION bookdrop.put_back(of_driver bigint, event_numbers bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    e record;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    FOR e IN SELECT id, consumer_group, key FROM bookdrop.event WHERE id = ANY (event_numbers) AND holder = of_driver AND state = 'in hand'
+        ORDER BY consumer_group, id
+    LOOP
+        PERFORM bookdrop.lock_group(e.consumer_group);
+        UPDATE bookdrop.event SET state = CASE WHEN key IS NULL THEN 'ready' ELSE 'behind' END::bookdrop.event_state,
+            holder = NULL, deliveries = deliveries - 1, wakes_at = expires_at WHERE id = e.id;
+        PERFORM bookdrop.book(e.consumer_group, -1, 0);
+        IF e.key IS NOT NULL THEN
+            PERFORM bookdrop.advance(e.consumer_group, e.key);
+        END IF;
+    END LOOP;
+END $$;
+
+-- Lets go of events in hand that are done with. A requester elsewhere is told how its request ended, if there is an outcome. Says of each
+-- event whether that requester still waited; nothing of those that are not in hand.
+CREATE FUNCTION bookdrop.finish(
+    of_driver bigint, event_numbers bigint[], attempts integer[], outcomes text[], answers bytea[], have_keys boolean, are_requests boolean)
+RETURNS TABLE (id bigint, was_told boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    e record;
+BEGIN
+    IF are_requests THEN
+        -- They are of use only to requesters that live.
+        PERFORM set_config('synchronous_commit', 'off', true);
+    END IF;
+    IF have_keys THEN
+        PERFORM FROM bookdrop.consumer_group c WHERE c.id IN (
+            SELECT k.consumer_group FROM bookdrop.event k WHERE k.id = ANY (event_numbers) AND k.key IS NOT NULL)
+            ORDER BY c.id FOR NO KEY UPDATE;
+    ELSIF NOT are_requests THEN
+        RETURN QUERY DELETE FROM bookdrop.event d USING unnest(event_numbers, attempts) u (number, attempt)
+            WHERE d.id = u.number AND d.deliveries = u.attempt AND d.holder = of_driver RETURNING d.id, false;
+        RETURN;
+    END IF;
+    FOR e IN DELETE FROM bookdrop.event d USING unnest(event_numbers, attempts, outcomes, answers) u (number, attempt, outcome, answer)
+        WHERE d.id = u.number AND d.deliveries = u.attempt AND d.holder = of_driver
+        RETURNING d.id, d.consumer_group, d.key, d.asker, d.ask, u.outcome, u.answer
+    LOOP
+        -- Of a key, the next one follows.
+        IF e.key IS NOT NULL THEN
+            PERFORM bookdrop.advance(e.consumer_group, e.key);
+        END IF;
+        id := e.id;
+        was_told := e.outcome IS NOT NULL AND e.asker > 0
+            AND (e.asker = of_driver OR bookdrop.tell(e.asker, e.ask, e.outcome, true, '', e.answer));
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- Makes a dead letter of an event in hand.
+CREATE FUNCTION bookdrop.bury(e bookdrop.event, of_reason text, why text, max_dead bigint, OUT dropped bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    surplus bigint;
+BEGIN
+    dropped := 0;
+    DELETE FROM bookdrop.event WHERE id = e.id;
+    IF e.key IS NOT NULL THEN
+        PERFORM bookdrop.advance(e.consumer_group, e.key);
+    END IF;
+    INSERT INTO bookdrop.dead_letter (consumer_group, reason, explanation, was_request, deliveries, priority, event_id, is_id_given, key, delay,
+            time_to_live, content)
+        SELECT e.consumer_group, of_reason, why, e.asker IS NOT NULL, e.deliveries, e.priority, e.event_id, e.is_id_given, e.key, e.delay,
+            e.time_to_live, e.content
+        FROM bookdrop.consumer_group WHERE id = e.consumer_group;
+    IF e.asker > 0 THEN
+        PERFORM bookdrop.tell(e.asker, e.ask, of_reason, true, why);
+    END IF;
+    -- What could not be decoded nobody has seen yet, but of a request its requester was told.
+    SELECT count(*) - max_dead INTO surplus FROM bookdrop.dead_letter
+        WHERE consumer_group = e.consumer_group AND (reason <> 'undecodable' OR was_request);
+    IF surplus > 0 THEN
+        DELETE FROM bookdrop.dead_letter WHERE id IN (
+            SELECT id FROM bookdrop.dead_letter WHERE consumer_group = e.consumer_group AND (reason <> 'undecodable' OR was_request)
+            ORDER BY id LIMIT surplus);
+        GET DIAGNOSTICS dropped = ROW_COUNT;
+    END IF;
+END $$;
+
+-- Puts an event that left its holder where it belongs: it failed if there is a wait, also one of none.
+CREATE FUNCTION bookdrop.come_back(e bookdrop.event, failed boolean, wait interval, max_attempts integer, max_deliveries integer, max_dead bigint,
+    OUT fate text, OUT dropped bigint)
+LANGUAGE plpgsql AS $$
+DECLARE
+    now timestamptz := clock_timestamp();
+    due timestamptz := now + wait;
+    ended text;
+BEGIN
+    dropped := 0;
+    IF e.asker IS NOT NULL THEN
+        -- Nobody works for those who left.
+        ended := CASE
+            WHEN e.asker = 0 THEN 'given up'
+            WHEN NOT EXISTS (SELECT FROM bookdrop.consumer_group WHERE id = e.consumer_group) THEN 'no consumer'
+            WHEN e.expires_at <= now THEN 'deadline'
+            WHEN due >= e.expires_at THEN 'retry too late'
+            WHEN NOT EXISTS (SELECT FROM bookdrop.driver WHERE id = e.asker) THEN 'given up'
+            WHEN EXISTS (SELECT FROM bookdrop.driver WHERE id = e.asker AND is_closed) THEN 'closed'
+            WHEN NOT e.waits_for_consumer AND NOT EXISTS (SELECT FROM bookdrop.seat WHERE consumer_group = e.consumer_group) THEN 'no consumer'
+        END;
+    ELSIF e.expires_at <= now THEN
+        ended := 'expired';
+    ELSIF NOT EXISTS (SELECT FROM bookdrop.consumer_group WHERE id = e.consumer_group) THEN
+        ended := 'group removed';
+    END IF;
+    IF failed AND e.failures + 1 >= max_attempts THEN
+        fate := 'buried';
+        dropped := bookdrop.bury(e, 'max attempts', '', max_dead);
+        RETURN;
+    ELSIF e.deliveries >= max_deliveries THEN
+        fate := 'buried';
+        dropped := bookdrop.bury(e, 'max deliveries', '', max_dead);
+        RETURN;
+    ELSIF ended IS NOT NULL THEN
+        fate := ended;
+        DELETE FROM bookdrop.event WHERE id = e.id;
+        IF e.asker > 0 THEN
+            PERFORM bookdrop.tell(e.asker, e.ask, ended, true);
+        END IF;
+    ELSIF due > now THEN
+        fate := 'returned';
+        UPDATE bookdrop.event SET state = 'retrying', holder = NULL, failures = failures + failed::integer, wakes_at = least(due, expires_at)
+            WHERE id = e.id;
+        PERFORM bookdrop.book(e.consumer_group, 0, -1);
+    ELSE
+        fate := 'returned';
+        UPDATE bookdrop.event SET state = CASE WHEN key IS NULL THEN 'ready' ELSE 'behind' END::bookdrop.event_state,
+            holder = NULL, failures = failures + failed::integer, wakes_at = expires_at WHERE id = e.id;
+        PERFORM bookdrop.book(e.consumer_group, -1, 0);
+    END IF;
+    IF e.key IS NOT NULL THEN
+        PERFORM bookdrop.advance(e.consumer_group, e.key);
+    END IF;
+END $$;
+
+-- Events in hand failed, and come back after so long; without a wait, after the pause of the back-off.
+CREATE FUNCTION bookdrop.fail(of_driver bigint, event_numbers bigint[], attempts integer[], waits bigint[], backoff_first bigint, backoff_max bigint,
+    max_attempts integer, max_deliveries integer, max_dead bigint)
+RETURNS TABLE (id bigint, fate text, dropped bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    e bookdrop.event;
+    wait interval;
+BEGIN
+    FOR i IN 1 .. array_length(event_numbers, 1) LOOP
+        SELECT * INTO e FROM bookdrop.event v WHERE v.id = event_numbers[i];
+        CONTINUE WHEN NOT FOUND;
+        PERFORM bookdrop.lock_group(e.consumer_group);
+        SELECT * INTO e FROM bookdrop.event v
+            WHERE v.id = event_numbers[i] AND v.deliveries = attempts[i] AND v.holder = of_driver AND v.state = 'in hand' FOR UPDATE;
+        CONTINUE WHEN NOT FOUND;
+        wait := CASE
+            WHEN waits[i] IS NOT NULL THEN bookdrop.span(waits[i])
+            WHEN e.failures = 0 THEN interval '0'
+            -- Doubled each time, and with up to a quarter more, so that what failed together does not come back together.
+            ELSE bookdrop.span((least(backoff_first * 2.0 ^ least(e.failures - 1, 60), backoff_max) * (1 + random() / 4))::bigint)
+        END;
+        id := e.id;
+        SELECT b.fate, b.dropped INTO fate, dropped FROM bookdrop.come_back(e, true, wait, max_attempts, max_deliveries, max_dead) b;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- Events in hand failed for good.
+CREATE FUNCTION bookdrop.reject(of_driver bigint, event_numbers bigint[], attempts integer[], reasons text[], whys text[], max_dead bigint)
+RETURNS TABLE (id bigint, dropped bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    e bookdrop.event;
+BEGIN
+    FOR i IN 1 .. array_length(event_numbers, 1) LOOP
+        SELECT * INTO e FROM bookdrop.event v WHERE v.id = event_numbers[i];
+        CONTINUE WHEN NOT FOUND;
+        PERFORM bookdrop.lock_group(e.consumer_group);
+        SELECT * INTO e FROM bookdrop.event v
+            WHERE v.id = event_numbers[i] AND v.deliveries = attempts[i] AND v.holder = of_driver AND v.state = 'in hand' FOR UPDATE;
+        CONTINUE WHEN NOT FOUND;
+        id := e.id;
+        dropped := bookdrop.bury(e, reasons[i], whys[i], max_dead);
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- Requests in hand are done with, but their answers are still owed.
+CREATE FUNCTION bookdrop.owe(of_driver bigint, event_numbers bigint[], attempts integer[]) RETURNS TABLE (id bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    e record;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    PERFORM bookdrop.lock_group(g.consumer_group) FROM (
+        SELECT DISTINCT k.consumer_group FROM bookdrop.event k WHERE k.id = ANY (event_numbers) AND k.key IS NOT NULL ORDER BY 1) g;
+    FOR e IN UPDATE bookdrop.event d SET state = 'owed' FROM unnest(event_numbers, attempts) u (number, attempt)
+        WHERE d.id = u.number AND d.deliveries = u.attempt AND d.holder = of_driver AND d.state = 'in hand'
+        RETURNING d.id, d.consumer_group, d.key
+    LOOP
+        IF e.key IS NOT NULL THEN
+            PERFORM bookdrop.advance(e.consumer_group, e.key);
+        END IF;
+        id := e.id;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+-- Requests of a driver are given up: what waits leaves the queue, and who has one in hand is told. Says of each whether somebody ever
+-- had it; nothing of those that are not there.
+CREATE FUNCTION bookdrop.give_up(of_asker bigint, their_asks bigint[]) RETURNS TABLE (ask bigint, was_taken boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    e record;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    FOR e IN SELECT v.id, v.consumer_group FROM bookdrop.event v WHERE v.asker = of_asker AND v.ask = ANY (their_asks) ORDER BY 2, 1 LOOP
+        PERFORM bookdrop.lock_group(e.consumer_group);
+        RETURN QUERY SELECT w.ask, w.was_taken FROM bookdrop.withdraw(e.id) w;
+    END LOOP;
+END $$;
+
+-- A request leaves the queue, or is marked as one that nobody waits for.
+CREATE FUNCTION bookdrop.withdraw(number bigint) RETURNS TABLE (ask bigint, was_taken boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    e record;
+BEGIN
+    SELECT v.id, v.consumer_group, v.state, v.key, v.ask, v.deliveries, v.holder INTO e FROM bookdrop.event v WHERE v.id = number FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF e.state IN ('in hand', 'owed') THEN
+        UPDATE bookdrop.event SET asker = 0 WHERE id = number;
+        PERFORM pg_notify('bookdrop_' || e.holder, 'unwanted ' || number || ' ' || e.deliveries);
+    ELSE
+        DELETE FROM bookdrop.event WHERE id = number;
+        PERFORM bookdrop.left_from(e.consumer_group, e.state);
+        IF e.key IS NOT NULL THEN
+            PERFORM bookdrop.advance(e.consumer_group, e.key);
+        END IF;
+    END IF;
+    ask := e.ask;
+    was_taken := e.deliveries > 0;
+    RETURN NEXT;
+END $$;
+
+-- A driver takes nothing new: those of its requests that nobody has in hand end, and nothing waits for a pause any more.
+CREATE FUNCTION bookdrop.close(of_driver bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    q integer;
+    e record;
+BEGIN
+    UPDATE bookdrop.driver SET is_closed = true WHERE id = of_driver RETURNING queue INTO q;
+    FOR e IN SELECT v.id, v.consumer_group, v.ask, v.deliveries FROM bookdrop.event v WHERE v.asker = of_driver ORDER BY 2, 1 LOOP
+        PERFORM bookdrop.lock_group(e.consumer_group);
+        IF EXISTS (SELECT FROM bookdrop.event v WHERE v.id = e.id AND v.state NOT IN ('in hand', 'owed')) THEN
+            PERFORM bookdrop.withdraw(e.id);
+            PERFORM bookdrop.tell(of_driver, e.ask, 'closed', e.deliveries > 0);
+        END IF;
+    END LOOP;
+END $$;
+
+-- A consumer comes. Its group begins with its first one, and the first group gets what was sent before it.
+CREATE FUNCTION bookdrop.come(of_driver bigint, of_name text) RETURNS integer LANGUAGE plpgsql AS $$
+DECLARE
+    q integer;
+    g integer;
+    d integer;
+    moved record;
+BEGIN
+    SELECT queue INTO STRICT q FROM bookdrop.driver WHERE id = of_driver;
+    PERFORM FROM bookdrop.queue WHERE id = q FOR NO KEY UPDATE;
+    g := bookdrop.make_group(q, of_name);
+    d := bookdrop.make_group(q, 'default');
+    PERFORM FROM bookdrop.consumer_group WHERE id IN (g, d) ORDER BY id FOR NO KEY UPDATE;
+    IF g <> d AND NOT EXISTS (SELECT FROM bookdrop.consumer_group WHERE queue = q AND joined_at IS NOT NULL) THEN
+        WITH moving AS (
+            UPDATE bookdrop.event SET consumer_group = g WHERE consumer_group = d AND asker IS NULL RETURNING state)
+        SELECT count(*) FILTER (WHERE state IN ('ready', 'behind')) AS queued, count(*) FILTER (WHERE state IN ('delayed', 'retrying')) AS delayed
+            INTO moved FROM moving;
+        PERFORM bookdrop.address(d, false);
+        PERFORM bookdrop.book(d, moved.queued, moved.delayed);
+        PERFORM bookdrop.book(g, -moved.queued, -moved.delayed);
+    END IF;
+    PERFORM bookdrop.address(g, true);
+    UPDATE bookdrop.consumer_group SET joined_at = clock_timestamp() WHERE id = g AND joined_at IS NULL;
+    PERFORM bookdrop.sit(of_driver, g, 1);
+    RETURN g;
+END $$;
+
+-- So many consumers more, or fewer.
+CREATE FUNCTION bookdrop.sit(of_driver bigint, of_group integer, more integer) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+    IF more > 0 THEN
+        INSERT INTO bookdrop.seat AS s SELECT of_driver, id, more FROM bookdrop.consumer_group WHERE id = of_group
+            ON CONFLICT (driver, consumer_group) DO UPDATE SET consumers = s.consumers + more;
+        RETURN FOUND;
+    END IF;
+    PERFORM bookdrop.lock_group(of_group);
+    UPDATE bookdrop.seat SET consumers = consumers + more WHERE driver = of_driver AND consumer_group = of_group;
+    DELETE FROM bookdrop.seat WHERE driver = of_driver AND consumer_group = of_group AND consumers <= 0;
+    PERFORM bookdrop.abandon(of_group);
+    RETURN true;
+END $$;
+
+-- Where no consumer is left, requests that did not want to wait for one end.
+CREATE FUNCTION bookdrop.abandon(of_group integer) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    e record;
+BEGIN
+    IF EXISTS (SELECT FROM bookdrop.seat WHERE consumer_group = of_group) THEN
+        RETURN;
+    END IF;
+    PERFORM bookdrop.lock_group(of_group);
+    FOR e IN SELECT id, asker, ask, deliveries FROM bookdrop.event
+        WHERE consumer_group = of_group AND asker > 0 AND NOT waits_for_consumer AND state NOT IN ('in hand', 'owed')
+    LOOP
+        PERFORM bookdrop.withdraw(e.id);
+        PERFORM bookdrop.tell(e.asker, e.ask, 'no consumer', e.deliveries > 0);
+    END LOOP;
+END $$;
+
+-- What a driver has in hand comes back without having failed.
+CREATE FUNCTION bookdrop.give_back(of_driver bigint, max_deliveries integer, max_dead bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    e bookdrop.event;
+    number bigint;
+    g integer;
+BEGIN
+    FOR number, g IN SELECT id, consumer_group FROM bookdrop.event WHERE holder = of_driver ORDER BY 2, 1 LOOP
+        PERFORM bookdrop.lock_group(g);
+        SELECT * INTO e FROM bookdrop.event WHERE id = number AND holder = of_driver FOR UPDATE;
+        CONTINUE WHEN NOT FOUND;
+        IF e.state = 'owed' THEN
+            DELETE FROM bookdrop.event WHERE id = number;
+            PERFORM bookdrop.tell(e.asker, e.ask, 'unanswered', true);
+        ELSE
+            PERFORM bookdrop.come_back(e, false, interval '0', 2147483647, max_deliveries, max_dead);
+        END IF;
+    END LOOP;
+END $$;
+
+-- A driver goes: what it has in hand comes back, and its requests go with it.
+CREATE FUNCTION bookdrop.leave(of_driver bigint, max_deliveries integer, max_dead bigint) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    number bigint;
+    g integer;
+BEGIN
+    PERFORM FROM bookdrop.driver WHERE id = of_driver FOR UPDATE;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    FOR number, g IN SELECT id, consumer_group FROM bookdrop.event WHERE asker = of_driver ORDER BY 2, 1 LOOP
+        PERFORM bookdrop.lock_group(g);
+        PERFORM bookdrop.withdraw(number);
+    END LOOP;
+    PERFORM bookdrop.give_back(of_driver, max_deliveries, max_dead);
+    FOR g IN DELETE FROM bookdrop.seat WHERE driver = of_driver RETURNING consumer_group LOOP
+        PERFORM bookdrop.abandon(g);
+    END LOOP;
+    DELETE FROM bookdrop.driver WHERE id = of_driver;
+END $$;
+
+-- Drivers of a queue whose lease has ended go; ids that were remembered long enough are forgotten. Says how many drivers went.
+CREATE FUNCTION bookdrop.look_after(of_queue integer, max_deliveries integer, max_dead bigint, max_ids bigint) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    d bigint;
+    gone bigint := 0;
+BEGIN
+    FOR d IN SELECT id FROM bookdrop.driver WHERE queue = of_queue AND alive_until < clock_timestamp() FOR UPDATE SKIP LOCKED LOOP
+        PERFORM bookdrop.leave(d, max_deliveries, max_dead);
+        gone := gone + 1;
+    END LOOP;
+    -- One that was taken for dead in the very moment in which it fetched something.
+    FOR d IN SELECT DISTINCT e.holder FROM bookdrop.event e JOIN bookdrop.consumer_group c ON c.id = e.consumer_group
+        WHERE c.queue = of_queue AND e.holder IS NOT NULL AND NOT EXISTS (SELECT FROM bookdrop.driver v WHERE v.id = e.holder)
+    LOOP
+        PERFORM bookdrop.give_back(d, max_deliveries, max_dead);
+        gone := gone + 1;
+    END LOOP;
+    DELETE FROM bookdrop.remembered_id WHERE queue = of_queue AND until < clock_timestamp();
+    DELETE FROM bookdrop.remembered_id WHERE queue = of_queue AND until < (
+        SELECT until FROM bookdrop.remembered_id WHERE queue = of_queue ORDER BY until DESC OFFSET max_ids LIMIT 1);
+    RETURN gone;
+END $$;
+
+-- After its connection was lost: what a driver has in hand without knowing of it stands where it stood.
+CREATE FUNCTION bookdrop.reclaim(of_driver bigint, known bigint[]) RETURNS void LANGUAGE sql AS $$
+    SELECT bookdrop.put_back(of_driver, (
+        SELECT coalesce(array_agg(id), '{}') FROM bookdrop.event WHERE holder = of_driver AND state = 'in hand' AND id <> ALL (known)))
+$$;
+
+-- Wakes the other drivers of a queue: there are events, or there is room.
+CREATE FUNCTION bookdrop.wake(of_queue integer, of_driver bigint, what text) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_notify('bookdrop_' || id, what) FROM bookdrop.driver WHERE queue = of_queue AND id <> of_driver
+$$;
+
+-- Lets go of everything that is queued or waits for its time.
+CREATE FUNCTION bookdrop.purge(of_queue integer) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    g integer;
+    e record;
+    purged bigint := 0;
+BEGIN
+    FOR g IN SELECT id FROM bookdrop.consumer_group WHERE queue = of_queue ORDER BY id FOR NO KEY UPDATE LOOP
+        FOR e IN DELETE FROM bookdrop.event WHERE consumer_group = g AND state NOT IN ('in hand', 'owed')
+            RETURNING state, asker, ask, deliveries
+        LOOP
+            purged := purged + 1;
+            PERFORM bookdrop.left_from(g, e.state);
+            IF e.asker > 0 THEN
+                PERFORM bookdrop.tell(e.asker, e.ask, 'purged', e.deliveries > 0);
+            END IF;
+        END LOOP;
+    END LOOP;
+    RETURN purged;
+END $$;
+
+-- Removes a group with all that stands in it.
+CREATE FUNCTION bookdrop.remove_group(of_queue integer, of_name text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    g integer;
+    e record;
+BEGIN
+    PERFORM FROM bookdrop.queue WHERE id = of_queue FOR NO KEY UPDATE;
+    SELECT id INTO g FROM bookdrop.consumer_group WHERE queue = of_queue AND name = of_name AND joined_at IS NOT NULL FOR UPDATE;
+    IF g IS NULL THEN
+        RETURN false;
+    END IF;
+    FOR e IN SELECT asker, ask, deliveries FROM bookdrop.event WHERE consumer_group = g AND asker > 0 AND state NOT IN ('in hand', 'owed') LOOP
+        PERFORM bookdrop.tell(e.asker, e.ask, 'no consumer', e.deliveries > 0);
+    END LOOP;
+    -- What is in hand can still be settled.
+    DELETE FROM bookdrop.event WHERE consumer_group = g AND state NOT IN ('in hand', 'owed');
+    DELETE FROM bookdrop.consumer_group WHERE id = g;
+    PERFORM bookdrop.keep_for_the_first(of_queue);
+    RETURN true;
+END $$;
+
+-- Puts dead letters of a group back into the queue, all of them where none are named.
+CREATE FUNCTION bookdrop.replay(of_queue integer, of_name text, letters bigint[]) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    g integer;
+    l bookdrop.dead_letter;
+    number bigint;
+    replayed bigint := 0;
+    expires timestamptz;
+BEGIN
+    SELECT id INTO g FROM bookdrop.consumer_group WHERE queue = of_queue AND name = of_name FOR NO KEY UPDATE;
+    FOR l IN SELECT * FROM bookdrop.dead_letter WHERE consumer_group = g AND (letters IS NULL OR id = ANY (letters)) ORDER BY id FOR UPDATE LOOP
+        DELETE FROM bookdrop.dead_letter WHERE id = l.id;
+        number := nextval('bookdrop.event_place');
+        expires := clock_timestamp() + bookdrop.span(l.time_to_live);
+        INSERT INTO bookdrop.event (id, consumer_group, state, priority, place, event_id, is_id_given, key, delay, time_to_live, content,
+                wakes_at, expires_at)
+            VALUES (number, g, CASE WHEN l.key IS NULL THEN 'ready' ELSE 'behind' END::bookdrop.event_state, l.priority, number, l.event_id,
+                l.is_id_given, l.key, l.delay, l.time_to_live, l.content, expires, expires);
+        PERFORM bookdrop.book(g, -1, 0);
+        IF l.key IS NOT NULL THEN
+            PERFORM bookdrop.advance(g, l.key);
+        END IF;
+        replayed := replayed + 1;
+    END LOOP;
+    RETURN replayed;
+END $$;
+
+-- Lets go of dead letters of a group, of all of them where none are named.
+CREATE FUNCTION bookdrop.discard(of_queue integer, of_name text, letters bigint[]) RETURNS bigint LANGUAGE sql AS $$
+    WITH gone AS (
+        DELETE FROM bookdrop.dead_letter l USING bookdrop.consumer_group g
+            WHERE g.id = l.consumer_group AND g.queue = of_queue AND g.name = of_name AND (letters IS NULL OR l.id = ANY (letters))
+            RETURNING l.id)
+    SELECT count(*) FROM gone
+$$;
+
+-- How a queue stands, or one group of it; nothing if there is none of that name.
+CREATE FUNCTION bookdrop.stats(of_queue integer, of_name text)
+RETURNS TABLE (queued bigint, delayed bigint, in_hand bigint, dead bigint, consumers bigint, expired bigint) LANGUAGE plpgsql AS $$
+DECLARE
+    g integer;
+    gone bigint := 0;
+BEGIN
+    PERFORM set_config('synchronous_commit', 'off', true);
+    FOR g IN SELECT c.id FROM bookdrop.consumer_group c
+        WHERE c.queue = of_queue AND (of_name IS NULL OR c.name = of_name AND c.joined_at IS NOT NULL) ORDER BY c.id
+    LOOP
+        IF EXISTS (SELECT FROM bookdrop.event e WHERE e.consumer_group = g AND e.wakes_at <= clock_timestamp()) THEN
+            gone := gone + bookdrop.tidy(g);
+        END IF;
+    END LOOP;
+    RETURN QUERY SELECT
+        sum(n.queued)::bigint,
+        sum(n.delayed)::bigint,
+        sum((SELECT count(*) FROM bookdrop.event e JOIN bookdrop.driver d ON d.id = e.holder
+            WHERE d.queue = of_queue AND e.consumer_group = c.id AND e.state = 'in hand'))::bigint,
+        sum((SELECT count(*) FROM bookdrop.dead_letter l WHERE l.consumer_group = c.id))::bigint,
+        sum((SELECT coalesce(sum(s.consumers), 0) FROM bookdrop.seat s WHERE s.consumer_group = c.id))::bigint,
+        gone
+        FROM bookdrop.consumer_group c, bookdrop.depth(c.id) n
+        WHERE c.queue = of_queue AND (of_name IS NULL OR c.name = of_name AND c.joined_at IS NOT NULL)
+        HAVING count(*) > 0;
+END $$;

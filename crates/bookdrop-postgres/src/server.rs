@@ -1,0 +1,136 @@
+//! The server, and the way to it.
+
+use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bookdrop_backend::{Error, ErrorKind};
+use tokio::sync::mpsc::UnboundedSender;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
+use tokio_postgres::{AsyncMessage, Client, Config, Socket};
+
+/// How long it takes to connect, at most, where the configuration does not say.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection on which the other end has acknowledged nothing for so long is taken for dead, where the configuration does not say.
+const DEAD_AFTER: Duration = Duration::from_secs(10);
+
+/// A server of PostgreSQL, version 13 or newer, and how it is connected to: the client library's own configuration and TLS.
+#[derive(Clone)]
+pub struct Server(Arc<dyn Connect>);
+
+/// What the server says without being asked.
+pub(crate) type Notes = UnboundedSender<String>;
+
+/// A client, and what has to run for it.
+pub(crate) type Connected = (Client, Pin<Box<dyn Future<Output = ()> + Send>>);
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Connected, tokio_postgres::Error>> + Send>>;
+
+trait Connect: Send + Sync {
+    fn connect(&self, notes: Notes) -> Connecting;
+}
+
+impl Server {
+    /// A server that is reached without TLS.
+    ///
+    /// # Errors
+    /// `Invalid` where the configuration requires TLS.
+    pub fn new(config: Config) -> Result<Self, Error> {
+        if config.get_ssl_mode() == SslMode::Require {
+            let message = "`sslmode=require` needs TLS: open the driver with `Server::with_tls` and a connector of your choice";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        Ok(Server::with_tls(config, NoTls))
+    }
+
+    /// A server that is reached with this connector, as the configuration's `sslmode` says.
+    pub fn with_tls<C>(config: Config, connector: C) -> Self
+    where
+        C: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+        C::TlsConnect: Send,
+        C::Stream: Send,
+        <C::TlsConnect as TlsConnect<Socket>>::Future: Send,
+    {
+        let config = with_bounds(config);
+        Server(Arc::new(Connector { config, connector }))
+    }
+
+    pub(crate) async fn connect(&self, notes: Notes) -> Result<Connected, tokio_postgres::Error> {
+        self.0.connect(notes).await
+    }
+}
+
+/// Reads a URL, or a string of settings, as the client library does. What is refused may hold a password, and is not shown.
+impl FromStr for Server {
+    type Err = Error;
+
+    fn from_str(settings: &str) -> Result<Self, Error> {
+        let config = settings.parse().map_err(|error: tokio_postgres::Error| {
+            let reason = std::error::Error::source(&error).map(|source| source.to_string());
+            let message = format!(
+                "the settings of the connection are wrong: {}",
+                reason.unwrap_or_else(|| error.to_string())
+            );
+            Error::new(ErrorKind::Invalid, message)
+        })?;
+        Server::new(config)
+    }
+}
+
+/// It may hold a password.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+/// Nothing waits for ever for an end that does not answer.
+fn with_bounds(mut config: Config) -> Config {
+    if config.get_connect_timeout().is_none() {
+        config.connect_timeout(CONNECT_TIMEOUT);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(DEAD_AFTER);
+        config.keepalives_idle(DEAD_AFTER);
+    }
+    if config.get_application_name().is_none() {
+        config.application_name("bookdrop");
+    }
+    config
+}
+
+struct Connector<C> {
+    config: Config,
+    connector: C,
+}
+
+impl<C> Connect for Connector<C>
+where
+    C: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,
+    C::TlsConnect: Send,
+    C::Stream: Send,
+    <C::TlsConnect as TlsConnect<Socket>>::Future: Send,
+{
+    fn connect(&self, notes: Notes) -> Connecting {
+        let (config, connector) = (self.config.clone(), self.connector.clone());
+        Box::pin(async move {
+            let (client, mut connection) = config.connect(connector).await?;
+            let running = async move {
+                // At its end, however that comes, the client says so to whoever uses it.
+                while let Some(Ok(message)) = poll_fn(|cx| connection.poll_message(cx)).await {
+                    if let AsyncMessage::Notification(note) = message {
+                        let _ = notes.send(note.payload().to_owned());
+                    }
+                }
+            };
+            Ok((
+                client,
+                Box::pin(running) as Pin<Box<dyn Future<Output = ()> + Send>>,
+            ))
+        })
+    }
+}

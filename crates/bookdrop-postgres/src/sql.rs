@@ -1,0 +1,526 @@
+//! The functions of the schema, as this driver calls them.
+
+use std::time::Duration;
+
+use bookdrop_backend::{DeadReason, Letters, Record};
+use bytes::Bytes;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Row, Statement};
+
+use crate::error::Trouble;
+
+/// How often a statement is tried that others were in the way of.
+const TRIES: u32 = 10;
+/// What holds for the driver's own connection alone. A statement that takes longer is given up by the server: somebody has locked what it
+/// needs. And everything is looked up by an index: a plan that was made while the queue was empty would read the whole table, with all
+/// that is dead in it, for as long as the connection lives.
+const SETTINGS: &str = "
+    SET statement_timeout = '60s';
+    SET enable_seqscan = off;
+    SET enable_bitmapscan = off;
+    SET enable_hashjoin = off;
+    SET enable_mergejoin = off;
+    SET plan_cache_mode = force_generic_plan;
+    SET jit = off";
+
+/// A connection, with the statements that are called all the time.
+pub(crate) struct Database {
+    client: Client,
+    publish: Statement,
+    request: Statement,
+    fetch: Statement,
+    finish: Statement,
+    fail: Statement,
+    wake: Statement,
+    give_up: Statement,
+    put_back: Statement,
+    told: Statement,
+}
+
+type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+
+impl Database {
+    pub(crate) async fn new(client: Client) -> Result<Self, Trouble> {
+        client.batch_execute(SETTINGS).await?;
+        let (publish, request, fetch, finish, fail, wake, give_up, put_back, told) = futures_util::try_join!(
+            client.prepare("SELECT * FROM bookdrop.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"),
+            client.prepare("SELECT * FROM bookdrop.request($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"),
+            client.prepare("SELECT * FROM bookdrop.fetch($1, $2, $3)"),
+            client.prepare("SELECT * FROM bookdrop.finish($1, $2, $3, $4, $5, $6, $7)"),
+            client.prepare("SELECT * FROM bookdrop.fail($1, $2, $3, $4, $5, $6, $7, $8, $9)"),
+            client.prepare("SELECT bookdrop.wake($1, $2, $3)"),
+            client.prepare("SELECT * FROM bookdrop.give_up($1, $2)"),
+            client.prepare("SELECT bookdrop.put_back($1, $2)"),
+            client.prepare("SELECT * FROM bookdrop.told($1)"),
+        )?;
+        Ok(Database {
+            client,
+            publish,
+            request,
+            fetch,
+            finish,
+            fail,
+            wake,
+            give_up,
+            put_back,
+            told,
+        })
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// A statement that is rarely needed.
+    pub(crate) async fn rarely(
+        &self,
+        statement: &str,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, Trouble> {
+        again(|| async { Ok(self.client.query(statement, parameters).await?) }).await
+    }
+
+    async fn often(
+        &self,
+        statement: &Statement,
+        parameters: Parameters<'_>,
+    ) -> Result<Vec<Row>, Trouble> {
+        again(|| async { Ok(self.client.query(statement, parameters).await?) }).await
+    }
+
+    async fn one(&self, statement: &Statement, parameters: Parameters<'_>) -> Result<Row, Trouble> {
+        let rows = self.often(statement, parameters).await?;
+        Ok(rows
+            .into_iter()
+            .next()
+            .expect("the function returns one row"))
+    }
+
+    pub(crate) async fn publish(
+        &self,
+        queue: i32,
+        records: &Columns<'_>,
+        bounds: &Bounds,
+    ) -> Result<Published, Trouble> {
+        let row = self
+            .one(
+                &self.publish,
+                &[
+                    &queue,
+                    &records.ids,
+                    &records.are_given,
+                    &records.keys,
+                    &records.priorities,
+                    &records.delays,
+                    &records.times_to_live,
+                    &records.contents,
+                    &(records.len() as i64 - records.delayed),
+                    &records.delayed,
+                    &records.have_keys,
+                    &(records.have_ids && bounds.id_window > 0),
+                    &bounds.capacity,
+                    &bounds.max_delayed,
+                    &bounds.id_window,
+                    &bounds.drops_oldest,
+                ],
+            )
+            .await?;
+        Ok(published(&row, records.len()))
+    }
+
+    pub(crate) async fn request(
+        &self,
+        queue: i32,
+        driver: i64,
+        asked: &Asked,
+        records: &Columns<'_>,
+        bounds: &Bounds,
+    ) -> Result<Published, Trouble> {
+        let row = self
+            .one(
+                &self.request,
+                &[
+                    &queue,
+                    &driver,
+                    &asked.asks,
+                    &asked.timeouts,
+                    &asked.are_patient,
+                    &records.ids,
+                    &records.are_given,
+                    &records.keys,
+                    &records.priorities,
+                    &records.delays,
+                    &records.times_to_live,
+                    &records.contents,
+                    &bounds.capacity,
+                    &bounds.max_delayed,
+                    &bounds.drops_oldest,
+                ],
+            )
+            .await?;
+        Ok(published(&row, records.len()))
+    }
+
+    /// `None` where there is no such group any more.
+    pub(crate) async fn fetch(
+        &self,
+        group: i32,
+        driver: i64,
+        most: i32,
+    ) -> Result<Option<Batch>, Trouble> {
+        let mut rows = self.often(&self.fetch, &[&group, &driver, &most]).await?;
+        let Some(last) = rows.pop() else {
+            return Ok(None);
+        };
+        Ok(Some(Batch {
+            wakes_in: last.get::<_, Option<i64>>(11).map(nanoseconds),
+            queued: count(&last, 12),
+            expired: count(&last, 13),
+            events: rows.iter().map(event).collect(),
+        }))
+    }
+
+    /// The numbers of those that were in hand, and whether their requesters still waited.
+    pub(crate) async fn finish(
+        &self,
+        driver: i64,
+        ended: &Finished<'_>,
+        are_requests: bool,
+    ) -> Result<Vec<(i64, bool)>, Trouble> {
+        let Finished {
+            numbers,
+            attempts,
+            outcomes,
+            answers,
+            have_keys,
+        } = ended;
+        let parameters: Parameters<'_> = &[
+            &driver,
+            numbers,
+            attempts,
+            outcomes,
+            answers,
+            have_keys,
+            &are_requests,
+        ];
+        let rows = self.often(&self.finish, parameters).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// The numbers of those that were in hand, what became of each, and how many dead letters were dropped for it.
+    pub(crate) async fn fail(
+        &self,
+        driver: i64,
+        numbers: &[i64],
+        attempts: &[i32],
+        waits: &[Option<i64>],
+        bounds: &Bounds,
+    ) -> Result<Vec<(i64, String, u64)>, Trouble> {
+        let parameters: Parameters<'_> = &[
+            &driver,
+            &numbers,
+            &attempts,
+            &waits,
+            &bounds.backoff_first,
+            &bounds.backoff_max,
+            &bounds.max_attempts,
+            &bounds.max_deliveries,
+            &bounds.max_dead,
+        ];
+        let rows = self.often(&self.fail, parameters).await?;
+        Ok(rows
+            .iter()
+            .map(|row| (row.get(0), row.get(1), count(row, 2)))
+            .collect())
+    }
+
+    /// The requests that were known, and whether somebody ever had each.
+    pub(crate) async fn give_up(
+        &self,
+        driver: i64,
+        asks: &[i64],
+    ) -> Result<Vec<(i64, bool)>, Trouble> {
+        let rows = self.often(&self.give_up, &[&driver, &asks]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    pub(crate) async fn put_back(&self, driver: i64, numbers: &[i64]) -> Result<(), Trouble> {
+        self.often(&self.put_back, &[&driver, &numbers])
+            .await
+            .map(drop)
+    }
+
+    /// How requests of this driver ended that others ended.
+    pub(crate) async fn told(&self, driver: i64) -> Result<Vec<Row>, Trouble> {
+        self.often(&self.told, &[&driver]).await
+    }
+
+    pub(crate) async fn wake(&self, queue: i32, driver: i64, what: &str) -> Result<(), Trouble> {
+        self.often(&self.wake, &[&queue, &driver, &what])
+            .await
+            .map(drop)
+    }
+
+    pub(crate) async fn prolong(
+        &self,
+        driver: i64,
+        lease: Duration,
+    ) -> Result<(bool, u64), Trouble> {
+        prolong(&self.client, driver, lease).await
+    }
+}
+
+/// Tries once more what others were in the way of.
+async fn again<V>(mut attempt: impl AsyncFnMut() -> Result<V, Trouble>) -> Result<V, Trouble> {
+    let mut tries = 1;
+    loop {
+        match attempt().await {
+            Err(Trouble::Again(_)) if tries < TRIES => tries += 1,
+            ended => return ended,
+        }
+    }
+}
+
+pub(crate) async fn open(
+    client: &Client,
+    queue: &str,
+    codec: &str,
+    lease: Duration,
+) -> Result<(i32, Option<i64>, String), Trouble> {
+    let statement = "SELECT * FROM bookdrop.open($1, $2, bookdrop.span($3))";
+    let row = client
+        .query_one(statement, &[&queue, &codec, &in_nanoseconds(lease)])
+        .await?;
+    Ok((row.get(0), row.get(1), row.get(2)))
+}
+
+/// Whether the driver is still known, and how many others there are.
+pub(crate) async fn prolong(
+    client: &Client,
+    driver: i64,
+    lease: Duration,
+) -> Result<(bool, u64), Trouble> {
+    let statement = "SELECT * FROM bookdrop.prolong($1, bookdrop.span($2))";
+    let row = client
+        .query_one(statement, &[&driver, &in_nanoseconds(lease)])
+        .await?;
+    Ok((row.get(0), count(&row, 1)))
+}
+
+pub(crate) async fn listen(client: &Client, driver: i64) -> Result<(), Trouble> {
+    Ok(client
+        .batch_execute(&format!("LISTEN bookdrop_{driver}"))
+        .await?)
+}
+
+/// Records, as the functions take them.
+#[derive(Default)]
+pub(crate) struct Columns<'a> {
+    ids: Vec<&'a str>,
+    are_given: Vec<bool>,
+    keys: Vec<Option<&'a str>>,
+    priorities: Vec<i16>,
+    delays: Vec<Option<i64>>,
+    times_to_live: Vec<Option<i64>>,
+    contents: Vec<&'a [u8]>,
+    delayed: i64,
+    have_keys: bool,
+    have_ids: bool,
+}
+
+impl<'a> Columns<'a> {
+    pub(crate) fn push(&mut self, record: &'a Record) {
+        self.ids.push(&record.id);
+        self.are_given.push(record.is_id_given);
+        self.keys.push(record.key.as_deref());
+        self.priorities.push(record.priority.into());
+        self.delays.push(record.delay.map(in_nanoseconds));
+        self.times_to_live
+            .push(record.time_to_live.map(in_nanoseconds));
+        self.contents.push(&record.content);
+        self.delayed += i64::from(record.delay.is_some());
+        self.have_keys |= record.key.is_some();
+        self.have_ids |= record.is_id_given;
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.ids.len()
+    }
+}
+
+/// What belongs to requests alone.
+#[derive(Default)]
+pub(crate) struct Asked {
+    pub(crate) asks: Vec<i64>,
+    pub(crate) timeouts: Vec<i64>,
+    pub(crate) are_patient: Vec<bool>,
+}
+
+/// Events that are done with.
+#[derive(Default)]
+pub(crate) struct Finished<'a> {
+    numbers: Vec<i64>,
+    attempts: Vec<i32>,
+    outcomes: Vec<Option<&'static str>>,
+    answers: Vec<Option<&'a [u8]>>,
+    have_keys: bool,
+}
+
+impl<'a> Finished<'a> {
+    pub(crate) fn push(
+        &mut self,
+        hand: (i64, i32, bool),
+        outcome: Option<&'static str>,
+        answer: Option<&'a [u8]>,
+    ) {
+        let (number, attempt, has_key) = hand;
+        self.numbers.push(number);
+        self.attempts.push(attempt);
+        self.have_keys |= has_key;
+        self.outcomes.push(outcome);
+        self.answers.push(answer);
+    }
+}
+
+/// The bounds of the queue, in the server's types.
+#[derive(Clone, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) capacity: i64,
+    pub(crate) max_delayed: i64,
+    pub(crate) id_window: i64,
+    pub(crate) max_ids: i64,
+    pub(crate) drops_oldest: bool,
+    pub(crate) backoff_first: i64,
+    pub(crate) backoff_max: i64,
+    pub(crate) max_attempts: i32,
+    pub(crate) max_deliveries: i32,
+    pub(crate) max_dead: i64,
+}
+
+pub(crate) struct Published {
+    pub(crate) fates: Vec<Fate>,
+    pub(crate) dropped: u64,
+    pub(crate) expired: u64,
+}
+
+/// What became of something that was published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Sent,
+    Duplicate,
+    Full,
+    NoConsumer,
+}
+
+impl From<&str> for Fate {
+    fn from(word: &str) -> Self {
+        match word {
+            "sent" => Fate::Sent,
+            "duplicate" => Fate::Duplicate,
+            "full" => Fate::Full,
+            _ => Fate::NoConsumer,
+        }
+    }
+}
+
+/// What became of so many records.
+fn published(row: &Row, records: usize) -> Published {
+    let fates: Option<Vec<&str>> = row.get(0);
+    Published {
+        fates: match fates {
+            Some(fates) => fates.into_iter().map(Fate::from).collect(),
+            None => vec![Fate::Sent; records],
+        },
+        dropped: count(row, 1),
+        expired: count(row, 2),
+    }
+}
+
+/// What was fetched.
+pub(crate) struct Batch {
+    pub(crate) events: Vec<Event>,
+    pub(crate) wakes_in: Option<Duration>,
+    pub(crate) queued: u64,
+    pub(crate) expired: u64,
+}
+
+pub(crate) struct Event {
+    pub(crate) number: i64,
+    pub(crate) attempt: i32,
+    pub(crate) record: Record,
+    /// Of a request: its driver, its number there, and how long the answer is wanted.
+    pub(crate) asker: Option<(i64, i64, Duration)>,
+}
+
+fn event(row: &Row) -> Event {
+    let asker: Option<i64> = row.get(9);
+    Event {
+        number: row.get(0),
+        attempt: row.get(1),
+        record: record(row, 2),
+        asker: asker.map(|driver| (driver, row.get(10), nanoseconds(row.get(11)))),
+    }
+}
+
+/// A record, from this column on.
+pub(crate) fn record(row: &Row, from: usize) -> Record {
+    let span = |column| row.get::<_, Option<i64>>(column).map(nanoseconds);
+    Record {
+        priority: row.get::<_, i16>(from) as u8,
+        id: row.get::<_, String>(from + 1).into(),
+        is_id_given: row.get(from + 2),
+        key: row.get::<_, Option<String>>(from + 3).map(Into::into),
+        delay: span(from + 4),
+        time_to_live: span(from + 5),
+        content: Bytes::from(row.get::<_, Vec<u8>>(from + 6)),
+    }
+}
+
+/// What is counted there is never less than nothing.
+pub(crate) fn count(row: &Row, column: usize) -> u64 {
+    row.get::<_, i64>(column).max(0) as u64
+}
+
+pub(crate) fn in_nanoseconds(span: Duration) -> i64 {
+    span.as_nanos().try_into().unwrap_or(i64::MAX)
+}
+
+fn nanoseconds(span: i64) -> Duration {
+    Duration::from_nanos(span.max(0) as u64)
+}
+
+/// Which dead letters: all of them where there is no list.
+pub(crate) fn listed(which: &Letters) -> Option<Vec<i64>> {
+    match which {
+        Letters::All => None,
+        Letters::These(ids) => Some(
+            ids.iter()
+                .filter_map(|id| i64::try_from(*id).ok())
+                .collect(),
+        ),
+    }
+}
+
+pub(crate) fn word_for(reason: &DeadReason) -> (&'static str, String) {
+    match reason {
+        DeadReason::Rejected(why) => ("rejected", why.clone()),
+        DeadReason::MaxAttempts => ("max attempts", String::new()),
+        DeadReason::MaxDeliveries => ("max deliveries", String::new()),
+        DeadReason::Undecodable(why) => ("undecodable", why.clone()),
+        other => ("rejected", other.to_string()),
+    }
+}
+
+pub(crate) fn reason_of(word: &str, why: String) -> Option<DeadReason> {
+    Some(match word {
+        "rejected" => DeadReason::Rejected(why),
+        "max attempts" => DeadReason::MaxAttempts,
+        "max deliveries" => DeadReason::MaxDeliveries,
+        "undecodable" => DeadReason::Undecodable(why),
+        _ => return None,
+    })
+}

@@ -1,0 +1,132 @@
+//! A driver in PostgreSQL.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bookdrop_backend::Error as BackendError;
+use bookdrop_postgres::{Options, Postgres, Server};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_core::Serialize;
+use serde_core::de::DeserializeOwned;
+
+use super::{codec, limits};
+use crate::address::{self, Address};
+use crate::backed::{Codec, Pending};
+use crate::driver::Driver;
+use crate::error::{OpenError, OpenErrorKind};
+
+/// The settings of a connection, as the client library and libpq know them. All but these are options of the queue.
+const CONNECTION: &[&str] = &[
+    "user",
+    "password",
+    "dbname",
+    "host",
+    "hostaddr",
+    "port",
+    "options",
+    "application_name",
+    "sslmode",
+    "sslnegotiation",
+    "connect_timeout",
+    "tcp_user_timeout",
+    "keepalives",
+    "keepalives_idle",
+    "keepalives_interval",
+    "keepalives_retries",
+    "target_session_attrs",
+    "channel_binding",
+    "load_balance_hosts",
+];
+
+/// A queue that is being opened on the driver's thread.
+pub(super) struct Opening<T, R> {
+    opening: Pending<Result<Postgres, BackendError>>,
+    codec: Codec,
+    make: fn(Postgres, Codec) -> Driver<T, R>,
+}
+
+impl<T, R> Opening<T, R>
+where
+    T: Serialize + DeserializeOwned + Send + 'static,
+    R: Serialize + DeserializeOwned + Send + 'static,
+{
+    pub(super) fn begin(address: Address) -> Result<Self, OpenError> {
+        let mut given = address.options;
+        let server: Server = connection(&address.written_place, &mut given)?.parse()?;
+        let queue = queue(&mut given)?;
+        let (options, codec) = options(given)?;
+        let opening = async move { Postgres::open(server, &queue, options).await };
+        Ok(Opening {
+            opening: Pending::new(opening),
+            codec,
+            make: Driver::with_codec,
+        })
+    }
+}
+
+impl<T, R> Opening<T, R> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Driver<T, R>, OpenError>> {
+        let opened = ready!(Pin::new(&mut self.opening).poll(cx))?;
+        Poll::Ready(Ok((self.make)(opened, self.codec)))
+    }
+}
+
+/// The URL of the connection alone. It may hold a password, so nothing of it is ever shown.
+fn connection(place: &str, given: &mut address::Options) -> Result<String, OpenError> {
+    if !place.starts_with("//") {
+        let message = "a server is needed: write `postgres://user@host/database?queue=library`";
+        return Err(OpenError::new(
+            OpenErrorKind::InvalidOption,
+            message.to_owned(),
+        ));
+    }
+    let mut url = format!("postgres:{place}");
+    let mut separator = '?';
+    for setting in CONNECTION {
+        if let Some(value) = given.text(setting)? {
+            let value = utf8_percent_encode(&value, NON_ALPHANUMERIC);
+            url += &format!("{separator}{setting}={value}");
+            separator = '&';
+        }
+    }
+    Ok(url)
+}
+
+fn queue(given: &mut address::Options) -> Result<String, OpenError> {
+    match given.text("queue")? {
+        Some(name) if name.is_empty() => Err(address::invalid("queue", &name, "a name")),
+        Some(name) => Ok(name),
+        None => {
+            let message = "a queue is needed: write `postgres://user@host/database?queue=library`";
+            Err(OpenError::new(
+                OpenErrorKind::InvalidOption,
+                message.to_owned(),
+            ))
+        }
+    }
+}
+
+fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
+    let mut options = Options::default();
+    let (capacity, mut limits, on_full) = limits::take(&mut given)?;
+    limits.capacity = capacity.unwrap_or(options.limits.capacity);
+    let codec = codec::take(&mut given)?;
+    options.limits = limits;
+    options.on_full = on_full;
+    options.codec = codec::name_of(codec).to_owned();
+    if let Some(bytes) = given.bytes("max_event_bytes", 1..=Options::GREATEST_EVENT_BYTES)? {
+        options.max_event_bytes = bytes;
+    }
+    if let Some(lease) = given.duration("lease")? {
+        if lease < Options::SHORTEST_LEASE {
+            let expected = format!("at least {:?}", Options::SHORTEST_LEASE);
+            return Err(address::invalid("lease", &format!("{lease:?}"), expected));
+        }
+        options.lease = lease;
+    }
+    if let Some(patience) = given.duration("patience")? {
+        options.patience = patience;
+    }
+    given.end()?;
+    Ok((options, codec))
+}
