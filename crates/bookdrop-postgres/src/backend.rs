@@ -68,23 +68,29 @@ impl Postgres {
 
     /// How many of these can be sent at all, and why the next one cannot.
     fn sendable(&self, records: &[Record]) -> (usize, Option<NotPublished>) {
-        let is_too_large = |record: &Record| self.too_large(record);
-        match records
-            .iter()
+        let refusals = records.iter().map(|record| self.refusal(record));
+        match refusals
             .enumerate()
-            .find_map(|(at, record)| Some((at, is_too_large(record)?)))
+            .find_map(|(at, error)| Some((at, error?)))
         {
             Some((at, error)) => (at, Some(NotPublished::Backend(error))),
             None => (records.len(), None),
         }
     }
 
-    fn too_large(&self, record: &Record) -> Option<Error> {
+    /// Why an event cannot be sent, whatever is queued. One that the server refused would take others with it that go there together.
+    fn refusal(&self, record: &Record) -> Option<Error> {
         let (bytes, most) = (record.content.len(), self.shared.options.max_event_bytes);
-        (bytes > most).then(|| {
+        if bytes > most {
             let message = format!("the event takes {bytes} bytes, and `max_event_bytes` is {most}");
-            Error::new(ErrorKind::TooLarge, message)
-        })
+            return Some(Error::new(ErrorKind::TooLarge, message));
+        }
+        let texts = [Some(&record.id), record.key.as_ref()];
+        texts
+            .into_iter()
+            .flatten()
+            .any(|text| text.contains('\0'))
+            .then(|| with_nul("an id or a key"))
     }
 }
 
@@ -161,7 +167,7 @@ impl Backend for Postgres {
         if self.is_closed() {
             return Err(refused(Why::Closed));
         }
-        if let Some(error) = self.too_large(&record) {
+        if let Some(error) = self.refusal(&record) {
             return Err(refused(Why::Backend(error)));
         }
         let (told, word) = oneshot::channel();
@@ -187,6 +193,9 @@ impl Backend for Postgres {
 
     async fn join(&self, place: Place<'_>) -> Result<Reader, Error> {
         let seat = match place {
+            Place::In(group) if group.contains('\0') => {
+                return Err(with_nul("the name of a group"));
+            }
             Place::In(group) => {
                 let group = group.to_owned();
                 self.ask(|told| Command::Come(Coming { group, told }))
@@ -389,6 +398,13 @@ impl Drop for Fetching<'_> {
                 .send(Command::StopFetching(self.reader, self.number));
         }
     }
+}
+
+/// The server's texts hold every character but one.
+fn with_nul(what: &str) -> Error {
+    let message =
+        format!("PostgreSQL keeps no text with a NUL character in it, and {what} has one");
+    Error::new(ErrorKind::Invalid, message)
 }
 
 fn settled_already() -> Error {

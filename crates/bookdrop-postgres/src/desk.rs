@@ -211,12 +211,12 @@ impl Desk {
     /// The connection is gone, with the round that was on its way.
     fn lose(&mut self, why: Option<Error>) {
         self.link.cut(why);
-        self.shared.is_connected.store(false, Ordering::SeqCst);
+        self.end_closes();
+        self.end_short_waits();
     }
 
     /// The connection is there again.
     fn come_back(&mut self, is_same: bool) {
-        self.shared.is_connected.store(true, Ordering::SeqCst);
         self.shared.reconnects.fetch_add(1, Ordering::SeqCst);
         if is_same {
             self.reclaims = true;

@@ -1,5 +1,7 @@
 //! What the server, or the way to it, says.
 
+use std::error::Error as _;
+use std::io;
 use std::time::Duration;
 
 use bookdrop_backend::{Error, ErrorKind};
@@ -35,8 +37,7 @@ impl Trouble {
 impl From<tokio_postgres::Error> for Trouble {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(told) = error.as_db_error() else {
-            let message = format!("the connection to the server failed: {error}");
-            return Trouble::Lost(Error::with_source(ErrorKind::Io, message, error));
+            return without_word(error);
         };
         let code = told.code().clone();
         let message = format!("the server says: {}", told.message());
@@ -48,6 +49,23 @@ impl From<tokio_postgres::Error> for Trouble {
             code if is_end_of_connection(code) => Trouble::Lost(with(ErrorKind::Io)),
             code => Trouble::Refused(with(kind_of(code))),
         }
+    }
+}
+
+/// The server did not say it.
+fn without_word(error: tokio_postgres::Error) -> Trouble {
+    let is_of_connection = error.is_closed()
+        || error
+            .source()
+            .is_some_and(|source| source.is::<io::Error>());
+    let message = match is_of_connection {
+        true => format!("the connection to the server failed: {error}"),
+        false => format!("the server could not be asked: {error}"),
+    };
+    let error = Error::with_source(ErrorKind::Io, message, error);
+    match is_of_connection {
+        true => Trouble::Lost(error),
+        false => Trouble::Refused(error),
     }
 }
 

@@ -26,7 +26,6 @@ pub(crate) struct Shared {
     waits: AtomicU64,
     /// How often the connection was made again.
     pub(crate) reconnects: AtomicU64,
-    pub(crate) is_connected: AtomicBool,
     hands: Mutex<Hands>,
     asks: Mutex<Asks>,
 }
@@ -43,7 +42,6 @@ impl Shared {
             is_draining: AtomicBool::new(false),
             waits: AtomicU64::new(0),
             reconnects: AtomicU64::new(0),
-            is_connected: AtomicBool::new(true),
             hands: Mutex::default(),
             asks: Mutex::default(),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bookdrop_backend::{NotFetched, NotPublished, Receipt, Why};
+use bookdrop_backend::{NotFetched, NotPublished, Receipt, Wait, Why};
 
 use super::Desk;
 use super::requests::unanswered;
@@ -77,6 +77,9 @@ impl Desk {
         if self.shared.is_draining() {
             return self.tell(waiter.told, Err(NotFetched::Closed));
         }
+        if waiter.wait == Wait::No && !self.link.is_up() {
+            return self.tell(waiter.told, Err(NotFetched::Empty));
+        }
         if let Err(waiter) = self.readers.wait(waiter) {
             self.tell(waiter.told, Err(NotFetched::Closed));
         }
@@ -93,10 +96,21 @@ impl Desk {
         self.readers.doubt_all();
         self.must_close = true;
         if !self.link.is_up() {
-            // The server hears of it when it can be reached; nobody here waits for that.
-            for told in std::mem::take(&mut self.closes) {
-                self.tell(told, Ok(()));
-            }
+            self.end_closes();
+        }
+    }
+
+    /// The server hears of it when it can be reached; nobody here waits for that.
+    pub(super) fn end_closes(&mut self) {
+        for told in std::mem::take(&mut self.closes) {
+            self.tell(told, Ok(()));
+        }
+    }
+
+    /// Those that did not want to wait do not wait for the server either.
+    pub(super) fn end_short_waits(&mut self) {
+        for waiter in self.readers.take_all_if(|waiter| waiter.wait == Wait::No) {
+            self.tell(waiter.told, Err(NotFetched::Empty));
         }
     }
 

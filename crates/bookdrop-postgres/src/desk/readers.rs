@@ -114,6 +114,15 @@ impl Readers {
         wanted
     }
 
+    /// The same of all groups.
+    pub(super) fn take_all_if(&mut self, is_wanted: impl Fn(&Waiter) -> bool) -> Vec<Waiter> {
+        let groups: Vec<_> = self.groups.keys().copied().collect();
+        groups
+            .into_iter()
+            .flat_map(|group| self.take_if(group, &is_wanted))
+            .collect()
+    }
+
     pub(super) fn waiting(&self) -> usize {
         self.groups
             .values()
