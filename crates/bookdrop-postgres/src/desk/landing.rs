@@ -446,7 +446,10 @@ impl Desk {
         self.shared.counters.handed_over.add(count as u64);
         self.shared.counters.expired.add(batch.expired);
         let wakes_at = batch.wakes_in.map(|wait| Instant::now() + wait);
-        self.readers.set_known(group, count < asked, wakes_at);
+        self.readers.set_wakes_at(group, wakes_at);
+        if count >= asked {
+            self.readers.doubt(group);
+        }
         if count > 0 || batch.expired > 0 {
             self.note_room();
             self.reads_told |= batch.expired > 0;
@@ -459,10 +462,10 @@ impl Desk {
 
     /// Nothing can be had now. Who waits goes on waiting; who does not is told that there is nothing.
     fn land_unfetched(&mut self, group: i32, trouble: Trouble) {
+        // Otherwise it is tried again when the clock says so.
         let is_lost = matches!(trouble, Trouble::Lost(_));
-        if !is_lost {
-            // It is tried again when the clock says so.
-            self.readers.set_known(group, true, None);
+        if is_lost {
+            self.readers.doubt(group);
         }
         for waiter in self
             .readers

@@ -143,18 +143,30 @@ impl Readers {
             .for_each(|group| group.is_known_empty = false);
     }
 
-    pub(super) fn set_known(&mut self, group: i32, is_empty: bool, wakes_at: Option<Instant>) {
+    /// Nothing more is known to be there, unless somebody doubted that since it was looked for; so it is said when something happens there by
+    /// itself.
+    pub(super) fn set_wakes_at(&mut self, group: i32, wakes_at: Option<Instant>) {
         if let Some(known) = self.groups.get_mut(&group) {
-            known.is_known_empty = is_empty;
             known.wakes_at = wakes_at;
         }
     }
 
-    /// The groups in which there may be something for those who wait, and how many events they take at most.
+    /// There may be more in this group.
+    pub(super) fn doubt(&mut self, group: i32) {
+        if let Some(known) = self.groups.get_mut(&group) {
+            known.is_known_empty = false;
+        }
+    }
+
+    /// The groups in which there may be something for those who wait, and how many events they take at most. What happens from now on is
+    /// not seen by who looks there.
     pub(super) fn board(&mut self) -> Vec<(i32, usize)> {
-        let wanted = self.groups.iter().filter(|(_, group)| group.has_work());
+        let wanted = self.groups.iter_mut().filter(|(_, group)| group.has_work());
         wanted
-            .map(|(group, known)| (*group, known.wanted()))
+            .map(|(group, known)| {
+                known.is_known_empty = true;
+                (*group, known.wanted())
+            })
             .collect()
     }
 
