@@ -30,8 +30,23 @@ const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// A queue in PostgreSQL, for any number of processes.
 ///
-/// It owns one thread with a runtime and a connection of its own. Its futures wait for that thread alone, so they can be awaited on any
-/// executor.
+/// It owns one thread with a runtime, and two connections. Its futures wait for that thread alone, so they can be awaited on
+/// any executor. What it promises is in `docs/guarantees.md` of the repository.
+///
+/// Dropped, it waits until the server knows that the driver is gone, for 5 s at most; then what it had in hand is queued again.
+///
+/// `bookdrop::Driver::with_codec` makes the driver over it:
+///
+/// ```no_run
+/// use bookdrop_postgres::{Options, Postgres, Server};
+///
+/// # async fn open() -> Result<(), bookdrop_backend::Error> {
+/// let server: Server = "postgres://app@db.example/app".parse()?;
+/// let backend = Postgres::open(server, "library", Options::default()).await?;
+/// // let library: Driver = Driver::with_codec(backend, Codec::Json);
+/// # drop(backend);
+/// # Ok(()) }
+/// ```
 pub struct Postgres {
     shared: Arc<Shared>,
     thread: ThreadId,
@@ -41,12 +56,13 @@ impl Postgres {
     /// Opens the queue of this name, which is made if it is not there, and with it the schema `bookdrop`.
     ///
     /// # Errors
-    /// `Io` where the server cannot be reached; `Denied` where it does not let this user in, or make the schema; `Invalid` for a queue
-    /// in another codec; `NewerVersion` for a schema that a newer version of the library made; `Unsupported` for a server that is too
-    /// old. Nothing of the connection's settings stands in any of them but what the server itself says.
+    /// `Io` where the server cannot be reached, for which it does not wait; `NotFound` where there is no such database;
+    /// `Denied` where it does not let this user in, or make the schema; `Invalid` for a queue in another codec; `NewerVersion`
+    /// for a schema that a newer version of the library made; `Unsupported` for a server that is too old. Nothing of the
+    /// connection's settings stands in any of them but what the server itself says.
     ///
     /// # Cancel safety
-    /// Dropped, nothing stays open.
+    /// Dropped, nothing stays open. A queue that was made stays.
     pub async fn open(server: Server, queue: &str, options: Options) -> Result<Self, Error> {
         opening::open(server, queue.to_owned(), options).await
     }

@@ -5,21 +5,37 @@ use std::time::Duration;
 use bookdrop_queue::{Limits, OnFull};
 
 /// How a queue is opened. Other drivers of the same queue may have other options, but for the codec.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use bookdrop_postgres::Options;
+///
+/// let mut options = Options::default();
+/// assert_eq!((options.limits.capacity, options.lease), (100_000, Duration::from_secs(30)));
+/// options.limits.capacity = 1_000;
+/// options.patience = Duration::from_secs(5);
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
     /// The bounds of the queue, as this driver honours them: each counts what all drivers have put there.
     pub limits: Limits,
-    /// What a sender meets when the queue is full.
+    /// What a sender of this driver meets when the queue is full.
     pub on_full: OnFull,
-    /// What the contents of events are written in. It stays that of the queue.
+    /// What the contents of events are written in: a name that the queue keeps. Opened with another one, the queue is refused.
+    /// It has to say what the driver over this backend writes; the drivers of addresses call theirs `json` and `msgpack`.
     pub codec: String,
     /// Bytes of the content of one event; a larger one is refused.
     pub max_event_bytes: usize,
-    /// For how long the server leaves what this driver has in hand with it when it hears nothing of it any more. It is prolonged as
-    /// long as the driver lives, however long a handler works.
+    /// For how long the server leaves what this driver has in hand with it when it hears nothing of it any more. It is
+    /// prolonged each third of that, and at least every 5 s, as long as the driver lives, however long a handler works. Once it
+    /// has ended, another driver of the queue gives back what this one has in hand, and this one can settle none of that any
+    /// more. Less than [`SHORTEST_LEASE`](Options::SHORTEST_LEASE) is refused by addresses, and not here.
     pub lease: Duration,
-    /// For how long a send, a settlement and whatever else needs the server waits while it cannot be reached.
+    /// For how long a send, a settlement and whatever else needs the server waits while it cannot be reached, counted from its
+    /// beginning. It fails with `Io` then, and nothing was done. Requests wait until their deadline, and consumers without an
+    /// end.
     pub patience: Duration,
 }
 

@@ -19,6 +19,20 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const DEAD_AFTER: Duration = Duration::from_secs(10);
 
 /// A server of PostgreSQL, version 13 or newer, and how it is connected to: the client library's own configuration and TLS.
+///
+/// Where the configuration does not say, connecting takes 5 s at most for each address, a connection on which the other end has
+/// acknowledged nothing for 10 s is taken for dead where the system can tell, and the application is called `bookdrop`. It is
+/// made once, and used for each connection that is made.
+///
+/// ```
+/// use bookdrop_postgres::Server;
+///
+/// let by_url: Server = "postgres://app@db.example/app".parse()?;
+/// let by_settings: Server = "host=db.example user=app dbname=app".parse()?;
+/// // It needs a connector.
+/// assert!("postgres://app@db.example/app?sslmode=require".parse::<Server>().is_err());
+/// # Ok::<(), bookdrop_backend::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Server(Arc<dyn Connect>);
 
@@ -47,7 +61,18 @@ impl Server {
         Ok(Server::with_tls(config, NoTls))
     }
 
-    /// A server that is reached with this connector, as the configuration's `sslmode` says.
+    /// A server that is reached with this connector, as the configuration's `sslmode` says: with `require` by TLS alone, with
+    /// `prefer`, which is the default, without TLS if the server has none. Connectors are in crates of their own, such as
+    /// `tokio-postgres-rustls`.
+    ///
+    /// ```
+    /// use bookdrop_postgres::Server;
+    /// use tokio_postgres::{Config, NoTls};
+    ///
+    /// let config: Config = "postgres://app@db.example/app".parse()?;
+    /// let server = Server::with_tls(config, NoTls); // a connector of your choice stands here
+    /// # Ok::<(), tokio_postgres::Error>(())
+    /// ```
     pub fn with_tls<C>(config: Config, connector: C) -> Self
     where
         C: MakeTlsConnect<Socket> + Clone + Send + Sync + 'static,

@@ -176,8 +176,9 @@ impl<T, R> Delivery<T, R> {
         Operation::new(Unwanted::new(self.watcher()))
     }
 
-    /// Keeps the event in hand for longer. In one process there is no lease to run out: the delivery is the ownership, and
-    /// this does nothing, successfully.
+    /// Keeps the event in hand for longer. In one process there is no lease to run out: the delivery is the ownership, and this
+    /// does nothing, successfully. Nor does it in PostgreSQL, where the driver prolongs its lease by itself; there it does not
+    /// ask the server, and so says only what the driver knows.
     ///
     /// # Errors
     /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend), or

@@ -37,6 +37,7 @@ where
     /// |---|---|
     /// | `memory:?capacity=100` | [in memory](Driver::builder): events are moved, and never serialized |
     /// | `disk:/var/lib/app/library` | in that folder, which is made if it is not there: events survive the process. `disk:library` is in the current folder, and `disk:///var/lib/app/library` the same as `disk:/var/lib/app/library` |
+    /// | `postgres://user@host/database?queue=library` | in that database of a PostgreSQL server, from version 13 on, where any number of processes share the queue; it is made if it is not there |
     ///
     /// The options of `memory` are those of its [`Builder`](crate::Builder): `capacity` (which has to be given), `max_delayed`,
     /// `max_attempts`, `max_deliveries`, `max_dead`, `retry_backoff_first`, `retry_backoff_max`, `duplicate_window`,
@@ -74,17 +75,44 @@ where
     /// What was settled can be read in the files until they are used again, by whom the umask of the process lets read them: often by
     /// everybody. Where that must not be, make the folder with mode 0700 before it is opened.
     ///
-    /// It needs the feature `open`, and `disk` needs the feature `disk`; both are on by default. Any address needs types that can be
-    /// written down, so that the next one may be on disk.
+    /// `postgres://user:password@host:port/database` is the URL of a connection, as libpq and other clients have it, also with
+    /// `postgresql:` in front. Its settings stand behind `?` together with the options of the queue, such as `application_name`
+    /// and `connect_timeout`; a socket is `postgres:///database?host=/run/postgresql&queue=library`. What is no letter and no
+    /// digit in a password is written with `%`. There is no TLS by an address, and `sslmode=require` is refused: for TLS, open
+    /// a `Postgres` of the crate `bookdrop-postgres` over its `Server::with_tls`, and make the driver by
+    /// [`with_codec`](Driver::with_codec).
+    ///
+    /// The options of `postgres` are those of `memory` but for `spin`, with a `capacity` of 100,000 if none is given, and
+    ///
+    /// | option of `postgres` | default | meaning |
+    /// |---|---|---|
+    /// | `queue` | has to be given | the name of the queue in the database |
+    /// | `codec` | `json` | what events are written in: `json` or `msgpack`; it stays that of the queue |
+    /// | `max_event_bytes` | 8 MiB | bytes of one event; a larger one is refused. At most 256 MiB |
+    /// | `lease` | 30 s | how long the server leaves what the driver has in hand with it while it hears nothing of it; at least 1 s. It is prolonged by itself, however long a handler works |
+    /// | `patience` | 30 s | how long a send, a settlement and whatever else asks the server waits while it cannot be reached; requests wait until their deadline, and consumers without an end |
+    ///
+    /// Each driver of a queue has its own options, but for `codec`. A driver has two connections, and a thread of its own that
+    /// works for them; a connection that was lost is made again. A pooler in transaction mode does not go between them. The
+    /// first driver in a database makes the schema `bookdrop`, for which its user needs `CREATE` on the database. Dropping the
+    /// last driver, producer, consumer and delivery blocks its thread until the server knows, for 5 s at most. A queue is for
+    /// one type of events, as a folder is.
+    ///
+    /// It needs the feature `open`, and `disk` needs the feature `disk`; both are on by default. `postgres` needs the feature
+    /// `postgres`, which is not. Any address needs types that can be written down, so that the next one may be on disk.
     ///
     /// # Errors
-    /// [`OpenErrorKind`](crate::OpenErrorKind) tells apart what is no address, what nobody knows, what was not compiled in, a wrong
-    /// option, and a backend that could not be opened. Of the latter the [kind](crate::BackendError::kind) says why: for a folder
-    /// that is `InUse`, `Denied`, `Invalid` (it holds something else, or events in another codec), `NewerVersion`, `NotFound`,
-    /// `NoSpace` or `Io`.
+    /// [`OpenErrorKind`](crate::OpenErrorKind) tells apart what is no address, what nobody knows, what was not compiled in, a
+    /// wrong option, and a backend that could not be opened. Of the latter the [kind](crate::BackendError::kind) says why: for
+    /// a folder that is `InUse`, `Denied`, `Invalid` (it holds something else, or events in another codec), `NewerVersion`,
+    /// `NotFound`, `NoSpace` or `Io`. For a server it is `Io` (it cannot be reached, for which opening does not wait), `Denied`
+    /// (it does not let the user in, or make or read the schema), `NotFound` (there is no such database), `Invalid` (the
+    /// settings are wrong, or the queue is in another codec), `NewerVersion` or `Unsupported` (the server is older than version
+    /// 13). A password is in none of them.
     ///
     /// # Cancel safety
-    /// Dropped, nothing stays open. A folder whose reading was begun is given up when that is through.
+    /// Dropped, nothing stays open. A folder whose reading was begun is given up when that is through, and so is a connection.
+    /// A queue that was made stays.
     ///
     /// ```
     /// use bookdrop::{Consumer, Driver, Event, Producer};
@@ -111,6 +139,19 @@ where
     /// let library: Driver<String> = Driver::open(&address).wait()?;
     /// assert!(library.capabilities().survives_restart);
     /// assert_eq!(Consumer::new(&library).receive().wait()?.body(), "hello world");
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    ///
+    /// In PostgreSQL, where another process may have sent it:
+    ///
+    #[cfg_attr(feature = "postgres", doc = "```no_run")]
+    #[cfg_attr(not(feature = "postgres"), doc = "```ignore")]
+    /// use bookdrop::{Consumer, Driver};
+    ///
+    /// let library: Driver<String> = Driver::open("postgres://app@db.example/app?queue=library").wait()?;
+    /// let book = Consumer::new(&library).receive().wait()?;
+    /// println!("{}", book.body());
+    /// book.ack().wait()?;
     /// # Ok::<(), bookdrop::Error>(())
     /// ```
     pub fn open(address: impl Into<String>) -> Operation<Open<T, R>> {
@@ -169,7 +210,8 @@ impl<T, R> Unpin for Open<T, R> {}
 
 impl<T, R> Operation<Open<T, R>> {
     /// Tells this function about once a second how much of the folder was read, from 0 to 1, where opening takes longer than
-    /// that. It is called on another thread. A panic of it goes on where the opening is awaited.
+    /// that. For other drivers than disk it is not called. It is called on another thread. A panic of it goes on where the
+    /// opening is awaited.
     ///
     /// ```
     /// # use bookdrop::Driver;
@@ -183,7 +225,8 @@ impl<T, R> Operation<Open<T, R>> {
         self
     }
 
-    /// Tells this function, once, what was found damaged in the folder, before opening ends; where nothing was, it is not called.
+    /// Tells this function, once, what was found damaged in the folder, before opening ends; where nothing was, and for other
+    /// drivers than disk, it is not called.
     /// What was not damaged is there, and the driver is opened all the same.
     ///
     /// Nobody else is told which events, or what was done with which events, may be lost: [`stats`](Driver::stats) count the
