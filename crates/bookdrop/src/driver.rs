@@ -27,7 +27,8 @@ pub use drain::{DrainReport, Left};
 /// A driver is a queue, not a channel: it is open until it is closed. Dropping producers or consumers closes nothing, and
 /// what was sent before any consumer existed is kept for the first one. Cloning a driver gives one more handle on the same
 /// queue; the queue goes, with what is in it, when the last driver, producer, consumer and delivery is gone. One
-/// [on disk](Driver::open) stays in its folder, which can be opened again then.
+/// [on disk](Driver::open) stays in its folder, which can be opened again then, and one in PostgreSQL at its server, where other
+/// processes may have it open as well: what is said of one driver, such as that it is closed, holds there for its process alone.
 ///
 /// ```
 /// use bookdrop::{Consumer, Driver, Event, Producer};
