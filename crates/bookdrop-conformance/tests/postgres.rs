@@ -57,8 +57,19 @@ fn note_of(process: u32) -> PathBuf {
     env::temp_dir().join(format!("bookdrop-conformance-postgres-{process}"))
 }
 
+/// The short form: one executor.
+mod short {
+    use super::*;
+
+    bookdrop_conformance::__under_test!(open, || bookdrop_test_servers::is_left_out("postgres"));
+    bookdrop_conformance::__on_executor!(tokio_multi_thread, TokioMultiThread);
+}
+
+// The long form: all executors, and all at once.
 bookdrop_conformance::suite!(
-    postgres,
-    |setup| open(setup),
-    unless || bookdrop_test_servers::is_left_out("postgres")
+    long,
+    open,
+    unless || {
+        !bookdrop_conformance::run::is_long() || bookdrop_test_servers::is_left_out("postgres")
+    }
 );

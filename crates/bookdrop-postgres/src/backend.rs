@@ -19,14 +19,12 @@ use crate::commands::{
 use crate::error::ended;
 use crate::hands::Stage;
 use crate::opening;
-use crate::options::Options;
+use crate::options::{FOREVER, Options};
 use crate::server::Server;
 use crate::shared::Shared;
 
 /// Whoever drops the last handle waits so long, at most, until the server knows that the driver goes.
 const FAREWELL: Duration = Duration::from_secs(5);
-/// Deadlines beyond this are as good as none.
-const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// A queue in PostgreSQL, for any number of processes.
 ///

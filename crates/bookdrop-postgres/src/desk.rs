@@ -48,7 +48,7 @@ pub(crate) struct Desk {
     line: Line,
     questions: Questions,
     readers: Readers,
-    seats: Vec<(Instant, SeatChange)>,
+    seats: Vec<SeatChange>,
     give_ups: Vec<i64>,
     put_backs: Vec<i64>,
     drops: Vec<(i64, i32, bool)>,
@@ -72,6 +72,10 @@ pub(crate) struct Desk {
     next_beat: Instant,
     next_look: Instant,
     farewell: Option<Sender<()>>,
+    /// When the connection was lost.
+    lost_at: Instant,
+    /// Settlements that nobody waits for, and that the server refused: they are tried again when the clock says so.
+    refused: Vec<Settling>,
 }
 
 /// What the other drivers of the queue are to hear.
@@ -126,6 +130,8 @@ impl Desk {
             next_beat: now,
             next_look: now + LOOKS_EVERY,
             farewell: None,
+            lost_at: now,
+            refused: Vec::new(),
         }
     }
 
@@ -211,6 +217,7 @@ impl Desk {
     /// The connection is gone, with the round that was on its way.
     fn lose(&mut self, why: Option<Error>) {
         self.link.cut(why);
+        self.lost_at = Instant::now();
         self.end_closes();
         self.end_short_waits();
     }
@@ -223,6 +230,9 @@ impl Desk {
             self.checks = true;
         } else {
             self.begin_anew();
+        }
+        for group in self.readers.groups() {
+            self.count_seats(group);
         }
         self.reads_told = true;
         self.readers.doubt_all();
@@ -246,10 +256,6 @@ impl Desk {
         self.drops.clear();
         let asks = self.shared.asks().published();
         asks.into_iter().for_each(|ask| self.tell_unknown(ask));
-        let now = Instant::now();
-        for (group, readers) in self.readers.counts() {
-            self.seats.push((now, SeatChange::Again(group, readers)));
-        }
         self.must_close |= self.shared.is_closed();
     }
 
@@ -290,6 +296,7 @@ impl Desk {
         self.put_back(taken_back);
         if now >= self.next_look {
             self.next_look = now + LOOKS_EVERY;
+            self.settles.append(&mut self.refused);
             self.readers.doubt_all();
             self.line.try_again();
             self.questions.try_again();

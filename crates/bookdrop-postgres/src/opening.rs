@@ -22,6 +22,7 @@ type Opened = Result<Postgres, Error>;
 
 /// Opens a queue on a thread of its own.
 pub(crate) async fn open(server: Server, queue: String, options: Options) -> Opened {
+    options.check()?;
     let (told, word) = oneshot::channel();
     let (commands, orders) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared::new(options, commands));

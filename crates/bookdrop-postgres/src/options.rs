@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use bookdrop_backend::{Error, ErrorKind};
 use bookdrop_queue::{Limits, OnFull};
+
+/// A longer span counts as this: about a hundred years.
+pub(crate) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// How a queue is opened. Other drivers of the same queue may have other options, but for the codec.
 ///
@@ -44,6 +48,36 @@ impl Options {
     pub const SHORTEST_LEASE: Duration = Duration::from_secs(1);
     /// One event may have so many bytes at most; the server takes no more than a gigabyte at once.
     pub const GREATEST_EVENT_BYTES: usize = 256 << 20;
+}
+
+impl Options {
+    /// Whether they can be honoured.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.lease < Options::SHORTEST_LEASE {
+            let message = format!(
+                "the lease is {:?}; make it at least {:?}",
+                self.lease,
+                Options::SHORTEST_LEASE
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        if self.max_event_bytes > Options::GREATEST_EVENT_BYTES {
+            let message = format!(
+                "`max_event_bytes` is {}; make it {} at most",
+                self.max_event_bytes,
+                Options::GREATEST_EVENT_BYTES
+            );
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
+        Ok(())
+    }
+
+    /// With spans of time that can be added to any moment.
+    pub(crate) fn bounded(mut self) -> Self {
+        self.patience = self.patience.min(FOREVER);
+        self.lease = self.lease.min(FOREVER);
+        self
+    }
 }
 
 impl Default for Options {

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use bookdrop_backend::{Dead, Error, Letters, Stats};
+use bookdrop_backend::{Dead, Error, Letters, Reader, Stats};
 use futures_util::future::join_all;
 use futures_util::join;
 use tokio_postgres::Row;
@@ -76,12 +76,19 @@ impl Round {
 
 /// A consumer comes or goes.
 pub(crate) enum SeatChange {
+    /// The server is told how many sit in this group. It is counted when the round begins, so to tell it twice does no harm.
+    Count {
+        group: i32,
+        readers: usize,
+    },
+    /// One more sits in a group that another consumer of this driver is in.
+    Beside {
+        group: i32,
+        reader: Reader,
+        readers: usize,
+        told: Reply<Result<Seat, Error>>,
+    },
     Come(Coming),
-    /// To a group that another consumer of this driver is in.
-    Beside(i32, Reply<Result<Seat, Error>>),
-    Leave(i32),
-    /// So many sit there again, after the server had forgotten the driver.
-    Again(i32, usize),
 }
 
 /// So many records of a parcel.
@@ -248,7 +255,7 @@ impl Player<'_> {
 
     /// The group that was sat down in, or left.
     async fn sit(&self, seat: &SeatChange) -> Result<i32, Trouble> {
-        let (group, more) = match seat {
+        let (group, readers) = match seat {
             SeatChange::Come(coming) => {
                 let statement = "SELECT bookdrop.come($1, $2)";
                 let rows = self
@@ -257,13 +264,14 @@ impl Player<'_> {
                     .await?;
                 return Ok(rows[0].get(0));
             }
-            SeatChange::Beside(group, _) => (*group, 1),
-            SeatChange::Leave(group) => (*group, -1),
-            SeatChange::Again(group, readers) => (*group, *readers as i32),
+            SeatChange::Count { group, readers } | SeatChange::Beside { group, readers, .. } => {
+                (*group, *readers)
+            }
         };
+        let readers: i32 = readers.try_into().unwrap_or(i32::MAX);
         let statement = "SELECT bookdrop.sit($1, $2, $3)";
         self.database
-            .rarely(statement, &[&self.driver(), &group, &more])
+            .rarely(statement, &[&self.driver(), &group, &readers])
             .await?;
         Ok(group)
     }

@@ -74,6 +74,7 @@ CREATE TABLE bookdrop.event (
     content bytea NOT NULL,
     deliveries integer NOT NULL DEFAULT 0,
     failures integer NOT NULL DEFAULT 0,
+    backs_off boolean NOT NULL DEFAULT false,
     wakes_at timestamptz,
     expires_at timestamptz,
     deadline timestamptz,
@@ -86,6 +87,7 @@ COMMENT ON COLUMN bookdrop.event.consumer_group IS 'No foreign key, which would 
 COMMENT ON COLUMN bookdrop.event.place IS 'Among those of one priority, the least is handed over first.';
 COMMENT ON COLUMN bookdrop.event.delay IS 'In nanoseconds, as it was sent; so is the time to live.';
 COMMENT ON COLUMN bookdrop.event.wakes_at IS 'When something happens to it that nobody does: it falls due, or it expires.';
+COMMENT ON COLUMN bookdrop.event.backs_off IS 'Whether the wait of one that is retrying is the pause of the back-off, which a close ends.';
 COMMENT ON COLUMN bookdrop.event.asker IS 'Of a request: the driver that waits for the answer; 0 once nobody does.';
 
 CREATE INDEX event_ready ON bookdrop.event (consumer_group, priority DESC, place) WHERE state = 'ready';
@@ -301,7 +303,7 @@ DECLARE
 BEGIN
     PERFORM bookdrop.lock_group(of_group);
     SELECT id, key, asker, ask, deliveries INTO e FROM bookdrop.event
-        WHERE consumer_group = of_group AND state = 'ready' ORDER BY place LIMIT 1 FOR UPDATE SKIP LOCKED;
+        WHERE consumer_group = of_group AND state IN ('ready', 'behind') ORDER BY place LIMIT 1 FOR UPDATE SKIP LOCKED;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
@@ -547,6 +549,7 @@ DECLARE
     handed bigint := 0;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
+    PERFORM FROM bookdrop.consumer_group c WHERE c.id = of_group FOR NO KEY UPDATE;
     expired := 0;
     IF EXISTS (SELECT FROM bookdrop.event e WHERE e.consumer_group = of_group AND e.wakes_at <= clock_timestamp()) THEN
         expired := bookdrop.tidy(of_group);
@@ -554,6 +557,7 @@ BEGIN
     RETURN QUERY
         WITH first AS MATERIALIZED (
             SELECT e.id FROM bookdrop.event e WHERE e.consumer_group = of_group AND e.state = 'ready'
+                AND (e.expires_at IS NULL OR e.expires_at > clock_timestamp())
                 ORDER BY e.priority DESC, e.place LIMIT most FOR UPDATE SKIP LOCKED
         ), taken AS (
             UPDATE bookdrop.event e SET state = 'in hand', holder = to_driver, deliveries = e.deliveries + 1, wakes_at = NULL
@@ -583,19 +587,23 @@ END $$;
 -- What was fetched, and nobody wanted any more, stands where it stood.
 CREATE FUNCTION bookdrop.put_back(of_driver bigint, event_numbers bigint[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    e record;
+    g integer;
+    k text;
+    keys text[];
+    back bigint;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
-    FOR e IN SELECT id, consumer_group, key FROM bookdrop.event WHERE id = ANY (event_numbers) AND holder = of_driver AND state = 'in hand'
-        ORDER BY consumer_group, id
-    LOOP
-        PERFORM bookdrop.lock_group(e.consumer_group);
-        UPDATE bookdrop.event SET state = CASE WHEN key IS NULL THEN 'ready' ELSE 'behind' END::bookdrop.event_state,
-            holder = NULL, deliveries = deliveries - 1, wakes_at = expires_at WHERE id = e.id;
-        PERFORM bookdrop.book(e.consumer_group, -1, 0);
-        IF e.key IS NOT NULL THEN
-            PERFORM bookdrop.advance(e.consumer_group, e.key);
-        END IF;
+    FOR g IN SELECT DISTINCT e.consumer_group FROM bookdrop.event e WHERE e.id = ANY (event_numbers) ORDER BY 1 LOOP
+        PERFORM bookdrop.lock_group(g);
+        WITH put AS (
+            UPDATE bookdrop.event SET state = CASE WHEN key IS NULL THEN 'ready' ELSE 'behind' END::bookdrop.event_state,
+                holder = NULL, deliveries = deliveries - 1, wakes_at = expires_at
+                WHERE id = ANY (event_numbers) AND consumer_group = g AND holder = of_driver AND state = 'in hand' RETURNING key)
+        SELECT count(*), array_agg(DISTINCT key) FILTER (WHERE key IS NOT NULL) INTO back, keys FROM put;
+        PERFORM bookdrop.book(g, -back, 0);
+        FOREACH k IN ARRAY coalesce(keys, '{}') LOOP
+            PERFORM bookdrop.advance(g, k);
+        END LOOP;
     END LOOP;
 END $$;
 
@@ -665,7 +673,7 @@ BEGIN
 END $$;
 
 -- Puts an event that left its holder where it belongs: it failed if there is a wait, also one of none.
-CREATE FUNCTION bookdrop.come_back(e bookdrop.event, failed boolean, wait interval, max_attempts integer, max_deliveries integer, max_dead bigint,
+CREATE FUNCTION bookdrop.come_back(e bookdrop.event, failed boolean, wait interval, pauses boolean, max_attempts integer, max_deliveries integer, max_dead bigint,
     OUT fate text, OUT dropped bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -706,8 +714,8 @@ BEGIN
         END IF;
     ELSIF due > now THEN
         fate := 'returned';
-        UPDATE bookdrop.event SET state = 'retrying', holder = NULL, failures = failures + failed::integer, wakes_at = least(due, expires_at)
-            WHERE id = e.id;
+        UPDATE bookdrop.event SET state = 'retrying', holder = NULL, failures = failures + failed::integer, backs_off = pauses,
+            wakes_at = least(due, expires_at) WHERE id = e.id;
         PERFORM bookdrop.book(e.consumer_group, 0, -1);
     ELSE
         fate := 'returned';
@@ -742,7 +750,7 @@ BEGIN
             ELSE bookdrop.span((least(backoff_first * 2.0 ^ least(e.failures - 1, 60), backoff_max) * (1 + random() / 4))::bigint)
         END;
         id := e.id;
-        SELECT b.fate, b.dropped INTO fate, dropped FROM bookdrop.come_back(e, true, wait, max_attempts, max_deliveries, max_dead) b;
+        SELECT b.fate, b.dropped INTO fate, dropped FROM bookdrop.come_back(e, true, wait, waits[i] IS NULL, max_attempts, max_deliveries, max_dead) b;
         RETURN NEXT;
     END LOOP;
 END $$;
@@ -793,49 +801,60 @@ DECLARE
     e record;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
-    FOR e IN SELECT v.id, v.consumer_group FROM bookdrop.event v WHERE v.asker = of_asker AND v.ask = ANY (their_asks) ORDER BY 2, 1 LOOP
-        PERFORM bookdrop.lock_group(e.consumer_group);
-        RETURN QUERY SELECT w.ask, w.was_taken FROM bookdrop.withdraw(e.id) w;
+    RETURN QUERY SELECT w.ask, w.was_taken FROM bookdrop.withdraw(of_asker, their_asks) w;
+    FOR e IN UPDATE bookdrop.event v SET asker = 0 WHERE v.asker = of_asker AND v.ask = ANY (their_asks)
+        RETURNING v.id, v.ask, v.holder, v.deliveries
+    LOOP
+        PERFORM pg_notify('bookdrop_' || e.holder, 'unwanted ' || e.id || ' ' || e.deliveries);
+        ask := e.ask;
+        was_taken := true;
+        RETURN NEXT;
     END LOOP;
 END $$;
 
--- A request leaves the queue, or is marked as one that nobody waits for.
-CREATE FUNCTION bookdrop.withdraw(number bigint) RETURNS TABLE (ask bigint, was_taken boolean) LANGUAGE plpgsql AS $$
+-- Requests of a driver that nobody has in hand leave the queue; all of them where none are named.
+CREATE FUNCTION bookdrop.withdraw(of_asker bigint, their_asks bigint[]) RETURNS TABLE (ask bigint, was_taken boolean) LANGUAGE plpgsql AS $$
 DECLARE
-    e record;
+    g integer;
+    k text;
+    gone record;
 BEGIN
-    SELECT v.id, v.consumer_group, v.state, v.key, v.ask, v.deliveries, v.holder INTO e FROM bookdrop.event v WHERE v.id = number FOR UPDATE;
-    IF NOT FOUND THEN
-        RETURN;
-    END IF;
-    IF e.state IN ('in hand', 'owed') THEN
-        UPDATE bookdrop.event SET asker = 0 WHERE id = number;
-        PERFORM pg_notify('bookdrop_' || e.holder, 'unwanted ' || number || ' ' || e.deliveries);
-    ELSE
-        DELETE FROM bookdrop.event WHERE id = number;
-        PERFORM bookdrop.left_from(e.consumer_group, e.state);
-        IF e.key IS NOT NULL THEN
-            PERFORM bookdrop.advance(e.consumer_group, e.key);
-        END IF;
-    END IF;
-    ask := e.ask;
-    was_taken := e.deliveries > 0;
-    RETURN NEXT;
+    FOR g IN SELECT DISTINCT v.consumer_group FROM bookdrop.event v WHERE v.asker = of_asker ORDER BY 1 LOOP
+        PERFORM bookdrop.lock_group(g);
+        WITH left_it AS (
+            DELETE FROM bookdrop.event v WHERE v.asker = of_asker AND v.consumer_group = g AND v.state NOT IN ('in hand', 'owed')
+                AND (their_asks IS NULL OR v.ask = ANY (their_asks)) RETURNING v.ask, v.deliveries, v.state, v.key)
+        SELECT count(*) FILTER (WHERE l.state IN ('ready', 'behind')) AS queued, count(*) FILTER (WHERE l.state IN ('delayed', 'retrying')) AS delayed,
+            coalesce(array_agg(l.ask), '{}') AS asks, coalesce(array_agg(l.deliveries > 0), '{}') AS were_taken,
+            coalesce(array_agg(DISTINCT l.key) FILTER (WHERE l.key IS NOT NULL), '{}') AS keys
+            INTO gone FROM left_it l;
+        PERFORM bookdrop.book(g, gone.queued, gone.delayed);
+        FOREACH k IN ARRAY gone.keys LOOP
+            PERFORM bookdrop.advance(g, k);
+        END LOOP;
+        RETURN QUERY SELECT u.ask, u.was_taken FROM unnest(gone.asks, gone.were_taken) u (ask, was_taken);
+    END LOOP;
 END $$;
 
--- A driver takes nothing new: those of its requests that nobody has in hand end, and nothing waits for a pause any more.
+-- A driver takes nothing new: those of its requests that nobody has in hand end, and nothing pauses any more before it is tried again.
 CREATE FUNCTION bookdrop.close(of_driver bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     q integer;
-    e record;
+    g integer;
+    k text;
+    back record;
 BEGIN
     UPDATE bookdrop.driver SET is_closed = true WHERE id = of_driver RETURNING queue INTO q;
-    FOR e IN SELECT v.id, v.consumer_group, v.ask, v.deliveries FROM bookdrop.event v WHERE v.asker = of_driver ORDER BY 2, 1 LOOP
-        PERFORM bookdrop.lock_group(e.consumer_group);
-        IF EXISTS (SELECT FROM bookdrop.event v WHERE v.id = e.id AND v.state NOT IN ('in hand', 'owed')) THEN
-            PERFORM bookdrop.withdraw(e.id);
-            PERFORM bookdrop.tell(of_driver, e.ask, 'closed', e.deliveries > 0);
-        END IF;
+    PERFORM bookdrop.tell(of_driver, w.ask, 'closed', w.was_taken) FROM bookdrop.withdraw(of_driver, NULL) w;
+    FOR g IN SELECT id FROM bookdrop.consumer_group WHERE queue = q ORDER BY id FOR NO KEY UPDATE LOOP
+        WITH retried AS (
+            UPDATE bookdrop.event SET state = CASE WHEN key IS NULL THEN 'ready' ELSE 'behind' END::bookdrop.event_state, wakes_at = expires_at
+                WHERE consumer_group = g AND state = 'retrying' AND backs_off RETURNING key)
+        SELECT count(*) AS number, coalesce(array_agg(DISTINCT key) FILTER (WHERE key IS NOT NULL), '{}') AS keys INTO back FROM retried;
+        PERFORM bookdrop.book(g, -back.number, back.number);
+        FOREACH k IN ARRAY back.keys LOOP
+            PERFORM bookdrop.advance(g, k);
+        END LOOP;
     END LOOP;
 END $$;
 
@@ -863,39 +882,44 @@ BEGIN
     END IF;
     PERFORM bookdrop.address(g, true);
     UPDATE bookdrop.consumer_group SET joined_at = clock_timestamp() WHERE id = g AND joined_at IS NULL;
-    PERFORM bookdrop.sit(of_driver, g, 1);
+    -- How many sit there is said by whoever counts them.
+    INSERT INTO bookdrop.seat VALUES (of_driver, g, 1) ON CONFLICT DO NOTHING;
     RETURN g;
 END $$;
 
--- So many consumers more, or fewer.
-CREATE FUNCTION bookdrop.sit(of_driver bigint, of_group integer, more integer) RETURNS boolean LANGUAGE plpgsql AS $$
+-- So many consumers of a driver sit in a group.
+CREATE FUNCTION bookdrop.sit(of_driver bigint, of_group integer, number integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-    IF more > 0 THEN
-        INSERT INTO bookdrop.seat AS s SELECT of_driver, id, more FROM bookdrop.consumer_group WHERE id = of_group
-            ON CONFLICT (driver, consumer_group) DO UPDATE SET consumers = s.consumers + more;
-        RETURN FOUND;
-    END IF;
     PERFORM bookdrop.lock_group(of_group);
-    UPDATE bookdrop.seat SET consumers = consumers + more WHERE driver = of_driver AND consumer_group = of_group;
-    DELETE FROM bookdrop.seat WHERE driver = of_driver AND consumer_group = of_group AND consumers <= 0;
-    PERFORM bookdrop.abandon(of_group);
-    RETURN true;
+    IF number > 0 THEN
+        INSERT INTO bookdrop.seat AS s SELECT of_driver, id, number FROM bookdrop.consumer_group WHERE id = of_group
+            ON CONFLICT (driver, consumer_group) DO UPDATE SET consumers = number;
+    ELSE
+        DELETE FROM bookdrop.seat WHERE driver = of_driver AND consumer_group = of_group;
+        PERFORM bookdrop.abandon(of_group);
+    END IF;
 END $$;
 
 -- Where no consumer is left, requests that did not want to wait for one end.
 CREATE FUNCTION bookdrop.abandon(of_group integer) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    e record;
+    k text;
+    gone record;
 BEGIN
     IF EXISTS (SELECT FROM bookdrop.seat WHERE consumer_group = of_group) THEN
         RETURN;
     END IF;
     PERFORM bookdrop.lock_group(of_group);
-    FOR e IN SELECT id, asker, ask, deliveries FROM bookdrop.event
-        WHERE consumer_group = of_group AND asker > 0 AND NOT waits_for_consumer AND state NOT IN ('in hand', 'owed')
-    LOOP
-        PERFORM bookdrop.withdraw(e.id);
-        PERFORM bookdrop.tell(e.asker, e.ask, 'no consumer', e.deliveries > 0);
+    WITH left_it AS (
+        DELETE FROM bookdrop.event WHERE consumer_group = of_group AND asker > 0 AND NOT waits_for_consumer AND state NOT IN ('in hand', 'owed')
+            RETURNING asker, ask, deliveries, state, key)
+    SELECT count(*) FILTER (WHERE state IN ('ready', 'behind')) AS queued, count(*) FILTER (WHERE state IN ('delayed', 'retrying')) AS delayed,
+        count(bookdrop.tell(asker, ask, 'no consumer', deliveries > 0)) AS told,
+        coalesce(array_agg(DISTINCT key) FILTER (WHERE key IS NOT NULL), '{}') AS keys
+        INTO gone FROM left_it;
+    PERFORM bookdrop.book(of_group, gone.queued, gone.delayed);
+    FOREACH k IN ARRAY gone.keys LOOP
+        PERFORM bookdrop.advance(of_group, k);
     END LOOP;
 END $$;
 
@@ -905,34 +929,39 @@ DECLARE
     e bookdrop.event;
     number bigint;
     g integer;
+    back bigint;
 BEGIN
-    FOR number, g IN SELECT id, consumer_group FROM bookdrop.event WHERE holder = of_driver ORDER BY 2, 1 LOOP
+    FOR g IN SELECT DISTINCT consumer_group FROM bookdrop.event WHERE holder = of_driver ORDER BY 1 LOOP
         PERFORM bookdrop.lock_group(g);
-        SELECT * INTO e FROM bookdrop.event WHERE id = number AND holder = of_driver FOR UPDATE;
-        CONTINUE WHEN NOT FOUND;
-        IF e.state = 'owed' THEN
-            DELETE FROM bookdrop.event WHERE id = number;
-            PERFORM bookdrop.tell(e.asker, e.ask, 'unanswered', true);
-        ELSE
-            PERFORM bookdrop.come_back(e, false, interval '0', 2147483647, max_deliveries, max_dead);
-        END IF;
+        -- Most of them have nothing about them, and come back together.
+        WITH returned AS (
+            UPDATE bookdrop.event SET state = 'ready', holder = NULL WHERE holder = of_driver AND consumer_group = g AND state = 'in hand'
+                AND key IS NULL AND asker IS NULL AND expires_at IS NULL AND deliveries < max_deliveries
+                AND EXISTS (SELECT FROM bookdrop.consumer_group WHERE id = g) RETURNING id)
+        SELECT count(*) INTO back FROM returned;
+        PERFORM bookdrop.book(g, -back, 0);
+        FOR number IN SELECT id FROM bookdrop.event WHERE holder = of_driver AND consumer_group = g ORDER BY id LOOP
+            SELECT * INTO e FROM bookdrop.event WHERE id = number FOR UPDATE;
+            IF e.state = 'owed' THEN
+                DELETE FROM bookdrop.event WHERE id = number;
+                PERFORM bookdrop.tell(e.asker, e.ask, 'unanswered', true);
+            ELSE
+                PERFORM bookdrop.come_back(e, false, interval '0', false, 2147483647, max_deliveries, max_dead);
+            END IF;
+        END LOOP;
     END LOOP;
 END $$;
 
 -- A driver goes: what it has in hand comes back, and its requests go with it.
 CREATE FUNCTION bookdrop.leave(of_driver bigint, max_deliveries integer, max_dead bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    number bigint;
     g integer;
 BEGIN
     PERFORM FROM bookdrop.driver WHERE id = of_driver FOR UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    FOR number, g IN SELECT id, consumer_group FROM bookdrop.event WHERE asker = of_driver ORDER BY 2, 1 LOOP
-        PERFORM bookdrop.lock_group(g);
-        PERFORM bookdrop.withdraw(number);
-    END LOOP;
+    PERFORM FROM bookdrop.give_up(of_driver, (SELECT coalesce(array_agg(ask), '{}') FROM bookdrop.event WHERE asker = of_driver));
     PERFORM bookdrop.give_back(of_driver, max_deliveries, max_dead);
     FOR g IN DELETE FROM bookdrop.seat WHERE driver = of_driver RETURNING consumer_group LOOP
         PERFORM bookdrop.abandon(g);
@@ -978,19 +1007,17 @@ $$;
 CREATE FUNCTION bookdrop.purge(of_queue integer) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     g integer;
-    e record;
+    gone record;
     purged bigint := 0;
 BEGIN
     FOR g IN SELECT id FROM bookdrop.consumer_group WHERE queue = of_queue ORDER BY id FOR NO KEY UPDATE LOOP
-        FOR e IN DELETE FROM bookdrop.event WHERE consumer_group = g AND state NOT IN ('in hand', 'owed')
-            RETURNING state, asker, ask, deliveries
-        LOOP
-            purged := purged + 1;
-            PERFORM bookdrop.left_from(g, e.state);
-            IF e.asker > 0 THEN
-                PERFORM bookdrop.tell(e.asker, e.ask, 'purged', e.deliveries > 0);
-            END IF;
-        END LOOP;
+        WITH left_it AS (
+            DELETE FROM bookdrop.event WHERE consumer_group = g AND state NOT IN ('in hand', 'owed') RETURNING state, asker, ask, deliveries)
+        SELECT count(*) FILTER (WHERE state IN ('ready', 'behind')) AS queued, count(*) FILTER (WHERE state IN ('delayed', 'retrying')) AS delayed,
+            count(*) FILTER (WHERE CASE WHEN asker > 0 THEN bookdrop.tell(asker, ask, 'purged', deliveries > 0) END) AS told
+            INTO gone FROM left_it;
+        PERFORM bookdrop.book(g, gone.queued, gone.delayed);
+        purged := purged + gone.queued + gone.delayed;
     END LOOP;
     RETURN purged;
 END $$;

@@ -33,7 +33,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(options: Options, commands: UnboundedSender<Command>) -> Self {
         Shared {
-            options,
+            options: options.bounded(),
             counters: Counters::default(),
             teller: Teller::new(),
             empty_handed: Notify::new(),

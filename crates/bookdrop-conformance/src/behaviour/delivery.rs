@@ -9,8 +9,12 @@ use crate::{Context, Outcome, Setup, Task, Violation, book, ensure, ensure_eq};
 /// With many producers and many consumers every event arrives, and none twice.
 pub(crate) async fn none_lost_concurrent(ctx: &Context) -> Outcome {
     const PRODUCERS: u64 = 4;
-    let each = ctx.count(7_500, 25_000);
     let driver = ctx.driver(Setup::new(64));
+    // Each of them goes to a server and back, three times.
+    let each = match driver.capabilities().cross_process {
+        true => ctx.count(1_500, 15_000),
+        false => ctx.count(7_500, 25_000),
+    };
     let consumers = (0..4).map(|n| collect(ctx, driver.consumer(), n)).collect();
     let producers = (0..PRODUCERS)
         .map(|p| send_numbers(ctx, &driver, p * each..(p + 1) * each))

@@ -8,7 +8,7 @@ use tokio::task::spawn_local;
 use super::{Desk, Flight, Wakes};
 use crate::asks::Standing;
 use crate::commands::{Parcel, Settling};
-use crate::round::{self, Round};
+use crate::round::{self, Round, SeatChange};
 
 /// A lease is prolonged when this part of it has passed.
 const BEATS_PER_LEASE: u32 = 3;
@@ -72,7 +72,11 @@ impl Desk {
 
     /// Whether somebody waits for what others do.
     pub(super) fn is_waiting(&self) -> bool {
-        self.readers.waiting() + self.line.len() + self.questions.len() + self.shared.asks().len()
+        self.readers.waiting()
+            + self.line.len()
+            + self.questions.len()
+            + self.shared.asks().len()
+            + self.refused.len()
             > 0
     }
 
@@ -82,7 +86,7 @@ impl Desk {
             return;
         };
         let mut round = self.round();
-        let (shipments, refused) = self.line.board();
+        let (shipments, refused) = self.line.board(self.most_at_once());
         refused
             .into_iter()
             .for_each(|parcel| self.refuse_full(parcel));
@@ -131,13 +135,24 @@ impl Desk {
         });
     }
 
+    /// Where the oldest are dropped for new ones, no more than there is room for: none of them is to be dropped for another.
+    fn most_at_once(&self) -> usize {
+        match self.bounds.drops_oldest {
+            true => self.shared.options.limits.capacity.max(1),
+            false => usize::MAX,
+        }
+    }
+
     /// A round that does nothing yet.
     fn round(&self) -> Round {
-        Round::new(
-            self.link.session,
-            self.bounds.clone(),
-            self.shared.asks().len(),
-        )
+        let mut bounds = self.bounds.clone();
+        if self.shared.is_closed() {
+            // What fails from now on is tried again at once.
+            (bounds.backoff_first, bounds.backoff_max) = (0, 0);
+        }
+        // One that comes in just now has not been sent.
+        let waiting_requests = self.shared.asks().published().len() + self.questions.len();
+        Round::new(self.link.session, bounds, waiting_requests)
     }
 
     fn board_errands(&mut self, round: &mut Round) {
@@ -152,7 +167,7 @@ impl Desk {
         if std::mem::take(&mut self.checks) {
             round.checks = self.shared.asks().published();
         }
-        round.seats = without_times(&mut self.seats);
+        round.seats = self.board_seats();
         round.closes = std::mem::take(&mut self.must_close);
         if self.may_look() {
             round.deeds = without_times(&mut self.deeds);
@@ -167,6 +182,22 @@ impl Desk {
     pub(super) fn refuse_full(&mut self, parcel: Parcel) {
         self.shared.counters.rejected_when_full.add(1);
         self.tell(parcel.told, Err(NotPublished::Full));
+    }
+}
+
+impl Desk {
+    /// Who left is counted before anybody comes, so that who comes is not forgotten.
+    fn board_seats(&mut self) -> Vec<SeatChange> {
+        let mut seats = std::mem::take(&mut self.seats);
+        seats.sort_by_key(|seat| matches!(seat, SeatChange::Come(_)));
+        for seat in &mut seats {
+            if let SeatChange::Count { group, readers }
+            | SeatChange::Beside { group, readers, .. } = seat
+            {
+                *readers = self.readers.count(*group);
+            }
+        }
+        seats
     }
 }
 

@@ -6,7 +6,7 @@ use bookdrop_backend::{NotFetched, NotPublished, Receipt, Wait, Why};
 
 use super::Desk;
 use super::requests::unanswered;
-use crate::commands::{Command, How, Look, Settling, Waiter};
+use crate::commands::{Command, How, Look, Reply, Seat, Settling, Waiter};
 use crate::error::unreachable;
 use crate::round::SeatChange;
 
@@ -38,14 +38,14 @@ impl Desk {
                     self.give_ups.push(ask);
                 }
             }
-            Command::Come(coming) => self.seats.push((now, SeatChange::Come(coming))),
+            Command::Come(coming) => self.seats.push(SeatChange::Come(coming)),
             Command::Beside(reader, told) => match self.readers.group_of(reader) {
-                Some(group) => self.seats.push((now, SeatChange::Beside(group, told))),
+                Some(group) => self.sit_beside(group, told),
                 None => self.tell(told, Err(unknown_reader())),
             },
             Command::Leave(reader) => {
                 if let Some(group) = self.readers.remove(reader) {
-                    self.seats.push((now, SeatChange::Leave(group)));
+                    self.count_seats(group);
                 }
             }
             Command::Fetch(waiter) => self.wait(waiter),
@@ -71,6 +71,22 @@ impl Desk {
             }
             Command::Bye(told) => self.farewell = Some(told),
         }
+    }
+
+    fn sit_beside(&mut self, group: i32, told: Reply<Result<Seat, bookdrop_backend::Error>>) {
+        let reader = self.readers.add(group);
+        let seat = SeatChange::Beside {
+            group,
+            reader,
+            readers: 0,
+            told,
+        };
+        self.seats.push(seat);
+    }
+
+    /// The server is to hear how many sit in this group.
+    pub(super) fn count_seats(&mut self, group: i32) {
+        self.seats.push(SeatChange::Count { group, readers: 0 });
     }
 
     fn wait(&mut self, waiter: Waiter) {
@@ -138,27 +154,38 @@ impl Desk {
             return None;
         }
         let parcels = self.line.iter().map(|parcel| parcel.since);
-        let settles = self.settles.iter().map(|settling| settling.since);
+        // What nobody waits for is done whenever that is possible.
+        let awaited = self
+            .settles
+            .iter()
+            .filter(|settling| !settling.told.is_closed());
+        let settles = awaited.map(|settling| settling.since);
         let deeds = self.deeds.iter().map(|(since, _)| *since);
         let looks = self.looks.iter().map(|(since, _)| *since);
         let first = parcels.chain(settles).chain(deeds).chain(looks).min();
-        first.map(|since| since + self.shared.options.patience)
+        first.map(|since| since.max(self.lost_at) + self.shared.options.patience)
     }
 
     /// Tells those that waited too long for the server that nothing was done.
     pub(super) fn lose_patience(&mut self, now: Instant) {
         let patience = self.shared.options.patience;
-        let is_over = |since: Instant| now >= since + patience;
+        let lost_at = self.lost_at;
+        let is_over = |since: Instant| now >= since.max(lost_at) + patience;
         let error = unreachable(patience, self.link.last_error.as_ref());
         for parcel in self.line.take_if(|parcel| is_over(parcel.since)) {
             self.tell(parcel.told, Err(NotPublished::Backend(error.clone())));
         }
         let (over, rest): (Vec<_>, _) = std::mem::take(&mut self.settles)
             .into_iter()
-            .partition(|it| is_over(it.since));
+            .partition(|it| is_over(it.since) && !it.told.is_closed());
         self.settles = rest;
-        over.into_iter()
-            .for_each(|settling| self.unsettle(settling, error.clone()));
+        over.into_iter().for_each(|settling| {
+            let error = match settling.is_repeated {
+                true => crate::error::unknown(error.clone()),
+                false => error.clone(),
+            };
+            self.unsettle(settling, error);
+        });
         let (over, rest): (Vec<_>, _) = std::mem::take(&mut self.deeds)
             .into_iter()
             .partition(|(since, _)| is_over(*since));

@@ -122,23 +122,22 @@ impl Desk {
         match (seat, ended) {
             (SeatChange::Come(coming), Ok(group)) => {
                 let seat = Seat::new(&self.shared, self.readers.add(group));
+                self.count_seats(group);
                 self.tell(coming.told, Ok(seat));
             }
-            (SeatChange::Beside(group, told), Ok(_)) => {
-                let seat = Seat::new(&self.shared, self.readers.add(group));
+            (SeatChange::Beside { reader, told, .. }, Ok(_)) => {
+                let seat = Seat::new(&self.shared, reader);
                 self.tell(told, Ok(seat));
             }
-            (SeatChange::Leave(_) | SeatChange::Again(..), Ok(_)) => {}
-            // Whether it came nobody knows, and it is forgotten with the connection's driver only. One more does no harm, but that
-            // requests wait for it.
-            (seat, Err(Trouble::Lost(_))) => self.seats.push((Instant::now(), seat)),
+            (seat, Err(Trouble::Lost(_))) => self.seats.push(seat),
             (SeatChange::Come(coming), Err(trouble)) => {
-                self.tell(coming.told, Err(trouble.into_error()))
+                self.tell(coming.told, Err(trouble.into_error()));
             }
-            (SeatChange::Beside(_, told), Err(trouble)) => {
-                self.tell(told, Err(trouble.into_error()))
+            (SeatChange::Beside { reader, told, .. }, Err(trouble)) => {
+                self.readers.remove(reader);
+                self.tell(told, Err(trouble.into_error()));
             }
-            (SeatChange::Leave(_) | SeatChange::Again(..), Err(_)) => {}
+            (SeatChange::Count { .. }, _) => {}
         }
     }
 
@@ -150,6 +149,7 @@ impl Desk {
                 settling.is_repeated = true;
                 self.settles.push(settling);
             }
+            Err(_) if settling.told.is_closed() => self.refused.push(settling),
             Err(trouble) => self.unsettle(settling, trouble.into_outcome()),
         }
     }

@@ -68,8 +68,9 @@ impl Line {
             .any(|parcel| !self.is_full[kind_of(parcel)] || !parcel.waits)
     }
 
-    /// Puts on their way those whose turn may have come. Those who do not want to wait, where there is no room, are given back.
-    pub(super) fn board(&mut self) -> (Vec<Shipment>, Vec<Parcel>) {
+    /// Puts on their way those whose turn may have come, at most so many records. Those who do not want to wait, where there is no room, are given back.
+    pub(super) fn board(&mut self, most: usize) -> (Vec<Shipment>, Vec<Parcel>) {
+        let most = most.min(MAX_RECORDS);
         let (mut shipments, mut refused, mut rest) = (Vec::new(), Vec::new(), VecDeque::new());
         let (mut records, mut bytes) = (0, 0);
         for parcel in std::mem::take(&mut self.parcels) {
@@ -80,11 +81,11 @@ impl Line {
                 }
                 continue;
             }
-            let count = fitting(&parcel, records, bytes);
+            let count = fitting(&parcel, records, bytes, most);
             if count == 0 {
                 // Its kind waits for the next round, so that nobody overtakes it.
                 rest.push_back(parcel);
-                records = MAX_RECORDS;
+                records = most;
                 continue;
             }
             if !begin(&parcel, count) {
@@ -105,12 +106,12 @@ impl Line {
 }
 
 /// How many records of a parcel go along with so much: the first ones, of one kind.
-fn fitting(parcel: &Parcel, mut records: usize, mut bytes: usize) -> usize {
+fn fitting(parcel: &Parcel, mut records: usize, mut bytes: usize, most: usize) -> usize {
     let kind = kind_of(parcel);
     let mut count = 0;
     for record in &parcel.records {
         let is_too_much =
-            records >= MAX_RECORDS || records > 0 && bytes + record.content.len() > MAX_BYTES;
+            records >= most || records > 0 && bytes + record.content.len() > MAX_BYTES;
         if is_too_much || usize::from(record.delay.is_some()) != kind {
             break;
         }

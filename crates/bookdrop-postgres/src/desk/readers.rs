@@ -59,12 +59,13 @@ impl Readers {
         self.groups_of.get(&reader).copied()
     }
 
-    /// How many consumers each group has here.
-    pub(super) fn counts(&self) -> Vec<(i32, usize)> {
-        self.groups
-            .iter()
-            .map(|(group, known)| (*group, known.readers))
-            .collect()
+    /// The groups that have consumers here.
+    pub(super) fn groups(&self) -> Vec<i32> {
+        self.groups.keys().copied().collect()
+    }
+
+    pub(super) fn count(&self, group: i32) -> usize {
+        self.groups.get(&group).map_or(0, |known| known.readers)
     }
 
     /// One waits. It is given back where it does not sit anywhere.
