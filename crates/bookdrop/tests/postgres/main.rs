@@ -1,4 +1,4 @@
-//! The driver in PostgreSQL where the server dies.
+//! The driver in PostgreSQL where the server dies and the network fails.
 //!
 //! `BOOKDROP_LONG=1` kills the server 50 times.
 
@@ -6,6 +6,7 @@
 
 mod ledger;
 mod load;
+mod partition;
 mod restart;
 
 use std::time::Duration;

@@ -1,0 +1,215 @@
+//! The network between the drivers and the server fails.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use bookdrop::{
+    Consumer, Event, Producer, RequestErrorKind, SettleErrorKind, Stats, TryReceiveError,
+};
+use bookdrop_test_servers::{Direction, Postgres, Proxy, is_left_out, postgres};
+
+use crate::load::Load;
+use crate::{Library, PATIENCE, open, wait_until};
+
+/// How long a request waits whose deadline passes while the server cannot be reached.
+const BRIEF: Duration = Duration::from_millis(300);
+
+/// A network of one's own before the server of all.
+fn network() -> (Proxy, String) {
+    let server: &Postgres = postgres();
+    let proxy = Proxy::before(server.address());
+    let url = proxy.url(&server.url());
+    (proxy, url)
+}
+
+fn stats(library: &Library) -> Stats {
+    library.stats().wait().expect("the server can be reached")
+}
+
+/// Under load the network does this and comes back.
+fn keeps_promises(queue: &str, fail: impl Fn(&Proxy, &Load), reconnects: u64) {
+    if is_left_out("postgres") {
+        return;
+    }
+    let (proxy, url) = network();
+    let load = Load::begin(&url, queue);
+    load.go_on(10);
+    fail(&proxy, &load);
+    load.go_on(10);
+    for library in [&load.front, &load.back] {
+        assert!(stats(library).reconnects >= reconnects);
+    }
+    println!("{queue}: {:?}", load.end());
+}
+
+/// Holds up a request until its deadline passes.
+fn outlast_a_request(library: &Library) {
+    let event = Event::new("held").with_body("held".to_owned());
+    let ended = Producer::new(library)
+        .request(event, BRIEF)
+        .wait_for(PATIENCE)
+        .expect("it does not hang");
+    assert_eq!(ended.unwrap_err().kind(), &RequestErrorKind::Deadline);
+}
+
+#[test]
+fn promises_are_kept_when_connections_are_cut() {
+    let fail = |proxy: &Proxy, load: &Load| {
+        for _ in 0..5 {
+            proxy.cut();
+            load.go_on(fastrand::usize(5..20));
+        }
+    };
+    keeps_promises("cut", fail, 5);
+}
+
+#[test]
+fn promises_are_kept_when_everything_is_late() {
+    let fail = |proxy: &Proxy, load: &Load| {
+        proxy.delay(Direction::Both, Duration::from_millis(50));
+        load.go_on(5);
+        proxy.cut();
+        load.go_on(5);
+        proxy.delay(Direction::Both, Duration::ZERO);
+    };
+    keeps_promises("late", fail, 1);
+}
+
+#[test]
+fn promises_are_kept_when_nothing_reaches_the_server() {
+    keeps_promises("to_server", hold(Direction::ToServer), 1);
+}
+
+#[test]
+fn promises_are_kept_when_nothing_comes_from_the_server() {
+    keeps_promises("to_client", hold(Direction::ToClient), 1);
+}
+
+#[test]
+fn promises_are_kept_when_nothing_gets_through() {
+    keeps_promises("both", hold(Direction::Both), 1);
+}
+
+/// Holds what goes this way: once it goes on where it stopped, and once it was lost.
+fn hold(direction: Direction) -> impl Fn(&Proxy, &Load) {
+    move |proxy, load| {
+        proxy.hold(direction);
+        outlast_a_request(&load.front);
+        proxy.release();
+        load.go_on(5);
+        proxy.hold(direction);
+        outlast_a_request(&load.back);
+        proxy.cut();
+        proxy.release();
+    }
+}
+
+#[test]
+fn promises_are_kept_when_nobody_is_let_in_for_a_while() {
+    let fail = |proxy: &Proxy, load: &Load| {
+        proxy.refuse();
+        proxy.cut();
+        outlast_a_request(&load.front);
+        proxy.accept();
+    };
+    keeps_promises("refused", fail, 1);
+}
+
+/// A driver whose server cannot be reached, with a consumer that came before.
+fn cut_off(queue: &str) -> (Proxy, Library, Consumer<String, String>) {
+    let (proxy, url) = network();
+    let library = open(&url, queue, "lease=20s&patience=1s");
+    let mut consumer = Consumer::new(&library);
+    let empty = consumer.try_receive().wait().map(drop);
+    assert_eq!(empty, Err(TryReceiveError::Empty));
+    proxy.refuse();
+    proxy.cut();
+    let producer = Producer::new(&library);
+    // Whatever asks the server ends with the driver's patience, once it knows.
+    wait_until("the driver knows", || {
+        let event = Event::new("S").with_body(String::new());
+        producer.send(event).wait().is_err()
+    });
+    (proxy, library, consumer)
+}
+
+/// It ends by itself.
+fn ends<V: Send + 'static>(what: &str, work: impl FnOnce() -> V + Send + 'static) -> V {
+    let (told, word) = mpsc::channel();
+    thread::spawn(move || told.send(work()));
+    word.recv_timeout(PATIENCE)
+        .unwrap_or_else(|_| panic!("it does not end: {what}"))
+}
+
+#[test]
+fn a_deadline_passes_while_the_server_cannot_be_reached() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let (_proxy, library, _consumer) = cut_off("deadline");
+    outlast_a_request(&library);
+}
+
+#[test]
+fn close_ends_while_the_server_cannot_be_reached() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let (_proxy, library, _consumer) = cut_off("close");
+    ends("close", move || library.close().wait()).expect("nothing is needed for it");
+}
+
+#[test]
+fn dropping_the_last_handle_ends_while_the_server_cannot_be_reached() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let (_proxy, library, consumer) = cut_off("drop");
+    ends("the drop", move || drop((library, consumer)));
+}
+
+#[test]
+fn dropping_the_last_handle_ends_while_the_server_does_not_answer() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let (proxy, url) = network();
+    let library = open(&url, "silent", "lease=20s");
+    proxy.hold(Direction::Both);
+    ends("the drop", move || drop(library));
+}
+
+#[test]
+fn whoever_was_cut_off_for_longer_than_the_lease_can_settle_nothing() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let (proxy, url) = network();
+    let library = open(&url, "lost", "lease=1s");
+    let mut consumer = Consumer::new(&library);
+    let send = |name: &'static str| {
+        let event = Event::new(name).with_body(String::new());
+        Producer::new(&library).send(event).wait().unwrap();
+    };
+    send("S");
+    let held = consumer.receive().wait().unwrap();
+    proxy.hold(Direction::Both);
+    let elsewhere = open(&postgres().url(), "lost", "lease=20s");
+    let mut other = Consumer::new(&elsewhere);
+    let again = other.receive().wait_for(PATIENCE);
+    let again = again.expect("it comes to another consumer").unwrap();
+    assert_eq!((again.name(), again.attempt()), ("S", 2));
+    proxy.release();
+    let error = held.ack().wait().unwrap_err();
+    assert_eq!(error.kind(), &SettleErrorKind::LeaseEnded);
+    drop(error);
+    again.ack().wait().unwrap();
+    // It goes on, as somebody new.
+    drop(other);
+    send("T");
+    let next = consumer.receive().wait_for(PATIENCE);
+    let next = next.expect("it goes on").unwrap();
+    assert_eq!((next.name(), next.attempt()), ("T", 1));
+    assert!(stats(&library).reconnects >= 1);
+}
