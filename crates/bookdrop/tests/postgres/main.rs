@@ -1,12 +1,15 @@
-//! The driver in PostgreSQL where the server dies and the network fails.
+//! The driver in PostgreSQL where the server dies, the network fails and other processes are killed.
 //!
-//! `BOOKDROP_LONG=1` kills the server 50 times.
+//! `BOOKDROP_LONG=1` kills the server 50 times. Other processes are this same program; see `other`.
 
 #![cfg(unix)]
 
 mod ledger;
 mod load;
+mod orders;
+mod other;
 mod partition;
+mod processes;
 mod restart;
 
 use std::time::Duration;
@@ -15,13 +18,20 @@ use bookdrop::Driver;
 
 /// What happens is waited for so long, at most.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A deadline that no test sees.
+const NEVER: Duration = Duration::from_secs(3600);
 
 type Library = Driver<String, String>;
 
 /// Opens a queue of a server, with further options.
 fn open(url: &str, queue: &str, options: &str) -> Library {
-    let opened = Driver::open(format!("{url}?queue={queue}&{options}")).wait();
-    opened.expect("the queue can be opened")
+    open_at(&format!("{url}?queue={queue}&{options}"))
+}
+
+fn open_at(address: &str) -> Library {
+    Driver::open(address)
+        .wait()
+        .expect("the queue can be opened")
 }
 
 /// Looks until it is so.
