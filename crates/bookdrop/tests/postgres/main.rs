@@ -1,9 +1,10 @@
-//! The driver in PostgreSQL where the server dies, the network fails and other processes are killed.
+//! The driver in PostgreSQL where the server dies, the network fails, other processes are killed and clocks go wrong.
 //!
 //! `BOOKDROP_LONG=1` kills the server 50 times. Other processes are this same program; see `other`.
 
 #![cfg(unix)]
 
+mod clocks;
 mod ledger;
 mod load;
 mod orders;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::mpsc::{self, Sender};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bookdrop::{Answer, Consumer, Delivery, Event, Producer, SettleError, SettleErrorKind};
 
@@ -42,6 +42,7 @@ pub(crate) fn obey(address: &str) {
 impl Servant {
     fn obey(&mut self, verb: &str, name: &str) {
         match verb {
+            "clock" => say(&clock().to_string()),
             "come" => self.come(),
             "leave" => self.leave(),
             "receive" => self.receive(),
@@ -127,8 +128,14 @@ impl Servant {
     }
 }
 
+/// The time of day here, in seconds.
+pub(crate) fn clock() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_epoch.expect("it is after 1970").as_secs()
+}
+
 /// What came of an answer.
-pub(crate) fn of_reply(settled: Result<Answer, SettleError<String, String>>) -> String {
+fn of_reply(settled: Result<Answer, SettleError<String, String>>) -> String {
     settled.map_or_else(said, |answer| format!("{answer:?}"))
 }
 
