@@ -152,6 +152,18 @@ fn a_deadline_passes_while_the_server_cannot_be_reached() {
 }
 
 #[test]
+fn try_receive_ends_while_the_server_cannot_be_reached() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let (_proxy, _library, mut consumer) = cut_off("try_receive");
+    let received = ends("try_receive", move || {
+        consumer.try_receive().wait().map(drop)
+    });
+    assert_eq!(received, Err(TryReceiveError::Empty));
+}
+
+#[test]
 fn close_ends_while_the_server_cannot_be_reached() {
     if is_left_out("postgres") {
         return;
