@@ -21,6 +21,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
 use crate::commands::{Command, Deed, Look, Reply, Settling};
+use crate::hands::Hand;
 use crate::link::{Event, Link};
 use crate::round::{Results, Round, SeatChange};
 use crate::shared::Shared;
@@ -243,20 +244,22 @@ impl Desk {
 
     /// The lease had ended: others have what was in hand here, and what was asked from here is gone.
     fn begin_anew(&mut self) {
-        let lost = self.shared.hands().lose_all();
-        for gone in lost
-            .into_iter()
-            .filter_map(|hand| hand.asker)
-            .map(|asker| asker.gone)
-        {
-            self.shared.teller.tell(move || gone.set());
-        }
-        self.shared.look_at_hands();
+        let lost = self.shared.hands().lose_if(|_| true);
+        self.let_go(lost);
         self.put_backs.clear();
         self.drops.clear();
         let asks = self.shared.asks().published();
         asks.into_iter().for_each(|ask| self.tell_unknown(ask));
         self.must_close |= self.shared.is_closed();
+    }
+
+    /// This is not in hand here any more: whoever works on it sees that nobody waits.
+    fn let_go(&self, lost: Vec<Hand>) {
+        let askers = lost.into_iter().filter_map(|hand| hand.asker);
+        for gone in askers.map(|asker| asker.gone) {
+            self.shared.teller.tell(move || gone.set());
+        }
+        self.shared.look_at_hands();
     }
 
     /// When there is something to do next, whatever happens.

@@ -33,8 +33,10 @@ pub(crate) enum Stage {
     InHand,
     /// It is settled, and an answer is owed.
     Owed,
-    /// Somebody settles it just now.
-    Settling,
+    /// Somebody settles it just now, or answers what was settled before.
+    Settling {
+        is_owed: bool,
+    },
 }
 
 /// Who waits for the answer to a request.
@@ -76,6 +78,13 @@ impl Gone {
     }
 }
 
+impl Hand {
+    /// Whether it is settled but for its answer.
+    fn is_owed(&self) -> bool {
+        matches!(self.stage, Stage::Owed | Stage::Settling { is_owed: true })
+    }
+}
+
 impl Hands {
     pub(crate) fn hold(&mut self, hand: Hand) -> Receipt {
         self.last += 1;
@@ -91,11 +100,12 @@ impl Hands {
     /// Somebody begins to settle it; `None` if it was settled before, or is just now.
     pub(crate) fn begin(&mut self, receipt: Receipt) -> Option<Hand> {
         let hand = self.all.get_mut(&receipt.0)?;
-        if hand.stage == Stage::Settling {
+        if matches!(hand.stage, Stage::Settling { .. }) {
             return None;
         }
         let known = hand.clone();
-        hand.stage = Stage::Settling;
+        let is_owed = hand.is_owed();
+        hand.stage = Stage::Settling { is_owed };
         Some(known)
     }
 
@@ -144,9 +154,11 @@ impl Hands {
         all.filter_map(|hand| Some((hand, hand.asker.as_ref()?)))
     }
 
-    /// Nothing of it is in hand any more: others have it.
-    pub(crate) fn lose_all(&mut self) -> Vec<Hand> {
-        self.in_hand = 0;
-        self.all.drain().map(|(_, hand)| hand).collect()
+    /// What has such a number at the server is not in hand any more: others have it, or it is forgotten.
+    pub(crate) fn lose_if(&mut self, is_lost: impl Fn(i64) -> bool) -> Vec<Hand> {
+        let lost = self.all.extract_if(|_, hand| is_lost(hand.number));
+        let lost: Vec<_> = lost.map(|(_, hand)| hand).collect();
+        self.in_hand -= lost.iter().filter(|hand| !hand.is_owed()).count();
+        lost
     }
 }

@@ -100,6 +100,8 @@ pub(crate) struct Shipment {
 /// What came of it, in the same order.
 #[derive(Default)]
 pub(crate) struct Results {
+    /// What is in hand indeed of what is known to be.
+    pub(crate) reclaimed: Option<Result<Vec<i64>, Trouble>>,
     pub(crate) prolonged: Option<Result<Prolonged, Trouble>>,
     pub(crate) seats: Vec<Result<i32, Trouble>>,
     pub(crate) given_up: Option<Result<Vec<(i64, bool)>, Trouble>>,
@@ -224,8 +226,9 @@ impl Player<'_> {
         let database = self.database;
         if let Some(known) = &self.round.reclaims {
             let statement = "SELECT bookdrop.reclaim($1, $2)";
-            // Where it fails, so does all that follows.
-            let _ = database.rarely(statement, &[&self.driver(), known]).await;
+            let rows = database.rarely(statement, &[&self.driver(), known]).await;
+            let held = rows.map(|rows| rows.iter().map(|row| row.get(0)).collect());
+            results.reclaimed = Some(held);
         }
         if let Some(lease) = self.round.prolongs {
             results.prolonged = Some(self.prolong(lease).await);

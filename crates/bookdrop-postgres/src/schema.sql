@@ -992,10 +992,12 @@ BEGIN
     RETURN gone;
 END $$;
 
--- After its connection was lost: what a driver has in hand without knowing of it stands where it stood.
-CREATE FUNCTION bookdrop.reclaim(of_driver bigint, known bigint[]) RETURNS void LANGUAGE sql AS $$
+-- After its connection was lost: what a driver has in hand without knowing of it stands where it stood. Returns what it has in hand of that
+-- which it knows: a server that was killed has forgotten what it had not flushed, and gives numbers of that once more.
+CREATE FUNCTION bookdrop.reclaim(of_driver bigint, known bigint[]) RETURNS SETOF bigint LANGUAGE sql AS $$
     SELECT bookdrop.put_back(of_driver, (
-        SELECT coalesce(array_agg(id), '{}') FROM bookdrop.event WHERE holder = of_driver AND state = 'in hand' AND id <> ALL (known)))
+        SELECT coalesce(array_agg(id), '{}') FROM bookdrop.event WHERE holder = of_driver AND state = 'in hand' AND id <> ALL (known)));
+    SELECT id FROM bookdrop.event WHERE holder = of_driver AND id = ANY (known)
 $$;
 
 -- Wakes the other drivers of a queue: there are events, or there is room.

@@ -121,6 +121,7 @@ impl Desk {
         round.give_ups = std::mem::take(&mut self.give_ups);
         round.put_backs = std::mem::take(&mut self.put_backs);
         round.drops = std::mem::take(&mut self.drops);
+        self.end_late_settles();
         let comes_first = is_errand || self.settles.iter().any(Settling::is_failure);
         round.settles = std::mem::take(&mut self.settles);
         round.reads_told = std::mem::take(&mut self.reads_told);

@@ -1,6 +1,6 @@
 //! What came of a round.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -46,6 +46,11 @@ impl Desk {
             .map(|flight| flight.closes)
             .unwrap_or_default();
         self.look_at_the_link();
+        match (round.reclaims, results.reclaimed) {
+            (Some(known), Some(Ok(held))) => self.land_reclaimed(&known, &held),
+            (_, Some(Err(_))) => self.reclaims = true,
+            _ => {}
+        }
         if let Some(prolonged) = results.prolonged {
             self.land_prolonged(prolonged);
         }
@@ -103,6 +108,17 @@ impl Desk {
         self.wakes.room |= self.others > 0;
     }
 
+    /// What the server does not know to be in hand is not: its number may be that of something else soon.
+    fn land_reclaimed(&mut self, known: &[i64], held: &[i64]) {
+        let held: HashSet<_> = held.iter().collect();
+        let lost: HashSet<_> = known
+            .iter()
+            .filter(|number| !held.contains(number))
+            .collect();
+        let lost = self.shared.hands().lose_if(|number| lost.contains(&number));
+        self.let_go(lost);
+    }
+
     fn land_prolonged(&mut self, prolonged: Result<Prolonged, Trouble>) {
         let Ok(prolonged) = prolonged else {
             return;
@@ -152,6 +168,17 @@ impl Desk {
             Err(_) if settling.told.is_closed() => self.refused.push(settling),
             Err(trouble) => self.unsettle(settling, trouble.into_outcome()),
         }
+    }
+
+    /// What was lost while somebody began to settle it is not settled any more.
+    pub(super) fn end_late_settles(&mut self) {
+        let is_held = |settling: &Settling| self.shared.hands().get(settling.receipt).is_some();
+        let (held, late): (Vec<_>, Vec<_>) = std::mem::take(&mut self.settles)
+            .into_iter()
+            .partition(is_held);
+        self.settles = held;
+        late.into_iter()
+            .for_each(|settling| self.settled(settling, Settlement::TooLate));
     }
 
     fn settled(&mut self, settling: Settling, settlement: Settlement) {

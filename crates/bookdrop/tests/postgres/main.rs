@@ -5,6 +5,7 @@
 #![cfg(unix)]
 
 mod clocks;
+mod forgotten;
 mod ledger;
 mod load;
 mod orders;
