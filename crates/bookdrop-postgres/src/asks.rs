@@ -69,6 +69,11 @@ impl Asks {
         self.all.len()
     }
 
+    /// The number of the last one, and those that have no outcome yet.
+    pub(crate) fn open(&self) -> (i64, Vec<i64>) {
+        (self.last, self.all.keys().copied().collect())
+    }
+
     pub(crate) fn published(&self) -> Vec<i64> {
         let published = self
             .all

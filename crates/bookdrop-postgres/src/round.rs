@@ -23,6 +23,8 @@ pub(crate) struct Round {
     pub(crate) begun: Instant,
     /// After the connection was made again: what is known to be in hand.
     pub(crate) reclaims: Option<Vec<i64>>,
+    /// After that, too: the number of the last request, and those that have no outcome yet.
+    pub(crate) disclaims: Option<(i64, Vec<i64>)>,
     /// What the other drivers of the queue are to hear.
     pub(crate) wakes: Option<&'static str>,
     /// Prolongs the lease by this, and looks after drivers that are dead.
@@ -54,6 +56,7 @@ impl Round {
             bounds,
             begun: Instant::now(),
             reclaims: None,
+            disclaims: None,
             wakes: None,
             prolongs: None,
             seats: Vec::new(),
@@ -229,6 +232,13 @@ impl Player<'_> {
             let rows = database.rarely(statement, &[&self.driver(), known]).await;
             let held = rows.map(|rows| rows.iter().map(|row| row.get(0)).collect());
             results.reclaimed = Some(held);
+        }
+        if let Some((last, open)) = &self.round.disclaims {
+            let statement = "SELECT bookdrop.disclaim($1, $2, $3)";
+            // Where it fails, their deadlines end them.
+            let _ = database
+                .rarely(statement, &[&self.driver(), last, open])
+                .await;
         }
         if let Some(lease) = self.round.prolongs {
             results.prolonged = Some(self.prolong(lease).await);

@@ -1000,6 +1000,13 @@ CREATE FUNCTION bookdrop.reclaim(of_driver bigint, known bigint[]) RETURNS SETOF
     SELECT id FROM bookdrop.event WHERE holder = of_driver AND id = ANY (known)
 $$;
 
+-- After its connection was lost: requests of a driver that have ended there are given up, since a server that was killed may have
+-- forgotten that they were answered. Those after the last one may be on their way.
+CREATE FUNCTION bookdrop.disclaim(of_asker bigint, last bigint, known bigint[]) RETURNS void LANGUAGE sql AS $$
+    SELECT bookdrop.give_up(of_asker, (
+        SELECT coalesce(array_agg(ask), '{}') FROM bookdrop.event WHERE asker = of_asker AND ask <= last AND ask <> ALL (known)))
+$$;
+
 -- Wakes the other drivers of a queue: there are events, or there is room.
 CREATE FUNCTION bookdrop.wake(of_queue integer, of_driver bigint, what text) RETURNS void LANGUAGE sql AS $$
     SELECT pg_notify('bookdrop_' || id, what) FROM bookdrop.driver WHERE queue = of_queue AND id <> of_driver

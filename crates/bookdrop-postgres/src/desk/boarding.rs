@@ -164,6 +164,7 @@ impl Desk {
         }
         if std::mem::take(&mut self.reclaims) {
             round.reclaims = Some(self.shared.hands().numbers());
+            round.disclaims = Some(self.shared.asks().open());
         }
         if std::mem::take(&mut self.checks) {
             round.checks = self.shared.asks().published();

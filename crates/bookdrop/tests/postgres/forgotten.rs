@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bookdrop::operations::Request;
-use bookdrop::{Consumer, Event, Producer};
+use bookdrop::{Answer, Consumer, Event, Producer};
 use bookdrop_test_servers::{Postgres, is_left_out};
 
 use crate::{PATIENCE, open};
@@ -48,4 +48,49 @@ fn an_answer_from_before_a_crash_reaches_no_other_request() {
         let _ = current.reply("second".to_owned()).wait();
         assert_eq!(second.wait_for(PATIENCE).unwrap().unwrap(), "second");
     }
+}
+
+/// The server may forget that a request was answered, but the requester does not.
+#[test]
+fn a_request_that_has_its_answer_is_not_answered_again_after_a_crash() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let mut server = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
+    let front = open(&server.url(), "answered", "lease=20s");
+    let back = open(&server.url(), "answered", "lease=20s");
+    let (producer, mut consumer) = (Producer::new(&front), Consumer::new(&back));
+    let _ = consumer.try_receive().wait();
+    let send = |name: &'static str| {
+        producer
+            .send(Event::new(name).with_body(String::new()))
+            .wait()
+            .unwrap()
+    };
+    for _ in 0..3 {
+        let mut request = begin(&producer, "S");
+        let delivery = consumer.receive().wait().unwrap();
+        // So far everything is flushed with it, but not the answer.
+        send("flush");
+        let answer = delivery.reply("fine".to_owned()).wait();
+        assert_eq!(answer.ok(), Some(Answer::Sent));
+        assert_eq!(request.wait_for(PATIENCE).unwrap().unwrap(), "fine");
+        server.restart();
+        front.stats().wait().unwrap();
+        send("end");
+        while consume_one(&mut consumer) != "end" {}
+    }
+}
+
+/// Works on what comes next. Nobody waits for an answer any more.
+fn consume_one(consumer: &mut Consumer<String, String>) -> String {
+    let delivery = consumer.receive().wait().unwrap();
+    let name = delivery.name().to_owned();
+    if delivery.is_request() {
+        let answer = delivery.reply("again".to_owned()).wait();
+        assert_eq!(answer.ok(), Some(Answer::NotWanted));
+    } else {
+        delivery.ack().wait().unwrap();
+    }
+    name
 }
