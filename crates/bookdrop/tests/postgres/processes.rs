@@ -223,7 +223,7 @@ fn a_reply_after_the_lease_reaches_nobody() {
     if is_left_out("postgres") {
         return;
     }
-    let address = address("late");
+    let address = address("late_reply");
     let mut other = consumer_elsewhere(&address);
     let library = open_at(&address);
     let reply = ask(&library, "S");
