@@ -317,6 +317,7 @@ impl Player<'_> {
         let drop = async {
             if !self.round.drops.is_empty() {
                 let mut dropped = Finished::default();
+                dropped.are_requests = true;
                 self.round
                     .drops
                     .iter()
@@ -336,10 +337,18 @@ impl Player<'_> {
                 .filter(|at| kind_of(&settles[*at]) == kind)
                 .collect()
         };
-        let [done, lazy, failed, buried, owed] =
-            [Kind::Done, Kind::Lazy, Kind::Fail, Kind::Bury, Kind::Owe].map(of);
+        let [done, told, lazy, failed, buried, owed] = [
+            Kind::Done,
+            Kind::Tell,
+            Kind::Lazy,
+            Kind::Fail,
+            Kind::Bury,
+            Kind::Owe,
+        ]
+        .map(of);
         let parts = join!(
             self.finish(&done, false),
+            self.finish(&told, false),
             self.finish(&lazy, true),
             self.fail(&failed),
             self.bury(&buried),
@@ -348,10 +357,11 @@ impl Player<'_> {
         let mut all: Vec<_> = settles.iter().map(|_| Ok(Settlement::TooLate)).collect();
         let parts = [
             (done, parts.0),
-            (lazy, parts.1),
-            (failed, parts.2),
-            (buried, parts.3),
-            (owed, parts.4),
+            (told, parts.1),
+            (lazy, parts.2),
+            (failed, parts.3),
+            (buried, parts.4),
+            (owed, parts.5),
         ];
         for (places, part) in parts {
             match part {
@@ -378,6 +388,9 @@ impl Player<'_> {
             return Ok(Vec::new());
         }
         let mut finished = Finished::default();
+        finished.are_requests = places
+            .iter()
+            .any(|at| self.round.settles[*at].hand.asker.is_some());
         for at in places {
             let settling = &self.round.settles[*at];
             let hand = &settling.hand;
@@ -667,6 +680,8 @@ impl Player<'_> {
 enum Kind {
     /// It has to last.
     Done,
+    /// A requester elsewhere is told, and it has to last: that one goes on with it, and nobody is to do the work again.
+    Tell,
     /// It is of use only to a requester that lives.
     Lazy,
     Fail,
@@ -677,7 +692,10 @@ enum Kind {
 fn kind_of(settling: &Settling) -> Kind {
     match &settling.how {
         How::Done if settling.hand.asker.is_none() => Kind::Done,
-        How::Done | How::Answer(_) => Kind::Lazy,
+        How::Done | How::Answer(_) => match &settling.hand.asker {
+            Some(asker) if asker.is_here => Kind::Lazy,
+            _ => Kind::Tell,
+        },
         How::Fail(_) => Kind::Fail,
         How::Bury(_) => Kind::Bury,
         How::Owe => Kind::Owe,

@@ -610,13 +610,13 @@ END $$;
 -- Lets go of events in hand that are done with. A requester elsewhere is told how its request ended, if there is an outcome. Says of each
 -- event whether that requester still waited; nothing of those that are not in hand.
 CREATE FUNCTION bookdrop.finish(
-    of_driver bigint, event_numbers bigint[], attempts integer[], outcomes text[], answers bytea[], have_keys boolean, are_requests boolean)
+    of_driver bigint, event_numbers bigint[], attempts integer[], outcomes text[], answers bytea[], have_keys boolean, are_requests boolean,
+    is_lazy boolean)
 RETURNS TABLE (id bigint, was_told boolean) LANGUAGE plpgsql AS $$
 DECLARE
     e record;
 BEGIN
-    IF are_requests THEN
-        -- They are of use only to requesters that live.
+    IF is_lazy THEN
         PERFORM set_config('synchronous_commit', 'off', true);
     END IF;
     IF have_keys THEN

@@ -46,7 +46,7 @@ impl Database {
             client.prepare("SELECT * FROM bookdrop.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"),
             client.prepare("SELECT * FROM bookdrop.request($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"),
             client.prepare("SELECT * FROM bookdrop.fetch($1, $2, $3)"),
-            client.prepare("SELECT * FROM bookdrop.finish($1, $2, $3, $4, $5, $6, $7)"),
+            client.prepare("SELECT * FROM bookdrop.finish($1, $2, $3, $4, $5, $6, $7, $8)"),
             client.prepare("SELECT * FROM bookdrop.fail($1, $2, $3, $4, $5, $6, $7, $8, $9)"),
             client.prepare("SELECT bookdrop.wake($1, $2, $3)"),
             client.prepare("SELECT * FROM bookdrop.give_up($1, $2)"),
@@ -185,7 +185,7 @@ impl Database {
         &self,
         driver: i64,
         ended: &Finished<'_>,
-        are_requests: bool,
+        is_lazy: bool,
     ) -> Result<Vec<(i64, bool)>, Trouble> {
         let Finished {
             numbers,
@@ -193,6 +193,7 @@ impl Database {
             outcomes,
             answers,
             have_keys,
+            are_requests,
         } = ended;
         let parameters: Parameters<'_> = &[
             &driver,
@@ -201,7 +202,8 @@ impl Database {
             outcomes,
             answers,
             have_keys,
-            &are_requests,
+            are_requests,
+            &is_lazy,
         ];
         let rows = self.often(&self.finish, parameters).await?;
         Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
@@ -368,6 +370,7 @@ pub(crate) struct Finished<'a> {
     outcomes: Vec<Option<&'static str>>,
     answers: Vec<Option<&'a [u8]>>,
     have_keys: bool,
+    pub(crate) are_requests: bool,
 }
 
 impl<'a> Finished<'a> {
