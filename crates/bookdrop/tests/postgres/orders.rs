@@ -16,7 +16,7 @@ const LOOKS_EVERY: Duration = Duration::from_millis(20);
 
 /// The other process, with what it has.
 struct Servant {
-    library: Library,
+    books: Library,
     consumer: Option<Consumer<String, String>>,
     in_hand: HashMap<String, Delivery<String, String>>,
     asked: HashMap<String, Sender<()>>,
@@ -25,7 +25,7 @@ struct Servant {
 /// Does what it is told until nobody is there any more.
 pub(crate) fn obey(address: &str) {
     let mut servant = Servant {
-        library: open_at(address),
+        books: open_at(address),
         consumer: None,
         in_hand: HashMap::new(),
         asked: HashMap::new(),
@@ -61,7 +61,7 @@ impl Servant {
 
     /// A consumer comes; it has come when it has looked.
     fn come(&mut self) {
-        let mut consumer = Consumer::new(&self.library);
+        let mut consumer = Consumer::new(&self.books);
         let _ = consumer.try_receive().wait();
         self.consumer = Some(consumer);
         say("came");
@@ -104,7 +104,7 @@ impl Servant {
 
     /// Asks, on a thread of its own, for something that may take as long as everything may. What comes of it is said then.
     fn ask(&mut self, name: &str) {
-        let (name, producer) = (name.to_owned(), Producer::new(&self.library));
+        let (name, producer) = (name.to_owned(), Producer::new(&self.books));
         let (forget, forgotten) = mpsc::channel();
         self.asked.insert(name.clone(), forget);
         thread::spawn(move || {
