@@ -44,13 +44,13 @@ pub(crate) struct Round {
     pub(crate) checks: Vec<i64>,
     pub(crate) fetches: Vec<(i32, usize)>,
     pub(crate) looks: Vec<Look>,
-    /// Requests without an outcome, those of this round among them.
+    /// Requests without an outcome, where somebody looks.
     pub(crate) waiting_requests: usize,
 }
 
 impl Round {
     /// One that does nothing.
-    pub(crate) fn new(session: Session, bounds: Bounds, waiting_requests: usize) -> Self {
+    pub(crate) fn new(session: Session, bounds: Bounds) -> Self {
         Round {
             session,
             bounds,
@@ -72,7 +72,7 @@ impl Round {
             checks: Vec::new(),
             fetches: Vec::new(),
             looks: Vec::new(),
-            waiting_requests,
+            waiting_requests: 0,
         }
     }
 }

@@ -151,9 +151,7 @@ impl Desk {
             // What fails from now on is tried again at once.
             (bounds.backoff_first, bounds.backoff_max) = (0, 0);
         }
-        // One that comes in just now has not been sent.
-        let waiting_requests = self.shared.asks().published().len() + self.questions.len();
-        Round::new(self.link.session, bounds, waiting_requests)
+        Round::new(self.link.session, bounds)
     }
 
     fn board_errands(&mut self, round: &mut Round) {
@@ -174,6 +172,10 @@ impl Desk {
         if self.may_look() {
             round.deeds = without_times(&mut self.deeds);
             round.looks = without_times(&mut self.looks);
+        }
+        if !round.looks.is_empty() {
+            // One that comes in just now has not been sent.
+            round.waiting_requests = self.shared.asks().published().len() + self.questions.len();
         }
         if round.closes || !round.deeds.is_empty() {
             self.readers.doubt_all();
