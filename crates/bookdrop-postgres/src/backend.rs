@@ -28,7 +28,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 /// A queue in PostgreSQL, for any number of processes.
 ///
-/// It owns one thread with a runtime, and two connections. Its futures wait for that thread alone, so they can be awaited on
+/// It owns one thread with a runtime, and three connections. Its futures wait for that thread alone, so they can be awaited on
 /// any executor. What it promises is in `docs/guarantees.md` of the repository.
 ///
 /// Dropped, it waits until the server knows that the driver is gone, for 5 s at most; then what it had in hand is queued again.

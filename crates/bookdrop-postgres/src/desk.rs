@@ -3,6 +3,7 @@
 mod boarding;
 mod intake;
 mod landing;
+mod lease;
 mod line;
 mod readers;
 mod requests;
@@ -26,6 +27,7 @@ use crate::link::{Event, Link};
 use crate::round::{Results, Round, SeatChange};
 use crate::shared::Shared;
 use crate::sql::{Bounds, in_nanoseconds};
+use lease::Beat;
 use line::Line;
 use readers::Readers;
 use requests::Questions;
@@ -70,7 +72,9 @@ pub(crate) struct Desk {
     checks: bool,
     others: u64,
     wakes: Wakes,
-    next_beat: Instant,
+    beat: Beat,
+    /// Whether drivers that died are to be looked for.
+    looks_after: bool,
     next_look: Instant,
     farewell: Option<Sender<()>>,
     /// When the connection was lost.
@@ -102,6 +106,7 @@ impl Desk {
         let now = Instant::now();
         Desk {
             bounds: bounds(&shared),
+            others: link.session.others,
             shared,
             link,
             orders,
@@ -126,9 +131,9 @@ impl Desk {
             reads_told: false,
             reclaims: false,
             checks: false,
-            others: 0,
             wakes: Wakes::default(),
-            next_beat: now,
+            beat: Beat::At(now),
+            looks_after: false,
             next_look: now + LOOKS_EVERY,
             farewell: None,
             lost_at: now,
@@ -151,6 +156,7 @@ impl Desk {
                 },
                 landed = landed(&mut self.sending) => self.land_sent(landed),
                 landed = landed(&mut self.working) => self.land_work(landed),
+                prolonged = self.beat.landed() => self.land_beat(prolonged),
                 event = self.link.event() => self.hear(event),
                 () = sleep_until(wakes_at) => self.look_at_the_clock(),
             }
@@ -169,7 +175,7 @@ impl Desk {
     fn hear(&mut self, event: Event) {
         match event {
             Event::Note(note) => self.hear_note(&note),
-            Event::Lost => self.lose(None),
+            Event::Lost => self.lose(),
             Event::Back { is_same } => self.come_back(is_same),
         }
     }
@@ -215,10 +221,11 @@ impl Desk {
         }
     }
 
-    /// The connection is gone, with the round that was on its way.
-    fn lose(&mut self, why: Option<Error>) {
-        self.link.cut(why);
+    /// The connection is gone, with the rounds that were on their way.
+    fn lose(&mut self) {
+        self.link.cut();
         self.lost_at = Instant::now();
+        self.beat = Beat::At(self.lost_at);
         self.end_closes();
         self.end_short_waits();
     }
@@ -239,7 +246,8 @@ impl Desk {
         self.readers.doubt_all();
         self.line.try_again();
         self.questions.try_again();
-        self.next_beat = Instant::now();
+        self.others = self.link.session.others;
+        self.looks_after = true;
     }
 
     /// The lease had ended: others have what was in hand here, and what was asked from here is gone.
@@ -264,11 +272,9 @@ impl Desk {
 
     /// When there is something to do next, whatever happens.
     fn wakes_at(&self) -> Instant {
-        let is_idle = self.working.is_none() && self.link.is_up();
-        let mut at = if is_idle {
-            self.next_beat
-        } else {
-            Instant::now() + LONGEST_ROUND
+        let mut at = match self.link.is_up() {
+            true => self.beats_at(),
+            false => Instant::now() + LONGEST_ROUND,
         };
         let deadline = self.deadlines.peek().map(|Reverse((at, _))| *at);
         let patience = self.impatient_at();
@@ -307,8 +313,9 @@ impl Desk {
         if self
             .under_way()
             .any(|flight| now >= flight.since + LONGEST_ROUND)
+            || self.hears_nothing(now)
         {
-            self.lose(None);
+            self.lose();
         }
         if !self.link.is_up() {
             self.lose_patience(now);

@@ -1,5 +1,6 @@
 //! The connection to the server, which is made again when it is lost.
 
+use std::future::Future;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use tokio_postgres::Client;
 use crate::error::Trouble;
 use crate::options::Options;
 use crate::server::{Notes, Server};
-use crate::sql::Database;
+use crate::sql::{Database, Prolonged};
 use crate::{schema, sql};
 
 /// The pause before the first try to connect again, which doubles.
@@ -37,6 +38,8 @@ pub(crate) struct Link {
 pub(crate) struct Session {
     pub(crate) queue: i32,
     pub(crate) driver: i64,
+    /// How many other drivers the queue had when this one connected.
+    pub(crate) others: u64,
 }
 
 enum State {
@@ -54,11 +57,13 @@ enum State {
 struct Up {
     /// For what is sent alone.
     sender: Rc<Database>,
-    /// For everything else, and for what the server says by itself.
+    /// For everything else that users ask for.
     database: Rc<Database>,
+    /// For the lease, and for what the server says by itself: no statement that takes long is in its way.
+    keeper: Rc<Client>,
     notes: UnboundedReceiver<String>,
-    /// Both connections, for as long as this is here.
-    _running: [Running; 2],
+    /// The connections, for as long as this is here.
+    _running: [Running; 3],
 }
 
 /// What happens on the way to the server.
@@ -108,9 +113,20 @@ impl Link {
         }
     }
 
+    /// Prolongs the lease, while the server can be reached.
+    pub(crate) fn prolong(
+        &self,
+    ) -> Option<impl Future<Output = Result<Prolonged, Trouble>> + use<>> {
+        let State::Up(up) = &self.state else {
+            return None;
+        };
+        let (keeper, driver, lease) = (up.keeper.clone(), self.session.driver, self.lease);
+        Some(async move { sql::prolong(&keeper, driver, lease).await })
+    }
+
     /// Whether one of the connections is gone that are thought to be there.
     pub(crate) fn is_lost(&self) -> bool {
-        matches!(&self.state, State::Up(up) if up.sender.is_lost() || up.database.is_lost())
+        matches!(&self.state, State::Up(up) if up.sender.is_lost() || up.database.is_lost() || up.keeper.is_closed())
     }
 
     pub(crate) fn is_up(&self) -> bool {
@@ -118,8 +134,7 @@ impl Link {
     }
 
     /// Lets go of the connection, which is of no use any more.
-    pub(crate) fn cut(&mut self, why: Option<Error>) {
-        self.last_error = why.or(self.last_error.take());
+    pub(crate) fn cut(&mut self) {
         self.state = State::Down {
             tries: 0,
             next: Instant::now(),
@@ -170,7 +185,7 @@ impl Link {
 
 impl Drop for Link {
     fn drop(&mut self) {
-        self.cut(None);
+        self.cut();
     }
 }
 
@@ -192,28 +207,46 @@ async fn connect(
     former: Option<Session>,
 ) -> Result<(Up, Session, bool), Trouble> {
     let (told, notes) = mpsc::unbounded_channel();
-    let (client, running) = begin(server, told).await?;
-    schema::ensure(&client).await?;
+    let (keeper, keeping) = begin(server, told).await?;
+    schema::ensure(&keeper).await?;
     let known = match former {
-        Some(session) if sql::prolong(&client, session.driver, lease).await?.0 => Some(session),
-        _ => None,
+        Some(session) => again(&keeper, session, lease).await?,
+        None => None,
     };
     let session = match known {
         Some(session) => session,
-        None => enter(&client, queue, codec, lease).await?,
+        None => enter(&keeper, queue, codec, lease).await?,
     };
-    sql::listen(&client, session.driver).await?;
-    // The server says nothing to it by itself.
-    let (unheard, _) = mpsc::unbounded_channel();
-    let (sender, sender_running) = begin(server, unheard).await?;
-    let (database, sender) = futures_util::try_join!(Database::new(client), Database::new(sender))?;
+    sql::listen(&keeper, session.driver).await?;
+    let ((sender, sending), (database, working)) =
+        futures_util::try_join!(prepare(server), prepare(server))?;
     let up = Up {
         sender: Rc::new(sender),
         database: Rc::new(database),
+        keeper: Rc::new(keeper),
         notes,
-        _running: [running, sender_running],
+        _running: [keeping, sending, working],
     };
     Ok((up, session, known.is_some()))
+}
+
+/// The session once more, if the server knows it still.
+async fn again(
+    keeper: &Client,
+    session: Session,
+    lease: Duration,
+) -> Result<Option<Session>, Trouble> {
+    let prolonged = sql::prolong(keeper, session.driver, lease).await?;
+    let others = prolonged.others;
+    Ok(prolonged.is_alive.then_some(Session { others, ..session }))
+}
+
+/// Begins a connection that statements are played on.
+async fn prepare(server: &Server) -> Result<(Database, Running), Trouble> {
+    // The server says nothing to it by itself.
+    let (unheard, _) = mpsc::unbounded_channel();
+    let (client, running) = begin(server, unheard).await?;
+    Ok((Database::new(client).await?, running))
 }
 
 /// Begins a connection.
@@ -240,8 +273,9 @@ async fn enter(
     codec: &str,
     lease: Duration,
 ) -> Result<Session, Trouble> {
-    let (queue_id, driver, its_codec) = sql::open(client, queue, codec, lease).await?;
-    let Some(driver) = driver else {
+    let opened = sql::open(client, queue, codec, lease).await?;
+    let Some(driver) = opened.driver else {
+        let its_codec = opened.codec;
         let message = format!(
             "the events of queue `{queue}` are written in `{its_codec}`, and not in `{codec}`; open it with `codec={its_codec}`, or give \
              another name"
@@ -249,7 +283,8 @@ async fn enter(
         return Err(Trouble::Refused(Error::new(ErrorKind::Invalid, message)));
     };
     Ok(Session {
-        queue: queue_id,
+        queue: opened.queue,
         driver,
+        others: opened.others,
     })
 }

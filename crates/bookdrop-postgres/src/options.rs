@@ -33,8 +33,8 @@ pub struct Options {
     /// Bytes of the content of one event; a larger one is refused.
     pub max_event_bytes: usize,
     /// For how long the server leaves what this driver has in hand with it when it hears nothing of it any more. It is
-    /// prolonged each third of that, and at least every 5 s, as long as the driver lives, however long a handler works. Once it
-    /// has ended, another driver of the queue gives back what this one has in hand, and this one can settle none of that any
+    /// prolonged each quarter of that, and at least every 5 s, as long as the driver lives, however long a handler works. Once
+    /// it has ended, another driver of the queue gives back what this one has in hand, and this one can settle none of that any
     /// more. Less than [`SHORTEST_LEASE`](Options::SHORTEST_LEASE) is refused by addresses, and not here.
     pub lease: Duration,
     /// For how long a send, a settlement and whatever else needs the server waits while it cannot be reached, counted from its

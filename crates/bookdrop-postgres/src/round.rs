@@ -27,8 +27,8 @@ pub(crate) struct Round {
     pub(crate) disclaims: Option<(i64, Vec<i64>)>,
     /// What the other drivers of the queue are to hear.
     pub(crate) wakes: Option<&'static str>,
-    /// Prolongs the lease by this, and looks after drivers that are dead.
-    pub(crate) prolongs: Option<Duration>,
+    /// Whether to look after drivers that are dead.
+    pub(crate) looks_after: bool,
     pub(crate) seats: Vec<SeatChange>,
     pub(crate) give_ups: Vec<i64>,
     pub(crate) put_backs: Vec<i64>,
@@ -58,7 +58,7 @@ impl Round {
             reclaims: None,
             disclaims: None,
             wakes: None,
-            prolongs: None,
+            looks_after: false,
             seats: Vec::new(),
             give_ups: Vec::new(),
             put_backs: Vec::new(),
@@ -105,7 +105,8 @@ pub(crate) struct Shipment {
 pub(crate) struct Results {
     /// What is in hand indeed of what is known to be.
     pub(crate) reclaimed: Option<Result<Vec<i64>, Trouble>>,
-    pub(crate) prolonged: Option<Result<Prolonged, Trouble>>,
+    /// Drivers that were found dead.
+    pub(crate) buried: u64,
     pub(crate) seats: Vec<Result<i32, Trouble>>,
     pub(crate) given_up: Option<Result<Vec<(i64, bool)>, Trouble>>,
     pub(crate) settled: Vec<Result<Settlement, Trouble>>,
@@ -119,14 +120,6 @@ pub(crate) struct Results {
     pub(crate) looks: Vec<Result<Seen, Trouble>>,
     /// The first sign that the connection is gone.
     pub(crate) is_lost: bool,
-}
-
-pub(crate) struct Prolonged {
-    pub(crate) is_alive: bool,
-    /// Other drivers of the queue.
-    pub(crate) others: u64,
-    /// Drivers that were found dead.
-    pub(crate) buried: u64,
 }
 
 /// What became of something in hand.
@@ -240,16 +233,16 @@ impl Player<'_> {
                 .rarely(statement, &[&self.driver(), last, open])
                 .await;
         }
-        if let Some(lease) = self.round.prolongs {
-            results.prolonged = Some(self.prolong(lease).await);
+        if self.round.looks_after {
+            results.buried = self.look_after().await;
         }
         for seat in &self.round.seats {
             results.seats.push(self.sit(seat).await);
         }
     }
 
-    async fn prolong(&self, lease: Duration) -> Result<Prolonged, Trouble> {
-        let (is_alive, others) = self.database.prolong(self.driver(), lease).await?;
+    /// How many drivers were found dead.
+    async fn look_after(&self) -> u64 {
         let bounds = &self.round.bounds;
         let statement = "SELECT bookdrop.look_after($1, $2, $3, $4)";
         let parameters: &[&(dyn tokio_postgres::types::ToSql + Sync)] = &[
@@ -258,12 +251,9 @@ impl Player<'_> {
             &bounds.max_dead,
             &bounds.max_ids,
         ];
-        let buried = self.database.rarely(statement, parameters).await?;
-        Ok(Prolonged {
-            is_alive,
-            others,
-            buried: first_count(&buried),
-        })
+        let buried = self.database.rarely(statement, parameters).await;
+        // Where it fails, it is tried again when the lease is prolonged next time, or by others.
+        buried.map_or(0, |rows| first_count(&rows))
     }
 
     /// The group that was sat down in, or left.

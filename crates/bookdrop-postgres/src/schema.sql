@@ -140,11 +140,13 @@ CREATE TABLE bookdrop.outcome (
 COMMENT ON TABLE bookdrop.outcome IS 'How requests ended, until their driver has read it.';
 
 -- Opens a queue for a driver, and says who it is there.
-CREATE FUNCTION bookdrop.open(of_name text, with_codec text, lease interval, OUT queue_id integer, OUT driver_id bigint, OUT its_codec text)
+CREATE FUNCTION bookdrop.open(of_name text, with_codec text, lease interval, OUT queue_id integer, OUT driver_id bigint, OUT its_codec text,
+    OUT others bigint)
 LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO bookdrop.queue AS q (name, codec) VALUES (of_name, with_codec) ON CONFLICT (name) DO NOTHING;
     SELECT id, codec INTO STRICT queue_id, its_codec FROM bookdrop.queue WHERE name = of_name FOR NO KEY UPDATE;
+    SELECT count(*) INTO others FROM bookdrop.driver WHERE queue = queue_id;
     IF its_codec IS DISTINCT FROM with_codec THEN
         RETURN;
     END IF;

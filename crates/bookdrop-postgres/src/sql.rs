@@ -262,14 +262,6 @@ impl Database {
             .await
             .map(drop)
     }
-
-    pub(crate) async fn prolong(
-        &self,
-        driver: i64,
-        lease: Duration,
-    ) -> Result<(bool, u64), Trouble> {
-        prolong(&self.client, driver, lease).await
-    }
 }
 
 /// Tries once more what others were in the way of.
@@ -283,30 +275,55 @@ async fn again<V>(mut attempt: impl AsyncFnMut() -> Result<V, Trouble>) -> Resul
     }
 }
 
+/// A queue that was opened.
+pub(crate) struct Opened {
+    pub(crate) queue: i32,
+    /// Who this driver is there; nobody where the codec is another one.
+    pub(crate) driver: Option<i64>,
+    pub(crate) codec: String,
+    /// Other drivers of the queue.
+    pub(crate) others: u64,
+}
+
 pub(crate) async fn open(
     client: &Client,
     queue: &str,
     codec: &str,
     lease: Duration,
-) -> Result<(i32, Option<i64>, String), Trouble> {
+) -> Result<Opened, Trouble> {
     let statement = "SELECT * FROM bookdrop.open($1, $2, bookdrop.span($3))";
     let row = client
         .query_one(statement, &[&queue, &codec, &in_nanoseconds(lease)])
         .await?;
-    Ok((row.get(0), row.get(1), row.get(2)))
+    Ok(Opened {
+        queue: row.get(0),
+        driver: row.get(1),
+        codec: row.get(2),
+        others: count(&row, 3),
+    })
 }
 
-/// Whether the driver is still known, and how many others there are.
+/// What is known once the lease was prolonged.
+pub(crate) struct Prolonged {
+    /// Whether the server still knows the driver: otherwise others have what it had in hand.
+    pub(crate) is_alive: bool,
+    /// Other drivers of the queue.
+    pub(crate) others: u64,
+}
+
 pub(crate) async fn prolong(
     client: &Client,
     driver: i64,
     lease: Duration,
-) -> Result<(bool, u64), Trouble> {
+) -> Result<Prolonged, Trouble> {
     let statement = "SELECT * FROM bookdrop.prolong($1, bookdrop.span($2))";
     let row = client
         .query_one(statement, &[&driver, &in_nanoseconds(lease)])
         .await?;
-    Ok((row.get(0), count(&row, 1)))
+    Ok(Prolonged {
+        is_alive: row.get(0),
+        others: count(&row, 1),
+    })
 }
 
 pub(crate) async fn listen(client: &Client, driver: i64) -> Result<(), Trouble> {

@@ -84,6 +84,12 @@ impl Proxy {
         self.rules.cut();
     }
 
+    /// Passes nothing on any more of the connections there are, and tells nobody: as a router does that has forgotten them. New
+    /// ones are passed on.
+    pub fn forget(&self) {
+        self.rules.forget();
+    }
+
     /// Closes new connections at once, from now on; those there are stay.
     pub fn refuse(&self) {
         self.rules.refuse(true);

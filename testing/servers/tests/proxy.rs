@@ -176,6 +176,18 @@ fn held_connections_can_be_cut() {
 }
 
 #[test]
+fn nothing_passes_on_a_forgotten_connection_until_it_is_cut() {
+    let proxy = Proxy::before(echo());
+    let forgotten = at_work(&proxy);
+    proxy.forget();
+    say(&forgotten, b"does anybody hear me");
+    hears_nothing(&forgotten);
+    drop(at_work(&proxy));
+    proxy.cut();
+    assert!(is_closed(&forgotten));
+}
+
+#[test]
 fn nothing_comes_before_its_delay_has_passed() {
     const DELAY: Duration = Duration::from_millis(100);
     let proxy = Proxy::before(echo());

@@ -1,6 +1,6 @@
 //! What goes to the server together.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bookdrop_backend::NotPublished;
 use tokio::task::spawn_local;
@@ -10,17 +10,13 @@ use crate::asks::Standing;
 use crate::commands::{Parcel, Settling};
 use crate::round::{self, Round, SeatChange};
 
-/// A lease is prolonged when this part of it has passed.
-const BEATS_PER_LEASE: u32 = 3;
-/// Drivers that died are looked for at least so often.
-const LONGEST_BEAT: Duration = Duration::from_secs(5);
-
 impl Desk {
     /// Puts all that there is to do on its way, as far as it may go now.
     pub(super) fn take_off(&mut self) {
         if !self.link.is_up() {
             return;
         }
+        self.beat();
         if self.sending.is_none() && self.may_send() {
             self.send();
         }
@@ -54,7 +50,7 @@ impl Desk {
             || self.reclaims
             || self.checks
             || self.settles.iter().any(Settling::is_errand)
-            || Instant::now() >= self.next_beat
+            || self.looks_after
             || self.may_look() && !(self.deeds.is_empty() && self.looks.is_empty())
     }
 
@@ -155,11 +151,7 @@ impl Desk {
     }
 
     fn board_errands(&mut self, round: &mut Round) {
-        let now = round.begun;
-        if now >= self.next_beat {
-            self.next_beat = now + (self.shared.options.lease / BEATS_PER_LEASE).min(LONGEST_BEAT);
-            round.prolongs = Some(self.shared.options.lease);
-        }
+        round.looks_after = std::mem::take(&mut self.looks_after);
         if std::mem::take(&mut self.reclaims) {
             round.reclaims = Some(self.shared.hands().numbers());
             round.disclaims = Some(self.shared.asks().open());

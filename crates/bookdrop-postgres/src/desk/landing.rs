@@ -14,7 +14,7 @@ use crate::asks::Standing;
 use crate::commands::{Deed, Handed, How, Look, Parcel, Question, Reply, Seat, Settling, Waiter};
 use crate::error::{Trouble, unknown};
 use crate::hands::{Asker, Gone, Hand, Stage};
-use crate::round::{Prolonged, Results, Round, SeatChange, Seen, Settlement, Shipment};
+use crate::round::{Results, Round, SeatChange, Seen, Settlement, Shipment};
 use crate::sql::{Batch, Event, Fate, Published};
 
 impl Desk {
@@ -34,7 +34,7 @@ impl Desk {
     /// A connection that is gone is of no use, though nobody has said so yet.
     fn look_at_the_link(&mut self) {
         if self.link.is_lost() {
-            self.lose(None);
+            self.lose();
         }
     }
 
@@ -51,8 +51,9 @@ impl Desk {
             (_, Some(Err(_))) => self.reclaims = true,
             _ => {}
         }
-        if let Some(prolonged) = results.prolonged {
-            self.land_prolonged(prolonged);
+        if results.buried > 0 {
+            self.note_events();
+            self.note_room();
         }
         for (seat, ended) in round.seats.into_iter().zip(results.seats) {
             self.land_seat(seat, ended);
@@ -117,21 +118,6 @@ impl Desk {
             .collect();
         let lost = self.shared.hands().lose_if(|number| lost.contains(&number));
         self.let_go(lost);
-    }
-
-    fn land_prolonged(&mut self, prolonged: Result<Prolonged, Trouble>) {
-        let Ok(prolonged) = prolonged else {
-            return;
-        };
-        self.others = prolonged.others;
-        if prolonged.buried > 0 {
-            self.note_events();
-            self.note_room();
-        }
-        if !prolonged.is_alive {
-            // It comes back as a new driver.
-            self.lose(None);
-        }
     }
 
     fn land_seat(&mut self, seat: SeatChange, ended: Result<i32, Trouble>) {

@@ -92,11 +92,11 @@ where
     /// | `lease` | 30 s | how long the server leaves what the driver has in hand with it while it hears nothing of it; at least 1 s. It is prolonged by itself, however long a handler works |
     /// | `patience` | 30 s | how long a send, a settlement and whatever else asks the server waits while it cannot be reached; requests wait until their deadline, and consumers without an end |
     ///
-    /// Each driver of a queue has its own options, but for `codec`. A driver has two connections, and a thread of its own that
-    /// works for them; a connection that was lost is made again. A pooler in transaction mode does not go between them. The
-    /// first driver in a database makes the schema `bookdrop`, for which its user needs `CREATE` on the database. Dropping the
-    /// last driver, producer, consumer and delivery blocks its thread until the server knows, for 5 s at most. A queue is for
-    /// one type of events, as a folder is.
+    /// Each driver of a queue has its own options, but for `codec`. A driver has three connections, and a thread of its own
+    /// that works for them; a connection that was lost is made again. A pooler in transaction mode does not go between them.
+    /// The first driver in a database makes the schema `bookdrop`, for which its user needs `CREATE` on the database. Dropping
+    /// the last driver, producer, consumer and delivery blocks its thread until the server knows, for 5 s at most. A queue is
+    /// for one type of events, as a folder is.
     ///
     /// It needs the feature `open`, and `disk` needs the feature `disk`; both are on by default. `postgres` needs the feature
     /// `postgres`, which is not. Any address needs types that can be written down, so that the next one may be on disk.

@@ -225,3 +225,24 @@ fn whoever_was_cut_off_for_longer_than_the_lease_can_settle_nothing() {
     assert_eq!((next.name(), next.attempt()), ("T", 1));
     assert!(stats(&library).reconnects >= 1);
 }
+
+#[test]
+fn connections_that_the_network_forgot_are_made_anew_before_the_lease_ends() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let (proxy, url) = network();
+    let library = open(&url, "forgotten_connections", "lease=6s");
+    let elsewhere = open(&postgres().url(), "forgotten_connections", "lease=20s");
+    let mut consumer = Consumer::new(&library);
+    let event = Event::new("S").with_body(String::new());
+    Producer::new(&library).send(event).wait().unwrap();
+    let held = consumer.receive().wait().unwrap();
+    proxy.forget();
+    wait_until("connections are made anew", || {
+        stats(&library).reconnects > 0
+    });
+    let back = Consumer::new(&elsewhere).try_receive().wait().map(drop);
+    assert_eq!(back, Err(TryReceiveError::Empty));
+    held.ack().wait().expect("it is in hand still");
+}

@@ -18,6 +18,7 @@ pub(super) struct Connection {
     client: TcpStream,
     server: TcpStream,
     is_cut: AtomicBool,
+    is_forgotten: AtomicBool,
 }
 
 /// What was read at once. It is empty when the one who sends has hung up: that goes the same way.
@@ -37,6 +38,7 @@ impl Connection {
             client,
             server,
             is_cut: AtomicBool::new(false),
+            is_forgotten: AtomicBool::new(false),
         }
     }
 
@@ -51,6 +53,15 @@ impl Connection {
 
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut.load(Ordering::Acquire)
+    }
+
+    /// Nothing passes any more, for as long as it is open.
+    pub(super) fn forget(&self) {
+        self.is_forgotten.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_forgotten(&self) -> bool {
+        self.is_forgotten.load(Ordering::Acquire)
     }
 
     /// Reads until the one who sends has hung up, or nobody writes any more.

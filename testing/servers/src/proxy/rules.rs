@@ -70,6 +70,13 @@ impl Rules {
         self.tell(Told::cut);
     }
 
+    pub(super) fn forget(&self) {
+        let told = self.told();
+        for connection in told.connections.iter().filter_map(Weak::upgrade) {
+            connection.forget();
+        }
+    }
+
     pub(super) fn refuse(&self, is_refusing: bool) {
         self.tell(|told| told.is_refusing = is_refusing);
     }
@@ -104,7 +111,7 @@ impl Rules {
         while !connection.is_cut() {
             let terms = told.terms(way);
             let left = terms.delay.saturating_sub(arrived.elapsed());
-            told = if terms.is_held {
+            told = if terms.is_held || connection.is_forgotten() {
                 let woken = self.changed.wait(told);
                 woken.unwrap_or_else(PoisonError::into_inner)
             } else if left.is_zero() {
