@@ -163,6 +163,7 @@ impl Backend for Postgres {
                 progress,
                 sure: 0,
                 waits,
+                was_compared: false,
                 since: Instant::now(),
                 is_dropped: interest.0.clone(),
                 told,

@@ -44,6 +44,8 @@ pub(crate) struct Parcel {
     /// How many of them are published for sure.
     pub(crate) sure: usize,
     pub(crate) waits: bool,
+    /// Whether the server was asked about the id of its next record.
+    pub(crate) was_compared: bool,
     pub(crate) since: Instant,
     /// Whether its sender lost interest. Held while some of it is put on its way.
     pub(crate) is_dropped: Arc<Mutex<bool>>,

@@ -7,10 +7,11 @@ mod lease;
 mod line;
 mod readers;
 mod requests;
+mod sending;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::future::pending;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
@@ -30,7 +31,7 @@ use crate::sql::{Bounds, in_nanoseconds};
 use lease::Beat;
 use line::Line;
 use readers::Readers;
-use requests::Questions;
+use sending::Trip;
 
 /// Whoever waits for what others do looks by itself so often, in case that no notification came.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
@@ -45,11 +46,10 @@ pub(crate) struct Desk {
     link: Link,
     orders: UnboundedReceiver<Command>,
     /// What is being sent.
-    sending: Option<Flight>,
+    sending: Option<Trip>,
     /// Everything else that is under way. It has a connection of its own, so that who receives does not wait for who sends.
     working: Option<Flight>,
     line: Line,
-    questions: Questions,
     readers: Readers,
     seats: Vec<SeatChange>,
     give_ups: Vec<i64>,
@@ -95,8 +95,6 @@ struct Flight {
     since: Instant,
     playing: JoinHandle<(Round, Results)>,
     closes: Vec<Reply<Result<(), Error>>>,
-    /// How many sends and requests had come when it began.
-    upto: u64,
     /// Whether nothing is sent before it has ended.
     comes_first: bool,
 }
@@ -113,7 +111,6 @@ impl Desk {
             sending: None,
             working: None,
             line: Line::default(),
-            questions: Questions::default(),
             readers: Readers::default(),
             seats: Vec::new(),
             give_ups: Vec::new(),
@@ -154,8 +151,8 @@ impl Desk {
                     Some(order) => self.take_all(order),
                     None => return self.leave().await,
                 },
-                landed = landed(&mut self.sending) => self.land_sent(landed),
-                landed = landed(&mut self.working) => self.land_work(landed),
+                landed = landed(self.sending.as_mut().map(Trip::landed)) => self.land_sent(landed),
+                landed = landed(self.working.as_mut().map(Flight::landed)) => self.land_work(landed),
                 prolonged = self.beat.landed() => self.land_beat(prolonged),
                 event = self.link.event() => self.hear(event),
                 () = sleep_until(wakes_at) => self.look_at_the_clock(),
@@ -163,8 +160,11 @@ impl Desk {
         }
     }
 
-    fn under_way(&self) -> impl Iterator<Item = &Flight> {
-        self.sending.iter().chain(&self.working)
+    /// Since when the older one of what is under way is.
+    fn under_way(&self) -> Option<Instant> {
+        let sending = self.sending.as_ref().map(|trip| trip.since);
+        let working = self.working.as_ref().map(|flight| flight.since);
+        sending.into_iter().chain(working).min()
     }
 
     /// Has somebody told.
@@ -201,7 +201,6 @@ impl Desk {
                 }
                 if note.contains("room") {
                     self.line.try_again();
-                    self.questions.try_again();
                 }
             }
         }
@@ -245,7 +244,6 @@ impl Desk {
         self.reads_told = true;
         self.readers.doubt_all();
         self.line.try_again();
-        self.questions.try_again();
         self.others = self.link.session.others;
         self.looks_after = true;
     }
@@ -278,10 +276,7 @@ impl Desk {
         };
         let deadline = self.deadlines.peek().map(|Reverse((at, _))| *at);
         let patience = self.impatient_at();
-        let round = self
-            .under_way()
-            .map(|flight| flight.since + LONGEST_ROUND)
-            .min();
+        let round = self.under_way().map(|since| since + LONGEST_ROUND);
         let look = self.is_waiting().then_some(self.next_look);
         let others = [
             deadline,
@@ -308,13 +303,11 @@ impl Desk {
             self.settles.append(&mut self.refused);
             self.readers.doubt_all();
             self.line.try_again();
-            self.questions.try_again();
         }
-        if self
+        let is_too_long = self
             .under_way()
-            .any(|flight| now >= flight.since + LONGEST_ROUND)
-            || self.hears_nothing(now)
-        {
+            .is_some_and(|since| now >= since + LONGEST_ROUND);
+        if is_too_long || self.hears_nothing(now) {
             self.lose();
         }
         if !self.link.is_up() {
@@ -338,11 +331,17 @@ impl Desk {
     }
 }
 
-async fn landed(flight: &mut Option<Flight>) -> (Round, Results) {
+impl Flight {
+    async fn landed(&mut self) -> (Round, Results) {
+        let landed = (&mut self.playing).await;
+        landed.expect("a round does not panic, and nobody aborts it")
+    }
+}
+
+/// What comes of what is under way, if it is.
+async fn landed<V>(flight: Option<impl Future<Output = V>>) -> V {
     match flight {
-        Some(flight) => (&mut flight.playing)
-            .await
-            .expect("a round does not panic, and nobody aborts it"),
+        Some(flight) => flight.await,
         None => pending().await,
     }
 }

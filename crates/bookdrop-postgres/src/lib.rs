@@ -22,6 +22,7 @@ mod round;
 mod schema;
 mod server;
 mod shared;
+mod shipping;
 mod sql;
 mod teller;
 

@@ -301,15 +301,23 @@ $$;
 -- Lets the oldest queued event of a group go, so that there is room for another.
 CREATE FUNCTION bookdrop.drop_oldest(of_group integer) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
+    oldest bigint;
     e record;
 BEGIN
     PERFORM bookdrop.lock_group(of_group);
-    SELECT id, key, asker, ask, deliveries INTO e FROM bookdrop.event
-        WHERE consumer_group = of_group AND state IN ('ready', 'behind') ORDER BY place LIMIT 1 FOR UPDATE SKIP LOCKED;
+    -- The oldest of each priority, and of those that wait behind another one of their key.
+    SELECT o.id INTO oldest FROM (
+        SELECT r.id, r.place FROM generate_series(0, 9) p (priority), LATERAL (
+            SELECT v.id, v.place FROM bookdrop.event v WHERE v.consumer_group = of_group AND v.state = 'ready' AND v.priority = p.priority
+                ORDER BY v.place LIMIT 1) r
+        UNION ALL
+        (SELECT b.id, b.place FROM bookdrop.event b WHERE b.consumer_group = of_group AND b.key IS NOT NULL AND b.state = 'behind'
+            ORDER BY b.place LIMIT 1)) o
+        ORDER BY o.place LIMIT 1;
+    DELETE FROM bookdrop.event WHERE id = oldest RETURNING key, asker, ask, deliveries INTO e;
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    DELETE FROM bookdrop.event WHERE id = e.id;
     PERFORM bookdrop.book(of_group, 1, 0);
     IF e.asker IS NOT NULL THEN
         PERFORM bookdrop.tell(e.asker, e.ask, 'full', e.deliveries > 0);
@@ -323,16 +331,18 @@ END $$;
 -- What is to be sent is checked one after the other: what became of each is its fate.
 CREATE TYPE bookdrop.fate AS ENUM ('sent', 'duplicate', 'full', 'no consumer');
 
--- Sends events to all groups, in order: so many without a delay, and so many with one. Where there is no room for one, those of its kind
--- that follow it are not sent either. Without a list of fates all of them were sent.
+-- Sends events to all groups, and requests, which are those with an ask, to group "default", in order: so many events without a delay,
+-- and so many with one. A probe is only compared, and not sent. Without a list of fates all of them were sent.
 CREATE FUNCTION bookdrop.publish(
-    of_queue integer, event_ids text[], are_given boolean[], keys text[], priorities smallint[], delays bigint[], times_to_live bigint[],
-    contents bytea[], plain bigint, delayed bigint, have_keys boolean, have_ids boolean, capacity bigint, max_delayed bigint, id_window bigint,
+    of_queue integer, of_driver bigint, event_ids text[], are_given boolean[], keys text[], priorities smallint[], delays bigint[],
+    times_to_live bigint[], contents bytea[], probes boolean[], asks bigint[], timeouts bigint[], patient boolean[],
+    plain bigint, delayed bigint, have_keys boolean, have_ids boolean, capacity bigint, max_delayed bigint, id_window bigint,
     drops_oldest boolean, OUT fates text[], OUT dropped bigint, OUT expired bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
     groups integer[];
     g integer;
+    d integer;
     k text;
     most_queued bigint;
     most_delayed bigint;
@@ -340,17 +350,27 @@ DECLARE
     number bigint;
     now timestamptz;
 BEGIN
+    IF plain + delayed = 0 THEN
+        -- After a crash nobody asks any more.
+        PERFORM set_config('synchronous_commit', 'off', true);
+    END IF;
     -- From here on nobody else sends, so that what was sent first also stands first.
     WITH counted AS (
         UPDATE bookdrop.queue q SET sent = q.sent + plain, sent_delayed = q.sent_delayed + delayed WHERE q.id = of_queue
             RETURNING q.sent, q.sent_delayed)
     SELECT array_agg(c.id), max(q.sent - c.queued_left), max(q.sent_delayed - c.delayed_left) INTO groups, most_queued, most_delayed
         FROM counted q, bookdrop.consumer_group c WHERE c.queue = of_queue AND c.is_addressed;
+    IF asks IS NOT NULL THEN
+        SELECT id INTO STRICT d FROM bookdrop.consumer_group WHERE queue = of_queue AND name = 'default';
+    END IF;
+    IF have_keys OR asks IS NOT NULL THEN
+        PERFORM FROM bookdrop.consumer_group WHERE id = ANY (groups || d) ORDER BY id FOR NO KEY UPDATE;
+    END IF;
     dropped := 0;
     expired := 0;
-    IF have_ids OR plain > 0 AND most_queued > capacity OR delayed > 0 AND most_delayed > max_delayed THEN
-        SELECT * INTO checked FROM bookdrop.check_room(of_queue, groups, plain, delayed, event_ids, are_given, delays,
-            capacity + plain - most_queued, max_delayed + delayed - most_delayed, capacity, max_delayed, id_window, drops_oldest);
+    IF have_ids OR asks IS NOT NULL OR plain > 0 AND most_queued > capacity OR delayed > 0 AND most_delayed > max_delayed THEN
+        SELECT * INTO checked FROM bookdrop.check_room(of_queue, groups, d, event_ids, are_given, delays, probes, asks, patient, plain, delayed,
+            capacity, max_delayed, id_window, drops_oldest);
         fates := checked.fates;
         dropped := checked.dropped;
         expired := checked.expired;
@@ -359,10 +379,7 @@ BEGIN
         END IF;
     END IF;
     now := clock_timestamp();
-    IF have_keys THEN
-        PERFORM FROM bookdrop.consumer_group WHERE id = ANY (groups) ORDER BY id FOR NO KEY UPDATE;
-    END IF;
-    IF array_length(event_ids, 1) = 1 AND array_length(groups, 1) = 1 AND delayed = 0 AND NOT have_keys THEN
+    IF array_length(event_ids, 1) = 1 AND array_length(groups, 1) = 1 AND delayed = 0 AND asks IS NULL AND NOT have_keys THEN
         -- What is most often sent is sent soonest.
         number := nextval('bookdrop.event_place');
         INSERT INTO bookdrop.event (id, consumer_group, state, priority, place, event_id, is_id_given, time_to_live, content, wakes_at, expires_at)
@@ -371,19 +388,21 @@ BEGIN
         RETURN;
     END IF;
     INSERT INTO bookdrop.event (id, consumer_group, state, priority, place, event_id, is_id_given, key, delay, time_to_live, content,
-            wakes_at, expires_at)
+            wakes_at, expires_at, deadline, asker, ask, waits_for_consumer)
         SELECT p.place, p.consumer_group,
             CASE WHEN p.delay IS NOT NULL THEN 'delayed' WHEN p.key IS NOT NULL THEN 'behind' ELSE 'ready' END::bookdrop.event_state,
             p.priority, p.place, p.event_id, p.is_id_given, p.key, p.delay, p.time_to_live, p.content,
-            least(now + bookdrop.span(p.delay), now + bookdrop.span(p.time_to_live)), now + bookdrop.span(p.time_to_live)
+            least(now + bookdrop.span(p.delay), now + bookdrop.span(p.time_to_live), now + bookdrop.span(p.timeout)),
+            least(now + bookdrop.span(p.time_to_live), now + bookdrop.span(p.timeout)), now + bookdrop.span(p.timeout),
+            CASE WHEN p.ask IS NOT NULL THEN of_driver END, p.ask, p.is_patient
         FROM (
             SELECT nextval('bookdrop.event_place') AS place, a.consumer_group, u.*
-                FROM unnest(event_ids, are_given, keys, priorities, delays, times_to_live, contents, fates)
-                    WITH ORDINALITY u (event_id, is_id_given, key, priority, delay, time_to_live, content, fate, number),
-                    unnest(groups) a (consumer_group)
+                FROM unnest(event_ids, are_given, keys, priorities, delays, times_to_live, contents, asks, timeouts, patient, fates)
+                    WITH ORDINALITY u (event_id, is_id_given, key, priority, delay, time_to_live, content, ask, timeout, is_patient, fate, number),
+                    unnest(CASE WHEN u.ask IS NULL THEN groups ELSE ARRAY[d] END) a (consumer_group)
                 WHERE coalesce(u.fate, 'sent') = 'sent' ORDER BY u.number OFFSET 0) p;
     IF have_keys THEN
-        FOREACH g IN ARRAY groups LOOP
+        FOREACH g IN ARRAY CASE WHEN d = ANY (groups) THEN groups ELSE groups || d END LOOP
             FOR k IN SELECT DISTINCT u.key FROM unnest(keys, delays) u (key, delay) WHERE u.key IS NOT NULL AND u.delay IS NULL LOOP
                 PERFORM bookdrop.advance(g, k);
             END LOOP;
@@ -391,161 +410,114 @@ BEGIN
     END IF;
 END $$;
 
--- What becomes of events that are counted already: those for which there is no room, and those that were sent before, are not counted
--- any more.
+-- What becomes of what is to be sent. Events are counted already: those that are not sent are not counted any more. Where there is no
+-- room for something, nothing of its kind that follows it is sent either. The kinds are events, delayed events, requests, delayed requests.
 CREATE FUNCTION bookdrop.check_room(
-    of_queue integer, groups integer[], plain bigint, delayed bigint, event_ids text[], are_given boolean[], delays bigint[], room bigint,
-    delayed_room bigint, capacity bigint, max_delayed bigint, id_window bigint, drops_oldest boolean,
+    of_queue integer, groups integer[], default_group integer, event_ids text[], are_given boolean[], delays bigint[], probes boolean[],
+    asks bigint[], patient boolean[], plain bigint, delayed bigint, capacity bigint, max_delayed bigint, id_window bigint, drops_oldest boolean,
     OUT fates text[], OUT dropped bigint, OUT expired bigint)
 LANGUAGE plpgsql AS $$
 DECLARE
-    g integer;
-    plain_sent bigint := 0;
-    delayed_sent bigint := 0;
+    all_groups integer[] := CASE WHEN default_group = ANY (groups) THEN groups ELSE groups || default_group END;
+    default_is_addressed boolean := coalesce(default_group = ANY (groups), false);
+    has_consumer boolean := EXISTS (SELECT FROM bookdrop.seat s WHERE s.consumer_group = default_group);
     now timestamptz := clock_timestamp();
+    g integer;
+    -- Here and below: without a delay, and with one.
+    class integer;
+    events bigint[] := '{0, 0}';
+    requests bigint[] := '{0, 0}';
+    -- How many more there is room for in the default group, where that counts, and in the fullest of the others.
+    default_left bigint[];
+    others_left bigint[];
+    is_full boolean[] := '{false, false, false, false}';
+    kind integer;
+    fits boolean;
 BEGIN
     dropped := 0;
     expired := 0;
-    IF EXISTS (SELECT FROM bookdrop.event e WHERE e.consumer_group = ANY (groups) AND e.wakes_at <= now) THEN
+    IF EXISTS (SELECT FROM bookdrop.event e WHERE e.consumer_group = ANY (all_groups) AND e.wakes_at <= now) THEN
         -- What has expired takes no room.
-        FOREACH g IN ARRAY groups LOOP
+        FOR g IN SELECT unnest(all_groups) ORDER BY 1 LOOP
             expired := expired + bookdrop.tidy(g);
         END LOOP;
-        SELECT capacity + plain - max(d.queued), max_delayed + check_room.delayed - max(d.delayed) INTO room, delayed_room
-            FROM unnest(groups) a (id), bookdrop.depth(a.id) d;
+    END IF;
+    SELECT ARRAY[capacity + plain - max(n.queued), max_delayed + check_room.delayed - max(n.delayed)] INTO others_left
+        FROM unnest(groups) a (id), bookdrop.depth(a.id) n WHERE a.id IS DISTINCT FROM default_group;
+    SELECT ARRAY[capacity - n.queued, max_delayed - n.delayed] INTO default_left FROM bookdrop.depth(default_group) n;
+    IF default_is_addressed THEN
+        default_left := ARRAY[default_left[1] + plain, default_left[2] + delayed];
     END IF;
     FOR i IN 1 .. array_length(event_ids, 1) LOOP
-        IF are_given[i] AND id_window > 0 AND EXISTS (
+        IF asks[i] IS NULL AND are_given[i] AND id_window > 0 AND EXISTS (
             SELECT FROM bookdrop.remembered_id r WHERE r.queue = of_queue AND r.event_id = event_ids[i] AND r.until > now)
         THEN
             fates[i] := 'duplicate';
             CONTINUE;
+        ELSIF probes[i] THEN
+            fates[i] := 'full';
+            CONTINUE;
+        ELSIF asks[i] IS NOT NULL AND NOT has_consumer AND NOT patient[i] THEN
+            fates[i] := 'no consumer';
+            CONTINUE;
         END IF;
-        IF delays[i] IS NOT NULL THEN
-            IF delayed_sent >= delayed_room THEN
-                delayed_room := 0;
-                fates[i] := 'full';
-                CONTINUE;
-            END IF;
-            delayed_sent := delayed_sent + 1;
-        ELSE
-            IF plain_sent >= room AND drops_oldest THEN
-                room := plain_sent + 1;
-                FOREACH g IN ARRAY groups LOOP
-                    IF (bookdrop.depth(g)).queued - plain + plain_sent < capacity THEN
-                        CONTINUE;
-                    ELSIF bookdrop.drop_oldest(g) THEN
-                        dropped := dropped + 1;
-                    ELSE
-                        room := plain_sent;
-                    END IF;
-                END LOOP;
-            END IF;
-            IF plain_sent >= room THEN
-                room := 0;
-                fates[i] := 'full';
-                CONTINUE;
-            END IF;
-            plain_sent := plain_sent + 1;
+        class := CASE WHEN delays[i] IS NULL THEN 1 ELSE 2 END;
+        kind := class + CASE WHEN asks[i] IS NULL THEN 0 ELSE 2 END;
+        fits := NOT is_full[kind] AND CASE
+            WHEN asks[i] IS NOT NULL THEN default_left[class] > 0
+            ELSE coalesce(others_left[class] > 0, true) AND (NOT default_is_addressed OR default_left[class] > 0)
+        END;
+        IF NOT fits AND drops_oldest AND class = 1 AND NOT is_full[kind] THEN
+            fits := true;
+            FOREACH g IN ARRAY CASE WHEN asks[i] IS NULL THEN groups ELSE ARRAY[default_group] END LOOP
+                -- Less what is counted and was not sent, and with the requests that are not counted yet.
+                IF (bookdrop.depth(g)).queued - (CASE WHEN g = ANY (groups) THEN plain - events[1] ELSE 0 END)
+                    + (CASE WHEN g = default_group THEN requests[1] ELSE 0 END) < capacity
+                THEN
+                    CONTINUE;
+                ELSIF NOT bookdrop.drop_oldest(g) THEN
+                    fits := false;
+                    CONTINUE;
+                END IF;
+                dropped := dropped + 1;
+                IF g = default_group THEN
+                    default_left[1] := 1;
+                ELSE
+                    others_left[1] := 1;
+                END IF;
+            END LOOP;
+        END IF;
+        IF NOT fits THEN
+            is_full[kind] := true;
+            fates[i] := 'full';
+            CONTINUE;
         END IF;
         fates[i] := 'sent';
-        IF are_given[i] AND id_window > 0 THEN
+        IF asks[i] IS NULL THEN
+            events[class] := events[class] + 1;
+            others_left[class] := others_left[class] - 1;
+        ELSE
+            requests[class] := requests[class] + 1;
+        END IF;
+        IF asks[i] IS NOT NULL OR default_is_addressed THEN
+            default_left[class] := default_left[class] - 1;
+        END IF;
+        IF asks[i] IS NULL AND are_given[i] AND id_window > 0 THEN
             INSERT INTO bookdrop.remembered_id VALUES (of_queue, event_ids[i], now + bookdrop.span(id_window))
                 ON CONFLICT (queue, event_id) DO UPDATE SET until = excluded.until;
         END IF;
     END LOOP;
-    UPDATE bookdrop.queue SET sent = sent - (plain - plain_sent), sent_delayed = sent_delayed - (delayed - delayed_sent) WHERE id = of_queue;
+    UPDATE bookdrop.queue SET sent = sent - (plain - events[1]), sent_delayed = sent_delayed - (delayed - events[2])
+        WHERE id = of_queue AND (plain > events[1] OR delayed > events[2]);
+    PERFORM bookdrop.book(default_group, -requests[1], -requests[2]);
 END $$;
 
--- Sends requests to group "default", in order.
-CREATE FUNCTION bookdrop.request(
-    of_queue integer, of_asker bigint, asks bigint[], timeouts bigint[], patient boolean[],
-    event_ids text[], are_given boolean[], keys text[], priorities smallint[], delays bigint[], times_to_live bigint[], contents bytea[],
-    capacity bigint, max_delayed bigint, drops_oldest boolean,
-    OUT fates text[], OUT dropped bigint, OUT expired bigint)
-LANGUAGE plpgsql AS $$
-DECLARE
-    g integer;
-    k text;
-    room bigint;
-    delayed_room bigint;
-    queued bigint := 0;
-    delayed bigint := 0;
-    has_keys boolean := false;
-    has_consumer boolean;
-    now timestamptz;
-BEGIN
-    -- After a crash nobody asks any more.
-    PERFORM set_config('synchronous_commit', 'off', true);
-    dropped := 0;
-    expired := 0;
-    -- From here on nobody else sends.
-    PERFORM FROM bookdrop.queue WHERE id = of_queue FOR NO KEY UPDATE;
-    SELECT c.id, capacity - d.queued, max_delayed - d.delayed, EXISTS (SELECT FROM bookdrop.seat s WHERE s.consumer_group = c.id)
-        INTO g, room, delayed_room, has_consumer
-        FROM bookdrop.consumer_group c, bookdrop.depth(c.id) d WHERE c.queue = of_queue AND c.name = 'default' FOR NO KEY UPDATE OF c;
-    IF least(room, delayed_room) < array_length(asks, 1) THEN
-        expired := bookdrop.tidy(g);
-        SELECT capacity - d.queued, max_delayed - d.delayed INTO room, delayed_room FROM bookdrop.depth(g) d;
-    END IF;
-    now := clock_timestamp();
-    FOR i IN 1 .. array_length(asks, 1) LOOP
-        IF NOT has_consumer AND NOT patient[i] THEN
-            fates[i] := 'no consumer';
-            CONTINUE;
-        END IF;
-        IF delays[i] IS NOT NULL THEN
-            IF delayed >= delayed_room THEN
-                delayed_room := 0;
-                fates[i] := 'full';
-                CONTINUE;
-            END IF;
-            delayed := delayed + 1;
-        ELSE
-            IF queued >= room AND drops_oldest AND bookdrop.drop_oldest(g) THEN
-                dropped := dropped + 1;
-                room := queued + 1;
-            END IF;
-            IF queued >= room THEN
-                room := 0;
-                fates[i] := 'full';
-                CONTINUE;
-            END IF;
-            queued := queued + 1;
-        END IF;
-        fates[i] := 'sent';
-        has_keys := has_keys OR keys[i] IS NOT NULL;
-    END LOOP;
-    IF queued + delayed = 0 THEN
-        RETURN;
-    END IF;
-    INSERT INTO bookdrop.event (id, consumer_group, state, priority, place, event_id, is_id_given, key, delay, time_to_live, content,
-            wakes_at, expires_at, deadline, asker, ask, waits_for_consumer)
-        SELECT p.place, g,
-            CASE WHEN p.delay IS NOT NULL THEN 'delayed' WHEN p.key IS NOT NULL THEN 'behind' ELSE 'ready' END::bookdrop.event_state,
-            p.priority, p.place, p.event_id, p.is_id_given, p.key, p.delay, p.time_to_live, p.content,
-            least(now + bookdrop.span(p.delay), now + bookdrop.span(p.time_to_live), now + bookdrop.span(p.timeout)),
-            least(now + bookdrop.span(p.time_to_live), now + bookdrop.span(p.timeout)), now + bookdrop.span(p.timeout),
-            of_asker, p.ask, p.is_patient
-        FROM (
-            SELECT nextval('bookdrop.event_place') AS place, u.*
-                FROM unnest(asks, timeouts, patient, event_ids, are_given, keys, priorities, delays, times_to_live, contents, fates)
-                    WITH ORDINALITY u (ask, timeout, is_patient, event_id, is_id_given, key, priority, delay, time_to_live, content, fate, number)
-                WHERE u.fate = 'sent' ORDER BY u.number OFFSET 0) p;
-    UPDATE bookdrop.consumer_group c SET queued_left = c.queued_left - queued, delayed_left = c.delayed_left - delayed WHERE c.id = g;
-    IF has_keys THEN
-        FOR k IN SELECT DISTINCT u.key FROM unnest(keys, delays) u (key, delay) WHERE u.key IS NOT NULL AND u.delay IS NULL LOOP
-            PERFORM bookdrop.advance(g, k);
-        END LOOP;
-    END IF;
-END $$;
-
--- Hands over what is first in a group, at most so many. The last row is no event: it says how many expired just now, and, where fewer
--- were handed over than were asked for, how many are queued there and in how many nanoseconds something happens there by itself. There
--- is no row if there is no such group.
-CREATE FUNCTION bookdrop.fetch(of_group integer, to_driver bigint, most integer)
+-- Hands over what is first in a group, at most so many events, and so many bytes but for one event that is larger. The last row is no
+-- event: it says how many expired just now, whether there is more, and, where there is not, how many are queued there and in how many
+-- nanoseconds something happens there by itself. There is no row if there is no such group.
+CREATE FUNCTION bookdrop.fetch(of_group integer, to_driver bigint, most integer, most_bytes bigint)
 RETURNS TABLE (id bigint, attempt integer, priority smallint, event_id text, is_id_given boolean, key text, delay bigint, time_to_live bigint,
-    content bytea, asker bigint, ask bigint, time_left bigint, queued bigint, expired bigint)
+    content bytea, asker bigint, ask bigint, time_left bigint, queued bigint, expired bigint, has_more boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
     handed bigint := 0;
@@ -558,22 +530,30 @@ BEGIN
     END IF;
     RETURN QUERY
         WITH first AS MATERIALIZED (
-            SELECT e.id FROM bookdrop.event e WHERE e.consumer_group = of_group AND e.state = 'ready'
-                AND (e.expires_at IS NULL OR e.expires_at > clock_timestamp())
+            SELECT e.id, e.priority, e.place, octet_length(e.content) AS bytes FROM bookdrop.event e
+                WHERE e.consumer_group = of_group AND e.state = 'ready' AND (e.expires_at IS NULL OR e.expires_at > clock_timestamp())
                 ORDER BY e.priority DESC, e.place LIMIT most FOR UPDATE SKIP LOCKED
+        ), fitting AS (
+            SELECT s.id FROM (
+                SELECT f.id, f.bytes, row_number() OVER ranked AS rank, sum(f.bytes) OVER ranked AS total FROM first f
+                    WINDOW ranked AS (ORDER BY f.priority DESC, f.place)) s
+                WHERE s.rank = 1 OR s.total <= most_bytes
         ), taken AS (
             UPDATE bookdrop.event e SET state = 'in hand', holder = to_driver, deliveries = e.deliveries + 1, wakes_at = NULL
-                FROM first WHERE e.id = first.id
+                FROM fitting f WHERE e.id = f.id
                 RETURNING e.id, e.deliveries, e.priority, e.place, e.event_id, e.is_id_given, e.key, e.delay, e.time_to_live, e.content,
                     e.asker, e.ask, (extract(epoch FROM e.deadline - clock_timestamp()) * 1e9)::bigint AS time_left
         )
         SELECT t.id, t.deliveries, t.priority, t.event_id, t.is_id_given, t.key, t.delay, t.time_to_live, t.content, t.asker, t.ask,
-            t.time_left, NULL::bigint, NULL::bigint FROM taken t ORDER BY t.priority DESC, t.place;
+            t.time_left, NULL::bigint, NULL::bigint, true FROM taken t ORDER BY t.priority DESC, t.place;
     GET DIAGNOSTICS handed = ROW_COUNT;
     IF handed > 0 THEN
         UPDATE bookdrop.consumer_group c SET queued_left = c.queued_left + handed WHERE c.id = of_group;
     END IF;
-    IF handed < most THEN
+    has_more := handed = most OR handed > 0 AND EXISTS (
+        SELECT FROM bookdrop.event e WHERE e.consumer_group = of_group AND e.state = 'ready'
+            AND (e.expires_at IS NULL OR e.expires_at > clock_timestamp()));
+    IF NOT has_more THEN
         SELECT d.queued INTO queued FROM bookdrop.depth(of_group) d;
         IF queued IS NULL THEN
             RETURN;
@@ -610,11 +590,11 @@ BEGIN
 END $$;
 
 -- Lets go of events in hand that are done with. A requester elsewhere is told how its request ended, if there is an outcome. Says of each
--- event whether that requester still waited; nothing of those that are not in hand.
+-- event, by its place in the list, whether that requester still waited; nothing of those that are not in hand. So do the functions below.
 CREATE FUNCTION bookdrop.finish(
     of_driver bigint, event_numbers bigint[], attempts integer[], outcomes text[], answers bytea[], have_keys boolean, are_requests boolean,
     is_lazy boolean)
-RETURNS TABLE (id bigint, was_told boolean) LANGUAGE plpgsql AS $$
+RETURNS TABLE (place bigint, was_told boolean) LANGUAGE plpgsql AS $$
 DECLARE
     e record;
 BEGIN
@@ -626,19 +606,20 @@ BEGIN
             SELECT k.consumer_group FROM bookdrop.event k WHERE k.id = ANY (event_numbers) AND k.key IS NOT NULL)
             ORDER BY c.id FOR NO KEY UPDATE;
     ELSIF NOT are_requests THEN
-        RETURN QUERY DELETE FROM bookdrop.event d USING unnest(event_numbers, attempts) u (number, attempt)
-            WHERE d.id = u.number AND d.deliveries = u.attempt AND d.holder = of_driver RETURNING d.id, false;
+        RETURN QUERY DELETE FROM bookdrop.event d USING unnest(event_numbers, attempts) WITH ORDINALITY u (number, attempt, place)
+            WHERE d.id = u.number AND d.deliveries = u.attempt AND d.holder = of_driver RETURNING u.place, false;
         RETURN;
     END IF;
-    FOR e IN DELETE FROM bookdrop.event d USING unnest(event_numbers, attempts, outcomes, answers) u (number, attempt, outcome, answer)
+    FOR e IN DELETE FROM bookdrop.event d USING unnest(event_numbers, attempts, outcomes, answers)
+            WITH ORDINALITY u (number, attempt, outcome, answer, place)
         WHERE d.id = u.number AND d.deliveries = u.attempt AND d.holder = of_driver
-        RETURNING d.id, d.consumer_group, d.key, d.asker, d.ask, u.outcome, u.answer
+        RETURNING u.place, d.consumer_group, d.key, d.asker, d.ask, u.outcome, u.answer
     LOOP
         -- Of a key, the next one follows.
         IF e.key IS NOT NULL THEN
             PERFORM bookdrop.advance(e.consumer_group, e.key);
         END IF;
-        id := e.id;
+        place := e.place;
         was_told := e.outcome IS NOT NULL AND e.asker > 0
             AND (e.asker = of_driver OR bookdrop.tell(e.asker, e.ask, e.outcome, true, '', e.answer));
         RETURN NEXT;
@@ -733,7 +714,7 @@ END $$;
 -- Events in hand failed, and come back after so long; without a wait, after the pause of the back-off.
 CREATE FUNCTION bookdrop.fail(of_driver bigint, event_numbers bigint[], attempts integer[], waits bigint[], backoff_first bigint, backoff_max bigint,
     max_attempts integer, max_deliveries integer, max_dead bigint)
-RETURNS TABLE (id bigint, fate text, dropped bigint) LANGUAGE plpgsql AS $$
+RETURNS TABLE (place bigint, fate text, dropped bigint) LANGUAGE plpgsql AS $$
 DECLARE
     e bookdrop.event;
     wait interval;
@@ -751,7 +732,7 @@ BEGIN
             -- Doubled each time, and with up to a quarter more, so that what failed together does not come back together.
             ELSE bookdrop.span((least(backoff_first * 2.0 ^ least(e.failures - 1, 60), backoff_max) * (1 + random() / 4))::bigint)
         END;
-        id := e.id;
+        place := i;
         SELECT b.fate, b.dropped INTO fate, dropped FROM bookdrop.come_back(e, true, wait, waits[i] IS NULL, max_attempts, max_deliveries, max_dead) b;
         RETURN NEXT;
     END LOOP;
@@ -759,7 +740,7 @@ END $$;
 
 -- Events in hand failed for good.
 CREATE FUNCTION bookdrop.reject(of_driver bigint, event_numbers bigint[], attempts integer[], reasons text[], whys text[], max_dead bigint)
-RETURNS TABLE (id bigint, dropped bigint) LANGUAGE plpgsql AS $$
+RETURNS TABLE (place bigint, dropped bigint) LANGUAGE plpgsql AS $$
 DECLARE
     e bookdrop.event;
 BEGIN
@@ -770,28 +751,28 @@ BEGIN
         SELECT * INTO e FROM bookdrop.event v
             WHERE v.id = event_numbers[i] AND v.deliveries = attempts[i] AND v.holder = of_driver AND v.state = 'in hand' FOR UPDATE;
         CONTINUE WHEN NOT FOUND;
-        id := e.id;
+        place := i;
         dropped := bookdrop.bury(e, reasons[i], whys[i], max_dead);
         RETURN NEXT;
     END LOOP;
 END $$;
 
 -- Requests in hand are done with, but their answers are still owed.
-CREATE FUNCTION bookdrop.owe(of_driver bigint, event_numbers bigint[], attempts integer[]) RETURNS TABLE (id bigint) LANGUAGE plpgsql AS $$
+CREATE FUNCTION bookdrop.owe(of_driver bigint, event_numbers bigint[], attempts integer[]) RETURNS TABLE (place bigint) LANGUAGE plpgsql AS $$
 DECLARE
     e record;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     PERFORM bookdrop.lock_group(g.consumer_group) FROM (
         SELECT DISTINCT k.consumer_group FROM bookdrop.event k WHERE k.id = ANY (event_numbers) AND k.key IS NOT NULL ORDER BY 1) g;
-    FOR e IN UPDATE bookdrop.event d SET state = 'owed' FROM unnest(event_numbers, attempts) u (number, attempt)
+    FOR e IN UPDATE bookdrop.event d SET state = 'owed' FROM unnest(event_numbers, attempts) WITH ORDINALITY u (number, attempt, place)
         WHERE d.id = u.number AND d.deliveries = u.attempt AND d.holder = of_driver AND d.state = 'in hand'
-        RETURNING d.id, d.consumer_group, d.key
+        RETURNING u.place, d.consumer_group, d.key
     LOOP
         IF e.key IS NOT NULL THEN
             PERFORM bookdrop.advance(e.consumer_group, e.key);
         END IF;
-        id := e.id;
+        place := e.place;
         RETURN NEXT;
     END LOOP;
 END $$;

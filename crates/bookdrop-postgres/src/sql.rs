@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::error::Trouble;
+use crate::link::Session;
 
 /// How often a statement is tried that others were in the way of.
 const TRIES: u32 = 10;
@@ -27,7 +28,6 @@ const SETTINGS: &str = "
 pub(crate) struct Database {
     client: Client,
     publish: Statement,
-    request: Statement,
     fetch: Statement,
     finish: Statement,
     fail: Statement,
@@ -37,15 +37,14 @@ pub(crate) struct Database {
     told: Statement,
 }
 
-type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
+pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Database {
     pub(crate) async fn new(client: Client) -> Result<Self, Trouble> {
         client.batch_execute(SETTINGS).await?;
-        let (publish, request, fetch, finish, fail, wake, give_up, put_back, told) = futures_util::try_join!(
-            client.prepare("SELECT * FROM bookdrop.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)"),
-            client.prepare("SELECT * FROM bookdrop.request($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"),
-            client.prepare("SELECT * FROM bookdrop.fetch($1, $2, $3)"),
+        let (publish, fetch, finish, fail, wake, give_up, put_back, told) = futures_util::try_join!(
+            client.prepare("SELECT * FROM bookdrop.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"),
+            client.prepare("SELECT * FROM bookdrop.fetch($1, $2, $3, $4)"),
             client.prepare("SELECT * FROM bookdrop.finish($1, $2, $3, $4, $5, $6, $7, $8)"),
             client.prepare("SELECT * FROM bookdrop.fail($1, $2, $3, $4, $5, $6, $7, $8, $9)"),
             client.prepare("SELECT bookdrop.wake($1, $2, $3)"),
@@ -56,7 +55,6 @@ impl Database {
         Ok(Database {
             client,
             publish,
-            request,
             fetch,
             finish,
             fail,
@@ -98,26 +96,31 @@ impl Database {
 
     pub(crate) async fn publish(
         &self,
-        queue: i32,
-        records: &Columns<'_>,
+        session: Session,
+        columns: &Columns<'_>,
         bounds: &Bounds,
     ) -> Result<Published, Trouble> {
         let row = self
             .one(
                 &self.publish,
                 &[
-                    &queue,
-                    &records.ids,
-                    &records.are_given,
-                    &records.keys,
-                    &records.priorities,
-                    &records.delays,
-                    &records.times_to_live,
-                    &records.contents,
-                    &(records.len() as i64 - records.delayed),
-                    &records.delayed,
-                    &records.have_keys,
-                    &(records.have_ids && bounds.id_window > 0),
+                    &session.queue,
+                    &session.driver,
+                    &columns.ids,
+                    &columns.are_given,
+                    &columns.keys,
+                    &columns.priorities,
+                    &columns.delays,
+                    &columns.times_to_live,
+                    &columns.contents,
+                    &columns.have_probes.then_some(&columns.are_probes),
+                    &columns.have_asks.then_some(&columns.asks),
+                    &columns.have_asks.then_some(&columns.timeouts),
+                    &columns.have_asks.then_some(&columns.are_patient),
+                    &columns.plain,
+                    &columns.delayed,
+                    &columns.have_keys,
+                    &(columns.have_ids && bounds.id_window > 0),
                     &bounds.capacity,
                     &bounds.max_delayed,
                     &bounds.id_window,
@@ -125,40 +128,7 @@ impl Database {
                 ],
             )
             .await?;
-        Ok(published(&row, records.len()))
-    }
-
-    pub(crate) async fn request(
-        &self,
-        queue: i32,
-        driver: i64,
-        asked: &Asked,
-        records: &Columns<'_>,
-        bounds: &Bounds,
-    ) -> Result<Published, Trouble> {
-        let row = self
-            .one(
-                &self.request,
-                &[
-                    &queue,
-                    &driver,
-                    &asked.asks,
-                    &asked.timeouts,
-                    &asked.are_patient,
-                    &records.ids,
-                    &records.are_given,
-                    &records.keys,
-                    &records.priorities,
-                    &records.delays,
-                    &records.times_to_live,
-                    &records.contents,
-                    &bounds.capacity,
-                    &bounds.max_delayed,
-                    &bounds.drops_oldest,
-                ],
-            )
-            .await?;
-        Ok(published(&row, records.len()))
+        Ok(published(&row, columns.ids.len()))
     }
 
     /// `None` where there is no such group any more.
@@ -167,26 +137,29 @@ impl Database {
         group: i32,
         driver: i64,
         most: i32,
+        most_bytes: i64,
     ) -> Result<Option<Batch>, Trouble> {
-        let mut rows = self.often(&self.fetch, &[&group, &driver, &most]).await?;
+        let parameters: Parameters<'_> = &[&group, &driver, &most, &most_bytes];
+        let mut rows = self.often(&self.fetch, parameters).await?;
         let Some(last) = rows.pop() else {
             return Ok(None);
         };
         Ok(Some(Batch {
             wakes_in: last.get::<_, Option<i64>>(11).map(nanoseconds),
-            queued: count(&last, 12),
+            queued: last.get::<_, Option<i64>>(12).unwrap_or(0).max(0) as u64,
+            has_more: last.get(14),
             expired: count(&last, 13),
             events: rows.iter().map(event).collect(),
         }))
     }
 
-    /// The numbers of those that were in hand, and whether their requesters still waited.
+    /// The places in the list of those that were in hand, and whether their requesters still waited.
     pub(crate) async fn finish(
         &self,
         driver: i64,
         ended: &Finished<'_>,
         is_lazy: bool,
-    ) -> Result<Vec<(i64, bool)>, Trouble> {
+    ) -> Result<Vec<(usize, bool)>, Trouble> {
         let Finished {
             numbers,
             attempts,
@@ -206,10 +179,10 @@ impl Database {
             &is_lazy,
         ];
         let rows = self.often(&self.finish, parameters).await?;
-        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+        Ok(rows.iter().map(|row| (place(row), row.get(1))).collect())
     }
 
-    /// The numbers of those that were in hand, what became of each, and how many dead letters were dropped for it.
+    /// The places in the list of those that were in hand, what became of each, and how many dead letters were dropped for it.
     pub(crate) async fn fail(
         &self,
         driver: i64,
@@ -217,7 +190,7 @@ impl Database {
         attempts: &[i32],
         waits: &[Option<i64>],
         bounds: &Bounds,
-    ) -> Result<Vec<(i64, String, u64)>, Trouble> {
+    ) -> Result<Vec<(usize, String, u64)>, Trouble> {
         let parameters: Parameters<'_> = &[
             &driver,
             &numbers,
@@ -232,7 +205,7 @@ impl Database {
         let rows = self.often(&self.fail, parameters).await?;
         Ok(rows
             .iter()
-            .map(|row| (row.get(0), row.get(1), count(row, 2)))
+            .map(|row| (place(row), row.get(1), count(row, 2)))
             .collect())
     }
 
@@ -332,7 +305,7 @@ pub(crate) async fn listen(client: &Client, driver: i64) -> Result<(), Trouble> 
         .await?)
 }
 
-/// Records, as the functions take them.
+/// What is sent, as the function takes it.
 #[derive(Default)]
 pub(crate) struct Columns<'a> {
     ids: Vec<&'a str>,
@@ -342,13 +315,37 @@ pub(crate) struct Columns<'a> {
     delays: Vec<Option<i64>>,
     times_to_live: Vec<Option<i64>>,
     contents: Vec<&'a [u8]>,
+    are_probes: Vec<bool>,
+    asks: Vec<Option<i64>>,
+    timeouts: Vec<Option<i64>>,
+    are_patient: Vec<Option<bool>>,
+    /// Events to be sent without a delay, and with one.
+    plain: i64,
     delayed: i64,
     have_keys: bool,
     have_ids: bool,
+    have_probes: bool,
+    have_asks: bool,
 }
 
 impl<'a> Columns<'a> {
-    pub(crate) fn push(&mut self, record: &'a Record) {
+    pub(crate) fn push_event(&mut self, record: &'a Record, is_probe: bool) {
+        self.push(record, is_probe, None);
+        self.have_ids |= record.is_id_given;
+        self.have_probes |= is_probe;
+        match record.delay {
+            _ if is_probe => {}
+            None => self.plain += 1,
+            Some(_) => self.delayed += 1,
+        }
+    }
+
+    pub(crate) fn push_request(&mut self, record: &'a Record, asking: Asked) {
+        self.push(record, false, Some(asking));
+        self.have_asks = true;
+    }
+
+    fn push(&mut self, record: &'a Record, is_probe: bool, asked: Option<Asked>) {
         self.ids.push(&record.id);
         self.are_given.push(record.is_id_given);
         self.keys.push(record.key.as_deref());
@@ -357,26 +354,22 @@ impl<'a> Columns<'a> {
         self.times_to_live
             .push(record.time_to_live.map(in_nanoseconds));
         self.contents.push(&record.content);
-        self.delayed += i64::from(record.delay.is_some());
+        self.are_probes.push(is_probe);
+        self.asks.push(asked.map(|asked| asked.ask));
+        self.timeouts
+            .push(asked.map(|asked| in_nanoseconds(asked.time_left)));
+        self.are_patient.push(asked.map(|asked| asked.is_patient));
         self.have_keys |= record.key.is_some();
-        self.have_ids |= record.is_id_given;
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-    }
-
-    fn len(&self) -> usize {
-        self.ids.len()
     }
 }
 
 /// What belongs to requests alone.
-#[derive(Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Asked {
-    pub(crate) asks: Vec<i64>,
-    pub(crate) timeouts: Vec<i64>,
-    pub(crate) are_patient: Vec<bool>,
+    pub(crate) ask: i64,
+    pub(crate) time_left: Duration,
+    /// Whether it waits for a consumer to come.
+    pub(crate) is_patient: bool,
 }
 
 /// Events that are done with.
@@ -466,6 +459,8 @@ pub(crate) struct Batch {
     pub(crate) wakes_in: Option<Duration>,
     pub(crate) queued: u64,
     pub(crate) expired: u64,
+    /// Whether more could be had at once.
+    pub(crate) has_more: bool,
 }
 
 pub(crate) struct Event {
@@ -498,6 +493,11 @@ pub(crate) fn record(row: &Row, from: usize) -> Record {
         time_to_live: span(from + 5),
         content: Bytes::from(row.get::<_, Vec<u8>>(from + 6)),
     }
+}
+
+/// Where in the list that the function was given it stands.
+pub(crate) fn place(row: &Row) -> usize {
+    count(row, 0).saturating_sub(1) as usize
 }
 
 /// What is counted there is never less than nothing.

@@ -186,6 +186,7 @@ pub(crate) async fn duplicates_detected(ctx: &Context) -> Outcome {
     }
     receive_all(&mut consumer, 10..30).await?;
     what_was_not_sent_is_no_duplicate(ctx).await?;
+    duplicates_need_no_room(ctx).await?;
     window_ends(ctx).await
 }
 
@@ -222,6 +223,33 @@ async fn what_was_not_sent_is_no_duplicate(ctx: &Context) -> Outcome {
         );
     }
     ensure_eq!(driver.stats().await.duplicates, 0, "counted duplicates");
+    Ok(())
+}
+
+/// What is there already is not kept waiting by a queue that is full of it.
+async fn duplicates_need_no_room(ctx: &Context) -> Outcome {
+    let driver = ctx.driver(Setup::new(1));
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+    producer.send(book(1).with_id("there")).await?;
+    let mut waiting = producer.start_send(book(4));
+    ensure!(waiting.poll_once().is_pending(), "sent into a full queue");
+    ensure!(
+        producer.try_send(book(2)).await.is_err(),
+        "sent into a full queue"
+    );
+    ensure!(
+        producer.try_send(book(3).with_id("there")).await.is_ok(),
+        "a duplicate was refused for want of room"
+    );
+    producer.send(book(5).with_id("there")).await?;
+    ensure_eq!(finish(consumer.receive().await?).await?, 1, "the first");
+    waiting.await?;
+    ensure_eq!(
+        finish(consumer.receive().await?).await?,
+        4,
+        "the one that waited for room"
+    );
+    ensure_eq!(driver.stats().await.duplicates, 2, "counted duplicates");
     Ok(())
 }
 

@@ -2,12 +2,10 @@
 
 use std::time::Instant;
 
-use bookdrop_backend::NotPublished;
 use tokio::task::spawn_local;
 
 use super::{Desk, Flight, Wakes};
-use crate::asks::Standing;
-use crate::commands::{Parcel, Settling};
+use crate::commands::Settling;
 use crate::round::{self, Round, SeatChange};
 
 impl Desk {
@@ -34,13 +32,12 @@ impl Desk {
             .is_some_and(|flight| flight.comes_first)
             || !self.seats.is_empty()
             || self.settles.iter().any(Settling::is_failure);
-        !is_first && (self.line.has_work() || self.questions.has_work())
+        !is_first && self.has_goods()
     }
 
     /// Whether what was sent before somebody wanted to look has been tried.
     fn may_look(&self) -> bool {
-        let is_idle = self.sending.is_none() && !self.line.has_work() && !self.questions.has_work();
-        is_idle || self.tried >= self.wanted_after
+        self.sending.is_none() && !self.has_goods() || self.tried >= self.wanted_after
     }
 
     /// Whether there is something to do that takes several trips.
@@ -68,40 +65,7 @@ impl Desk {
 
     /// Whether somebody waits for what others do.
     pub(super) fn is_waiting(&self) -> bool {
-        self.readers.waiting()
-            + self.line.len()
-            + self.questions.len()
-            + self.shared.asks().len()
-            + self.refused.len()
-            > 0
-    }
-
-    /// Sends what is in line.
-    fn send(&mut self) {
-        let Some(database) = self.link.sender() else {
-            return;
-        };
-        let mut round = self.round();
-        let (shipments, refused) = self.line.board(self.most_at_once());
-        refused
-            .into_iter()
-            .for_each(|parcel| self.refuse_full(parcel));
-        round.shipments = shipments;
-        round.questions = self.questions.board();
-        {
-            let mut asks = self.shared.asks();
-            round
-                .questions
-                .iter()
-                .for_each(|question| asks.set(question.ask, Standing::OnItsWay));
-        }
-        self.sending = Some(Flight {
-            since: round.begun,
-            playing: spawn_local(round::play(database, round)),
-            closes: Vec::new(),
-            upto: self.came,
-            comes_first: false,
-        });
+        self.readers.waiting() + self.line.len() + self.shared.asks().len() + self.refused.len() > 0
     }
 
     /// Does everything else.
@@ -127,17 +91,8 @@ impl Desk {
             since: round.begun,
             playing: spawn_local(round::play(database, round)),
             closes: std::mem::take(&mut self.closes),
-            upto: 0,
             comes_first,
         });
-    }
-
-    /// Where the oldest are dropped for new ones, no more than there is room for: none of them is to be dropped for another.
-    fn most_at_once(&self) -> usize {
-        match self.bounds.drops_oldest {
-            true => self.shared.options.limits.capacity.max(1),
-            false => usize::MAX,
-        }
     }
 
     /// A round that does nothing yet.
@@ -167,21 +122,13 @@ impl Desk {
         }
         if !round.looks.is_empty() {
             // One that comes in just now has not been sent.
-            round.waiting_requests = self.shared.asks().published().len() + self.questions.len();
+            round.waiting_requests = self.shared.asks().published().len() + self.line.requests();
         }
         if round.closes || !round.deeds.is_empty() {
             self.readers.doubt_all();
         }
     }
 
-    /// There was no room for the next of its records.
-    pub(super) fn refuse_full(&mut self, parcel: Parcel) {
-        self.shared.counters.rejected_when_full.add(1);
-        self.tell(parcel.told, Err(NotPublished::Full));
-    }
-}
-
-impl Desk {
     /// Who left is counted before anybody comes, so that who comes is not forgotten.
     fn board_seats(&mut self) -> Vec<SeatChange> {
         let mut seats = std::mem::take(&mut self.seats);

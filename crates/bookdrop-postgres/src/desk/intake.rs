@@ -9,6 +9,7 @@ use super::requests::unanswered;
 use crate::commands::{Command, How, Look, Reply, Seat, Settling, Waiter};
 use crate::error::unreachable;
 use crate::round::SeatChange;
+use crate::shipping::Goods;
 
 impl Desk {
     /// Takes this, and all that was asked for meanwhile, so that it goes to the server together.
@@ -27,14 +28,14 @@ impl Desk {
             }
             Command::Publish(parcel) => {
                 self.came += 1;
-                self.line.push(parcel);
+                self.line.push(Goods::Parcel(parcel));
             }
             Command::Request(question) => {
                 self.came += 1;
                 self.ask(question);
             }
             Command::GiveUp(ask) => {
-                if !self.questions.remove(ask) {
+                if !self.line.remove(ask) {
                     self.give_ups.push(ask);
                 }
             }
@@ -103,11 +104,13 @@ impl Desk {
 
     /// Nothing new is taken: who waits with something new is told, and consumers look whether there is anything left.
     fn close(&mut self) {
-        for parcel in self.line.take_all() {
-            self.tell(parcel.told, Err(NotPublished::Closed));
-        }
-        for question in self.questions.take_all() {
-            self.end_request(question.ask, Err(unanswered(Why::Closed, false)));
+        for goods in self.line.take_if(|_| true) {
+            match goods {
+                Goods::Parcel(parcel) => self.tell(parcel.told, Err(NotPublished::Closed)),
+                Goods::Question(question) => {
+                    self.end_request(question.ask, Err(unanswered(Why::Closed, false)));
+                }
+            }
         }
         self.readers.doubt_all();
         self.must_close = true;
@@ -153,7 +156,7 @@ impl Desk {
         if self.link.is_up() {
             return None;
         }
-        let parcels = self.line.iter().map(|parcel| parcel.since);
+        let parcels = self.line.parcels().map(|parcel| parcel.since);
         // What nobody waits for is done whenever that is possible.
         let awaited = self
             .settles
@@ -172,8 +175,13 @@ impl Desk {
         let lost_at = self.lost_at;
         let is_over = |since: Instant| now >= since.max(lost_at) + patience;
         let error = unreachable(patience, self.link.last_error.as_ref());
-        for parcel in self.line.take_if(|parcel| is_over(parcel.since)) {
-            self.tell(parcel.told, Err(NotPublished::Backend(error.clone())));
+        // Requests wait until their deadline.
+        let is_parcel =
+            |goods: &Goods| matches!(goods, Goods::Parcel(parcel) if is_over(parcel.since));
+        for goods in self.line.take_if(is_parcel) {
+            if let Goods::Parcel(parcel) = goods {
+                self.tell(parcel.told, Err(NotPublished::Backend(error.clone())));
+            }
         }
         let (over, rest): (Vec<_>, _) = std::mem::take(&mut self.settles)
             .into_iter()

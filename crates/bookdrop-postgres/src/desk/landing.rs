@@ -5,34 +5,19 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use bookdrop_backend::{Error, Fetched, NotFetched, NotPublished, Settled, Stats, Wait, Why};
-use bookdrop_queue::OnFull;
+use bookdrop_backend::{Error, Fetched, NotFetched, Settled, Stats, Wait, Why};
 
 use super::Desk;
 use super::requests::unanswered;
-use crate::asks::Standing;
-use crate::commands::{Deed, Handed, How, Look, Parcel, Question, Reply, Seat, Settling, Waiter};
+use crate::commands::{Deed, Handed, How, Look, Reply, Seat, Settling, Waiter};
 use crate::error::{Trouble, unknown};
 use crate::hands::{Asker, Gone, Hand, Stage};
-use crate::round::{Results, Round, SeatChange, Seen, Settlement, Shipment};
-use crate::sql::{Batch, Event, Fate, Published};
+use crate::round::{Results, Round, SeatChange, Seen, Settlement};
+use crate::sql::{Batch, Event};
 
 impl Desk {
-    /// Tells those who sent what came of it.
-    pub(super) fn land_sent(&mut self, (round, results): (Round, Results)) {
-        let upto = self.sending.take().map(|flight| flight.upto);
-        self.tried = self.tried.max(upto.unwrap_or(0));
-        self.look_at_the_link();
-        if let Some(published) = results.published {
-            self.land_shipments(round.shipments, published);
-        }
-        if let Some(asked) = results.asked {
-            self.land_questions(round.questions, asked);
-        }
-    }
-
     /// A connection that is gone is of no use, though nobody has said so yet.
-    fn look_at_the_link(&mut self) {
+    pub(super) fn look_at_the_link(&mut self) {
         if self.link.is_lost() {
             self.lose();
         }
@@ -88,8 +73,8 @@ impl Desk {
             Some(Err(_)) => self.checks = true,
             None => {}
         }
-        for ((group, asked), fetched) in round.fetches.into_iter().zip(results.fetched) {
-            self.land_fetched(group, asked, round.begun, fetched);
+        for ((group, _), fetched) in round.fetches.into_iter().zip(results.fetched) {
+            self.land_fetched(group, round.begun, fetched);
         }
         for (look, seen) in round.looks.into_iter().zip(results.looks) {
             self.land_look(look, seen, round.waiting_requests);
@@ -97,7 +82,7 @@ impl Desk {
     }
 
     /// Other drivers may hear that there are events.
-    fn note_events(&mut self) {
+    pub(super) fn note_events(&mut self) {
         self.readers.doubt_all();
         self.wakes.events |= self.others > 0;
     }
@@ -105,7 +90,6 @@ impl Desk {
     /// Senders may find room, here and elsewhere.
     fn note_room(&mut self) {
         self.line.try_again();
-        self.questions.try_again();
         self.wakes.room |= self.others > 0;
     }
 
@@ -291,142 +275,6 @@ impl Desk {
         }
     }
 
-    fn land_shipments(&mut self, shipments: Vec<Shipment>, published: Result<Published, Trouble>) {
-        let published = match published {
-            Ok(published) => published,
-            Err(trouble) => {
-                let error = trouble.into_outcome();
-                for Shipment { parcel, .. } in shipments {
-                    parcel.progress.retreat(parcel.sure);
-                    self.tell(parcel.told, Err(NotPublished::Backend(error.clone())));
-                }
-                return;
-            }
-        };
-        self.note_published(&published);
-        let mut fates = published.fates.into_iter();
-        let mut unfinished = Vec::new();
-        for Shipment { mut parcel, count } in shipments {
-            let fates: Vec<_> = fates.by_ref().take(count).collect();
-            let sent = fates.iter().take_while(|fate| **fate != Fate::Full).count();
-            let duplicates = fates
-                .iter()
-                .take(sent)
-                .filter(|fate| **fate == Fate::Duplicate)
-                .count();
-            self.shared.counters.duplicates.add(duplicates as u64);
-            self.shared.counters.sent.add((sent - duplicates) as u64);
-            parcel.sure += sent;
-            parcel.progress.retreat(parcel.sure);
-            parcel.records.drain(..sent);
-            if parcel.records.is_empty() {
-                self.tell(parcel.told, Ok(()));
-            } else {
-                self.go_on(parcel, sent == count, &mut unfinished);
-            }
-        }
-        self.line.push_front(unfinished);
-    }
-
-    /// A parcel of which something is left.
-    fn go_on(&mut self, parcel: Parcel, has_room: bool, unfinished: &mut Vec<Parcel>) {
-        if self.shared.is_closed() {
-            return self.tell(parcel.told, Err(NotPublished::Closed));
-        }
-        if parcel.is_dropped() {
-            return;
-        }
-        if !has_room {
-            self.line.set_full(&parcel);
-            if !parcel.waits || self.shared.options.on_full != OnFull::Wait {
-                return self.refuse_full(parcel);
-            }
-        }
-        unfinished.push(parcel);
-    }
-
-    fn note_published(&mut self, published: &Published) {
-        let counters = &self.shared.counters;
-        counters.dropped_when_full.add(published.dropped);
-        counters.expired.add(published.expired);
-        if published.fates.contains(&Fate::Sent) {
-            self.note_events();
-        }
-    }
-
-    fn land_questions(&mut self, questions: Vec<Question>, published: Result<Published, Trouble>) {
-        let published = match published {
-            Ok(published) => published,
-            // Whether the server has them is seen when it can be reached again.
-            Err(Trouble::Lost(_)) => {
-                self.note_asked(questions.iter().map(|question| question.ask));
-                self.checks = true;
-                return;
-            }
-            Err(trouble) => {
-                let error = trouble.into_outcome();
-                for question in questions {
-                    let why = Why::Backend(error.clone());
-                    self.end_request(question.ask, Err(unanswered(why, false)));
-                }
-                return;
-            }
-        };
-        self.note_published(&published);
-        let sent = questions
-            .iter()
-            .zip(&published.fates)
-            .filter(|(_, fate)| **fate == Fate::Sent);
-        let sent: Vec<_> = sent.map(|(question, _)| question.ask).collect();
-        self.shared.counters.sent.add(sent.len() as u64);
-        self.note_asked(sent.into_iter());
-        let mut full = Vec::new();
-        for (question, fate) in questions.into_iter().zip(published.fates) {
-            let why = match fate {
-                Fate::Sent | Fate::Duplicate => continue,
-                Fate::NoConsumer => Why::NoConsumer,
-                Fate::Full if question.deadline <= Instant::now() => {
-                    self.give_up(question.ask, false);
-                    continue;
-                }
-                Fate::Full
-                    if self.shared.options.on_full == OnFull::Wait && !self.shared.is_closed() =>
-                {
-                    self.questions.set_full(&question);
-                    full.push(question);
-                    continue;
-                }
-                Fate::Full if self.shared.is_closed() => Why::Closed,
-                Fate::Full => {
-                    self.shared.counters.rejected_when_full.add(1);
-                    Why::Full
-                }
-            };
-            self.end_request(question.ask, Err(unanswered(why, false)));
-        }
-        {
-            let mut asks = self.shared.asks();
-            full.retain(|question| asks.contains(question.ask));
-            full.iter()
-                .for_each(|question| asks.set(question.ask, Standing::InLine));
-        }
-        self.questions.push_front(full);
-    }
-
-    /// The server has these requests. Those that were given up on their way are taken out again.
-    fn note_asked(&mut self, sent: impl Iterator<Item = i64>) {
-        let mut asks = self.shared.asks();
-        for ask in sent {
-            match asks.contains(ask) {
-                true => asks.set(ask, Standing::Published),
-                false => self.give_ups.push(ask),
-            }
-        }
-        drop(asks);
-        // Those that came in while the driver was being closed are told.
-        self.must_close |= self.shared.is_closed();
-    }
-
     fn tell_unless_owed(&mut self, ask: i64) {
         // One that was answered here is being told.
         let is_settling = |settling: &Settling| {
@@ -441,7 +289,6 @@ impl Desk {
     fn land_fetched(
         &mut self,
         group: i32,
-        asked: usize,
         since: Instant,
         fetched: Result<Option<Batch>, Trouble>,
     ) {
@@ -460,7 +307,7 @@ impl Desk {
         self.shared.counters.expired.add(batch.expired);
         let wakes_at = batch.wakes_in.map(|wait| Instant::now() + wait);
         self.readers.set_wakes_at(group, wakes_at);
-        if count >= asked {
+        if batch.has_more {
             self.readers.doubt(group);
         }
         if count > 0 || batch.expired > 0 {
@@ -468,7 +315,7 @@ impl Desk {
             self.reads_told |= batch.expired > 0;
         }
         self.hand_over(group, batch.events, since);
-        if count < asked {
+        if !batch.has_more {
             self.end_waits(group, batch.queued == 0);
         }
     }
@@ -623,7 +470,7 @@ impl Desk {
         }
         if is_whole {
             self.shared.counters.fill(&mut stats);
-            stats.waiting_senders = self.line.len() + self.questions.len();
+            stats.waiting_senders = self.line.len();
             stats.waiting_consumers = self.readers.waiting();
             stats.reconnects = self.shared.reconnects.load(Ordering::SeqCst);
         }

@@ -1,129 +1,193 @@
-//! Senders in line.
+//! Those who send, in line.
 
 use std::collections::VecDeque;
 use std::sync::PoisonError;
 
-use crate::commands::Parcel;
-use crate::round::Shipment;
+use crate::commands::{Parcel, Question};
+use crate::shipping::{Goods, Shipment};
 
 /// So many records go to the server at once, at most,
 const MAX_RECORDS: usize = 512;
 /// and so many bytes, but for one record that is larger.
 const MAX_BYTES: usize = 4 << 20;
+/// Events, delayed events, requests and delayed requests wait for different room, and none of them holds the others up.
+const KINDS: usize = 4;
 
-/// Senders whose records are not published yet, in the order in which they came. Records with a delay wait for other room than those
-/// without, and neither holds the other up.
+/// Sends and requests that are not published yet, in the order in which they came.
 #[derive(Default)]
 pub(super) struct Line {
-    parcels: VecDeque<Parcel>,
-    /// Whether there was no room, for those without a delay and with one, and nothing happened since.
-    is_full: [bool; 2],
+    came: u64,
+    all: VecDeque<(u64, Goods)>,
+    /// Whether there was no room for this kind, and nothing happened since.
+    is_full: [bool; KINDS],
+}
+
+/// How much may go to the server at once.
+#[derive(Clone, Copy)]
+pub(super) struct Measure {
+    pub(super) records: usize,
+    /// Whether a duplicate is let in where there is no room.
+    pub(super) compares_ids: bool,
 }
 
 impl Line {
-    pub(super) fn push(&mut self, parcel: Parcel) {
-        self.parcels.push_back(parcel);
+    pub(super) fn push(&mut self, goods: Goods) {
+        self.came += 1;
+        self.all.push_back((self.came, goods));
     }
 
-    /// Those whose turn did not come are as they were.
-    pub(super) fn push_front(&mut self, parcels: Vec<Parcel>) {
-        for parcel in parcels.into_iter().rev() {
-            self.parcels.push_front(parcel);
-        }
+    /// What was not published after all stands where it stood.
+    pub(super) fn give_back(&mut self, goods: Vec<(u64, Goods)>) {
+        self.all.extend(goods);
+        self.all.make_contiguous().sort_by_key(|(place, _)| *place);
     }
 
     pub(super) fn len(&self) -> usize {
-        self.parcels.len()
+        self.all.len()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Parcel> {
-        self.parcels.iter()
+    pub(super) fn requests(&self) -> usize {
+        let goods = self.all.iter();
+        goods
+            .filter(|(_, goods)| matches!(goods, Goods::Question(_)))
+            .count()
     }
 
-    pub(super) fn take_all(&mut self) -> VecDeque<Parcel> {
-        std::mem::take(&mut self.parcels)
+    pub(super) fn parcels(&self) -> impl Iterator<Item = &Parcel> {
+        self.all.iter().filter_map(|(_, goods)| match goods {
+            Goods::Parcel(parcel) => Some(parcel),
+            Goods::Question(_) => None,
+        })
     }
 
-    /// Takes out those for whom this is so.
-    pub(super) fn take_if(&mut self, is_wanted: impl Fn(&Parcel) -> bool) -> Vec<Parcel> {
-        let all = std::mem::take(&mut self.parcels).into_iter();
-        let (wanted, rest): (Vec<_>, Vec<_>) = all.partition(|parcel| is_wanted(parcel));
-        self.parcels = rest.into();
-        wanted
+    /// Takes out those for which this is so.
+    pub(super) fn take_if(&mut self, is_wanted: impl Fn(&Goods) -> bool) -> Vec<Goods> {
+        let all = std::mem::take(&mut self.all).into_iter();
+        let (wanted, rest): (Vec<_>, Vec<_>) = all.partition(|(_, goods)| is_wanted(goods));
+        self.all = rest.into();
+        wanted.into_iter().map(|(_, goods)| goods).collect()
+    }
+
+    /// Takes a request out. Whether it was in line still.
+    pub(super) fn remove(&mut self, ask: i64) -> bool {
+        let is_it = |goods: &Goods| matches!(goods, Goods::Question(Question { ask: of, .. }) if *of == ask);
+        let before = self.all.len();
+        self.all.retain(|(_, goods)| !is_it(goods));
+        self.all.len() < before
     }
 
     /// There may be room now.
     pub(super) fn try_again(&mut self) {
-        self.is_full = [false; 2];
+        self.is_full = [false; KINDS];
     }
 
-    pub(super) fn set_full(&mut self, parcel: &Parcel) {
-        self.is_full[kind_of(parcel)] = true;
+    pub(super) fn set_full(&mut self, goods: &Goods) {
+        self.is_full[kind_of(goods)] = true;
     }
 
     /// Whether somebody's turn may have come.
-    pub(super) fn has_work(&self) -> bool {
-        self.parcels
-            .iter()
-            .any(|parcel| !self.is_full[kind_of(parcel)] || !parcel.waits)
+    pub(super) fn has_work(&self, measure: Measure) -> bool {
+        self.all.iter().any(|(_, goods)| {
+            !self.is_full[kind_of(goods)] || !waits(goods) || asks_first(goods, measure)
+        })
     }
 
-    /// Puts on their way those whose turn may have come, at most so many records. Those who do not want to wait, where there is no room, are given back.
-    pub(super) fn board(&mut self, most: usize) -> (Vec<Shipment>, Vec<Parcel>) {
-        let most = most.min(MAX_RECORDS);
-        let (mut shipments, mut refused, mut rest) = (Vec::new(), Vec::new(), VecDeque::new());
-        let (mut records, mut bytes) = (0, 0);
-        for parcel in std::mem::take(&mut self.parcels) {
-            if self.is_full[kind_of(&parcel)] {
-                match parcel.waits {
-                    true => rest.push_back(parcel),
-                    false => refused.push(parcel),
-                }
-                continue;
-            }
-            let count = fitting(&parcel, records, bytes, most);
-            if count == 0 {
-                // Its kind waits for the next round, so that nobody overtakes it.
-                rest.push_back(parcel);
-                records = most;
-                continue;
-            }
-            if !begin(&parcel, count) {
-                continue;
-            }
-            records += count;
-            bytes += parcel
-                .records
-                .iter()
-                .take(count)
-                .map(|record| record.content.len())
-                .sum::<usize>();
-            shipments.push(Shipment { parcel, count });
+    /// Puts on their way those whose turn may have come. Those that do not want to wait, where there is no room, are given back.
+    pub(super) fn board(&mut self, measure: Measure) -> (Vec<Shipment>, Vec<Parcel>) {
+        let mut boarding = Boarding::new(measure);
+        for (place, goods) in std::mem::take(&mut self.all) {
+            let is_full = self.is_full[kind_of(&goods)];
+            boarding.take(place, goods, is_full);
         }
-        self.parcels = rest;
-        (shipments, refused)
+        self.all = boarding.rest;
+        (boarding.shipments, boarding.refused)
     }
 }
 
-/// How many records of a parcel go along with so much: the first ones, of one kind.
-fn fitting(parcel: &Parcel, mut records: usize, mut bytes: usize, most: usize) -> usize {
-    let kind = kind_of(parcel);
-    let mut count = 0;
-    for record in &parcel.records {
-        let is_too_much =
-            records >= most || records > 0 && bytes + record.content.len() > MAX_BYTES;
-        if is_too_much || usize::from(record.delay.is_some()) != kind {
-            break;
-        }
-        count += 1;
-        records += 1;
-        bytes += record.content.len();
-    }
-    count
+/// What goes to the server together, while it is being put together.
+struct Boarding {
+    measure: Measure,
+    records: usize,
+    bytes: usize,
+    shipments: Vec<Shipment>,
+    refused: Vec<Parcel>,
+    rest: VecDeque<(u64, Goods)>,
 }
 
-/// Counts them as taken in, unless their sender lost interest.
-fn begin(parcel: &Parcel, count: usize) -> bool {
+impl Boarding {
+    fn new(measure: Measure) -> Self {
+        Boarding {
+            measure: Measure {
+                records: measure.records.min(MAX_RECORDS),
+                ..measure
+            },
+            records: 0,
+            bytes: 0,
+            shipments: Vec::new(),
+            refused: Vec::new(),
+            rest: VecDeque::new(),
+        }
+    }
+
+    fn take(&mut self, place: u64, goods: Goods, is_full: bool) {
+        let is_probe = is_full && asks_first(&goods, self.measure);
+        match goods {
+            Goods::Parcel(parcel) if is_full && !is_probe && !parcel.waits => {
+                self.refused.push(parcel)
+            }
+            goods if is_full && !is_probe => self.rest.push_back((place, goods)),
+            goods => self.board(place, goods, is_probe),
+        }
+    }
+
+    fn board(&mut self, place: u64, mut goods: Goods, is_probe: bool) {
+        let fitting = self.fitting(&goods);
+        if fitting == 0 {
+            // It waits for the next round, and nobody overtakes it.
+            self.records = self.measure.records;
+            self.rest.push_back((place, goods));
+            return;
+        }
+        let count = if is_probe { 1 } else { fitting };
+        if !begin(&mut goods, count) {
+            return;
+        }
+        let shipment = Shipment {
+            place,
+            goods,
+            count,
+            is_probe,
+        };
+        self.records += count;
+        self.bytes += shipment
+            .records()
+            .map(|record| record.content.len())
+            .sum::<usize>();
+        self.shipments.push(shipment);
+    }
+
+    /// How many of its records go along: the first ones, of one kind.
+    fn fitting(&self, goods: &Goods) -> usize {
+        let (mut records, mut bytes) = (self.records, self.bytes);
+        let is_delayed = is_delayed(goods);
+        let fitting = goods.records().take_while(|record| {
+            let size = record.content.len();
+            let is_too_much =
+                records >= self.measure.records || records > 0 && bytes + size > MAX_BYTES;
+            records += 1;
+            bytes += size;
+            !is_too_much && record.delay.is_some() == is_delayed
+        });
+        fitting.count()
+    }
+}
+
+/// Counts records of a parcel as taken in, unless their sender lost interest.
+fn begin(goods: &mut Goods, count: usize) -> bool {
+    let Goods::Parcel(parcel) = goods else {
+        return true;
+    };
+    parcel.was_compared = true;
     let is_dropped = parcel
         .is_dropped
         .lock()
@@ -134,11 +198,35 @@ fn begin(parcel: &Parcel, count: usize) -> bool {
     !*is_dropped
 }
 
-/// What its next record is: one without a delay, or one with.
-fn kind_of(parcel: &Parcel) -> usize {
-    parcel
+/// Whether the server is asked, though there is no room: what was sent before needs none.
+fn asks_first(goods: &Goods, measure: Measure) -> bool {
+    let Goods::Parcel(parcel) = goods else {
+        return false;
+    };
+    let has_id = parcel
         .records
         .front()
+        .is_some_and(|record| record.is_id_given);
+    measure.compares_ids && has_id && !parcel.was_compared
+}
+
+/// A request waits until its deadline.
+fn waits(goods: &Goods) -> bool {
+    match goods {
+        Goods::Parcel(parcel) => parcel.waits,
+        Goods::Question(_) => true,
+    }
+}
+
+/// What its next record is.
+fn kind_of(goods: &Goods) -> usize {
+    let is_request = matches!(goods, Goods::Question(_));
+    2 * usize::from(is_request) + usize::from(is_delayed(goods))
+}
+
+fn is_delayed(goods: &Goods) -> bool {
+    goods
+        .records()
+        .next()
         .is_some_and(|record| record.delay.is_some())
-        .into()
 }

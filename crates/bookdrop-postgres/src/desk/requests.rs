@@ -1,7 +1,6 @@
-//! Requests in line, their deadlines and their ends.
+//! Requests, their deadlines and their ends.
 
 use std::cmp::Reverse;
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bookdrop_backend::{Error, Unanswered, Why};
@@ -12,80 +11,13 @@ use crate::asks::{Outcome, Standing};
 use crate::commands::Question;
 use crate::error::unknown;
 use crate::round::Told;
+use crate::shipping::Goods;
 use crate::sql;
 
 /// Who is past the deadline waits so long, at most, for the server to say whether a consumer has the request.
 const LAST_WORD: Duration = Duration::from_secs(2);
 /// A request that is on its way when its deadline passes is looked after once more so soon.
 const ARRIVES_SOON: Duration = Duration::from_millis(5);
-/// So many go to the server at once, at most.
-const MAX_QUESTIONS: usize = 512;
-
-/// Requests that are not published yet, in the order in which they came.
-#[derive(Default)]
-pub(super) struct Questions {
-    waiting: VecDeque<Question>,
-    is_full: [bool; 2],
-}
-
-impl Questions {
-    pub(super) fn push(&mut self, question: Question) {
-        self.waiting.push_back(question);
-    }
-
-    pub(super) fn push_front(&mut self, questions: Vec<Question>) {
-        for question in questions.into_iter().rev() {
-            self.waiting.push_front(question);
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    pub(super) fn take_all(&mut self) -> VecDeque<Question> {
-        std::mem::take(&mut self.waiting)
-    }
-
-    /// Whether it was in line still.
-    pub(super) fn remove(&mut self, ask: i64) -> bool {
-        let before = self.waiting.len();
-        self.waiting.retain(|question| question.ask != ask);
-        self.waiting.len() < before
-    }
-
-    pub(super) fn try_again(&mut self) {
-        self.is_full = [false; 2];
-    }
-
-    pub(super) fn set_full(&mut self, question: &Question) {
-        self.is_full[kind_of(question)] = true;
-    }
-
-    pub(super) fn has_work(&self) -> bool {
-        self.waiting
-            .iter()
-            .any(|question| !self.is_full[kind_of(question)])
-    }
-
-    /// Puts those on their way whose turn may have come.
-    pub(super) fn board(&mut self) -> Vec<Question> {
-        let (mut boarding, mut rest) = (Vec::new(), VecDeque::new());
-        for question in std::mem::take(&mut self.waiting) {
-            match self.is_full[kind_of(&question)] || boarding.len() >= MAX_QUESTIONS {
-                true => rest.push_back(question),
-                false => boarding.push(question),
-            }
-        }
-        self.waiting = rest;
-        boarding
-    }
-}
-
-fn kind_of(question: &Question) -> usize {
-    question.record.delay.is_some().into()
-}
-
 impl Desk {
     pub(super) fn ask(&mut self, question: Question) {
         if self.shared.is_closed() {
@@ -95,7 +27,7 @@ impl Desk {
         if self.shared.asks().contains(question.ask) {
             self.deadlines
                 .push(Reverse((question.deadline, question.ask)));
-            self.questions.push(question);
+            self.line.push(Goods::Question(question));
         }
     }
 
@@ -140,7 +72,7 @@ impl Desk {
             let is_hopeless = now >= deadline + LAST_WORD || !self.link.is_up();
             match standing {
                 Standing::InLine => {
-                    self.questions.remove(ask);
+                    self.line.remove(ask);
                     self.give_up(ask, false);
                 }
                 // Whether a consumer has it nobody can say now.

@@ -16,8 +16,6 @@ struct Entries {
     answered: HashMap<String, usize>,
     replies: usize,
     failures: usize,
-    /// Whether the server may forget what it has not flushed.
-    is_forgetful: bool,
     wrong: Vec<String>,
 }
 
@@ -51,12 +49,6 @@ impl Ledger {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The server will be killed. An answer is confirmed before it is flushed: if the server forgets it, the work may be done once more,
-    /// and be confirmed again. Its requester gets one of the two.
-    pub(crate) fn expect_crashes(&self) {
-        self.entries().is_forgetful = true;
-    }
-
     pub(crate) fn confirm(&self, name: &str) {
         self.entries().confirmed.insert(name.to_owned());
     }
@@ -81,7 +73,7 @@ impl Ledger {
         let times = entries.answered.entry(name.to_owned()).or_default();
         *times += 1;
         let times = *times;
-        if times > 1 && !entries.is_forgetful {
+        if times > 1 {
             let told = format!("{name} was answered {times} times");
             entries.wrong.push(told);
         }

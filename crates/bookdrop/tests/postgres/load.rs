@@ -74,11 +74,6 @@ impl Load {
             .push(thread::spawn(move || work(library, &ledger, &stops)));
     }
 
-    /// The server will be killed.
-    pub(crate) fn expect_crashes(&self) {
-        self.ledger.expect_crashes();
-    }
-
     pub(crate) fn progress(&self) -> Progress {
         self.ledger.check();
         self.ledger.progress()
