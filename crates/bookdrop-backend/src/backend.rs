@@ -86,6 +86,9 @@ pub trait Backend: Send + Sync + 'static {
     /// Ends when nobody wants the answer to a request in hand any more. Dropped, it waits no more.
     fn unwanted(&self, receipt: Receipt) -> impl Future<Output = ()> + Send;
 
+    /// How many events this driver handed over and are not settled.
+    fn in_hand(&self) -> usize;
+
     /// How it stands, or how one group of it stands: `None` if there is none of that name.
     fn stats(
         &self,

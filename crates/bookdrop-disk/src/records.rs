@@ -391,6 +391,11 @@ impl Backend for Records {
         Unwanted::new(&self.queue, self.hands.call_of(receipt))
     }
 
+    fn in_hand(&self) -> usize {
+        let (_, depths) = self.queue.counts();
+        depths.in_hand
+    }
+
     async fn stats(&self, group: Option<&str>) -> Result<Option<Stats>, Error> {
         if let Some(group) = group {
             let depths = self.queue.depths(group);

@@ -56,8 +56,8 @@ impl Postgres {
     /// # Errors
     /// `Io` where the server cannot be reached, for which it does not wait; `NotFound` where there is no such database;
     /// `Denied` where it does not let this user in, or make the schema; `Invalid` for a queue in another codec; `NewerVersion`
-    /// for a schema that a newer version of the library made; `Unsupported` for a server that is too old. Nothing of the
-    /// connection's settings stands in any of them but what the server itself says.
+    /// for a schema that a newer version of the library made; `Unsupported` for a server that is too old, or a database that is
+    /// not in UTF-8. Nothing of the connection's settings stands in any of them but what the server itself says.
     ///
     /// # Cancel safety
     /// Dropped, nothing stays open. A queue that was made stays.
@@ -313,6 +313,10 @@ impl Backend for Postgres {
         }
     }
 
+    fn in_hand(&self) -> usize {
+        self.shared.hands().in_hand()
+    }
+
     async fn stats(&self, group: Option<&str>) -> Result<Option<Stats>, Error> {
         let group = group.map(str::to_owned);
         self.ask(|told| Command::Look(Look::Stats(group, told)))
@@ -366,7 +370,7 @@ impl Backend for Postgres {
         self.ask(Command::Close).await?;
         loop {
             let rung = self.shared.empty_handed.notified();
-            if self.shared.hands().is_empty() {
+            if self.in_hand() == 0 {
                 return Ok(());
             }
             rung.await;

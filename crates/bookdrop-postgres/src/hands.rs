@@ -139,8 +139,9 @@ impl Hands {
         }
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.in_hand == 0
+    /// How many of them are not settled but for their answer.
+    pub(crate) fn in_hand(&self) -> usize {
+        self.in_hand
     }
 
     /// The numbers at the server of all of them.

@@ -11,26 +11,14 @@ const VERSION: i32 = 1;
 const MAKE: &str = include_str!("schema.sql");
 /// Version 13, in the numbers of the server.
 const OLDEST_SERVER: i32 = 130_000;
+/// What holds every text.
+const ENCODING: &str = "UTF8";
 /// Whoever changes the schema has this advisory lock. "bookdrop", in letters.
 const LOCK: i64 = 0x626f_6f6b_6472_6f70;
 
 /// Sees to it that the schema is there.
 pub(crate) async fn ensure(client: &Client) -> Result<(), Trouble> {
-    let row = client
-        .query_one(
-            "SELECT current_setting('server_version_num')::int, current_setting('server_version')",
-            &[],
-        )
-        .await?;
-    if row.get::<_, i32>(0) < OLDEST_SERVER {
-        let version: &str = row.get(1);
-        let message =
-            format!("the server is PostgreSQL {version}; bookdrop needs version 13 or newer");
-        return Err(Trouble::Refused(Error::new(
-            ErrorKind::Unsupported,
-            message,
-        )));
-    }
+    check(client).await?;
     if version(client).await? == Some(VERSION) {
         return Ok(());
     }
@@ -39,6 +27,25 @@ pub(crate) async fn ensure(client: &Client) -> Result<(), Trouble> {
     let end = if made.is_ok() { "COMMIT" } else { "ROLLBACK" };
     client.batch_execute(end).await?;
     made
+}
+
+/// Whether the server and its database can do what is needed.
+async fn check(client: &Client) -> Result<(), Trouble> {
+    let statement = "SELECT current_setting('server_version_num')::int, current_setting('server_version'), current_setting('server_encoding')";
+    let row = client.query_one(statement, &[]).await?;
+    let (number, version, encoding): (i32, &str, &str) = (row.get(0), row.get(1), row.get(2));
+    let message = if number < OLDEST_SERVER {
+        format!("the server is PostgreSQL {version}; bookdrop needs version 13 or newer")
+    } else if encoding != ENCODING {
+        // One id that it cannot hold would fail all that are sent with it.
+        format!(
+            "the database keeps its texts in {encoding}, which does not hold every id and key; make one with `ENCODING 'UTF8'`"
+        )
+    } else {
+        return Ok(());
+    };
+    let error = Error::new(ErrorKind::Unsupported, message);
+    Err(Trouble::Refused(error))
 }
 
 /// Makes it, unless somebody else did meanwhile.

@@ -97,7 +97,7 @@ impl Shared {
 
     /// Rings if nothing is in hand any more.
     pub(crate) fn look_at_hands(&self) {
-        if self.hands().is_empty() {
+        if self.hands().in_hand() == 0 {
             self.empty_handed.notify_waiters();
         }
     }

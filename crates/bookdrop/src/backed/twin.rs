@@ -17,6 +17,7 @@ pub(crate) trait Twin: Send + Sync {
     fn capacity(&self) -> usize;
     fn is_closed(&self) -> bool;
     fn leave(&self, reader: Reader);
+    fn in_hand(&self) -> usize;
     fn publish(
         self: Arc<Self>,
         records: Vec<Record>,
@@ -54,6 +55,10 @@ pub(crate) trait Twin: Send + Sync {
 }
 
 impl<B: Backend> Twin for B {
+    fn in_hand(&self) -> usize {
+        Backend::in_hand(self)
+    }
+
     fn capabilities(&self) -> Capabilities {
         Backend::capabilities(self)
     }

@@ -102,9 +102,8 @@ pub(super) async fn backed<T, R>(
         ready => ready,
     })
     .await?;
-    let stats = backed.backend().stats(None).await?;
     Ok(DrainReport {
         left: Vec::new(),
-        unfinished: stats.map_or(0, |stats| stats.in_hand),
+        unfinished: backed.backend().in_hand(),
     })
 }

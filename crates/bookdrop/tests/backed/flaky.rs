@@ -115,6 +115,10 @@ impl Backend for Flaky {
         self.records.unwanted(receipt).await;
     }
 
+    fn in_hand(&self) -> usize {
+        self.records.in_hand()
+    }
+
     async fn stats(&self, group: Option<&str>) -> Result<Option<Stats>, Error> {
         self.check()?.stats(group).await
     }

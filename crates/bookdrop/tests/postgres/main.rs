@@ -13,6 +13,7 @@ mod other;
 mod partition;
 mod processes;
 mod restart;
+mod sharing;
 
 use std::time::Duration;
 
