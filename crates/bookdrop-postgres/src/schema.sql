@@ -1,5 +1,7 @@
 -- Version 1 of the tables of bookdrop, and of the functions that its drivers call.
 --
+-- What is called all the time is in PL/pgSQL, which plans a statement once for a session: a function in SQL is planned at each call.
+--
 -- A queue has groups, and each group has a row of its own for every event that it has not done with. Several rows are locked in one
 -- order by everybody: that of the queue, then groups, then events. Times are those of the server's clock.
 
@@ -237,21 +239,25 @@ BEGIN
     UPDATE bookdrop.event SET state = 'ready' WHERE id = first AND state = 'behind';
 END $$;
 
-CREATE FUNCTION bookdrop.lock_group(of_group integer) RETURNS void LANGUAGE sql AS $$
-    SELECT FROM bookdrop.consumer_group WHERE id = of_group FOR NO KEY UPDATE
-$$;
+CREATE FUNCTION bookdrop.lock_group(of_group integer) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM FROM bookdrop.consumer_group WHERE id = of_group FOR NO KEY UPDATE;
+END $$;
 
 -- So many queued and delayed events left; fewer than none where some came.
-CREATE FUNCTION bookdrop.book(of_group integer, queued bigint, delayed bigint) RETURNS void LANGUAGE sql AS $$
-    UPDATE bookdrop.consumer_group SET queued_left = queued_left + queued, delayed_left = delayed_left + delayed
-        WHERE id = of_group AND (queued <> 0 OR delayed <> 0)
-$$;
+CREATE FUNCTION bookdrop.book(of_group integer, queued bigint, delayed bigint) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF queued <> 0 OR delayed <> 0 THEN
+        UPDATE bookdrop.consumer_group SET queued_left = queued_left + queued, delayed_left = delayed_left + delayed WHERE id = of_group;
+    END IF;
+END $$;
 
 -- How many events are queued and delayed in a group.
-CREATE FUNCTION bookdrop.depth(of_group integer, OUT queued bigint, OUT delayed bigint) LANGUAGE sql AS $$
+CREATE FUNCTION bookdrop.depth(of_group integer, OUT queued bigint, OUT delayed bigint) LANGUAGE plpgsql AS $$
+BEGIN
     SELECT CASE WHEN c.is_addressed THEN q.sent ELSE 0 END - c.queued_left, CASE WHEN c.is_addressed THEN q.sent_delayed ELSE 0 END - c.delayed_left
-        FROM bookdrop.consumer_group c JOIN bookdrop.queue q ON q.id = c.queue WHERE c.id = of_group
-$$;
+        INTO queued, delayed FROM bookdrop.consumer_group c JOIN bookdrop.queue q ON q.id = c.queue WHERE c.id = of_group;
+END $$;
 
 -- A span of nanoseconds, no shorter than that.
 CREATE FUNCTION bookdrop.span(nanoseconds bigint) RETURNS interval LANGUAGE sql IMMUTABLE AS $$
@@ -294,9 +300,10 @@ BEGIN
 END $$;
 
 -- One event left the group from this state.
-CREATE FUNCTION bookdrop.left_from(of_group integer, state bookdrop.event_state) RETURNS void LANGUAGE sql AS $$
-    SELECT bookdrop.book(of_group, (state IN ('ready', 'behind'))::integer, (state IN ('delayed', 'retrying'))::integer)
-$$;
+CREATE FUNCTION bookdrop.left_from(of_group integer, state bookdrop.event_state) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM bookdrop.book(of_group, (state IN ('ready', 'behind'))::integer, (state IN ('delayed', 'retrying'))::integer);
+END $$;
 
 -- Lets the oldest queued event of a group go, so that there is room for another.
 CREATE FUNCTION bookdrop.drop_oldest(of_group integer) RETURNS boolean LANGUAGE plpgsql AS $$
@@ -350,16 +357,19 @@ DECLARE
     number bigint;
     now timestamptz;
 BEGIN
-    IF plain + delayed = 0 THEN
+    -- From here on nobody else sends, so that what was sent first also stands first.
+    IF plain + delayed > 0 THEN
+        WITH counted AS (
+            UPDATE bookdrop.queue q SET sent = q.sent + plain, sent_delayed = q.sent_delayed + delayed WHERE q.id = of_queue
+                RETURNING q.sent, q.sent_delayed)
+        SELECT array_agg(c.id), max(q.sent - c.queued_left), max(q.sent_delayed - c.delayed_left) INTO groups, most_queued, most_delayed
+            FROM counted q, bookdrop.consumer_group c WHERE c.queue = of_queue AND c.is_addressed;
+    ELSE
         -- After a crash nobody asks any more.
         PERFORM set_config('synchronous_commit', 'off', true);
+        PERFORM FROM bookdrop.queue WHERE id = of_queue FOR NO KEY UPDATE;
+        groups := '{}';
     END IF;
-    -- From here on nobody else sends, so that what was sent first also stands first.
-    WITH counted AS (
-        UPDATE bookdrop.queue q SET sent = q.sent + plain, sent_delayed = q.sent_delayed + delayed WHERE q.id = of_queue
-            RETURNING q.sent, q.sent_delayed)
-    SELECT array_agg(c.id), max(q.sent - c.queued_left), max(q.sent_delayed - c.delayed_left) INTO groups, most_queued, most_delayed
-        FROM counted q, bookdrop.consumer_group c WHERE c.queue = of_queue AND c.is_addressed;
     IF asks IS NOT NULL THEN
         SELECT id INTO STRICT d FROM bookdrop.consumer_group WHERE queue = of_queue AND name = 'default';
     END IF;
@@ -991,9 +1001,10 @@ CREATE FUNCTION bookdrop.disclaim(of_asker bigint, last bigint, known bigint[]) 
 $$;
 
 -- Wakes the other drivers of a queue: there are events, or there is room.
-CREATE FUNCTION bookdrop.wake(of_queue integer, of_driver bigint, what text) RETURNS void LANGUAGE sql AS $$
-    SELECT pg_notify('bookdrop_' || id, what) FROM bookdrop.driver WHERE queue = of_queue AND id <> of_driver
-$$;
+CREATE FUNCTION bookdrop.wake(of_queue integer, of_driver bigint, what text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_notify('bookdrop_' || id, what) FROM bookdrop.driver WHERE queue = of_queue AND id <> of_driver;
+END $$;
 
 -- Lets go of everything that is queued or waits for its time.
 CREATE FUNCTION bookdrop.purge(of_queue integer) RETURNS bigint LANGUAGE plpgsql AS $$
