@@ -1,6 +1,7 @@
 //! The driver's thread at work: it takes what users ask for, plays it at the server in rounds, and tells them what came of it.
 
 mod boarding;
+mod handing;
 mod intake;
 mod landing;
 mod lease;
@@ -8,6 +9,7 @@ mod line;
 mod readers;
 mod requests;
 mod sending;
+mod settling;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
