@@ -1,9 +1,9 @@
 //! What the queue on disk is to reach, and what it reached.
 
 use bookdrop_bench_common::markdown;
+use bookdrop_bench_common::measured::{Measured, Unit};
 use bookdrop_bench_common::stats::{Spread, TIE};
 
-use crate::measured::{Measured, Unit};
 use crate::queue::Durability;
 use crate::rows::{BACKLOG, SEND_ONLY, SMALL, backlog_row};
 
@@ -107,8 +107,30 @@ fn goal(rows: String, wanted: String, ratio: &Spread, least: f64) -> Goal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measured::Unit::{EventsPerSecond, Seconds};
-    use crate::measured::tests::row;
+    use bookdrop_bench_common::measured::Unit::{EventsPerSecond, Seconds};
+    use bookdrop_bench_common::measured::{Measurement, OURS, Role};
+
+    /// A row with a limit, us and two peers.
+    fn row(group: &'static str, row: &str, unit: Unit, figures: [f64; 4]) -> Measured {
+        let who = [
+            ("raw limit", Role::Limit),
+            (OURS, Role::Ours),
+            ("slow", Role::Peer),
+            ("fast", Role::Peer),
+        ];
+        let results = who.into_iter().zip(figures);
+        let results = results.map(|((contender, role), figure)| Measurement {
+            contender,
+            role,
+            rounds: vec![figure; 3],
+        });
+        Measured {
+            group,
+            row: row.to_owned(),
+            unit,
+            results: results.collect(),
+        }
+    }
 
     #[test]
     fn each_goal_looks_at_its_own_rows() {

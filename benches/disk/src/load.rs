@@ -1,11 +1,11 @@
 //! Senders and consumers at work at the same time, and how long they take for so many events.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::event::{Events, Tally};
+use bookdrop_bench_common::event::{Events, Numbers, Tally};
+
 use crate::queue::{Consumer, Queue};
 
 /// What is to be done in a turn.
@@ -18,27 +18,6 @@ pub(crate) struct Load {
     pub events: u64,
     /// Makes the events.
     pub of: Arc<Events>,
-}
-
-/// Numbers that many threads share out among themselves, so that all of them end at about the same time.
-pub(crate) struct Numbers {
-    next: AtomicU64,
-    end: u64,
-}
-
-impl Numbers {
-    /// All below this one.
-    pub(crate) fn below(end: u64) -> Self {
-        let next = AtomicU64::new(0);
-        Self { next, end }
-    }
-
-    /// The next one, unless there is none left.
-    pub(crate) fn next(&self) -> Option<u64> {
-        // Relaxed: nothing else is read by what it says.
-        let number = self.next.fetch_add(1, Relaxed);
-        (number < self.end).then_some(number)
-    }
 }
 
 /// Carries a load on a thread for each sender and each consumer. The time begins when all of them are there.
@@ -61,7 +40,7 @@ pub(crate) fn on_threads(queue: &dyn Queue, load: &Load) -> Duration {
             scope.spawn(|| {
                 there.wait();
                 start.wait();
-                while let Some(number) = to_send.next() {
+                while let Some(number) = to_send.take() {
                     queue.send(load.of.make(number));
                 }
             });
@@ -77,7 +56,7 @@ pub(crate) fn on_threads(queue: &dyn Queue, load: &Load) -> Duration {
 }
 
 fn consume(consumer: &mut dyn Consumer, numbers: &Numbers, tally: &Tally) {
-    while numbers.next().is_some() {
+    while numbers.take().is_some() {
         tally.note(consumer.receive());
         consumer.ack();
     }

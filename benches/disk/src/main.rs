@@ -6,10 +6,8 @@
 #![forbid(unsafe_code)]
 
 mod contenders;
-mod event;
 mod goals;
 mod load;
-mod measured;
 mod options;
 mod page;
 mod place;

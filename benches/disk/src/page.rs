@@ -1,14 +1,12 @@
 //! The page that `--publish` writes.
 
 use bookdrop_bench_common::machine::Origin;
-use bookdrop_bench_common::markdown::{GENERATED, capital, ratio, table};
+use bookdrop_bench_common::markdown::{GENERATED, capital, table};
+use bookdrop_bench_common::measured::Measured;
+use bookdrop_bench_common::shown::{conditions_table, row_table};
 
-use crate::contenders::OURS;
 use crate::goals;
-use crate::measured::{Measured, Measurement};
 use crate::options::Options;
-use crate::queue::Role;
-use crate::report::{figure, ours_to_it, to_limit};
 
 /// The name of the page.
 pub(crate) const NAME: &str = "disk.md";
@@ -41,26 +39,11 @@ pub(crate) fn page(measured: &[Measured], options: &Options, origin: &Origin) ->
 }
 
 fn conditions(options: &Options, origin: &Origin) -> String {
-    let head = [
-        "processor",
-        "kernel",
-        "rustc",
-        "commit",
-        "date",
-        "rounds",
-        "seconds each",
+    let further = [
+        ("rounds", options.rounds.to_string()),
+        ("seconds each", options.seconds.to_string()),
     ];
-    let known = |text: &Option<String>| text.clone().unwrap_or_default();
-    let row = vec![
-        known(&origin.processor),
-        known(&origin.kernel),
-        known(&origin.rustc),
-        known(&origin.commit),
-        known(&origin.date),
-        options.rounds.to_string(),
-        options.seconds.to_string(),
-    ];
-    table(&head.map(str::to_owned), 5, &[row])
+    conditions_table(origin, &further)
 }
 
 fn goals_table(measured: &[Measured]) -> String {
@@ -73,56 +56,4 @@ fn goals_table(measured: &[Measured]) -> String {
     });
     let head = ["rows", "goal", "reached"].map(str::to_owned);
     table(&head, 3, &goals.collect::<Vec<_>>())
-}
-
-/// Only with the columns of which there is something to say.
-fn row_table(measured: &Measured) -> String {
-    let has_limit = measured.limit().is_some();
-    let mut head = vec!["contender".to_owned(), measured.unit.name().to_owned()];
-    if has_limit {
-        head.push("of the raw limit".to_owned());
-    }
-    head.push(format!("{OURS} against it"));
-    let rows = measured.results.iter().map(|result| {
-        let written = |spread: Option<_>| spread.as_ref().map_or_else(String::new, ratio);
-        let mut row = vec![name(result), figure(&result.spread(), measured.unit)];
-        if has_limit {
-            row.push(written(to_limit(measured, result)));
-        }
-        row.push(written(ours_to_it(measured, result)));
-        row
-    });
-    table(&head, 1, &rows.collect::<Vec<_>>())
-}
-
-fn name(result: &Measurement) -> String {
-    match result.role {
-        Role::Ours => format!("**{}**", result.contender),
-        Role::Limit | Role::Peer => result.contender.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::measured::Unit::EventsPerSecond;
-    use crate::measured::tests::row;
-
-    #[test]
-    fn a_row_is_a_table_with_the_ratios_that_it_has() {
-        let with_limit = row("a", "b", EventsPerSecond, [100.0, 80.0, 10.0, 40.0]);
-        let text = row_table(&with_limit);
-        assert!(
-            text.starts_with("| contender | events/s | of the raw limit | bookdrop against it |")
-        );
-        assert!(
-            text.contains("| **bookdrop** | 80.0 (80.0..80.0) | 0.80x [0.80..0.80], a tie |  |")
-        );
-        assert!(
-            text.contains("| fast | 40.0 (40.0..40.0) | 0.40x [0.40..0.40] | 2.00x [2.00..2.00] |")
-        );
-        let mut without = with_limit;
-        without.results.remove(0);
-        assert!(!row_table(&without).contains("raw limit"));
-    }
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use bookdrop_bench_common::measured::Role;
+
 use crate::load::Load;
 
 /// What a send or an ack survives when it returns.
@@ -23,28 +25,6 @@ impl Durability {
         match self {
             Self::Always => "sync always",
             Self::Never => "sync never",
-        }
-    }
-}
-
-/// What a contender is to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// One of ours.
-    Ours,
-    /// The disk itself: it keeps no queue.
-    Limit,
-    /// Somebody else's store, used as a queue.
-    Peer,
-}
-
-impl Role {
-    /// The name in machine-readable lines.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Ours => "ours",
-            Self::Limit => "limit",
-            Self::Peer => "peer",
         }
     }
 }

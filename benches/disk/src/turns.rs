@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use bookdrop_bench_common::calibration::calibrate;
+use bookdrop_bench_common::measured::{Measurement, Role};
 use bookdrop_bench_common::progress;
 
-use crate::measured::Measurement;
 use crate::place::Place;
-use crate::queue::{Contender, Durability, Queue, Role};
+use crate::queue::{Contender, Durability, Queue};
 
 /// A contender whose queue is open.
 pub(crate) struct Seat {
@@ -46,22 +47,8 @@ impl Seat {
     }
 }
 
-/// Finds out how many events take so many seconds. What `turn` tells is events per second.
-pub(crate) fn calibrate(seconds: f64, mut turn: impl FnMut(u64) -> f64) -> u64 {
-    const FIRST: u64 = 64;
-    const MOST: u64 = 1 << 21;
-    let mut events = FIRST;
-    loop {
-        let rate = turn(events);
-        let took = events as f64 / rate;
-        let wanted = (rate * seconds) as u64;
-        if took > seconds / 6.0 || events == MOST {
-            return wanted.clamp(FIRST, MOST);
-        }
-        // A short turn says little.
-        events = wanted.clamp(events * 2, events * 16).min(MOST);
-    }
-}
+/// No turn has more events.
+const MOST: u64 = 1 << 21;
 
 /// Lets all of them have their turn in each round, and another one begin each round, so that a drift of the disk meets all of
 /// them alike. The first round, in which nothing is counted, tells each how many events it has.
@@ -75,7 +62,7 @@ pub(crate) fn rounds(
 ) -> Vec<Measurement> {
     let mut results: Vec<_> = seats.iter().map(nothing_yet).collect();
     for (index, seat) in seats.iter_mut().enumerate() {
-        seat.events = calibrate(seconds, |events| turn(index, seat, events));
+        seat.events = calibrate(seconds, MOST, |events| turn(index, seat, events));
         place.settle();
     }
     for round in 0..rounds {
@@ -95,18 +82,5 @@ fn nothing_yet(seat: &Seat) -> Measurement {
         contender: seat.name,
         role: seat.role,
         rounds: Vec::new(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn calibration_finds_what_fits_into_the_time() {
-        assert_eq!(calibrate(0.4, |_| 10_000.0), 4_000);
-        // It starts slowly.
-        let slow_start = |events: u64| if events < 1_000 { 1_000.0 } else { 100_000.0 };
-        assert!(calibrate(0.4, slow_start) >= 400);
     }
 }

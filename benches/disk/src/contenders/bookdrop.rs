@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bookdrop::{Delivery, Driver, Event, Producer};
+use bookdrop_bench_common::event::{Numbers, Tally, number_of};
 use serde_bytes::ByteBuf;
 use tokio::runtime::Runtime;
 
-use crate::event::{Tally, number_of};
-use crate::load::{Load, Numbers, on_threads};
+use crate::load::{Load, on_threads};
 use crate::queue::{Consumer, Durability, Queue};
 
 /// No turn comes near these bounds: the others have none.
@@ -146,7 +146,7 @@ impl Queue for Tasks {
             let shared = shared.clone();
             let mut consumer = bookdrop::Consumer::new(&self.queue.driver);
             self.runtime.spawn(async move {
-                while shared.1.next().is_some() {
+                while shared.1.take().is_some() {
                     let delivery = consumer.receive().await.expect("it is open");
                     shared.2.note(number_in(&delivery));
                     delivery.ack().await.expect("it is in hand");
@@ -157,7 +157,7 @@ impl Queue for Tasks {
             let (shared, events) = (shared.clone(), load.of.clone());
             let producer = self.queue.producer.clone();
             self.runtime.spawn(async move {
-                while let Some(number) = shared.0.next() {
+                while let Some(number) = shared.0.take() {
                     let sent = producer.send(event(events.make(number))).await;
                     sent.expect("there is room");
                 }

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 
+use bookdrop_bench_common::event::number_of;
+
 use super::engine::{Batch, Cursor, Engine, Taken};
-use crate::event::number_of;
 use crate::queue::Durability;
 
 pub(crate) struct Fjall {

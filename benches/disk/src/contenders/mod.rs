@@ -11,15 +11,14 @@ mod redb;
 mod sharing;
 mod sqlite;
 
-use crate::queue::{Contender, Open, Role};
+use bookdrop_bench_common::measured::{OURS, Role};
+
+use crate::queue::{Contender, Open};
 
 use batched::Batched;
 use direct::Direct;
 
-/// We, as threads: the name that goals and pages look for.
-pub(crate) const OURS: &str = "bookdrop";
-
-/// We.
+/// We, as threads.
 pub(crate) fn ours() -> Contender {
     contender(OURS, Role::Ours, bookdrop::open)
 }

@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use bookdrop_bench_common::event::number_of;
+
 use super::handoff::Handoff;
 use super::sharing::Sharing;
-use crate::event::number_of;
 use crate::load::{Load, on_threads};
 use crate::queue::{Consumer, Durability, Queue};
 

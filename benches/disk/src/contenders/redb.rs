@@ -10,8 +10,9 @@ use redb::{
     TableDefinition,
 };
 
+use bookdrop_bench_common::event::number_of;
+
 use super::engine::{Batch, Cursor, Engine, Taken};
-use crate::event::number_of;
 use crate::queue::Durability;
 
 const EVENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("events");

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension};
 
+use bookdrop_bench_common::event::number_of;
+
 use super::engine::{Batch, Cursor, Engine, Taken};
-use crate::event::number_of;
 use crate::queue::Durability;
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS queue (

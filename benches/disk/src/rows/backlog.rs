@@ -1,13 +1,14 @@
 //! What an event costs from its send to its ack while many others stand in the queue: it is put in behind all of them, and the
 //! oldest is taken out. A small backlog and a large one, in turn. It is about ourselves: others take hours to be filled.
 
-use bookdrop_bench_common::progress;
 use std::time::Instant;
+
+use bookdrop_bench_common::event::Events;
+use bookdrop_bench_common::measured::{Measured, Unit};
+use bookdrop_bench_common::progress;
 
 use super::{BYTES, Context, FILLED_AT_ONCE, Row};
 use crate::contenders::ours;
-use crate::event::Events;
-use crate::measured::{Measured, Unit};
 use crate::queue::{Contender, Durability, Queue};
 use crate::turns::{Seat, rounds};
 

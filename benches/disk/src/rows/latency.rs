@@ -4,10 +4,11 @@
 use std::thread;
 use std::time::Instant;
 
+use bookdrop_bench_common::event::Events;
+use bookdrop_bench_common::measured::{Measured, Measurement, Unit};
+
 use super::{BYTES, Context, Row};
 use crate::contenders::queues;
-use crate::event::Events;
-use crate::measured::{Measured, Measurement, Unit};
 use crate::queue::{Durability, Queue};
 use crate::turns::Seat;
 

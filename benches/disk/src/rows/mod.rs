@@ -5,9 +5,9 @@ mod latency;
 mod opening;
 mod throughput;
 
+use bookdrop_bench_common::measured::Measured;
 use bookdrop_bench_common::watchdog::Watchdog;
 
-use crate::measured::Measured;
 use crate::options::Options;
 use crate::place::Place;
 use crate::queue::Contender;

@@ -3,11 +3,12 @@
 
 use std::time::Instant;
 
+use bookdrop_bench_common::event::Events;
+use bookdrop_bench_common::measured::{Measured, Measurement, Unit};
+
 use super::backlog::fill;
 use super::{BYTES, Context, Row};
 use crate::contenders::queues;
-use crate::event::Events;
-use crate::measured::{Measured, Measurement, Unit};
 use crate::queue::Durability;
 
 const GROUP: &str = "opening";

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use bookdrop_bench_common::event::Events;
+use bookdrop_bench_common::measured::{Measured, Unit};
+
 use super::{BYTES, Context, Row};
 use crate::contenders::for_threads;
-use crate::event::Events;
 use crate::load::Load;
-use crate::measured::{Measured, Unit};
 use crate::queue::Durability;
 use crate::turns::{Seat, rounds};
 

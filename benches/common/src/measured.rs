@@ -1,13 +1,35 @@
 //! What was measured in a row, and how the contenders compare in it.
 
-use bookdrop_bench_common::stats::Spread;
+use crate::stats::Spread;
 
-use crate::contenders::OURS;
-use crate::queue::Role;
+/// We: the name that goals and pages look for.
+pub const OURS: &str = "bookdrop";
+
+/// What a contender is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// One of ours.
+    Ours,
+    /// What is below the queues: it keeps none.
+    Limit,
+    /// Somebody else's store, used as a queue.
+    Peer,
+}
+
+impl Role {
+    /// The name in machine-readable lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Limit => "limit",
+            Self::Peer => "peer",
+        }
+    }
+}
 
 /// What a figure says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
+pub enum Unit {
     /// So many events in a second: more is better.
     EventsPerSecond,
     /// So many seconds: less is better.
@@ -18,7 +40,7 @@ pub(crate) enum Unit {
 
 impl Unit {
     /// The name in tables.
-    pub(crate) fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::EventsPerSecond => "events/s",
             Self::Seconds => "s",
@@ -36,7 +58,7 @@ impl Unit {
 }
 
 /// A row that was run.
-pub(crate) struct Measured {
+pub struct Measured {
     /// What is done.
     pub group: &'static str,
     /// Under which conditions.
@@ -49,7 +71,7 @@ pub(crate) struct Measured {
 
 /// What one contender reached.
 #[derive(Clone)]
-pub(crate) struct Measurement {
+pub struct Measurement {
     /// Who.
     pub contender: &'static str,
     /// What it is to us.
@@ -60,47 +82,47 @@ pub(crate) struct Measurement {
 
 impl Measurement {
     /// All its rounds.
-    pub(crate) fn spread(&self) -> Spread {
+    pub fn spread(&self) -> Spread {
         Spread::of(self.rounds.iter().copied())
     }
 }
 
 impl Measured {
-    /// We, on threads.
-    pub(crate) fn ours(&self) -> Option<&Measurement> {
+    /// We, in the form that is compared.
+    pub fn ours(&self) -> Option<&Measurement> {
         self.results.iter().find(|one| one.contender == OURS)
     }
 
     /// We in all our forms.
-    pub(crate) fn all_of_ours(&self) -> impl Iterator<Item = &Measurement> {
+    pub fn all_of_ours(&self) -> impl Iterator<Item = &Measurement> {
         self.results.iter().filter(|one| one.role == Role::Ours)
     }
 
-    /// The disk itself.
-    pub(crate) fn limit(&self) -> Option<&Measurement> {
+    /// What is below the queues.
+    pub fn limit(&self) -> Option<&Measurement> {
         self.results.iter().find(|one| one.role == Role::Limit)
     }
 
     /// Those who keep a queue and are not us.
-    pub(crate) fn peers(&self) -> impl Iterator<Item = &Measurement> {
+    pub fn peers(&self) -> impl Iterator<Item = &Measurement> {
         self.results.iter().filter(|one| one.role == Role::Peer)
     }
 
     /// How many times as good one is as the other, round by round.
-    pub(crate) fn against(&self, one: &Measurement, other: &Measurement) -> Spread {
+    pub fn against(&self, one: &Measurement, other: &Measurement) -> Spread {
         let rounds = one.rounds.iter().zip(&other.rounds);
         Spread::of(rounds.map(|(one, other)| self.unit.ratio(*one, *other)))
     }
 
     /// How many times as good as the peer is that comes closest to us.
-    pub(crate) fn against_best_peer(&self) -> Option<Spread> {
+    pub fn against_best_peer(&self) -> Option<Spread> {
         let ours = self.ours()?;
         let ratios = self.peers().map(|peer| self.against(ours, peer));
         ratios.min_by(|a, b| a.median.total_cmp(&b.median))
     }
 
     /// The same contender under other conditions, round by round.
-    pub(crate) fn ours_against(&self, other: &Self) -> Option<Spread> {
+    pub fn ours_against(&self, other: &Self) -> Option<Spread> {
         Some(self.against(self.ours()?, other.ours()?))
     }
 }
