@@ -8,7 +8,12 @@ use crate::steps::{Outcome, Steps};
 use crate::workspace::{Target, Workspace};
 
 /// They measure and prove nothing, and the peers take long to build.
-const BENCHMARKS: [&str; 3] = ["bookdrop-bench", "bookdrop-bench-disk", "bookdrop-guard"];
+const BENCHMARKS: [&str; 4] = [
+    "bookdrop-bench",
+    "bookdrop-bench-disk",
+    "bookdrop-bench-postgres",
+    "bookdrop-guard",
+];
 
 /// The real servers that tests start, by the names that `testing/servers` has for them.
 const SERVERS: [&str; 2] = ["postgres", "nats"];

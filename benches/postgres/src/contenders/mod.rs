@@ -1,0 +1,24 @@
+//! Who takes part, and in which rows.
+
+mod bookdrop;
+mod by_hand;
+
+use bookdrop_bench_common::measured::{OURS, Role};
+
+use crate::load::Work;
+use crate::queue::{Contender, Open};
+
+/// Those who can do this work, each with the best that it can do there.
+pub(crate) fn of(work: Work) -> Vec<Contender> {
+    let mut all = vec![contender(OURS, Role::Ours, bookdrop::open)];
+    if work == Work::Request {
+        let one = contender("bookdrop, one driver", Role::Ours, bookdrop::open_alone);
+        all.push(one);
+    }
+    all.push(contender("by hand", Role::Peer, by_hand::open));
+    all
+}
+
+fn contender(name: &'static str, role: Role, open: Open) -> Contender {
+    Contender { name, role, open }
+}
