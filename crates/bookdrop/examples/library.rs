@@ -3,8 +3,13 @@
 //! The story is played twice: by tasks on an executor, then by plain threads. Run it with
 //! `cargo run --release --example library`, or on disk, in a folder of yours, with
 //! `cargo run --release --example library -- disk:./library`.
+//!
+//! Where processes share a queue, A and B can be two of them, on one machine or on two. Each is started with the address and its
+//! part, in either order:
+//! `cargo run --release --features postgres --example library -- 'postgres://app@db.example/app?queue=library' a`
 
 use std::env;
+use std::process;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -16,21 +21,79 @@ use futures_lite::future::{block_on, poll_once};
 const TWO_HOURS: Duration = Duration::from_secs(2 * 60 * 60);
 /// For an A in a hurry.
 const A_MOMENT: Duration = Duration::from_millis(20);
+/// The last that A sends to a B in another process.
+const CLOSING_TIME: &str = "closing time";
 
 macro_rules! say {
     ($who:literal, $($what:tt)*) => { println!("    {} | {}", $who, format_args!($($what)*)) };
 }
 
 fn main() -> Result<(), bookdrop::Error> {
-    let given = env::args().nth(1);
-    let address = given.unwrap_or_else(|| "memory:?capacity=100".to_owned());
+    let mut given = env::args().skip(1);
+    let address = given.next();
+    let address = address.unwrap_or_else(|| "memory:?capacity=100".to_owned());
+    match given.next().as_deref() {
+        None => both(&address),
+        Some("a") => block_on(a_alone(shared(&address))),
+        Some("b") => block_on(b_alone(shared(&address))),
+        Some(part) => give_up(&format!("the parts are `a` and `b`, not `{part}`")),
+    }
+}
 
+/// A and B in this process.
+fn both(address: &str) -> Result<(), bookdrop::Error> {
     title("by tasks on an executor");
     let executor = Executor::new();
-    block_on(executor.run(by_tasks(&executor, &address)))?;
+    block_on(executor.run(by_tasks(&executor, address)))?;
 
     title("by plain threads");
-    by_threads(&address)
+    by_threads(address)
+}
+
+/// A, while B is in another process: there already, or later.
+async fn a_alone(address: &str) -> Result<(), bookdrop::Error> {
+    let library: Driver = Driver::open(address).await?;
+    let a = Producer::new(&library);
+
+    scene("A puts a book into the library; B picks it up when B has time");
+    say!('A', "puts book S into the library");
+    a.send(book_s()).await?;
+
+    scene("A wants to hear what state the book came back in, and waits at most 2 hours");
+    say!('A', "asks for the state of book S");
+    let state = a.request(book_s(), TWO_HOURS).wait_for_consumer().await?;
+    say!('A', "hears: {state}");
+
+    scene("The book is torn: the answer is an error");
+    say!('A', "asks for the state of book S");
+    let request = a.request(torn_book_s(), TWO_HOURS).wait_for_consumer();
+    say!('A', "hears: {}", request.await.unwrap_err());
+
+    a.send(Event::new(CLOSING_TIME)).await?;
+    say!('A', "says that it is closing time");
+    Ok(())
+}
+
+/// B, while A is in another process: there already, or later.
+async fn b_alone(address: &str) -> Result<(), bookdrop::Error> {
+    let library: Driver = Driver::open(address).await?;
+    let mut b = Consumer::new(&library);
+
+    scene("B takes what comes, and answers where A asked");
+    say!('B', "is there");
+    loop {
+        let book = b.receive().await?;
+        if book.is_request() {
+            let checked = book.reply_with(async |book| Ok(check(book)?.into()));
+            checked.await?;
+        } else if book.name() == CLOSING_TIME {
+            say!('B', "goes home");
+            return book.ack().await.map_err(Into::into);
+        } else {
+            pick_up(&book);
+            book.ack().await?;
+        }
+    }
 }
 
 async fn by_tasks(executor: &Executor<'_>, address: &str) -> Result<(), bookdrop::Error> {
@@ -50,11 +113,7 @@ async fn by_tasks(executor: &Executor<'_>, address: &str) -> Result<(), bookdrop
         let mut b = b.clone();
         async move {
             let book = b.receive().await?;
-            say!(
-                'B',
-                "picks up {}",
-                book.header("title").unwrap_or("a book without a title")
-            );
+            pick_up(&book);
             book.ack().await?;
             Ok::<(), bookdrop::Error>(())
         }
@@ -135,11 +194,7 @@ fn by_threads(address: &str) -> Result<(), bookdrop::Error> {
         }
     });
     let book = b.receive().wait()?;
-    say!(
-        'B',
-        "picks up {}",
-        book.header("title").unwrap_or("a book without a title")
-    );
+    pick_up(&book);
     book.ack().wait()?;
     putting.join().expect("A does not panic")?;
 
@@ -196,6 +251,12 @@ fn torn_book_s() -> Event {
     book_s().with_value("torn page", 7)
 }
 
+/// What B does with a book that A just leaves.
+fn pick_up(book: &Event) {
+    let title = book.header("title").unwrap_or("a book without a title");
+    say!('B', "picks up {title}");
+}
+
 /// What B does with a book that A asks about.
 fn check(book: &Event) -> Result<&'static str, Failure> {
     CHECKS.fetch_add(1, Ordering::Relaxed);
@@ -211,6 +272,24 @@ static CHECKS: AtomicUsize = AtomicUsize::new(0);
 /// How many checks were begun so far.
 fn checks() -> usize {
     CHECKS.load(Ordering::Relaxed)
+}
+
+/// The address, if processes can share what is there.
+fn shared(address: &str) -> &str {
+    if ["memory:", "disk:"]
+        .iter()
+        .any(|own| address.starts_with(own))
+    {
+        give_up(&format!(
+            "{address} belongs to one process: leave the part out, and A and B are both played here"
+        ));
+    }
+    address
+}
+
+fn give_up(why: &str) -> ! {
+    eprintln!("{why}");
+    process::exit(2);
 }
 
 // ---- how it looks ----

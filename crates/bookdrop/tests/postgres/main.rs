@@ -14,6 +14,7 @@ mod partition;
 mod processes;
 mod restart;
 mod sharing;
+mod story;
 
 use std::time::Duration;
 
