@@ -62,6 +62,35 @@ impl Setup {
         }
     }
 
+    /// All of these options but the name, as addresses take them.
+    ///
+    /// ```
+    /// # use bookdrop_conformance::Setup;
+    /// let mut setup = Setup::new(32);
+    /// assert!(setup.options().starts_with("capacity=32&max_attempts=5&"));
+    /// ```
+    pub fn options(&self) -> String {
+        let on_full = match self.on_full {
+            OnFull::Reject => "reject",
+            OnFull::DropOldest => "drop_oldest",
+            OnFull::Wait => "wait",
+            other => unreachable!("the suite asks for no `{other:?}`"),
+        };
+        format!(
+            "capacity={}&max_attempts={}&max_deliveries={}&max_delayed={}&max_dead={}&retry_backoff_first={}ns&retry_backoff_max={}ns\
+             &duplicate_window={}ns&on_full={on_full}&max_event_bytes={}",
+            self.capacity,
+            self.max_attempts,
+            self.max_deliveries,
+            self.max_delayed,
+            self.max_dead,
+            self.backoff_first.as_nanos(),
+            self.backoff_max.as_nanos(),
+            self.duplicate_window.as_nanos(),
+            self.max_event_bytes,
+        )
+    }
+
     /// The same for another process than the one whose queue this is: it finds the queue by its name, and does not remove it.
     pub(crate) fn lent(self, name: &str) -> Self {
         Self {

@@ -2,37 +2,17 @@
 
 #![cfg(unix)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::{env, fs, process};
 
-use bookdrop::{Driver, OnFull};
+use bookdrop::Driver;
 use bookdrop_conformance::{Book, Condition, Setup};
 
 /// Opens the queue of this name, on the server of this test process.
 fn open(setup: &Setup) -> Driver<Book, Condition> {
-    let on_full = match setup.on_full {
-        OnFull::Wait => "wait",
-        OnFull::Reject => "reject",
-        OnFull::DropOldest => "drop_oldest",
-        other => panic!("{other:?} is new"),
-    };
-    let address = format!(
-        "{}?queue={}&capacity={}&max_attempts={}&max_deliveries={}&max_delayed={}&max_dead={}\
-         &retry_backoff_first={}ns&retry_backoff_max={}ns&duplicate_window={}ns&on_full={on_full}\
-         &max_event_bytes={}&lease=8s",
-        server(),
-        setup.name,
-        setup.capacity,
-        setup.max_attempts,
-        setup.max_deliveries,
-        setup.max_delayed,
-        setup.max_dead,
-        setup.backoff_first.as_nanos(),
-        setup.backoff_max.as_nanos(),
-        setup.duplicate_window.as_nanos(),
-        setup.max_event_bytes,
-    );
+    let (server, name, options) = (server(), &setup.name, setup.options());
+    let address = format!("{server}?queue={name}&lease=8s&{options}");
     let opened = Driver::open(address).wait();
     opened.expect("the queue can be opened")
 }
@@ -54,7 +34,7 @@ fn server() -> &'static str {
 
 /// Where a process says which server it has.
 fn note_of(process: u32) -> PathBuf {
-    env::temp_dir().join(format!("bookdrop-conformance-postgres-{process}"))
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("server-of-{process}"))
 }
 
 /// The short form: one executor.
