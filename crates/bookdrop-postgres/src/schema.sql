@@ -362,7 +362,7 @@ BEGIN
         WITH counted AS (
             UPDATE bookdrop.queue q SET sent = q.sent + plain, sent_delayed = q.sent_delayed + delayed WHERE q.id = of_queue
                 RETURNING q.sent, q.sent_delayed)
-        SELECT array_agg(c.id), max(q.sent - c.queued_left), max(q.sent_delayed - c.delayed_left) INTO groups, most_queued, most_delayed
+        SELECT array_agg(c.id ORDER BY c.id), max(q.sent - c.queued_left), max(q.sent_delayed - c.delayed_left) INTO groups, most_queued, most_delayed
             FROM counted q, bookdrop.consumer_group c WHERE c.queue = of_queue AND c.is_addressed;
     ELSE
         -- After a crash nobody asks any more.
