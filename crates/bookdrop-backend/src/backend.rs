@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 
 use crate::{
-    Asking, Capabilities, Dead, Error, Fetched, Letters, Receipt, Record, Settled, Settlement,
-    Stats, Unanswered,
+    Asking, Capabilities, Dead, Error, Fetched, Letters, Outgoing, Receipt, Record, Settled,
+    Settlement, Stats, Unanswered,
 };
 
 /// A queue of records that lies elsewhere.
@@ -44,6 +44,10 @@ pub trait Backend: Send + Sync + 'static {
         progress: Progress,
         waits: bool,
     ) -> impl Future<Output = Result<(), NotPublished>> + Send;
+
+    /// Writes down how a transaction of the user's sends a record, where there is an [outbox](Capabilities::outbox). Nothing is asked,
+    /// and nothing published.
+    fn outgoing(&self, record: Record) -> Result<Outgoing, Error>;
 
     /// Publishes a request to group "default", and waits for the answer.
     ///

@@ -26,6 +26,8 @@ pub struct Capabilities {
     pub lease: bool,
     /// Producers and consumers may be in different processes.
     pub cross_process: bool,
+    /// An event can be sent by a transaction of its user's, and is sent if and when that commits.
+    pub outbox: bool,
     /// Events are moved as they are: bodies and replies may be anything, and a drain gives back what it leaves. Otherwise
     /// they are written down, and what a drain leaves stays where it is. No backend has this.
     pub moves_events: bool,

@@ -35,6 +35,8 @@ pub enum Fault {
     CutsLargeBody,
     /// Text outside ASCII is replaced.
     ManglesText,
+    /// An outbox is declared where there is none, and none where there is one.
+    MisdeclaresOutbox,
 
     // Which events arrive, where, and in what order.
     /// Every thousandth event is confirmed and lost.

@@ -10,7 +10,7 @@
 macro_rules! __for_each_fault {
     ($callback:ident $argument:tt) => {
         $crate::$callback! { $argument
-            round_trip_intact: DamagesBody, LosesHeader, LosesValues, LosesKey, ChangesIdOnRedelivery, CutsLargeBody, ManglesText;
+            round_trip_intact: DamagesBody, LosesHeader, LosesValues, LosesKey, ChangesIdOnRedelivery, CutsLargeBody, ManglesText, MisdeclaresOutbox;
             none_lost_concurrent: LosesOneInThousand, Duplicates;
             queues_are_isolated: CrossesDrivers;
             sent_before_consumer_is_kept: DropsWithoutConsumer;

@@ -20,8 +20,8 @@ use std::time::Instant;
 
 use bookdrop_backend::{
     Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, Letters, NotFetched,
-    NotPublished, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered,
-    Wait, Why,
+    NotPublished, Outgoing, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats,
+    Unanswered, Wait, Why,
 };
 use bookdrop_queue::{Limits, OnFull, Queue, Taken};
 use bytes::Bytes;
@@ -324,6 +324,12 @@ impl Backend for Records {
             return Err(NotPublished::Backend(error));
         }
         sent
+    }
+
+    fn outgoing(&self, _record: Record) -> Result<Outgoing, Error> {
+        let message =
+            "there are no transactions here: events are sent within one in PostgreSQL alone";
+        Err(Error::new(ErrorKind::Unsupported, message))
     }
 
     async fn request(&self, record: Record, asking: Asking) -> Result<Bytes, Unanswered> {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use bookdrop_backend::{
     Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, Letters, NotFetched,
-    NotPublished, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered,
-    Wait, Why,
+    NotPublished, Outgoing, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats,
+    Unanswered, Wait, Why,
 };
 use bytes::Bytes;
 use tokio::sync::oneshot;
@@ -20,6 +20,7 @@ use crate::error::ended;
 use crate::hands::Stage;
 use crate::opening;
 use crate::options::{FOREVER, Options};
+use crate::outgoing::outgoing;
 use crate::server::Server;
 use crate::shared::Shared;
 
@@ -47,6 +48,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// ```
 pub struct Postgres {
     shared: Arc<Shared>,
+    queue: String,
     thread: ThreadId,
 }
 
@@ -65,9 +67,13 @@ impl Postgres {
         opening::open(server, queue.to_owned(), options).await
     }
 
-    /// The handle on a driver that runs on this thread.
-    pub(crate) fn new(shared: Arc<Shared>, thread: ThreadId) -> Self {
-        Postgres { shared, thread }
+    /// The handle on a driver that runs on this thread, and has this queue.
+    pub(crate) fn new(shared: Arc<Shared>, queue: String, thread: ThreadId) -> Self {
+        Postgres {
+            shared,
+            queue,
+            thread,
+        }
     }
 
     /// Has the driver's thread do something, and waits for its word.
@@ -133,6 +139,7 @@ impl Backend for Postgres {
         all.survives_restart = true;
         all.lease = true;
         all.cross_process = true;
+        all.outbox = true;
         all
     }
 
@@ -172,6 +179,13 @@ impl Backend for Postgres {
                 .unwrap_or_else(|_| Err(NotPublished::Backend(ended())))?;
         }
         refused.map_or(Ok(()), Err)
+    }
+
+    fn outgoing(&self, record: Record) -> Result<Outgoing, Error> {
+        match self.refusal(&record) {
+            Some(error) => Err(error),
+            None => Ok(outgoing(&self.queue, &record)),
+        }
     }
 
     async fn request(&self, record: Record, asking: Asking) -> Result<Bytes, Unanswered> {

@@ -6,6 +6,7 @@ mod intake;
 mod landing;
 mod lease;
 mod line;
+mod outbox;
 mod readers;
 mod requests;
 mod sending;
@@ -32,6 +33,7 @@ use crate::shared::Shared;
 use crate::sql::{Bounds, in_nanoseconds};
 use lease::Beat;
 use line::Line;
+use outbox::{Outbox, Relay};
 use readers::Readers;
 use sending::Trip;
 
@@ -51,6 +53,9 @@ pub(crate) struct Desk {
     sending: Option<Trip>,
     /// Everything else that is under way. It has a connection of its own, so that who receives does not wait for who sends.
     working: Option<Flight>,
+    /// What users sent within transactions of their own, on its way into the queue.
+    relaying: Option<Relay>,
+    outbox: Outbox,
     line: Line,
     readers: Readers,
     seats: Vec<SeatChange>,
@@ -112,6 +117,8 @@ impl Desk {
             orders,
             sending: None,
             working: None,
+            relaying: None,
+            outbox: Outbox::default(),
             line: Line::default(),
             readers: Readers::default(),
             seats: Vec::new(),
@@ -144,7 +151,7 @@ impl Desk {
     pub(crate) async fn run(mut self) {
         loop {
             self.take_off();
-            if self.farewell.is_some() && self.sending.is_none() && self.working.is_none() {
+            if self.farewell.is_some() && self.under_way().is_none() {
                 return self.leave().await;
             }
             let wakes_at = self.wakes_at();
@@ -155,6 +162,7 @@ impl Desk {
                 },
                 landed = landed(self.sending.as_mut().map(Trip::landed)) => self.land_sent(landed),
                 landed = landed(self.working.as_mut().map(Flight::landed)) => self.land_work(landed),
+                landed = landed(self.relaying.as_mut().map(Relay::landed)) => self.land_relay(landed),
                 prolonged = self.beat.landed() => self.land_beat(prolonged),
                 event = self.link.event() => self.hear(event),
                 () = sleep_until(wakes_at) => self.look_at_the_clock(),
@@ -162,11 +170,12 @@ impl Desk {
         }
     }
 
-    /// Since when the older one of what is under way is.
+    /// Since when the oldest of what is under way is.
     fn under_way(&self) -> Option<Instant> {
         let sending = self.sending.as_ref().map(|trip| trip.since);
         let working = self.working.as_ref().map(|flight| flight.since);
-        sending.into_iter().chain(working).min()
+        let relaying = self.relaying.as_ref().map(|relay| relay.since);
+        sending.into_iter().chain(working).chain(relaying).min()
     }
 
     /// Has somebody told.
@@ -186,6 +195,7 @@ impl Desk {
         let mut words = note.split(' ');
         match words.next() {
             Some("outcome") => self.reads_told = true,
+            Some("outbox") => self.outbox.doubt(),
             Some("hello") => {
                 self.others += 1;
                 self.readers.doubt_all();
@@ -203,6 +213,7 @@ impl Desk {
                 }
                 if note.contains("room") {
                     self.line.try_again();
+                    self.outbox.try_again();
                 }
             }
         }
@@ -246,6 +257,7 @@ impl Desk {
         self.reads_told = true;
         self.readers.doubt_all();
         self.line.try_again();
+        self.outbox.doubt();
         self.others = self.link.session.others;
         self.looks_after = true;
     }
@@ -305,6 +317,7 @@ impl Desk {
             self.settles.append(&mut self.refused);
             self.readers.doubt_all();
             self.line.try_again();
+            self.outbox.doubt();
         }
         let is_too_long = self
             .under_way()
@@ -367,6 +380,7 @@ fn bounds(shared: &Shared) -> Bounds {
         },
         max_ids,
         drops_oldest: on_full == OnFull::DropOldest,
+        max_outbox: number(shared.options.max_outbox),
         backoff_first: in_nanoseconds(limits.backoff.first),
         backoff_max: in_nanoseconds(limits.backoff.max),
         max_attempts: times(limits.max_attempts),

@@ -18,6 +18,7 @@ mod hands;
 mod link;
 mod opening;
 mod options;
+mod outgoing;
 mod round;
 mod schema;
 mod server;

@@ -51,10 +51,10 @@ fn run(
         }
     };
     LocalSet::new().block_on(&runtime, async {
-        match Link::open(server, queue, &shared.options).await {
+        match Link::open(server, queue.clone(), &shared.options).await {
             Ok(link) => {
                 // Where whoever opened it is gone, it is dropped, and that ends this thread.
-                let opened = Postgres::new(shared.clone(), thread::current().id());
+                let opened = Postgres::new(shared.clone(), queue, thread::current().id());
                 shared.teller.tell(move || drop(told.send(Ok(opened))));
                 Desk::new(shared, link, orders).run().await;
             }

@@ -32,6 +32,9 @@ pub struct Options {
     pub codec: String,
     /// Bytes of the content of one event; a larger one is refused.
     pub max_event_bytes: usize,
+    /// Events of the outbox of the queue. Where there are so many, the transactions of users that send one more are refused it. It
+    /// is the queue's: the driver that relayed last says it, so give all of them the same.
+    pub max_outbox: usize,
     /// For how long the server leaves what this driver has in hand with it when it hears nothing of it any more. It is
     /// prolonged each quarter of that, and at least every 5 s, as long as the driver lives, however long a handler works. Once
     /// it has ended, another driver of the queue gives back what this one has in hand, and this one can settle none of that any
@@ -90,6 +93,7 @@ impl Default for Options {
             on_full: OnFull::default(),
             codec: "json".to_owned(),
             max_event_bytes: 8 << 20,
+            max_outbox: 100_000,
             lease: Duration::from_secs(30),
             patience: Duration::from_secs(30),
         }

@@ -16,11 +16,16 @@ CREATE TABLE bookdrop.queue (
     name text NOT NULL UNIQUE,
     codec text NOT NULL,
     sent bigint NOT NULL DEFAULT 0,
-    sent_delayed bigint NOT NULL DEFAULT 0
+    sent_delayed bigint NOT NULL DEFAULT 0,
+    max_outbox bigint NOT NULL DEFAULT 100000,
+    is_outbox_full boolean NOT NULL DEFAULT false,
+    outbox_seen_at timestamptz NOT NULL DEFAULT '-infinity'
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01);
 COMMENT ON COLUMN bookdrop.queue.codec IS 'What the contents of its events are written in.';
 COMMENT ON COLUMN bookdrop.queue.sent IS
     'Events that were ever sent without a delay. Whoever sends locks this row until that is committed, so the order of events is that of commits.';
+COMMENT ON COLUMN bookdrop.queue.max_outbox IS 'As the driver that relayed last has it.';
+COMMENT ON COLUMN bookdrop.queue.is_outbox_full IS 'Whether so many events were in the outbox when a driver looked.';
 
 CREATE TABLE bookdrop.consumer_group (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -140,6 +145,26 @@ CREATE TABLE bookdrop.outcome (
     PRIMARY KEY (asker, ask)
 );
 COMMENT ON TABLE bookdrop.outcome IS 'How requests ended, until their driver has read it.';
+
+-- To put an event into the queue within the transaction of a user would lock the row of the queue until that ends, and stop all senders. So
+-- it waits here, and a driver relays it once it is committed.
+CREATE TABLE bookdrop.outbox (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    queue integer NOT NULL,
+    sent_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    priority smallint NOT NULL,
+    event_id text NOT NULL,
+    is_id_given boolean NOT NULL,
+    key text,
+    delay bigint,
+    time_to_live bigint,
+    content bytea NOT NULL
+) WITH (autovacuum_vacuum_scale_factor = 0.01);
+COMMENT ON TABLE bookdrop.outbox IS 'Events that users sent within transactions of their own, until a driver of their queue relays them, by id.';
+COMMENT ON COLUMN bookdrop.outbox.queue IS 'No foreign key, which would lock the row of the queue until the transaction ends.';
+-- What has a delay waits for other room, and neither kind holds the other up.
+CREATE INDEX outbox_next ON bookdrop.outbox (queue, id) WHERE delay IS NULL;
+CREATE INDEX outbox_next_delayed ON bookdrop.outbox (queue, id) WHERE delay IS NOT NULL;
 
 -- Opens a queue for a driver, and says who it is there.
 CREATE FUNCTION bookdrop.open(of_name text, with_codec text, lease interval, OUT queue_id integer, OUT driver_id bigint, OUT its_codec text,
@@ -1108,4 +1133,158 @@ BEGIN
         FROM bookdrop.consumer_group c, bookdrop.depth(c.id) n
         WHERE c.queue = of_queue AND (of_name IS NULL OR c.name = of_name AND c.joined_at IS NOT NULL)
         HAVING count(*) > 0;
+END $$;
+
+-- Whether the outbox of a queue holds so many events. Where the ids are close to each other they need not be counted.
+CREATE FUNCTION bookdrop.outbox_holds(of_queue integer, number bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    oldest bigint := least(
+        (SELECT min(id) FROM bookdrop.outbox WHERE queue = of_queue AND delay IS NULL),
+        (SELECT min(id) FROM bookdrop.outbox WHERE queue = of_queue AND delay IS NOT NULL));
+BEGIN
+    IF oldest IS NULL OR (SELECT max(id) FROM bookdrop.outbox) - oldest + 1 < number THEN
+        RETURN false;
+    END IF;
+    RETURN number <= (SELECT count(*) FROM (SELECT FROM bookdrop.outbox WHERE queue = of_queue AND delay IS NULL LIMIT number) p)
+        + (SELECT count(*) FROM (SELECT FROM bookdrop.outbox WHERE queue = of_queue AND delay IS NOT NULL LIMIT number) d);
+END $$;
+
+-- Sends an event within the transaction of whoever calls this, with any client, and returns its id: it is sent if and when that transaction
+-- commits. The event is a JSON object; what may stand in it is said in the guide on guarantees. Whoever may call this need not be able to
+-- read or change anything here.
+CREATE FUNCTION bookdrop.send(event text) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    q bookdrop.queue;
+    e record;
+    unknown text;
+    wrong text;
+    its_id text;
+    its_content bytea;
+BEGIN
+    SELECT string_agg(k, ', ') INTO unknown FROM json_object_keys(event::json) k
+        WHERE k NOT IN ('queue', 'id', 'is_id_given', 'key', 'priority', 'delay', 'time_to_live', 'content');
+    SELECT * INTO e FROM json_to_record(event::json) r (
+        queue text, id text, is_id_given boolean, key text, priority smallint, delay bigint, time_to_live bigint, content text);
+    its_content := decode(e.content, 'base64');
+    wrong := CASE
+        WHEN unknown IS NOT NULL THEN 'nobody knows what this is: ' || unknown
+        WHEN e.queue IS NULL THEN 'it has no `queue`'
+        WHEN its_content IS NULL THEN 'it has no `content`'
+        WHEN octet_length(its_content) > 268435456 THEN 'its `content` has more than 268435456 bytes'
+        WHEN octet_length(e.id) NOT BETWEEN 1 AND 255 THEN 'its `id` has not 1 to 255 bytes'
+        WHEN octet_length(e.key) NOT BETWEEN 1 AND 255 THEN 'its `key` has not 1 to 255 bytes'
+        WHEN e.priority NOT BETWEEN 0 AND 9 THEN 'its `priority` is not from 0 to 9'
+        WHEN least(e.delay, e.time_to_live) < 0 THEN 'its `delay`, or its `time_to_live`, is less than nothing'
+    END;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'bookdrop cannot send this event: %', wrong USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT * INTO q FROM bookdrop.queue WHERE name = e.queue;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'bookdrop has no queue `%` in this database: open a driver of it once, which makes it', e.queue
+            USING ERRCODE = 'undefined_object';
+    END IF;
+    -- While nobody relays, nobody looks how many there are.
+    IF q.is_outbox_full OR NOT EXISTS (
+            SELECT FROM bookdrop.driver WHERE queue = q.id AND NOT is_closed AND alive_until > clock_timestamp())
+        AND bookdrop.outbox_holds(q.id, q.max_outbox)
+    THEN
+        RAISE EXCEPTION 'the outbox of queue `%` has as many events as `max_outbox` allows (%): see whether a driver of that queue is open, and '
+            'whether its consumers keep up; send this again when some were relayed, or give its drivers a larger `max_outbox`',
+            e.queue, q.max_outbox USING ERRCODE = 'configuration_limit_exceeded';
+    END IF;
+    its_id := coalesce(e.id, gen_random_uuid()::text);
+    INSERT INTO bookdrop.outbox (queue, priority, event_id, is_id_given, key, delay, time_to_live, content)
+        VALUES (q.id, coalesce(e.priority, 0), its_id, e.id IS NOT NULL AND coalesce(e.is_id_given, true), e.key, e.delay, e.time_to_live,
+            its_content);
+    PERFORM bookdrop.wake(q.id, 0, 'outbox');
+    RETURN its_id;
+END $$;
+REVOKE EXECUTE ON FUNCTION bookdrop.send(text) FROM PUBLIC;
+
+-- Puts what is first in the outbox of a queue into the queue, as far as there is room: at most so many events, of those without a delay and
+-- of those with one, and about so many bytes. Says how many were put there, how many were duplicates, and whether any are left.
+CREATE FUNCTION bookdrop.relay(
+    of_queue integer, most bigint, most_bytes bigint, capacity bigint, max_delayed bigint, id_window bigint, drops_oldest boolean,
+    most_kept bigint,
+    OUT relayed bigint, OUT duplicates bigint, OUT dropped bigint, OUT expired bigint, OUT are_left boolean)
+LANGUAGE plpgsql AS $$
+DECLARE
+    q bookdrop.queue;
+    room bigint;
+    delayed_room bigint;
+    batch record;
+    sent record;
+    last_place bigint;
+    ages interval[];
+    now timestamptz;
+BEGIN
+    relayed := 0;
+    duplicates := 0;
+    dropped := 0;
+    expired := 0;
+    are_left := bookdrop.outbox_holds(of_queue, 1);
+    IF NOT are_left AND NOT EXISTS (SELECT FROM bookdrop.queue WHERE id = of_queue AND (is_outbox_full OR max_outbox <> most_kept)) THEN
+        RETURN;
+    END IF;
+    -- From here on nobody else relays, so that each event is relayed once, and in order.
+    SELECT * INTO q FROM bookdrop.queue WHERE id = of_queue FOR NO KEY UPDATE;
+    now := clock_timestamp();
+    SELECT capacity - max(d.queued), max_delayed - max(d.delayed) INTO room, delayed_room
+        FROM bookdrop.consumer_group c, bookdrop.depth(c.id) d WHERE c.queue = of_queue AND c.is_addressed;
+    IF drops_oldest THEN
+        room := capacity;
+    END IF;
+    -- Where there is no room for any, one tries it, since what has expired takes none.
+    SELECT array_agg(b.id) AS ids, array_agg(b.event_id) AS event_ids, array_agg(b.is_id_given) AS are_given, array_agg(b.key) AS keys,
+        array_agg(b.priority) AS priorities, array_agg(b.delay) AS delays, array_agg(b.time_to_live) AS times_to_live,
+        array_agg(b.content) AS contents, array_agg(greatest(now - b.sent_at, interval '0')) AS ages,
+        count(*) - count(b.delay) AS plain, count(b.delay) AS delayed, count(b.key) > 0 AS have_keys, bool_or(b.is_id_given) AS have_ids,
+        count(b.delay) + count(b.time_to_live) > 0 AS are_timed
+        INTO batch
+        FROM (
+            SELECT f.*, sum(octet_length(f.content)) OVER (PARTITION BY f.delay IS NULL ORDER BY f.id) - octet_length(f.content) AS bytes_before
+                FROM (
+                    (SELECT * FROM bookdrop.outbox WHERE queue = of_queue AND delay IS NULL
+                        ORDER BY id LIMIT least(most, greatest(room, 1)))
+                    UNION ALL
+                    (SELECT * FROM bookdrop.outbox WHERE queue = of_queue AND delay IS NOT NULL
+                        ORDER BY id LIMIT least(most, greatest(delayed_room, 1)))) f
+                ORDER BY f.id) b
+        WHERE b.bytes_before < most_bytes;
+    IF batch.ids IS NOT NULL THEN
+        IF batch.are_timed THEN
+            -- Nobody else puts anything into these groups meanwhile, so that it is known which events were put there.
+            PERFORM FROM bookdrop.consumer_group WHERE queue = of_queue AND is_addressed ORDER BY id FOR NO KEY UPDATE;
+        END IF;
+        last_place := nextval('bookdrop.event_place');
+        SELECT coalesce(p.fates, array_fill('sent'::text, ARRAY[cardinality(batch.ids)])) AS fates, p.dropped, p.expired INTO sent
+            FROM bookdrop.publish(of_queue, NULL, batch.event_ids, batch.are_given, batch.keys, batch.priorities, batch.delays,
+                batch.times_to_live, batch.contents, NULL, NULL, NULL, NULL, batch.plain, batch.delayed, batch.have_keys,
+                batch.have_ids AND id_window > 0, capacity, max_delayed, id_window, drops_oldest) p;
+        dropped := sent.dropped;
+        expired := sent.expired;
+        IF batch.are_timed THEN
+            -- Delays and times to live began when it was sent, and not just now.
+            SELECT array_agg(u.age ORDER BY u.number) INTO ages
+                FROM unnest(batch.ages, sent.fates) WITH ORDINALITY u (age, fate, number) WHERE u.fate = 'sent';
+            UPDATE bookdrop.event e SET wakes_at = e.wakes_at - ages[p.number], expires_at = e.expires_at - ages[p.number]
+                FROM (
+                    SELECT v.id, row_number() OVER (PARTITION BY v.consumer_group ORDER BY v.id) AS number FROM bookdrop.event v
+                        WHERE v.id > last_place AND v.consumer_group IN (
+                            SELECT c.id FROM bookdrop.consumer_group c WHERE c.queue = of_queue AND c.is_addressed)) p
+                WHERE e.id = p.id AND e.wakes_at IS NOT NULL;
+        END IF;
+        DELETE FROM bookdrop.outbox o USING unnest(batch.ids, sent.fates) u (id, fate) WHERE o.id = u.id AND u.fate <> 'full';
+        SELECT count(*) FILTER (WHERE u.fate = 'sent'), count(*) FILTER (WHERE u.fate = 'duplicate') INTO relayed, duplicates
+            FROM unnest(sent.fates) u (fate);
+        are_left := bookdrop.outbox_holds(of_queue, 1);
+    END IF;
+    -- To count what is left takes a while where that is much, so it is done once a second.
+    IF are_left AND q.outbox_seen_at < now - interval '1 s' THEN
+        UPDATE bookdrop.queue SET max_outbox = most_kept, is_outbox_full = bookdrop.outbox_holds(of_queue, most_kept), outbox_seen_at = now
+            WHERE id = of_queue;
+    ELSIF NOT are_left AND q.is_outbox_full OR q.max_outbox <> most_kept THEN
+        UPDATE bookdrop.queue SET max_outbox = most_kept, is_outbox_full = q.is_outbox_full AND are_left WHERE id = of_queue;
+    END IF;
 END $$;

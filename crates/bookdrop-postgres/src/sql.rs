@@ -35,6 +35,7 @@ pub(crate) struct Database {
     give_up: Statement,
     put_back: Statement,
     told: Statement,
+    relay: Statement,
 }
 
 pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -42,7 +43,7 @@ pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 impl Database {
     pub(crate) async fn new(client: Client) -> Result<Self, Trouble> {
         client.batch_execute(SETTINGS).await?;
-        let (publish, fetch, finish, fail, wake, give_up, put_back, told) = futures_util::try_join!(
+        let (publish, fetch, finish, fail, wake, give_up, put_back, told, relay) = futures_util::try_join!(
             client.prepare("SELECT * FROM bookdrop.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"),
             client.prepare("SELECT * FROM bookdrop.fetch($1, $2, $3, $4)"),
             client.prepare("SELECT * FROM bookdrop.finish($1, $2, $3, $4, $5, $6, $7, $8)"),
@@ -51,6 +52,7 @@ impl Database {
             client.prepare("SELECT * FROM bookdrop.give_up($1, $2)"),
             client.prepare("SELECT bookdrop.put_back($1, $2)"),
             client.prepare("SELECT * FROM bookdrop.told($1)"),
+            client.prepare("SELECT * FROM bookdrop.relay($1, $2, $3, $4, $5, $6, $7, $8)"),
         )?;
         Ok(Database {
             client,
@@ -62,6 +64,7 @@ impl Database {
             give_up,
             put_back,
             told,
+            relay,
         })
     }
 
@@ -228,6 +231,34 @@ impl Database {
     /// How requests of this driver ended that others ended.
     pub(crate) async fn told(&self, driver: i64) -> Result<Vec<Row>, Trouble> {
         self.often(&self.told, &[&driver]).await
+    }
+
+    /// Puts what is first in the outbox into the queue, at most so many events of each kind, and about so many bytes.
+    pub(crate) async fn relay(
+        &self,
+        queue: i32,
+        most: i64,
+        most_bytes: i64,
+        bounds: &Bounds,
+    ) -> Result<Relayed, Trouble> {
+        let parameters: Parameters<'_> = &[
+            &queue,
+            &most,
+            &most_bytes,
+            &bounds.capacity,
+            &bounds.max_delayed,
+            &bounds.id_window,
+            &bounds.drops_oldest,
+            &bounds.max_outbox,
+        ];
+        let row = self.one(&self.relay, parameters).await?;
+        Ok(Relayed {
+            sent: count(&row, 0),
+            duplicates: count(&row, 1),
+            dropped: count(&row, 2),
+            expired: count(&row, 3),
+            are_left: row.get(4),
+        })
     }
 
     pub(crate) async fn wake(&self, queue: i32, driver: i64, what: &str) -> Result<(), Trouble> {
@@ -407,6 +438,7 @@ pub(crate) struct Bounds {
     pub(crate) id_window: i64,
     pub(crate) max_ids: i64,
     pub(crate) drops_oldest: bool,
+    pub(crate) max_outbox: i64,
     pub(crate) backoff_first: i64,
     pub(crate) backoff_max: i64,
     pub(crate) max_attempts: i32,
@@ -418,6 +450,15 @@ pub(crate) struct Published {
     pub(crate) fates: Vec<Fate>,
     pub(crate) dropped: u64,
     pub(crate) expired: u64,
+}
+
+/// What came of a look into the outbox.
+pub(crate) struct Relayed {
+    pub(crate) sent: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) dropped: u64,
+    pub(crate) expired: u64,
+    pub(crate) are_left: bool,
 }
 
 /// What became of something that was published.

@@ -137,7 +137,7 @@ pub use producer::Producer;
 pub use reply::Reply;
 
 pub use bookdrop_backend::{
-    Capabilities, Error as BackendError, ErrorKind as BackendErrorKind, Stats,
+    Capabilities, Error as BackendError, ErrorKind as BackendErrorKind, Outgoing, Stats,
 };
 pub use bookdrop_queue::{DeadReason, OnFull};
 pub use serde_json::Value;

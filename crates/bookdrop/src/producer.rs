@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bookdrop_backend::{Error as BackendError, ErrorKind as BackendErrorKind, Outgoing};
 use serde_json::Value;
 
 use crate::driver::Driver;
+use crate::error::{SendError, SendErrorKind};
 use crate::event::Event;
 use crate::home::Home;
 use crate::request::Request;
@@ -157,6 +159,49 @@ impl<T, R> Producer<T, R> {
         SendBatch::new(&self.home, events.into_iter().collect())
     }
 
+    /// Writes an event down so that a transaction of yours sends it: it is sent if and when that commits, and is as if it had never been
+    /// when that is rolled back. So it goes together with what the transaction writes, and neither is there without the other.
+    ///
+    /// What this gives is a statement and its parameter, for the client of your choice: tokio-postgres as below,
+    /// `sqlx::query(outgoing.statement()).bind(outgoing.parameter())`,
+    /// `diesel::sql_query(outgoing.statement()).bind::<Text, _>(outgoing.parameter())`. The transaction has to be one in the database of
+    /// this driver; it may be on any connection. Nothing is asked of the server here, so what is wrong there (no such queue, an outbox
+    /// that has as many events as `max_outbox` allows) is an error of the statement, and the transaction fails with it.
+    ///
+    /// A driver of the queue, of any process, puts the event into the queue once the transaction is committed, as soon as there is
+    /// room. Its delay and its time to live begin when the statement is executed. Events of one transaction keep their order. Where
+    /// a transaction is repeated, the same value may be executed again. An event with a [given id](Event::with_id) that is
+    /// sent twice is one event, within the window.
+    ///
+    /// # Errors
+    /// `Closed`, `Invalid` or `Unencodable`, as for [`send`](Producer::send). `Backend` with `TooLarge` or `Invalid`; and with
+    /// `Unsupported` where the driver has no [outbox](crate::Capabilities::outbox), as in memory and on disk. The error gives the
+    /// event back.
+    ///
+    /// ```no_run
+    /// use bookdrop::{Event, Producer};
+    ///
+    /// async fn lend(
+    ///     client: &mut tokio_postgres::Client,
+    ///     a: &Producer,
+    ///     book: &str,
+    /// ) -> Result<(), Box<dyn std::error::Error>> {
+    ///     let transaction = client.transaction().await?;
+    ///     transaction.execute("INSERT INTO loan (book) VALUES ($1)", &[&book]).await?;
+    ///     let outgoing = a.outgoing(Event::new("lent").with_header("book", book.to_owned()))?;
+    ///     transaction.execute(outgoing.statement(), &[&outgoing.parameter()]).await?;
+    ///     // Both, or neither:
+    ///     Ok(transaction.commit().await?)
+    /// }
+    /// ```
+    pub fn outgoing(&self, event: Event<T>) -> Result<Outgoing, SendError<T>> {
+        let written = match &self.home {
+            Home::Memory(_) => Err(SendErrorKind::Backend(no_outbox())),
+            Home::Backed(backed) => backed.outgoing(&event),
+        };
+        written.map_err(|kind| SendError::new(kind, event))
+    }
+
     /// Sends an event to group "default" and waits for the reply, all in all at most so long.
     ///
     /// The time begins with the first poll and covers everything: waiting for room, standing in the queue, the work, the
@@ -193,6 +238,12 @@ impl<T, R> Producer<T, R> {
     pub fn request(&self, event: Event<T>, timeout: Duration) -> Request<'_, T, R> {
         Request::new(&self.home, event, timeout)
     }
+}
+
+fn no_outbox() -> BackendError {
+    let message =
+        "there are no transactions in memory: events are sent within one in PostgreSQL alone";
+    BackendError::new(BackendErrorKind::Unsupported, message)
 }
 
 /// One more producer for the same driver.

@@ -12,9 +12,9 @@ use bookdrop::{
     Answer, BackendError, BackendErrorKind, Builder, Capabilities, Codec, Consumer, Damage,
     DeadLetter, DeadLetterId, DeadLetters, DeadReason, Delivery, DrainReport, Driver, Error,
     ErrorKind, Event, Failure, InvalidDeadLetterId, InvalidEvent, InvalidGroup, Left, OnFull,
-    OpenError, OpenErrorKind, Producer, ReceiveError, Reply, RequestError, RequestErrorKind,
-    SendBatchError, SendError, SendErrorKind, SettleError, SettleErrorKind, Stats, TimedOut,
-    TryReceiveError,
+    OpenError, OpenErrorKind, Outgoing, Producer, ReceiveError, Reply, RequestError,
+    RequestErrorKind, SendBatchError, SendError, SendErrorKind, SettleError, SettleErrorKind,
+    Stats, TimedOut, TryReceiveError,
 };
 use futures_lite::StreamExt;
 
@@ -66,7 +66,7 @@ fn what_holds_no_event_has_every_auto_trait() {
         std::error::Error + Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static);
     types!(
         Answer, Capabilities, Damage, DeadLetter, DeadLetterId, DeadReason, ErrorKind, Failure, OnFull,
-        BackendError, BackendErrorKind, Codec, OpenErrorKind, RequestErrorKind, SendErrorKind,
+        BackendError, BackendErrorKind, Codec, OpenErrorKind, Outgoing, RequestErrorKind, SendErrorKind,
         SettleErrorKind, Stats;
         Send + Sync + Unpin + UnwindSafe + RefUnwindSafe + 'static
     );

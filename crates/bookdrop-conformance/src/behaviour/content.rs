@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bookdrop::{Event, Value};
 
 use crate::rig::RigDriver;
-use crate::{Book, Context, Hook, Outcome, Setup, Violation, ensure, ensure_eq};
+use crate::{Book, Context, Hook, Outcome, Setup, Violation, book, ensure, ensure_eq};
 
 /// Id, name, headers, values, key and body arrive unchanged, at first and when they are delivered again.
 pub(crate) async fn round_trip_intact(ctx: &Context) -> Outcome {
@@ -29,7 +29,25 @@ pub(crate) async fn round_trip_intact(ctx: &Context) -> Outcome {
             }
         }
     }
-    batch_is_intact(&driver).await
+    batch_is_intact(&driver).await?;
+    outbox_is_as_declared(&driver)
+}
+
+/// An event is written down for a transaction where the driver has an outbox, and given back where it has none. That it arrives then
+/// needs a transaction, and so a test of the driver's own.
+fn outbox_is_as_declared(driver: &RigDriver) -> Outcome {
+    let sent = book(7).with_id("outgoing");
+    let written = driver.producer().outgoing(sent.clone());
+    match (driver.capabilities().outbox, written) {
+        (true, Ok(_)) => Ok(()),
+        (false, Err(refused)) => match refused.event {
+            Some(back) => same(&back, &sent),
+            None => Err(Violation::broken("what is refused is not given back")),
+        },
+        (declared, written) => Err(Violation::broken(format!(
+            "declares an outbox: {declared}, and says {written:?}"
+        ))),
+    }
 }
 
 async fn batch_is_intact(driver: &RigDriver) -> Outcome {

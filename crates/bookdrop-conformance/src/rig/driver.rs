@@ -110,6 +110,9 @@ impl RigDriver {
             (declared.groups, declared.keys, declared.priority) = (false, false, false);
             (declared.delay, declared.time_to_live) = (false, false);
         }
+        if self.plan().fires(Fault::MisdeclaresOutbox) {
+            declared.outbox = !declared.outbox;
+        }
         declared
     }
 

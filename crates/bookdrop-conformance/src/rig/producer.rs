@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use bookdrop::{Event, Producer, RequestError, RequestErrorKind, SendError, SendErrorKind};
+use bookdrop::{
+    Event, Outgoing, Producer, RequestError, RequestErrorKind, SendError, SendErrorKind,
+};
 
 use super::{NoReply, NotSent, Refused, RigDriver, Started, Stuck, Unanswered, finish};
 use crate::{Book, Condition, Context, Fault};
@@ -98,6 +100,11 @@ impl RigProducer {
                 event: None,
             }),
         }
+    }
+
+    /// Writes an event down for a transaction.
+    pub fn outgoing(&self, event: Event<Book>) -> Result<Outgoing, Refused> {
+        self.producer.outgoing(event).map_err(refused)
     }
 
     /// Starts a `send` that is polled by hand.

@@ -15,24 +15,34 @@ impl Desk {
             return;
         }
         self.beat();
+        let relays_first = self.outbox.goes_first();
+        if relays_first && self.may_relay() {
+            self.relay();
+        }
         if self.sending.is_none() && self.may_send() {
             self.send();
+        }
+        if !relays_first && self.may_relay() {
+            self.relay();
         }
         if self.working.is_none() && self.has_work() {
             self.work();
         }
     }
 
-    /// Whether somebody may send. A consumer that came before, or left, has come, or left, then; and what failed before is back, so that it
-    /// takes its room first.
+    /// Whether somebody may send.
     fn may_send(&self) -> bool {
-        let is_first = self
-            .working
+        !self.others_come_first() && self.has_goods()
+    }
+
+    /// Whether nothing is sent yet. A consumer that came before, or left, has come, or left, then; and what failed before is back, so that
+    /// it takes its room first.
+    pub(super) fn others_come_first(&self) -> bool {
+        self.working
             .as_ref()
             .is_some_and(|flight| flight.comes_first)
             || !self.seats.is_empty()
-            || self.settles.iter().any(Settling::is_failure);
-        !is_first && self.has_goods()
+            || self.settles.iter().any(Settling::is_failure)
     }
 
     /// Whether what was sent before somebody wanted to look has been tried.
@@ -65,7 +75,12 @@ impl Desk {
 
     /// Whether somebody waits for what others do.
     pub(super) fn is_waiting(&self) -> bool {
-        self.readers.waiting() + self.line.len() + self.shared.asks().len() + self.refused.len() > 0
+        self.outbox.is_held()
+            || self.readers.waiting()
+                + self.line.len()
+                + self.shared.asks().len()
+                + self.refused.len()
+                > 0
     }
 
     /// Does everything else.

@@ -86,6 +86,7 @@ impl Desk {
     /// Senders may find room, here and elsewhere.
     pub(super) fn note_room(&mut self) {
         self.line.try_again();
+        self.outbox.try_again();
         self.wakes.room |= self.others > 0;
     }
 

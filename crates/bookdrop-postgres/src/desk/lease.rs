@@ -45,6 +45,7 @@ impl Desk {
         {
             self.beat = Beat::Since(now, spawn_local(prolonging));
             self.looks_after = true;
+            self.outbox.doubt();
         }
     }
 

@@ -38,7 +38,7 @@ impl Desk {
         self.line.has_work(self.measure())
     }
 
-    fn measure(&self) -> Measure {
+    pub(super) fn measure(&self) -> Measure {
         Measure {
             // Where the oldest are dropped for new ones, none of these is to be dropped for another.
             records: match self.bounds.drops_oldest {

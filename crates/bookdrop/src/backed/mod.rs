@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use bookdrop_backend::{Backend, Error, Receipt, Record, Settled, Settlement};
+use bookdrop_backend::{Backend, Error, Outgoing, Receipt, Record, Settled, Settlement};
 use bookdrop_queue::clock;
 use bytes::Bytes;
 use serde_core::Serialize;
@@ -98,6 +98,17 @@ impl<T, R> Backed<T, R> {
             time_to_live: event.time_to_live(),
             content,
         })
+    }
+
+    /// Writes an event down for a transaction of the user's.
+    pub(crate) fn outgoing(&self, event: &Event<T>) -> Result<Outgoing, SendErrorKind> {
+        if self.backend.is_closed() {
+            return Err(SendErrorKind::Closed);
+        }
+        let record = self.encode(event)?;
+        self.backend
+            .outgoing(record)
+            .map_err(SendErrorKind::Backend)
     }
 
     /// Reads an event that was written down, or says why it is none of this driver's.

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bookdrop_backend::{
-    Asking, Backend, Capabilities, Dead, Error, Fetched, Letters, NotFetched, NotPublished, Place,
-    Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered, Wait,
+    Asking, Backend, Capabilities, Dead, Error, Fetched, Letters, NotFetched, NotPublished,
+    Outgoing, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered,
+    Wait,
 };
 use bytes::Bytes;
 
@@ -16,6 +17,7 @@ pub(crate) trait Twin: Send + Sync {
     fn capabilities(&self) -> Capabilities;
     fn capacity(&self) -> usize;
     fn is_closed(&self) -> bool;
+    fn outgoing(&self, record: Record) -> Result<Outgoing, Error>;
     fn leave(&self, reader: Reader);
     fn in_hand(&self) -> usize;
     fn publish(
@@ -69,6 +71,10 @@ impl<B: Backend> Twin for B {
 
     fn is_closed(&self) -> bool {
         Backend::is_closed(self)
+    }
+
+    fn outgoing(&self, record: Record) -> Result<Outgoing, Error> {
+        Backend::outgoing(self, record)
     }
 
     fn leave(&self, reader: Reader) {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bookdrop::{
-    Consumer, Driver, Error, ErrorKind, Producer, ReceiveError, RequestErrorKind, SendErrorKind,
-    SettleErrorKind, TryReceiveError,
+    BackendErrorKind, Consumer, Driver, Error, ErrorKind, Producer, ReceiveError, RequestErrorKind,
+    SendErrorKind, SettleErrorKind, TryReceiveError,
 };
 use futures_lite::StreamExt;
 use futures_lite::future::block_on;
@@ -44,6 +44,21 @@ fn a_send_that_fails_gives_the_event_back() {
     assert_eq!(failed.kind(), ErrorKind::Backend);
     assert_eq!(failed.backend(), Some(&error()));
     assert!(failed.is_retryable(), "there may be room later");
+}
+
+#[test]
+fn without_an_outbox_an_event_for_a_transaction_is_given_back() {
+    let memory: Driver<Page, Page> = Driver::memory(10);
+    for driver in [memory, Driver::new(records(10))] {
+        assert!(!driver.capabilities().outbox);
+        let refused = Producer::new(&driver).outgoing(page(1)).unwrap_err();
+        assert!(
+            matches!(refused.kind(), SendErrorKind::Backend(why) if why.kind() == BackendErrorKind::Unsupported),
+            "{refused}"
+        );
+        assert!(refused.to_string().contains("PostgreSQL"), "{refused}");
+        assert_eq!(refused.into_event().body(), &Page(1));
+    }
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bookdrop_backend::{
     Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, Letters, NotFetched,
-    NotPublished, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered,
-    Wait, Why,
+    NotPublished, Outgoing, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats,
+    Unanswered, Wait, Why,
 };
 use bookdrop_disk::Records;
 use bytes::Bytes;
@@ -72,6 +72,10 @@ impl Backend for Flaky {
     ) -> Result<(), NotPublished> {
         let there = self.check().map_err(NotPublished::Backend)?;
         there.publish(records, progress, waits).await
+    }
+
+    fn outgoing(&self, record: Record) -> Result<Outgoing, Error> {
+        self.check()?.outgoing(record)
     }
 
     async fn request(&self, record: Record, asking: Asking) -> Result<Bytes, Unanswered> {

@@ -10,6 +10,7 @@ mod ledger;
 mod load;
 mod orders;
 mod other;
+mod outbox;
 mod partition;
 mod processes;
 mod restart;

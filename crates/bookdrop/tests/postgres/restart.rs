@@ -11,7 +11,7 @@ use crate::load::Load;
 use crate::{PATIENCE, open, wait_until};
 
 /// How often the server is killed.
-fn kills() -> u64 {
+pub(crate) fn kills() -> u64 {
     match env::var_os("BOOKDROP_LONG") {
         Some(_) => 50,
         None => 5,

@@ -117,6 +117,9 @@ fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
     if let Some(bytes) = given.bytes("max_event_bytes", 1..=Options::GREATEST_EVENT_BYTES)? {
         options.max_event_bytes = bytes;
     }
+    if let Some(events) = given.number("max_outbox", 1..=usize::MAX)? {
+        options.max_outbox = events;
+    }
     if let Some(lease) = given.duration("lease")? {
         if lease < Options::SHORTEST_LEASE {
             let expected = format!("at least {:?}", Options::SHORTEST_LEASE);
