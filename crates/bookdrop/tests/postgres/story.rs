@@ -1,10 +1,11 @@
 //! The example `library`, whose A and B are two processes.
 
-use std::env;
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::thread;
+use std::time::SystemTime;
+use std::{env, fs, thread};
 
 use bookdrop_test_servers::{is_left_out, postgres};
 
@@ -89,17 +90,24 @@ impl Drop for Player {
 
 /// Cargo builds the examples beside the tests of a crate, but not for one test target alone.
 fn example() -> Command {
+    const HOW: &str = "`cargo build -p bookdrop --features postgres --example library` makes it";
     let this = env::current_exe().expect("this program has a path");
-    let folder = this.parent().and_then(|dependencies| dependencies.parent());
-    let example = folder
-        .expect("it is in a folder of cargo")
-        .join("examples/library");
-    assert!(
-        example.exists(),
-        "there is no {}: `cargo test -p bookdrop --features postgres` builds it",
-        example.display()
-    );
+    let folder = this.parent().and_then(Path::parent);
+    let example = folder.expect("cargo's folder").join("examples/library");
+    let Some(built) = changed(&example) else {
+        panic!("there is no {}: {HOW}", example.display());
+    };
+    let sources = fs::read_to_string(example.with_extension("d")).expect("cargo lists its sources");
+    let newer = sources
+        .split_whitespace()
+        .find(|source| changed(Path::new(source)).is_some_and(|changed| changed > built));
+    assert_eq!(newer, None, "{} is older: {HOW}", example.display());
     Command::new(example)
+}
+
+/// None where there is no such file.
+fn changed(file: &Path) -> Option<SystemTime> {
+    fs::metadata(file).and_then(|file| file.modified()).ok()
 }
 
 fn play_to_the_end(a: Player, b: Player) {
