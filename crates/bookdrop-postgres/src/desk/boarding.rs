@@ -15,14 +15,10 @@ impl Desk {
             return;
         }
         self.beat();
-        let relays_first = self.outbox.goes_first();
-        if relays_first && self.may_relay() {
-            self.relay();
-        }
         if self.sending.is_none() && self.may_send() {
             self.send();
         }
-        if !relays_first && self.may_relay() {
+        if self.may_relay() {
             self.relay();
         }
         if self.working.is_none() && self.has_work() {

@@ -21,8 +21,6 @@ pub(super) struct Outbox {
     is_held: bool,
     /// Whether there may be more room than the relay that is on its way has seen.
     has_room_come: bool,
-    /// Whether it comes before those who send. They take turns, so that where there is little room neither gets all of it.
-    goes_first: bool,
 }
 
 /// Nobody has looked yet.
@@ -32,7 +30,6 @@ impl Default for Outbox {
             is_doubted: true,
             is_held: false,
             has_room_come: false,
-            goes_first: false,
         }
     }
 }
@@ -53,15 +50,10 @@ impl Outbox {
         self.is_held
     }
 
-    pub(super) fn goes_first(&self) -> bool {
-        self.goes_first
-    }
-
     /// Some of it is on its way.
     fn begin(&mut self) {
         self.is_doubted = false;
         self.has_room_come = false;
-        self.goes_first = !self.goes_first;
     }
 
     /// Some of it came into the queue, or there was no room. What is left is relayed at once, as long as there is.

@@ -56,7 +56,7 @@ fn a_full_queue_holds_the_outbox_until_there_is_room() {
 }
 
 #[test]
-fn where_there_is_little_room_senders_and_the_outbox_take_turns() {
+fn where_there_is_little_room_senders_and_the_outbox_both_get_some() {
     if is_left_out("postgres") {
         return;
     }
