@@ -20,6 +20,8 @@ pub(super) struct Line {
     all: VecDeque<(u64, Goods)>,
     /// Whether there was no room for this kind, and nothing happened since.
     is_full: [bool; KINDS],
+    /// How often there may have been more room.
+    hopes: u64,
 }
 
 /// How much may go to the server at once.
@@ -79,10 +81,19 @@ impl Line {
     /// There may be room now.
     pub(super) fn try_again(&mut self) {
         self.is_full = [false; KINDS];
+        self.hopes += 1;
     }
 
-    pub(super) fn set_full(&mut self, goods: &Goods) {
-        self.is_full[kind_of(goods)] = true;
+    /// How often there may have been more room so far.
+    pub(super) fn hopes(&self) -> u64 {
+        self.hopes
+    }
+
+    /// There was no room for goods of this kind when there had been so many hopes.
+    pub(super) fn set_full(&mut self, goods: &Goods, hopes: u64) {
+        if hopes == self.hopes {
+            self.is_full[kind_of(goods)] = true;
+        }
     }
 
     /// Whether somebody's turn may have come.

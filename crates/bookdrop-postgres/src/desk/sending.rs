@@ -20,6 +20,8 @@ pub(super) struct Trip {
     pub(super) since: Instant,
     /// How many sends and requests had come when it began.
     upto: u64,
+    /// How often there had been hope for more room. What came since it has not seen.
+    hopes: u64,
     shipping: JoinHandle<Landed>,
 }
 
@@ -73,17 +75,19 @@ impl Desk {
         self.sending = Some(Trip {
             since: Instant::now(),
             upto: self.came,
+            hopes: self.line.hopes(),
             shipping: spawn_local(shipping::ship(database, session, bounds, shipments)),
         });
     }
 
     /// Tells those who sent what came of it.
     pub(super) fn land_sent(&mut self, (shipments, published): Landed) {
-        let upto = self.sending.take().map(|trip| trip.upto);
-        self.tried = self.tried.max(upto.unwrap_or(0));
+        let trip = self.sending.take();
+        let (upto, hopes) = trip.map_or((0, 0), |trip| (trip.upto, trip.hopes));
+        self.tried = self.tried.max(upto);
         self.look_at_the_link();
         match published {
-            Ok(published) => self.land_shipments(shipments, published),
+            Ok(published) => self.land_shipments(shipments, published, hopes),
             Err(trouble) => shipments
                 .into_iter()
                 .for_each(|shipment| self.land_unsent(shipment.goods, &trouble)),
@@ -109,7 +113,7 @@ impl Desk {
         }
     }
 
-    fn land_shipments(&mut self, shipments: Vec<Shipment>, published: Published) {
+    fn land_shipments(&mut self, shipments: Vec<Shipment>, published: Published, hopes: u64) {
         let counters = &self.shared.counters;
         counters.dropped_when_full.add(published.dropped);
         counters.expired.add(published.expired);
@@ -121,16 +125,21 @@ impl Desk {
         for shipment in shipments {
             let fates: Vec<_> = fates.by_ref().take(shipment.count).collect();
             let goods = match shipment.goods {
-                Goods::Parcel(parcel) => self.land_parcel(parcel, &fates, shipment.is_probe),
+                Goods::Parcel(parcel) => self.land_parcel(parcel, &fates),
                 Goods::Question(question) => self.land_question(question, &fates),
             };
+            // A probe says nothing of the room that there is by now.
+            let was_full = fates.contains(&Fate::Full) && !shipment.is_probe;
+            if let Some(goods) = goods.as_ref().filter(|_| was_full) {
+                self.line.set_full(goods, hopes);
+            }
             left.extend(goods.map(|goods| (shipment.place, goods)));
         }
         self.line.give_back(left);
     }
 
     /// What is left of a parcel, and waits.
-    fn land_parcel(&mut self, mut parcel: Parcel, fates: &[Fate], is_probe: bool) -> Option<Goods> {
+    fn land_parcel(&mut self, mut parcel: Parcel, fates: &[Fate]) -> Option<Goods> {
         let taken = fates.iter().take_while(|fate| **fate != Fate::Full);
         let taken = taken.count();
         let sent = fates.iter().filter(|fate| **fate == Fate::Sent).count();
@@ -158,12 +167,7 @@ impl Desk {
             self.refuse_full(parcel);
             return None;
         }
-        let goods = Goods::Parcel(parcel);
-        // A probe says nothing of the room that there is by now.
-        if is_full && !is_probe {
-            self.line.set_full(&goods);
-        }
-        Some(goods)
+        Some(Goods::Parcel(parcel))
     }
 
     /// A request that waits for room.
@@ -199,9 +203,7 @@ impl Desk {
             asks.set(question.ask, Standing::InLine);
             asks.contains(question.ask)
         };
-        let goods = Goods::Question(question);
-        self.line.set_full(&goods);
-        is_awaited.then_some(goods)
+        is_awaited.then_some(Goods::Question(question))
     }
 
     /// The server has this request, or may have it. One that was given up on its way is taken out again.
