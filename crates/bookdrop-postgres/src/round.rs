@@ -8,7 +8,7 @@ mod settles;
 use std::rc::Rc;
 use std::time::Instant;
 
-use bookdrop_backend::{Error, Reader};
+use bookdrop_backend::{Error, ErrorKind, Reader};
 use futures_util::future::join_all;
 use futures_util::join;
 use tokio_postgres::Row;
@@ -210,7 +210,8 @@ impl Player<'_> {
                     .database
                     .rarely(statement, &[&self.driver(), &coming.group])
                     .await?;
-                return Ok(rows[0].get(0));
+                let group: Option<i32> = rows[0].get(0);
+                return group.ok_or_else(unknown_driver);
             }
             SeatChange::Count { group, readers } | SeatChange::Beside { group, readers, .. } => {
                 (*group, *readers)
@@ -355,6 +356,12 @@ fn told(row: &Row) -> Told {
         explanation: row.get(3),
         answer: row.get(4),
     }
+}
+
+/// It comes back as a new one when the lease is prolonged next time.
+fn unknown_driver() -> Trouble {
+    let message = "the lease of the driver has ended";
+    Trouble::Lost(Error::new(ErrorKind::Io, message))
 }
 
 fn first_count(rows: &[Row]) -> u64 {

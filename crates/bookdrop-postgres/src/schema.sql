@@ -3,7 +3,8 @@
 -- What is called all the time is in PL/pgSQL, which plans a statement once for a session: a function in SQL is planned at each call.
 --
 -- A queue has groups, and each group has a row of its own for every event that it has not done with. Several rows are locked in one
--- order by everybody: that of the queue, then groups, then events. Times are those of the server's clock.
+-- order by everybody: that of the queue, then groups, then events. A statement sees what was there when it began: so one that waits for
+-- a lock reads nothing else, and what the lock is for is read by the next one. Times are those of the server's clock.
 
 CREATE SCHEMA bookdrop;
 COMMENT ON SCHEMA bookdrop IS 'Queues of the Rust library bookdrop. Look as you like; change nothing here by hand.';
@@ -98,7 +99,7 @@ COMMENT ON COLUMN bookdrop.event.backs_off IS 'Whether the wait of one that is r
 COMMENT ON COLUMN bookdrop.event.asker IS 'Of a request: the driver that waits for the answer; 0 once nobody does.';
 
 CREATE INDEX event_ready ON bookdrop.event (consumer_group, priority DESC, place) WHERE state = 'ready';
-CREATE INDEX event_wakes ON bookdrop.event (consumer_group, wakes_at) WHERE wakes_at IS NOT NULL;
+CREATE INDEX event_wakes ON bookdrop.event (consumer_group, wakes_at, id) WHERE wakes_at IS NOT NULL;
 CREATE INDEX event_holder ON bookdrop.event (holder) WHERE holder IS NOT NULL;
 CREATE INDEX event_asker ON bookdrop.event (asker, ask) WHERE asker IS NOT NULL;
 CREATE INDEX event_retrying ON bookdrop.event (consumer_group) WHERE state = 'retrying';
@@ -125,6 +126,8 @@ CREATE TABLE bookdrop.dead_letter (
     content bytea NOT NULL
 );
 CREATE INDEX dead_letter_of_group ON bookdrop.dead_letter (consumer_group, id);
+-- What counts in the bound of dead letters.
+CREATE INDEX dead_letter_counted ON bookdrop.dead_letter (consumer_group, id) WHERE reason <> 'undecodable' OR was_request;
 
 CREATE TABLE bookdrop.remembered_id (
     queue integer NOT NULL REFERENCES bookdrop.queue ON DELETE CASCADE,
@@ -264,6 +267,15 @@ BEGIN
     UPDATE bookdrop.event SET state = 'ready' WHERE id = first AND state = 'behind';
 END $$;
 
+-- Locks the groups that these events stand in, in order.
+CREATE FUNCTION bookdrop.lock_groups_of(event_numbers bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    groups integer[];
+BEGIN
+    SELECT array_agg(DISTINCT e.consumer_group) INTO groups FROM unnest(event_numbers) n (id) JOIN bookdrop.event e ON e.id = n.id;
+    PERFORM FROM bookdrop.consumer_group c WHERE c.id = ANY (groups) ORDER BY c.id FOR NO KEY UPDATE;
+END $$;
+
 CREATE FUNCTION bookdrop.lock_group(of_group integer) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM FROM bookdrop.consumer_group WHERE id = of_group FOR NO KEY UPDATE;
@@ -298,7 +310,7 @@ DECLARE
 BEGIN
     PERFORM bookdrop.lock_group(of_group);
     FOR e IN SELECT id, state, key, asker, ask, deliveries, expires_at, deadline FROM bookdrop.event
-        WHERE consumer_group = of_group AND wakes_at <= now ORDER BY wakes_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+        WHERE consumer_group = of_group AND wakes_at <= now ORDER BY wakes_at, id LIMIT 1000 FOR UPDATE SKIP LOCKED
     LOOP
         IF e.expires_at <= now THEN
             DELETE FROM bookdrop.event WHERE id = e.id;
@@ -384,11 +396,10 @@ DECLARE
 BEGIN
     -- From here on nobody else sends, so that what was sent first also stands first.
     IF plain + delayed > 0 THEN
-        WITH counted AS (
-            UPDATE bookdrop.queue q SET sent = q.sent + plain, sent_delayed = q.sent_delayed + delayed WHERE q.id = of_queue
-                RETURNING q.sent, q.sent_delayed)
-        SELECT array_agg(c.id ORDER BY c.id), max(q.sent - c.queued_left), max(q.sent_delayed - c.delayed_left) INTO groups, most_queued, most_delayed
-            FROM counted q, bookdrop.consumer_group c WHERE c.queue = of_queue AND c.is_addressed;
+        UPDATE bookdrop.queue q SET sent = q.sent + plain, sent_delayed = q.sent_delayed + delayed WHERE q.id = of_queue
+            RETURNING q.sent, q.sent_delayed INTO STRICT most_queued, most_delayed;
+        SELECT array_agg(c.id ORDER BY c.id), max(most_queued - c.queued_left), max(most_delayed - c.delayed_left)
+            INTO groups, most_queued, most_delayed FROM bookdrop.consumer_group c WHERE c.queue = of_queue AND c.is_addressed;
     ELSE
         -- After a crash nobody asks any more.
         PERFORM set_config('synchronous_commit', 'off', true);
@@ -556,11 +567,14 @@ RETURNS TABLE (id bigint, attempt integer, priority smallint, event_id text, is_
 LANGUAGE plpgsql AS $$
 DECLARE
     handed bigint := 0;
+    now timestamptz;
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     PERFORM FROM bookdrop.consumer_group c WHERE c.id = of_group FOR NO KEY UPDATE;
     expired := 0;
-    IF EXISTS (SELECT FROM bookdrop.event e WHERE e.consumer_group = of_group AND e.wakes_at <= clock_timestamp()) THEN
+    -- In a variable, since what may change in the middle of a statement is looked up by no index.
+    now := clock_timestamp();
+    IF EXISTS (SELECT FROM bookdrop.event e WHERE e.consumer_group = of_group AND e.wakes_at <= now) THEN
         expired := bookdrop.tidy(of_group);
     END IF;
     RETURN QUERY
@@ -663,10 +677,7 @@ END $$;
 
 -- Makes a dead letter of an event in hand.
 CREATE FUNCTION bookdrop.bury(e bookdrop.event, of_reason text, why text, max_dead bigint, OUT dropped bigint) LANGUAGE plpgsql AS $$
-DECLARE
-    surplus bigint;
 BEGIN
-    dropped := 0;
     DELETE FROM bookdrop.event WHERE id = e.id;
     IF e.key IS NOT NULL THEN
         PERFORM bookdrop.advance(e.consumer_group, e.key);
@@ -680,14 +691,10 @@ BEGIN
         PERFORM bookdrop.tell(e.asker, e.ask, of_reason, true, why);
     END IF;
     -- What could not be decoded nobody has seen yet, but of a request its requester was told.
-    SELECT count(*) - max_dead INTO surplus FROM bookdrop.dead_letter
-        WHERE consumer_group = e.consumer_group AND (reason <> 'undecodable' OR was_request);
-    IF surplus > 0 THEN
-        DELETE FROM bookdrop.dead_letter WHERE id IN (
-            SELECT id FROM bookdrop.dead_letter WHERE consumer_group = e.consumer_group AND (reason <> 'undecodable' OR was_request)
-            ORDER BY id LIMIT surplus);
-        GET DIAGNOSTICS dropped = ROW_COUNT;
-    END IF;
+    DELETE FROM bookdrop.dead_letter WHERE consumer_group = e.consumer_group AND (reason <> 'undecodable' OR was_request) AND id <= (
+        SELECT id FROM bookdrop.dead_letter WHERE consumer_group = e.consumer_group AND (reason <> 'undecodable' OR was_request)
+        ORDER BY id DESC OFFSET max_dead LIMIT 1);
+    GET DIAGNOSTICS dropped = ROW_COUNT;
 END $$;
 
 -- Puts an event that left its holder where it belongs: it failed if there is a wait, also one of none.
@@ -754,10 +761,8 @@ DECLARE
     e bookdrop.event;
     wait interval;
 BEGIN
+    PERFORM bookdrop.lock_groups_of(event_numbers);
     FOR i IN 1 .. array_length(event_numbers, 1) LOOP
-        SELECT * INTO e FROM bookdrop.event v WHERE v.id = event_numbers[i];
-        CONTINUE WHEN NOT FOUND;
-        PERFORM bookdrop.lock_group(e.consumer_group);
         SELECT * INTO e FROM bookdrop.event v
             WHERE v.id = event_numbers[i] AND v.deliveries = attempts[i] AND v.holder = of_driver AND v.state = 'in hand' FOR UPDATE;
         CONTINUE WHEN NOT FOUND;
@@ -779,10 +784,8 @@ RETURNS TABLE (place bigint, dropped bigint) LANGUAGE plpgsql AS $$
 DECLARE
     e bookdrop.event;
 BEGIN
+    PERFORM bookdrop.lock_groups_of(event_numbers);
     FOR i IN 1 .. array_length(event_numbers, 1) LOOP
-        SELECT * INTO e FROM bookdrop.event v WHERE v.id = event_numbers[i];
-        CONTINUE WHEN NOT FOUND;
-        PERFORM bookdrop.lock_group(e.consumer_group);
         SELECT * INTO e FROM bookdrop.event v
             WHERE v.id = event_numbers[i] AND v.deliveries = attempts[i] AND v.holder = of_driver AND v.state = 'in hand' FOR UPDATE;
         CONTINUE WHEN NOT FOUND;
@@ -863,6 +866,7 @@ DECLARE
     back record;
 BEGIN
     UPDATE bookdrop.driver SET is_closed = true WHERE id = of_driver RETURNING queue INTO q;
+    PERFORM FROM bookdrop.consumer_group WHERE queue = q ORDER BY id FOR NO KEY UPDATE;
     PERFORM bookdrop.tell(of_driver, w.ask, 'closed', w.was_taken) FROM bookdrop.withdraw(of_driver, NULL) w;
     FOR g IN SELECT id FROM bookdrop.consumer_group WHERE queue = q ORDER BY id FOR NO KEY UPDATE LOOP
         WITH retried AS (
@@ -876,27 +880,38 @@ BEGIN
     END LOOP;
 END $$;
 
--- A consumer comes. Its group begins with its first one, and the first group gets what was sent before it.
+-- A consumer comes. Its group begins with its first one, and the first group gets what was sent before it. Nothing where the driver is not
+-- known any more.
 CREATE FUNCTION bookdrop.come(of_driver bigint, of_name text) RETURNS integer LANGUAGE plpgsql AS $$
 DECLARE
     q integer;
     g integer;
     d integer;
+    k text;
     moved record;
 BEGIN
-    SELECT queue INTO STRICT q FROM bookdrop.driver WHERE id = of_driver;
+    SELECT queue INTO q FROM bookdrop.driver WHERE id = of_driver;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
     PERFORM FROM bookdrop.queue WHERE id = q FOR NO KEY UPDATE;
     g := bookdrop.make_group(q, of_name);
     d := bookdrop.make_group(q, 'default');
     PERFORM FROM bookdrop.consumer_group WHERE id IN (g, d) ORDER BY id FOR NO KEY UPDATE;
     IF g <> d AND NOT EXISTS (SELECT FROM bookdrop.consumer_group WHERE queue = q AND joined_at IS NOT NULL) THEN
         WITH moving AS (
-            UPDATE bookdrop.event SET consumer_group = g WHERE consumer_group = d AND asker IS NULL RETURNING state)
-        SELECT count(*) FILTER (WHERE state IN ('ready', 'behind')) AS queued, count(*) FILTER (WHERE state IN ('delayed', 'retrying')) AS delayed
+            UPDATE bookdrop.event SET consumer_group = g WHERE consumer_group = d AND asker IS NULL RETURNING state, key)
+        SELECT count(*) FILTER (WHERE state IN ('ready', 'behind')) AS queued, count(*) FILTER (WHERE state IN ('delayed', 'retrying')) AS delayed,
+            coalesce(array_agg(DISTINCT key) FILTER (WHERE key IS NOT NULL), '{}') AS keys
             INTO moved FROM moving;
         PERFORM bookdrop.address(d, false);
         PERFORM bookdrop.book(d, moved.queued, moved.delayed);
         PERFORM bookdrop.book(g, -moved.queued, -moved.delayed);
+        -- Requests stay, so what stood behind one, or before one, does so no more.
+        FOREACH k IN ARRAY moved.keys LOOP
+            PERFORM bookdrop.advance(d, k);
+            PERFORM bookdrop.advance(g, k);
+        END LOOP;
     END IF;
     PERFORM bookdrop.address(g, true);
     UPDATE bookdrop.consumer_group SET joined_at = clock_timestamp() WHERE id = g AND joined_at IS NULL;
@@ -910,7 +925,9 @@ CREATE FUNCTION bookdrop.sit(of_driver bigint, of_group integer, number integer)
 BEGIN
     PERFORM bookdrop.lock_group(of_group);
     IF number > 0 THEN
-        INSERT INTO bookdrop.seat AS s SELECT of_driver, id, number FROM bookdrop.consumer_group WHERE id = of_group
+        -- One that is not known any more tells it again when it is.
+        INSERT INTO bookdrop.seat AS s SELECT d.id, c.id, number FROM bookdrop.consumer_group c, bookdrop.driver d
+            WHERE c.id = of_group AND d.id = of_driver
             ON CONFLICT (driver, consumer_group) DO UPDATE SET consumers = number;
     ELSE
         DELETE FROM bookdrop.seat WHERE driver = of_driver AND consumer_group = of_group;
@@ -947,17 +964,21 @@ DECLARE
     e bookdrop.event;
     number bigint;
     g integer;
-    back bigint;
+    k text;
+    back record;
 BEGIN
     FOR g IN SELECT DISTINCT consumer_group FROM bookdrop.event WHERE holder = of_driver ORDER BY 1 LOOP
         PERFORM bookdrop.lock_group(g);
         -- Most of them have nothing about them, and come back together.
         WITH returned AS (
-            UPDATE bookdrop.event SET state = 'ready', holder = NULL WHERE holder = of_driver AND consumer_group = g AND state = 'in hand'
-                AND key IS NULL AND asker IS NULL AND expires_at IS NULL AND deliveries < max_deliveries
-                AND EXISTS (SELECT FROM bookdrop.consumer_group WHERE id = g) RETURNING id)
-        SELECT count(*) INTO back FROM returned;
-        PERFORM bookdrop.book(g, -back, 0);
+            UPDATE bookdrop.event SET state = CASE WHEN key IS NULL THEN 'ready' ELSE 'behind' END::bookdrop.event_state, holder = NULL
+                WHERE holder = of_driver AND consumer_group = g AND state = 'in hand' AND asker IS NULL AND expires_at IS NULL
+                AND deliveries < max_deliveries AND EXISTS (SELECT FROM bookdrop.consumer_group WHERE id = g) RETURNING key)
+        SELECT count(*) AS number, coalesce(array_agg(DISTINCT key) FILTER (WHERE key IS NOT NULL), '{}') AS keys INTO back FROM returned;
+        PERFORM bookdrop.book(g, -back.number, 0);
+        FOREACH k IN ARRAY back.keys LOOP
+            PERFORM bookdrop.advance(g, k);
+        END LOOP;
         FOR number IN SELECT id FROM bookdrop.event WHERE holder = of_driver AND consumer_group = g ORDER BY id LOOP
             SELECT * INTO e FROM bookdrop.event WHERE id = number FOR UPDATE;
             IF e.state = 'owed' THEN
@@ -973,12 +994,15 @@ END $$;
 -- A driver goes: what it has in hand comes back, and its requests go with it.
 CREATE FUNCTION bookdrop.leave(of_driver bigint, max_deliveries integer, max_dead bigint) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
+    q integer;
     g integer;
 BEGIN
-    PERFORM FROM bookdrop.driver WHERE id = of_driver FOR UPDATE;
+    SELECT queue INTO q FROM bookdrop.driver WHERE id = of_driver FOR UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
+    -- More than once one after the other, so all of them at first, in order.
+    PERFORM FROM bookdrop.consumer_group WHERE queue = q ORDER BY id FOR NO KEY UPDATE;
     PERFORM FROM bookdrop.give_up(of_driver, (SELECT coalesce(array_agg(ask), '{}') FROM bookdrop.event WHERE asker = of_driver));
     PERFORM bookdrop.give_back(of_driver, max_deliveries, max_dead);
     FOR g IN DELETE FROM bookdrop.seat WHERE driver = of_driver RETURNING consumer_group LOOP
@@ -992,21 +1016,26 @@ CREATE FUNCTION bookdrop.look_after(of_queue integer, max_deliveries integer, ma
 DECLARE
     d bigint;
     gone bigint := 0;
+    now timestamptz := clock_timestamp();
 BEGIN
-    FOR d IN SELECT id FROM bookdrop.driver WHERE queue = of_queue AND alive_until < clock_timestamp() FOR UPDATE SKIP LOCKED LOOP
+    FOR d IN SELECT id FROM bookdrop.driver WHERE queue = of_queue AND alive_until < now FOR UPDATE SKIP LOCKED LOOP
         PERFORM bookdrop.leave(d, max_deliveries, max_dead);
         gone := gone + 1;
     END LOOP;
-    -- One that was taken for dead in the very moment in which it fetched something.
-    FOR d IN SELECT DISTINCT e.holder FROM bookdrop.event e JOIN bookdrop.consumer_group c ON c.id = e.consumer_group
-        WHERE c.queue = of_queue AND e.holder IS NOT NULL AND NOT EXISTS (SELECT FROM bookdrop.driver v WHERE v.id = e.holder)
-    LOOP
-        PERFORM bookdrop.give_back(d, max_deliveries, max_dead);
-        gone := gone + 1;
+    -- One that was taken for dead in the very moment in which it fetched something. Holders are few, and found one after the other.
+    SELECT min(holder) INTO d FROM bookdrop.event WHERE holder IS NOT NULL;
+    WHILE d IS NOT NULL LOOP
+        IF NOT EXISTS (SELECT FROM bookdrop.driver WHERE id = d) THEN
+            PERFORM bookdrop.give_back(d, max_deliveries, max_dead);
+            gone := gone + 1;
+        END IF;
+        SELECT min(holder) INTO d FROM bookdrop.event WHERE holder > d;
     END LOOP;
-    DELETE FROM bookdrop.remembered_id WHERE queue = of_queue AND until < clock_timestamp();
-    DELETE FROM bookdrop.remembered_id WHERE queue = of_queue AND until < (
-        SELECT until FROM bookdrop.remembered_id WHERE queue = of_queue ORDER BY until DESC OFFSET max_ids LIMIT 1);
+    DELETE FROM bookdrop.remembered_id WHERE queue = of_queue AND until < now;
+    IF max_ids > 0 THEN
+        DELETE FROM bookdrop.remembered_id WHERE queue = of_queue AND until < (
+            SELECT until FROM bookdrop.remembered_id WHERE queue = of_queue ORDER BY until DESC OFFSET max_ids LIMIT 1);
+    END IF;
     RETURN gone;
 END $$;
 
@@ -1075,37 +1104,49 @@ END $$;
 CREATE FUNCTION bookdrop.replay(of_queue integer, of_name text, letters bigint[]) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
     g integer;
-    l bookdrop.dead_letter;
-    number bigint;
-    replayed bigint := 0;
-    expires timestamptz;
+    k text;
+    now timestamptz;
+    back record;
 BEGIN
     SELECT id INTO g FROM bookdrop.consumer_group WHERE queue = of_queue AND name = of_name FOR NO KEY UPDATE;
-    FOR l IN SELECT * FROM bookdrop.dead_letter WHERE consumer_group = g AND (letters IS NULL OR id = ANY (letters)) ORDER BY id FOR UPDATE LOOP
-        DELETE FROM bookdrop.dead_letter WHERE id = l.id;
-        number := nextval('bookdrop.event_place');
-        expires := clock_timestamp() + bookdrop.span(l.time_to_live);
-        INSERT INTO bookdrop.event (id, consumer_group, state, priority, place, event_id, is_id_given, key, delay, time_to_live, content,
-                wakes_at, expires_at)
-            VALUES (number, g, CASE WHEN l.key IS NULL THEN 'ready' ELSE 'behind' END::bookdrop.event_state, l.priority, number, l.event_id,
-                l.is_id_given, l.key, l.delay, l.time_to_live, l.content, expires, expires);
-        PERFORM bookdrop.book(g, -1, 0);
-        IF l.key IS NOT NULL THEN
-            PERFORM bookdrop.advance(g, l.key);
-        END IF;
-        replayed := replayed + 1;
+    IF letters IS NULL THEN
+        SELECT array_agg(id) INTO letters FROM bookdrop.dead_letter WHERE consumer_group = g;
+    END IF;
+    now := clock_timestamp();
+    WITH gone AS (
+        DELETE FROM bookdrop.dead_letter l USING unnest(letters) n (id) WHERE l.id = n.id AND l.consumer_group = g RETURNING l.*
+    ), placed AS (
+        SELECT nextval('bookdrop.event_place') AS number, o.* FROM (SELECT * FROM gone ORDER BY id OFFSET 0) o
+    ), replayed AS (
+        INSERT INTO bookdrop.event (id, consumer_group, state, priority, place, event_id, is_id_given, key, delay, time_to_live, content, wakes_at,
+                expires_at)
+            SELECT p.number, g, CASE WHEN p.key IS NULL THEN 'ready' ELSE 'behind' END::bookdrop.event_state, p.priority, p.number, p.event_id,
+                p.is_id_given, p.key, p.delay, p.time_to_live, p.content, now + bookdrop.span(p.time_to_live), now + bookdrop.span(p.time_to_live)
+            FROM placed p
+            RETURNING key)
+    SELECT count(*) AS number, coalesce(array_agg(DISTINCT key) FILTER (WHERE key IS NOT NULL), '{}') AS keys INTO back FROM replayed;
+    PERFORM bookdrop.book(g, -back.number, 0);
+    FOREACH k IN ARRAY back.keys LOOP
+        PERFORM bookdrop.advance(g, k);
     END LOOP;
-    RETURN replayed;
+    RETURN back.number;
 END $$;
 
 -- Lets go of dead letters of a group, of all of them where none are named.
-CREATE FUNCTION bookdrop.discard(of_queue integer, of_name text, letters bigint[]) RETURNS bigint LANGUAGE sql AS $$
-    WITH gone AS (
-        DELETE FROM bookdrop.dead_letter l USING bookdrop.consumer_group g
-            WHERE g.id = l.consumer_group AND g.queue = of_queue AND g.name = of_name AND (letters IS NULL OR l.id = ANY (letters))
-            RETURNING l.id)
-    SELECT count(*) FROM gone
-$$;
+CREATE FUNCTION bookdrop.discard(of_queue integer, of_name text, letters bigint[]) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    g integer;
+    discarded bigint;
+BEGIN
+    SELECT id INTO g FROM bookdrop.consumer_group WHERE queue = of_queue AND name = of_name;
+    IF letters IS NULL THEN
+        DELETE FROM bookdrop.dead_letter WHERE consumer_group = g;
+    ELSE
+        DELETE FROM bookdrop.dead_letter l USING unnest(letters) n (id) WHERE l.id = n.id AND l.consumer_group = g;
+    END IF;
+    GET DIAGNOSTICS discarded = ROW_COUNT;
+    RETURN discarded;
+END $$;
 
 -- How a queue stands, or one group of it; nothing if there is none of that name.
 CREATE FUNCTION bookdrop.stats(of_queue integer, of_name text)
@@ -1113,12 +1154,13 @@ RETURNS TABLE (queued bigint, delayed bigint, in_hand bigint, dead bigint, consu
 DECLARE
     g integer;
     gone bigint := 0;
+    now timestamptz := clock_timestamp();
 BEGIN
     PERFORM set_config('synchronous_commit', 'off', true);
     FOR g IN SELECT c.id FROM bookdrop.consumer_group c
         WHERE c.queue = of_queue AND (of_name IS NULL OR c.name = of_name AND c.joined_at IS NOT NULL) ORDER BY c.id
     LOOP
-        IF EXISTS (SELECT FROM bookdrop.event e WHERE e.consumer_group = g AND e.wakes_at <= clock_timestamp()) THEN
+        IF EXISTS (SELECT FROM bookdrop.event e WHERE e.consumer_group = g AND e.wakes_at <= now) THEN
             gone := gone + bookdrop.tidy(g);
         END IF;
     END LOOP;

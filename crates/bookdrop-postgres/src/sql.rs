@@ -12,11 +12,15 @@ use crate::link::Session;
 
 /// How often a statement is tried that others were in the way of.
 const TRIES: u32 = 10;
-/// What holds for the driver's own connection alone. A statement that takes longer is given up by the server: somebody has locked what it
-/// needs. And everything is looked up by an index: a plan that was made while the queue was empty would read the whole table, with all
-/// that is dead in it, for as long as the connection lives.
+/// What holds for the driver's own connections alone, whatever the database, or the user, sets. A statement that takes longer is given up by
+/// the server: somebody has locked what it needs. Operators are those of the server, also where somebody else made one of the same name.
+/// Whoever waits for a lock sees what was committed meanwhile. And everything is looked up by an index: a plan that was made while the
+/// queue was empty would read the whole table, with all that is dead in it, for as long as the connection lives.
 const SETTINGS: &str = "
+    SET search_path = pg_catalog, pg_temp;
+    SET default_transaction_isolation = 'read committed';
     SET statement_timeout = '60s';
+    SET lock_timeout = 0;
     SET enable_seqscan = off;
     SET enable_bitmapscan = off;
     SET enable_hashjoin = off;

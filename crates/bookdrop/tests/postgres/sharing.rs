@@ -1,11 +1,13 @@
 //! Several drivers share one queue.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use bookdrop::{Consumer, Event, Producer, SendErrorKind};
 use bookdrop_test_servers::{is_left_out, postgres};
 
-use crate::{Library, NEVER, PATIENCE, open};
+use crate::{Library, NEVER, PATIENCE, open, wait_until};
 
 fn two(queue: &str, options: &str) -> [Library; 2] {
     let url = postgres().url();
@@ -22,7 +24,7 @@ fn the_capacity_counts_what_all_drivers_sent() {
         return;
     }
     let drivers = two("capacity", "capacity=10");
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         for driver in &drivers {
             scope.spawn(|| {
                 let producer = Producer::new(driver);
@@ -34,6 +36,92 @@ fn the_capacity_counts_what_all_drivers_sent() {
         assert_eq!(driver.stats().wait().unwrap().queued, 10);
         let refused = Producer::new(driver).try_send(book("T")).wait();
         assert_eq!(refused.unwrap_err().kind(), &SendErrorKind::Full);
+    }
+}
+
+#[test]
+fn nothing_is_lost_or_miscounted_when_groups_come_and_go_while_others_send() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let [sending, joining] = two("joins", "lease=20s");
+    let stops = AtomicBool::new(false);
+    let (sent, first) = thread::scope(|scope| {
+        let senders = [(); 2].map(|()| {
+            scope.spawn(|| {
+                let producer = Producer::new(&sending);
+                let mut sent = 0;
+                while !stops.load(Ordering::SeqCst) {
+                    producer.send(book("S")).wait().unwrap();
+                    sent += 1;
+                }
+                sent
+            })
+        });
+        let join = |group: &str| {
+            let mut consumer = Consumer::in_group(&joining, group).unwrap();
+            let _ = consumer.try_receive().wait();
+            consumer
+        };
+        let first = join("first");
+        for number in 0..20 {
+            let group = format!("group {number}");
+            drop(join(&group));
+            if number % 2 == 0 {
+                assert!(joining.remove_group(&group).wait().unwrap());
+            }
+        }
+        stops.store(true, Ordering::SeqCst);
+        let sent = senders.map(|sender| sender.join().unwrap());
+        (sent.iter().sum::<usize>(), first)
+    });
+    // What was looked at when it came is queued again.
+    drop(first);
+    let mut first = Consumer::in_group(&joining, "first").unwrap();
+    let mut received = 0;
+    while received < sent {
+        let batch = first.receive_batch(512).wait_for(PATIENCE);
+        let batch = batch.expect("nothing is lost").unwrap();
+        received += batch.into_iter().map(|it| it.ack().wait().unwrap()).count();
+    }
+    assert_eq!(received, sent);
+    joining.purge().wait().unwrap();
+    for group in joining.groups().wait().unwrap() {
+        let stats = joining.group_stats(&group).wait().unwrap();
+        assert_eq!(stats.map(|stats| stats.queued), Some(0), "{group}");
+    }
+}
+
+#[test]
+fn a_key_goes_on_where_its_requests_stay_behind() {
+    if is_left_out("postgres") {
+        return;
+    }
+    for is_request_first in [true, false] {
+        let [one, other] = two(&format!("parted_{is_request_first}"), "lease=20s");
+        let (producer, keyed) = (Producer::new(&one), || book("S").with_key("shelf"));
+        let queued = |number| {
+            wait_until("it is queued", || {
+                one.stats().wait().unwrap().queued == number
+            });
+        };
+        let send = || producer.send(keyed()).wait().unwrap();
+        if !is_request_first {
+            send();
+        }
+        let mut request = producer.request(keyed(), NEVER).wait_for_consumer();
+        assert!(request.wait_for(Duration::ZERO).is_err());
+        queued(if is_request_first { 1 } else { 2 });
+        if is_request_first {
+            send();
+        }
+        // The first group gets the event, and the request stays in the default group.
+        let mut audit = Consumer::in_group(&other, "audit").unwrap();
+        let event = audit.receive().wait_for(PATIENCE);
+        assert!(!event.expect("it is first there").unwrap().is_request());
+        let mut desk = Consumer::new(&other);
+        let asked = desk.receive().wait_for(PATIENCE);
+        assert!(asked.expect("it is first there").unwrap().is_request());
     }
 }
 
