@@ -1,11 +1,12 @@
 //! The example `library`, whose A and B are two processes.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver};
-use std::time::SystemTime;
-use std::{env, fs, thread};
+use std::{env, thread};
 
 use bookdrop_test_servers::{is_left_out, postgres};
 
@@ -88,26 +89,38 @@ impl Drop for Player {
     }
 }
 
-/// Cargo builds the examples beside the tests of a crate, but not for one test target alone.
+/// The example as it is now: cargo does not build it where one test target alone is asked for.
 fn example() -> Command {
-    const HOW: &str = "`cargo build -p bookdrop --features postgres --example library` makes it";
-    let this = env::current_exe().expect("this program has a path");
-    let folder = this.parent().and_then(Path::parent);
-    let example = folder.expect("cargo's folder").join("examples/library");
-    let Some(built) = changed(&example) else {
-        panic!("there is no {}: {HOW}", example.display());
-    };
-    let sources = fs::read_to_string(example.with_extension("d")).expect("cargo lists its sources");
-    let newer = sources
-        .split_whitespace()
-        .find(|source| changed(Path::new(source)).is_some_and(|changed| changed > built));
-    assert_eq!(newer, None, "{} is older: {HOW}", example.display());
-    Command::new(example)
-}
-
-/// None where there is no such file.
-fn changed(file: &Path) -> Option<SystemTime> {
-    fs::metadata(file).and_then(|file| file.modified()).ok()
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let this = env::current_exe().expect("this program has a path");
+        let profile = this.parent().and_then(Path::parent);
+        let profile = profile.expect("it is in a folder of cargo");
+        let target = profile
+            .parent()
+            .expect("cargo has a folder for each profile");
+        let name = profile.file_name().expect("it has the name of the profile");
+        let is_dev = name == "debug";
+        let status = Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "--features",
+                "postgres",
+                "--example",
+                "library",
+            ])
+            .arg("--profile")
+            .arg(if is_dev { OsStr::new("dev") } else { name })
+            .arg("--target-dir")
+            .arg(target)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .expect("cargo is there");
+        assert!(status.success(), "the example cannot be built: {status}");
+        profile.join("examples/library")
+    });
+    Command::new(built)
 }
 
 fn play_to_the_end(a: Player, b: Player) {
