@@ -252,10 +252,9 @@ async fn prepare(server: &Server) -> Result<(Database, Running), Trouble> {
 /// Begins a connection.
 async fn begin(server: &Server, notes: Notes) -> Result<(Client, Running), Trouble> {
     let (client, running) = server.connect(notes).await?;
-    Ok((
-        client,
-        Running(tokio::task::spawn_local(running).abort_handle()),
-    ))
+    let running = Running(tokio::task::spawn_local(running).abort_handle());
+    sql::see_commits(&client).await?;
+    Ok((client, running))
 }
 
 /// What runs for a connection, as long as that is wanted.

@@ -283,6 +283,13 @@ async fn again<V>(mut attempt: impl AsyncFnMut() -> Result<V, Trouble>) -> Resul
     }
 }
 
+/// Has each statement see what others have committed by then, whatever the database or the user has as a default: what waited for others
+/// compares what they left.
+pub(crate) async fn see_commits(client: &Client) -> Result<(), Trouble> {
+    let statement = "SET default_transaction_isolation = 'read committed'";
+    Ok(client.batch_execute(statement).await?)
+}
+
 /// A queue that was opened.
 pub(crate) struct Opened {
     pub(crate) queue: i32,

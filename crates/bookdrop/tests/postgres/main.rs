@@ -1,13 +1,16 @@
-//! The driver in PostgreSQL where the server dies, the network fails, other processes are killed and clocks go wrong.
+//! The driver in PostgreSQL where the server dies, the network fails, other processes are killed and clocks go wrong; and what
+//! it refuses, needs and hides.
 //!
 //! `BOOKDROP_LONG=1` kills the server 50 times. Other processes are this same program; see `other`.
 
 #![cfg(unix)]
 
 mod clocks;
+mod database;
 mod forgotten;
 mod ledger;
 mod load;
+mod openings;
 mod orders;
 mod other;
 mod outbox;
@@ -16,6 +19,7 @@ mod processes;
 mod restart;
 mod sharing;
 mod story;
+mod user;
 
 use std::time::Duration;
 

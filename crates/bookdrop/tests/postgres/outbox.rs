@@ -3,7 +3,6 @@
 mod bounds;
 mod kills;
 mod rights;
-mod user;
 
 use std::collections::HashSet;
 use std::thread;
@@ -15,8 +14,8 @@ use bookdrop::{
 use bookdrop_test_servers::{is_left_out, postgres};
 
 use crate::other::Other;
+use crate::user::User;
 use crate::{Library, PATIENCE, open, wait_until};
-use user::User;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

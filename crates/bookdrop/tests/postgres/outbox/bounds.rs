@@ -5,8 +5,8 @@ use std::thread;
 use bookdrop::{Consumer, Producer, SendErrorKind};
 use bookdrop_test_servers::{is_left_out, postgres};
 
-use super::user::{User, said};
 use super::{HOUR, commit, event, outgoing, take};
+use crate::user::{User, said};
 use crate::{open, wait_until};
 
 #[test]

@@ -8,9 +8,9 @@ use std::thread::{self, JoinHandle};
 use bookdrop::{Consumer, Producer, ReceiveError, SettleErrorKind};
 use bookdrop_test_servers::{Postgres, is_left_out};
 
-use super::user::User;
 use super::{event, receive};
 use crate::restart::kills;
+use crate::user::User;
 use crate::{Library, open, wait_until};
 
 const QUEUE: &str = "outbox_kills";

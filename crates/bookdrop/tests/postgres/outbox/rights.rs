@@ -3,9 +3,9 @@
 use bookdrop::{Consumer, Event, Producer};
 use bookdrop_test_servers::{is_left_out, postgres};
 
-use super::user::{User, said};
 use super::{receive, take};
 use crate::open;
+use crate::user::{User, said};
 
 /// The URL of the server for another user of it.
 fn url_of(role: &str) -> String {

@@ -1,4 +1,4 @@
-//! Somebody with a client of their own, whose transactions send events.
+//! Somebody with a client of their own.
 
 use bookdrop::Outgoing;
 use tokio::runtime::{self, Runtime};
