@@ -18,6 +18,12 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection on which the other end has acknowledged nothing for so long is taken for dead, where the configuration does not say.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
 
+/// What the client library says of a setting that it knows. All else that it says may show a part of a password that was cut in two.
+const NAMES_AN_OPTION: &str = "invalid value for option";
+/// What is said instead.
+const UNREADABLE: &str = "they can be read neither as a URL, where what is no letter and no digit in a password is written with \
+                          `%`, nor as settings like `host=db.example user=app` that the client library knows";
+
 /// A server of PostgreSQL, version 13 or newer, and how it is connected to: the client library's own configuration and TLS.
 ///
 /// Where the configuration does not say, connecting takes 5 s at most for each address, a connection on which the other end has
@@ -96,9 +102,10 @@ impl FromStr for Server {
     fn from_str(settings: &str) -> Result<Self, Error> {
         let config = settings.parse().map_err(|error: tokio_postgres::Error| {
             let reason = std::error::Error::source(&error).map(|source| source.to_string());
+            let shown = reason.filter(|reason| reason.starts_with(NAMES_AN_OPTION));
             let message = format!(
                 "the settings of the connection are wrong: {}",
-                reason.unwrap_or_else(|| error.to_string())
+                shown.as_deref().unwrap_or(UNREADABLE)
             );
             Error::new(ErrorKind::Invalid, message)
         })?;

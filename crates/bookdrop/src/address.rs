@@ -50,6 +50,11 @@ impl Address {
             }
             None => (rest, ""),
         };
+        if options.contains('?') {
+            return Err(malformed(
+                "a `?` in it that is not the one in front of its options has to be written as `%3F`",
+            ));
+        }
         if place != place.trim() {
             return Err(malformed(
                 "a path begins right behind the colon, and ends before a blank; where it has a blank there, that is written as `%20`",

@@ -63,6 +63,7 @@ fn what_is_no_address_is_refused() {
         "disk:a#b",
         "disk:a?x",
         "disk:a?x=%",
+        "disk:a?x=b?c",
         &long,
     ] {
         let error = Address::parse(text).unwrap_err();
@@ -178,6 +179,7 @@ fn no_error_shows_more_than_it_has_to() {
         "u:secret%@host",
         "nats://u:secret@host/#",
         "nats://u:secret@host/?x",
+        "nats://u:1?secret@host/?x=y",
     ] {
         let error = Address::parse(text).unwrap_err();
         assert!(!error.to_string().contains("secret"), "{error}");

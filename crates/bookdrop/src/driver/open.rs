@@ -42,7 +42,7 @@ where
     /// The options of `memory` are those of its [`Builder`](crate::Builder): `capacity` (which has to be given), `max_delayed`,
     /// `max_attempts`, `max_deliveries`, `max_dead`, `retry_backoff_first`, `retry_backoff_max`, `duplicate_window`,
     /// `max_remembered_ids`, `on_full` (`wait`, `reject` or `drop_oldest`) and `spin`. Lengths of time are written like `100ms`,
-    /// `30s` or `2h`. `%`, `#` and `&` are written as `%25`, `%23` and `%26`, and in a path `?` as `%3F`.
+    /// `30s` or `2h`. `%`, `#`, `&` and `?` are written as `%25`, `%23`, `%26` and `%3F`.
     ///
     /// An address is no URL. Behind `disk:` stands the path, and folders above it that are missing are made, too. A program that has
     /// a path makes its address by [`disk_address`](crate::disk_address), which writes all of that. `disk://x` is refused, since it

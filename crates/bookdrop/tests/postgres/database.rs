@@ -48,6 +48,14 @@ impl Database {
     }
 }
 
+/// Has the server write a file in the folder of its data, which belongs to whom it runs as, and to nobody else.
+pub(crate) fn write(owner: &User, file: &str, text: &str) {
+    let lines = text.trim_end();
+    owner.does(&format!(
+        "COPY (SELECT unnest(string_to_array('{lines}', E'\\n'))) TO PROGRAM 'umask 077 && cat > {file}'"
+    ));
+}
+
 /// How somebody reaches a database of a server.
 pub(crate) fn url(server: &Postgres, user: &str, database: &str) -> String {
     format!("postgres://{user}@{}/{database}", server.address())
