@@ -17,6 +17,7 @@ mod outbox;
 mod partition;
 mod processes;
 mod restart;
+mod rights;
 mod secrets;
 mod sharing;
 mod story;

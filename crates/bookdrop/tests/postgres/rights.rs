@@ -1,0 +1,130 @@
+//! What the users of a server may do, and have to be allowed.
+
+use std::thread;
+
+use bookdrop::{Answer, BackendErrorKind, Consumer, Event, Producer};
+use bookdrop_test_servers::{is_left_out, postgres};
+
+use crate::database::{Database, url};
+use crate::openings::refusal;
+use crate::{Library, PATIENCE, open};
+
+/// What the guarantees say that users need, for the user `app`.
+fn documented_grants() -> String {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/guarantees.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let blocks = page.split("```sql\n").skip(1);
+    let mut blocks = blocks.map(|block| block.split("```").next().unwrap());
+    let grants = blocks.find(|block| block.contains("TO app;")).unwrap();
+    grants.to_owned()
+}
+
+fn book(name: &'static str) -> Event<String> {
+    Event::new(name).with_body(name.to_owned())
+}
+
+#[test]
+fn the_documented_grants_are_enough_for_all_that_a_driver_does() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let database = Database::make(postgres(), "granted");
+    drop(open(&database.url, "library", ""));
+    database.owner.does("CREATE ROLE app LOGIN");
+    database.owner.does(&documented_grants());
+    let of_app = url(postgres(), "app", "granted");
+    // Another one that is there, too, so that they have something to tell each other.
+    let elsewhere = open(&of_app, "library", "lease=20s");
+    let library = open(&of_app, "library", "lease=20s");
+    sends_and_receives(&library, &elsewhere);
+    asks(&library, &elsewhere);
+    buries(&library);
+    removes(&library);
+    library.close().wait().unwrap();
+    drop((library, elsewhere));
+    drop(open(&of_app, "new", ""));
+}
+
+fn sends_and_receives(library: &Library, elsewhere: &Library) {
+    let (producer, mut consumer) = (Producer::new(library), Consumer::new(elsewhere));
+    for event in [
+        book("S").with_id("S"),
+        book("T").with_key("K").with_priority(9),
+        book("U").with_key("K"),
+        book("V").with_time_to_live(PATIENCE),
+    ] {
+        producer.send(event).wait().unwrap();
+    }
+    let names = ["T", "S", "U", "V"].map(|_| {
+        let delivery = consumer.receive().wait().unwrap();
+        let name = delivery.name().to_owned();
+        delivery.ack().wait().unwrap();
+        name
+    });
+    assert_eq!(names, ["T", "S", "U", "V"]);
+    producer.send(book("W")).wait().unwrap();
+    consumer.receive().wait().unwrap().nack().wait().unwrap();
+    let again = consumer.receive().wait().unwrap();
+    assert_eq!((again.name(), again.attempt()), ("W", 2));
+    again.ack().wait().unwrap();
+}
+
+fn asks(library: &Library, elsewhere: &Library) {
+    let mut consumer = Consumer::new(elsewhere);
+    let _ = consumer.try_receive().wait();
+    let working = thread::spawn(move || {
+        let delivery = consumer.receive().wait().unwrap();
+        delivery.reply("fine".to_owned()).wait().unwrap()
+    });
+    let reply = Producer::new(library).request(book("S"), PATIENCE).wait();
+    assert_eq!(reply.unwrap(), "fine");
+    assert_eq!(working.join().unwrap(), Answer::Sent);
+}
+
+fn buries(library: &Library) {
+    let (producer, mut consumer) = (Producer::new(library), Consumer::new(library));
+    let letters = library.dead_letters();
+    let mut bury = || {
+        let delivery = consumer.receive().wait().unwrap();
+        delivery.reject("torn").wait().unwrap();
+    };
+    producer.send(book("S")).wait().unwrap();
+    bury();
+    assert_eq!(letters.list().wait().unwrap().len(), 1);
+    assert_eq!(letters.replay_all().wait().unwrap(), 1);
+    bury();
+    assert_eq!(letters.discard_all().wait().unwrap(), 1);
+}
+
+fn removes(library: &Library) {
+    let mut consumer = Consumer::in_group(library, "readers").unwrap();
+    let _ = consumer.try_receive().wait();
+    Producer::new(library).send(book("S")).wait().unwrap();
+    // One copy for each group.
+    assert_eq!(library.stats().wait().unwrap().queued, 2);
+    assert_eq!(library.purge().wait().unwrap(), 2);
+    assert!(library.remove_group("readers").wait().unwrap());
+    assert_eq!(library.groups().wait().unwrap(), ["default"]);
+}
+
+#[test]
+fn who_may_not_create_in_the_database_makes_no_schema() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let database = Database::make(postgres(), "barred");
+    database.owner.does("CREATE ROLE guest LOGIN");
+    let of_guest = url(postgres(), "guest", "barred");
+    let refused = || refusal(&format!("{of_guest}?queue=library")).kind();
+    assert_eq!(refused(), BackendErrorKind::Denied);
+    assert!(!database.has_schema());
+    // Nor does it see the one of somebody else.
+    drop(open(&database.url, "library", ""));
+    assert_eq!(refused(), BackendErrorKind::Denied);
+    database.owner.does("CREATE ROLE maker LOGIN");
+    database
+        .owner
+        .does("DROP SCHEMA bookdrop CASCADE; GRANT CREATE ON DATABASE barred TO maker");
+    drop(open(&url(postgres(), "maker", "barred"), "library", ""));
+    assert!(database.has_schema(), "`CREATE` is enough");
+}
