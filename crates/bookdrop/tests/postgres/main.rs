@@ -15,6 +15,7 @@ mod orders;
 mod other;
 mod outbox;
 mod partition;
+mod patience;
 mod processes;
 mod restart;
 mod rights;

@@ -16,7 +16,7 @@ use crate::{Library, PATIENCE, open, wait_until};
 const BRIEF: Duration = Duration::from_millis(300);
 
 /// A network of one's own before the server of all.
-fn network() -> (Proxy, String) {
+pub(crate) fn network() -> (Proxy, String) {
     let server: &Postgres = postgres();
     let proxy = Proxy::before(server.address());
     let url = proxy.url(&server.url());
@@ -123,15 +123,16 @@ fn cut_off(queue: &str) -> (Proxy, Library, Consumer<String, String>) {
     let mut consumer = Consumer::new(&library);
     let empty = consumer.try_receive().wait().map(drop);
     assert_eq!(empty, Err(TryReceiveError::Empty));
+    lose(&proxy, &library);
+    (proxy, library, consumer)
+}
+
+/// From now on the driver cannot reach the server, and knows.
+pub(crate) fn lose(proxy: &Proxy, library: &Library) {
     proxy.refuse();
     proxy.cut();
-    let producer = Producer::new(&library);
     // Whatever asks the server ends with the driver's patience, once it knows.
-    wait_until("the driver knows", || {
-        let event = Event::new("S").with_body(String::new());
-        producer.send(event).wait().is_err()
-    });
-    (proxy, library, consumer)
+    wait_until("the driver knows", || library.stats().wait().is_err());
 }
 
 /// It ends by itself.
@@ -149,6 +150,33 @@ fn a_deadline_passes_while_the_server_cannot_be_reached() {
     }
     let (_proxy, library, _consumer) = cut_off("deadline");
     outlast_a_request(&library);
+}
+
+/// It is told when the server has said nothing for 2 s more.
+#[test]
+fn a_deadline_passes_while_the_server_gives_no_word() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let (proxy, url) = network();
+    let library = open(&url, "no_word", "lease=20s");
+    let elsewhere = open(&postgres().url(), "no_word", "lease=20s");
+    let (producer, mut consumer) = (Producer::new(&library), Consumer::new(&elsewhere));
+    let _ = consumer.try_receive().wait();
+    let event = |name: &'static str| Event::new(name).with_body(String::new());
+    let mut taken = producer.request(event("taken"), Duration::from_secs(1));
+    assert!(taken.wait_for(Duration::ZERO).is_err(), "nobody answers");
+    let _held = consumer.receive().wait().unwrap();
+    proxy.hold(Direction::Both);
+    let mut under_way = producer.request(event("under way"), BRIEF);
+    for request in [&mut under_way, &mut taken] {
+        let ended = request.wait_for(PATIENCE).expect("it does not hang");
+        let error = ended.unwrap_err();
+        assert_eq!(error.kind(), &RequestErrorKind::Deadline);
+        assert!(error.into_event().is_none(), "somebody may have it");
+    }
+    // Whoever drops the driver need not wait for the server.
+    proxy.release();
 }
 
 #[test]
