@@ -22,6 +22,7 @@ mod rights;
 mod secrets;
 mod sharing;
 mod story;
+mod tls;
 mod user;
 
 use std::time::Duration;
