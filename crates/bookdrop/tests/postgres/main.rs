@@ -10,6 +10,7 @@ mod database;
 mod forgotten;
 mod ledger;
 mod load;
+mod locks;
 mod oldest;
 mod openings;
 mod orders;

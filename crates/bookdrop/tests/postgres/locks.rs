@@ -1,0 +1,83 @@
+//! Somebody else has locked what statements need, for longer than the lease.
+
+use std::time::Duration;
+
+use bookdrop::{Consumer, Event, Producer, TryReceiveError};
+use bookdrop_test_servers::{is_left_out, postgres};
+
+use crate::database::Database;
+use crate::{PATIENCE, open, wait_until};
+
+/// How long the server leaves what is in hand with a driver that it does not hear.
+const LEASE: &str = "2s";
+
+fn book(name: &'static str) -> Event<String> {
+    Event::new(name).with_body(name.to_owned())
+}
+
+#[test]
+fn sends_wait_for_a_lock_on_the_table_and_the_lease_goes_on() {
+    outlasts("locked_table", "LOCK TABLE bookdrop.event");
+}
+
+#[test]
+fn sends_wait_for_a_lock_on_the_queue_and_the_lease_goes_on() {
+    let lock = "SELECT FROM bookdrop.queue WHERE name = 'library' FOR UPDATE";
+    outlasts("locked_queue", lock);
+}
+
+fn outlasts(name: &str, lock: &str) {
+    if is_left_out("postgres") {
+        return;
+    }
+    let database = Database::make(postgres(), name);
+    let options = format!("lease={LEASE}&application_name=locked");
+    let library = open(&database.url, "library", &options);
+    let producer = Producer::new(&library);
+    producer.send(book("S")).wait().unwrap();
+    let held = Consumer::new(&library).receive().wait().unwrap();
+    // It looks as often for drivers whose lease has ended.
+    let elsewhere = open(&database.url, "library", &format!("lease={LEASE}"));
+    let mut other = Consumer::new(&elsewhere);
+    let empty = other.try_receive().wait().map(drop);
+    assert_eq!(empty, Err(TryReceiveError::Empty));
+
+    database.owner.does("BEGIN");
+    database.owner.does(lock);
+    let mut sends = ["T", "U"].map(|name| producer.send(book(name)));
+    for send in &mut sends {
+        assert!(send.wait_for(Duration::ZERO).is_err(), "it waits");
+    }
+    outlast_the_lease(&database);
+    for send in &mut sends {
+        assert!(send.wait_for(Duration::ZERO).is_err(), "it waits still");
+    }
+    database.owner.does("COMMIT");
+
+    for send in &mut sends {
+        let sent = send.wait_for(PATIENCE).expect("nothing is in its way");
+        sent.expect("it was sent once");
+    }
+    for name in ["T", "U"] {
+        let delivery = other.receive().wait_for(PATIENCE).unwrap().unwrap();
+        assert_eq!((delivery.name(), delivery.attempt()), (name, 1));
+        delivery.ack().wait().unwrap();
+    }
+    held.ack().wait().expect("it was in hand all the time");
+    let stats = library.stats().wait().unwrap();
+    assert_eq!((stats.queued, stats.in_hand, stats.reconnects), (0, 0, 0));
+}
+
+/// Waits until the driver has prolonged its lease by all of it, while the lock is held.
+fn outlast_the_lease(database: &Database) {
+    let alive = "FROM bookdrop.driver WHERE application = 'locked'";
+    let begun = &database
+        .owner
+        .texts(&format!("SELECT alive_until::text {alive}"))[0];
+    let later = format!(
+        "SELECT count(*) {alive} AND alive_until >= '{begun}'::timestamptz + '{LEASE}'::interval"
+    );
+    wait_until("the lease is prolonged", || {
+        database.owner.number(&later) == 1
+    });
+}
