@@ -20,6 +20,9 @@ use crate::{schema, sql};
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long all of connecting takes, at most. Less than half of the lease that a driver has by default: a third of that may pass before a
+/// lost connection is noticed, and there is to be time for one more try.
+const LONGEST_CONNECTING: Duration = Duration::from_secs(15);
 
 /// The way to the server: there, or being looked for.
 pub(crate) struct Link {
@@ -198,8 +201,27 @@ fn pause(tries: u32) -> Duration {
     pause / 2 + pause / 2 * random as u32 / 1024
 }
 
-/// Connects, as the driver that it was if the server still knows it, or as a new one.
+/// Connects within a time that has a bound: the other end may take a connection, and say nothing.
 async fn connect(
+    server: &Server,
+    queue: &str,
+    codec: &str,
+    lease: Duration,
+    former: Option<Session>,
+) -> Result<(Up, Session, bool), Trouble> {
+    let connecting = connect_patiently(server, queue, codec, lease, former);
+    let connected = tokio::time::timeout(LONGEST_CONNECTING, connecting).await;
+    connected.unwrap_or_else(|_| {
+        let message = format!(
+            "the connection to the server was not ready after {LONGEST_CONNECTING:?}: it does not answer, or somebody has locked what \
+             is needed"
+        );
+        Err(Trouble::Lost(Error::new(ErrorKind::Io, message)))
+    })
+}
+
+/// Connects, as the driver that it was if the server still knows it, or as a new one.
+async fn connect_patiently(
     server: &Server,
     queue: &str,
     codec: &str,
@@ -249,11 +271,11 @@ async fn prepare(server: &Server) -> Result<(Database, Running), Trouble> {
     Ok((Database::new(client).await?, running))
 }
 
-/// Begins a connection.
+/// Begins a connection, with the settings of all of them.
 async fn begin(server: &Server, notes: Notes) -> Result<(Client, Running), Trouble> {
     let (client, running) = server.connect(notes).await?;
     let running = Running(tokio::task::spawn_local(running).abort_handle());
-    sql::see_commits(&client).await?;
+    sql::set_up(&client).await?;
     Ok((client, running))
 }
 

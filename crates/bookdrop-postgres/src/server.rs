@@ -27,8 +27,9 @@ const UNREADABLE: &str = "they can be read neither as a URL, where what is no le
 /// A server of PostgreSQL, version 13 or newer, and how it is connected to: the client library's own configuration and TLS.
 ///
 /// Where the configuration does not say, connecting takes 5 s at most for each address, a connection on which the other end has
-/// acknowledged nothing for 10 s is taken for dead where the system can tell, and the application is called `bookdrop`. It is
-/// made once, and used for each connection that is made.
+/// acknowledged nothing for 10 s is taken for dead where the system can tell, and the application is called `bookdrop`. Whatever
+/// it says, a driver that is not connected after 15 s gives that try up. It is made once, and used for each connection that is
+/// made.
 ///
 /// ```
 /// use bookdrop_postgres::Server;

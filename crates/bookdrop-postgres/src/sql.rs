@@ -46,7 +46,6 @@ pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Database {
     pub(crate) async fn new(client: Client) -> Result<Self, Trouble> {
-        client.batch_execute(SETTINGS).await?;
         let (publish, fetch, finish, fail, wake, give_up, put_back, told, relay) = futures_util::try_join!(
             client.prepare("SELECT * FROM bookdrop.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"),
             client.prepare("SELECT * FROM bookdrop.fetch($1, $2, $3, $4)"),
@@ -283,13 +282,6 @@ async fn again<V>(mut attempt: impl AsyncFnMut() -> Result<V, Trouble>) -> Resul
     }
 }
 
-/// Has each statement see what others have committed by then, whatever the database or the user has as a default: what waited for others
-/// compares what they left.
-pub(crate) async fn see_commits(client: &Client) -> Result<(), Trouble> {
-    let statement = "SET default_transaction_isolation = 'read committed'";
-    Ok(client.batch_execute(statement).await?)
-}
-
 /// A queue that was opened.
 pub(crate) struct Opened {
     pub(crate) queue: i32,
@@ -298,6 +290,11 @@ pub(crate) struct Opened {
     pub(crate) codec: String,
     /// Other drivers of the queue.
     pub(crate) others: u64,
+}
+
+/// Prepares a connection for whatever is done on it.
+pub(crate) async fn set_up(client: &Client) -> Result<(), Trouble> {
+    Ok(client.batch_execute(SETTINGS).await?)
 }
 
 pub(crate) async fn open(

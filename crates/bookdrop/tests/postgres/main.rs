@@ -6,6 +6,7 @@
 #![cfg(unix)]
 
 mod clocks;
+mod connecting;
 mod database;
 mod forgotten;
 mod ledger;

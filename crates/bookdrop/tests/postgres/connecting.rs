@@ -1,0 +1,62 @@
+//! Connections are made, and made again, where the other end does not go on.
+
+use std::net::TcpListener;
+
+use bookdrop::{BackendErrorKind, Driver, Event, OpenErrorKind, Producer};
+use bookdrop_test_servers::{Direction, Postgres, Proxy, is_left_out, postgres};
+
+use crate::user::User;
+use crate::{Library, PATIENCE, open, wait_until};
+
+/// The processes of the server that work for connections of this application.
+fn backends(user: &User, application: &str) -> Vec<String> {
+    user.texts(&format!(
+        "SELECT pid::text FROM pg_stat_activity WHERE application_name = '{application}'"
+    ))
+}
+
+fn event(name: &'static str) -> Event<String> {
+    Event::new(name).with_body(String::new())
+}
+
+#[test]
+fn opening_ends_where_the_other_end_says_nothing() {
+    // Connections are made to it, and nobody takes them.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let address = silent.local_addr().unwrap();
+    let opened = Driver::<String>::open(format!("postgres://app@{address}/app?queue=silent"))
+        .wait_for(PATIENCE);
+    let error = opened.expect("it ends").expect_err("nobody is there");
+    let OpenErrorKind::Backend(error) = error.kind() else {
+        panic!("{error}");
+    };
+    assert_eq!(error.kind(), BackendErrorKind::Io, "{error}");
+}
+
+#[test]
+fn connecting_is_tried_again_where_the_other_end_says_nothing() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let server: &Postgres = postgres();
+    let proxy = Proxy::before(server.address());
+    let application = "silent_again";
+    let options = format!("lease=60s&patience=1s&application_name={application}");
+    let library: Library = open(&proxy.url(&server.url()), application, &options);
+    let user = User::at(&server.url());
+    let former = backends(&user, application);
+    assert_eq!(former.len(), 3);
+    proxy.hold(Direction::ToClient);
+    proxy.cut();
+    wait_until("it connects again", || {
+        let now = backends(&user, application);
+        now.iter().any(|backend| !former.contains(backend))
+    });
+    // This one says nothing, whatever comes; the next one is as good as any.
+    proxy.forget();
+    proxy.release();
+    let producer = Producer::new(&library);
+    wait_until("it is connected", || {
+        producer.send(event("S")).wait().is_ok()
+    });
+}
