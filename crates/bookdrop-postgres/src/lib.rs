@@ -8,6 +8,7 @@
 
 #![forbid(unsafe_code)]
 
+mod abandoned;
 mod asks;
 mod backend;
 mod commands;

@@ -14,7 +14,7 @@ use crate::error::Trouble;
 use crate::options::Options;
 use crate::server::{Notes, Server};
 use crate::sql::{Database, Prolonged};
-use crate::{schema, sql};
+use crate::{abandoned, schema, sql};
 
 /// The pause before the first try to connect again, which doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -231,6 +231,9 @@ async fn connect_patiently(
     let (told, notes) = mpsc::unbounded_channel();
     let (keeper, keeping) = begin(server, told).await?;
     schema::ensure(&keeper).await?;
+    if let Some(session) = former {
+        abandoned::end_all(&keeper, session.driver).await?;
+    }
     let known = match former {
         Some(session) => again(&keeper, session, lease).await?,
         None => None,
@@ -240,8 +243,10 @@ async fn connect_patiently(
         None => enter(&keeper, queue, codec, lease).await?,
     };
     sql::listen(&keeper, session.driver).await?;
-    let ((sender, sending), (database, working)) =
-        futures_util::try_join!(prepare(server), prepare(server))?;
+    let ((sender, sending), (database, working)) = futures_util::try_join!(
+        prepare(server, session.driver),
+        prepare(server, session.driver)
+    )?;
     let up = Up {
         sender: Rc::new(sender),
         database: Rc::new(database),
@@ -264,10 +269,11 @@ async fn again(
 }
 
 /// Begins a connection that statements are played on.
-async fn prepare(server: &Server) -> Result<(Database, Running), Trouble> {
+async fn prepare(server: &Server, driver: i64) -> Result<(Database, Running), Trouble> {
     // The server says nothing to it by itself.
     let (unheard, _) = mpsc::unbounded_channel();
     let (client, running) = begin(server, unheard).await?;
+    abandoned::mark(&client, driver).await?;
     Ok((Database::new(client).await?, running))
 }
 

@@ -1,8 +1,11 @@
 //! Connections are made, and made again, where the other end does not go on.
 
 use std::net::TcpListener;
+use std::time::Duration;
 
-use bookdrop::{BackendErrorKind, Driver, Event, OpenErrorKind, Producer};
+use bookdrop::{
+    BackendErrorKind, Consumer, Driver, Event, OpenErrorKind, Producer, TryReceiveError,
+};
 use bookdrop_test_servers::{Direction, Postgres, Proxy, is_left_out, postgres};
 
 use crate::user::User;
@@ -59,4 +62,50 @@ fn connecting_is_tried_again_where_the_other_end_says_nothing() {
     wait_until("it is connected", || {
         producer.send(event("S")).wait().is_ok()
     });
+}
+
+/// Those of them that wait for a lock.
+fn waiting(user: &User, application: &str) -> Vec<String> {
+    user.texts(&format!(
+        "SELECT pid::text FROM pg_stat_activity WHERE application_name = '{application}' AND wait_event_type = 'Lock'"
+    ))
+}
+
+#[test]
+fn what_was_under_way_when_the_connection_was_lost_is_not_done_after_that() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let server: &Postgres = postgres();
+    let proxy = Proxy::before(server.address());
+    let queue = "abandoned";
+    let options = format!("lease=60s&application_name={queue}");
+    let library: Library = open(&proxy.url(&server.url()), queue, &options);
+    let mut consumer = Consumer::new(&library);
+    let empty = consumer.try_receive().wait().map(drop);
+    assert_eq!(empty, Err(TryReceiveError::Empty));
+    Producer::new(&library).send(event("S")).wait().unwrap();
+    let (locker, looker) = (User::at(&server.url()), User::at(&server.url()));
+    locker.does(&format!(
+        "BEGIN; SELECT FROM bookdrop.consumer_group g JOIN bookdrop.queue q ON q.id = g.queue WHERE q.name = '{queue}'
+            FOR NO KEY UPDATE OF g"
+    ));
+    let mut receiving = consumer.receive();
+    let begun = receiving.wait_for(Duration::ZERO);
+    assert!(begun.is_err(), "it cannot be handed over");
+    wait_until("it is about to be handed over", || {
+        waiting(&looker, queue).len() == 1
+    });
+    let former = waiting(&looker, queue);
+    // Whoever waits for a lock does not see that.
+    proxy.cut();
+    wait_until("that is tried again", || {
+        let now = waiting(&looker, queue);
+        now.iter().any(|backend| !former.contains(backend))
+    });
+    locker.does("ROLLBACK");
+    let received = receiving.wait_for(PATIENCE);
+    let delivery = received.expect("it is handed over").unwrap();
+    assert_eq!((delivery.name(), delivery.attempt()), ("S", 1));
+    delivery.ack().wait().unwrap();
 }
