@@ -18,6 +18,9 @@ use crate::sql;
 const LAST_WORD: Duration = Duration::from_secs(2);
 /// A request that is on its way when its deadline passes is looked after once more so soon.
 const ARRIVES_SOON: Duration = Duration::from_millis(5);
+/// So many deadlines are kept beside two for each request that waits. Those of requests that ended are among them.
+const SPARE_DEADLINES: usize = 64;
+
 impl Desk {
     pub(super) fn ask(&mut self, question: Question) {
         if self.shared.is_closed() {
@@ -25,9 +28,18 @@ impl Desk {
             return;
         }
         if self.shared.asks().contains(question.ask) {
-            self.deadlines
-                .push(Reverse((question.deadline, question.ask)));
+            self.note_deadline(question.deadline, question.ask);
             self.line.push(Goods::Question(question));
+        }
+    }
+
+    /// One that ended leaves its deadline behind, until that passes or there are too many of them.
+    fn note_deadline(&mut self, deadline: Instant, ask: i64) {
+        self.deadlines.push(Reverse((deadline, ask)));
+        let asks = self.shared.asks();
+        if self.deadlines.len() > 2 * asks.len() + SPARE_DEADLINES {
+            self.deadlines
+                .retain(|Reverse((_, ask))| asks.contains(*ask));
         }
     }
 
