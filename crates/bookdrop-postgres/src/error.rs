@@ -12,6 +12,8 @@ use tokio_postgres::error::SqlState;
 pub(crate) enum Trouble {
     /// The connection is gone. Whether the statement was carried out nobody knows.
     Lost(Error),
+    /// The server takes no writes. It carried nothing out, and the connection is of no use.
+    ReadOnly(Error),
     /// The server carried nothing out, and says why.
     Refused(Error),
     /// The server carried nothing out, since others were in the way; the same may succeed at once.
@@ -21,8 +23,17 @@ pub(crate) enum Trouble {
 impl Trouble {
     /// What it says, for somebody who is told that nothing was done.
     pub(crate) fn into_error(self) -> Error {
-        let (Trouble::Lost(error) | Trouble::Refused(error) | Trouble::Again(error)) = self;
-        error
+        match self {
+            Trouble::Lost(error)
+            | Trouble::ReadOnly(error)
+            | Trouble::Refused(error)
+            | Trouble::Again(error) => error,
+        }
+    }
+
+    /// Whether the connection is of no use any more.
+    pub(crate) fn ends_connection(&self) -> bool {
+        matches!(self, Trouble::Lost(_) | Trouble::ReadOnly(_))
     }
 
     /// What it says, for somebody whose wish may have been carried out.
@@ -46,6 +57,8 @@ impl From<tokio_postgres::Error> for Trouble {
             &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE => {
                 Trouble::Again(with(ErrorKind::Io))
             }
+            // It became a standby, or its disk is full and whoever runs it lets nobody write.
+            &SqlState::READ_ONLY_SQL_TRANSACTION => Trouble::ReadOnly(with(ErrorKind::Io)),
             code if is_end_of_connection(code) => Trouble::Lost(with(ErrorKind::Io)),
             code => Trouble::Refused(with(kind_of(code))),
         }
@@ -76,8 +89,6 @@ fn is_end_of_connection(code: &SqlState) -> bool {
             SqlState::ADMIN_SHUTDOWN,
             SqlState::CRASH_SHUTDOWN,
             SqlState::CANNOT_CONNECT_NOW,
-            // A server that became a standby.
-            SqlState::READ_ONLY_SQL_TRANSACTION,
         ]
         .contains(code)
 }

@@ -1,5 +1,6 @@
 //! The functions of the schema, as this driver calls them.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use bookdrop_backend::{DeadReason, Letters, Record};
@@ -31,6 +32,8 @@ const SETTINGS: &str = "
 /// A connection, with the statements that are called all the time.
 pub(crate) struct Database {
     client: Client,
+    /// Whether a statement has shown that the connection is of no use, though it may be open.
+    is_useless: Cell<bool>,
     publish: Statement,
     fetch: Statement,
     finish: Statement,
@@ -59,6 +62,7 @@ impl Database {
         )?;
         Ok(Database {
             client,
+            is_useless: Cell::new(false),
             publish,
             fetch,
             finish,
@@ -72,7 +76,7 @@ impl Database {
     }
 
     pub(crate) fn is_lost(&self) -> bool {
-        self.client.is_closed()
+        self.is_useless.get() || self.client.is_closed()
     }
 
     /// A statement that is rarely needed.
@@ -81,7 +85,8 @@ impl Database {
         statement: &str,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Trouble> {
-        again(|| async { Ok(self.client.query(statement, parameters).await?) }).await
+        let ended = again(|| async { Ok(self.client.query(statement, parameters).await?) }).await;
+        self.noted(ended)
     }
 
     async fn often(
@@ -89,7 +94,16 @@ impl Database {
         statement: &Statement,
         parameters: Parameters<'_>,
     ) -> Result<Vec<Row>, Trouble> {
-        again(|| async { Ok(self.client.query(statement, parameters).await?) }).await
+        let ended = again(|| async { Ok(self.client.query(statement, parameters).await?) }).await;
+        self.noted(ended)
+    }
+
+    /// What is of no use is given up at once: otherwise the same would be tried on it without a pause.
+    fn noted(&self, ended: Result<Vec<Row>, Trouble>) -> Result<Vec<Row>, Trouble> {
+        if ended.as_ref().is_err_and(Trouble::ends_connection) {
+            self.is_useless.set(true);
+        }
+        ended
     }
 
     async fn one(&self, statement: &Statement, parameters: Parameters<'_>) -> Result<Row, Trouble> {

@@ -50,7 +50,7 @@ impl Desk {
     /// Nothing can be had now. Who waits goes on waiting; who does not is told that there is nothing.
     fn land_unfetched(&mut self, group: i32, trouble: Trouble) {
         // Otherwise it is tried again when the clock says so.
-        let is_lost = matches!(trouble, Trouble::Lost(_));
+        let is_lost = trouble.ends_connection();
         if is_lost {
             self.readers.doubt(group);
         }

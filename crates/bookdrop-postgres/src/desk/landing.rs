@@ -112,7 +112,7 @@ impl Desk {
                 let seat = Seat::new(&self.shared, reader);
                 self.tell(told, Ok(seat));
             }
-            (seat, Err(Trouble::Lost(_))) => self.seats.push(seat),
+            (seat, Err(trouble)) if trouble.ends_connection() => self.seats.push(seat),
             (SeatChange::Come(coming), Err(trouble)) => {
                 self.tell(coming.told, Err(trouble.into_error()));
             }
@@ -131,7 +131,7 @@ impl Desk {
         closes: Vec<Reply<Result<(), Error>>>,
     ) {
         match closed {
-            Some(Err(Trouble::Lost(_))) => self.must_close = true,
+            Some(Err(trouble)) if trouble.ends_connection() => self.must_close = true,
             Some(_) => {
                 self.reads_told = true;
                 self.note_room();
@@ -187,7 +187,9 @@ impl Desk {
             (Look::Groups(told), Ok(Seen::Groups(groups))) => self.tell(told, Ok(groups)),
             (Look::Dead(_, _, told), Ok(Seen::Dead(dead))) => self.tell(told, Ok(dead)),
             // Looking once more changes nothing.
-            (look, Err(Trouble::Lost(_))) => self.looks.push((Instant::now(), look)),
+            (look, Err(trouble)) if trouble.ends_connection() => {
+                self.looks.push((Instant::now(), look));
+            }
             (look, Err(trouble)) => self.refuse_look(look, trouble.into_error()),
             (look, Ok(_)) => {
                 unreachable!("what was seen is what was looked for: {}", name_of(&look))

@@ -70,7 +70,8 @@ impl Desk {
         match prolonged {
             Ok(prolonged) if prolonged.is_alive => self.others = prolonged.others,
             // It comes back, as a new driver if the server does not know it any more.
-            Ok(_) | Err(Trouble::Lost(_)) => self.lose(),
+            Ok(_) => self.lose(),
+            Err(trouble) if trouble.ends_connection() => self.lose(),
             // It is tried again next time.
             Err(_) => {}
         }

@@ -17,8 +17,8 @@ impl Desk {
         match ended {
             Ok(settlement) => self.settled(settling, settlement),
             // It is idempotent: whoever settles names the very hand-over.
-            Err(Trouble::Lost(_)) => {
-                settling.is_repeated = true;
+            Err(trouble) if trouble.ends_connection() => {
+                settling.is_repeated |= matches!(trouble, Trouble::Lost(_));
                 self.settles.push(settling);
             }
             Err(_) if settling.told.is_closed() => self.refused.push(settling),

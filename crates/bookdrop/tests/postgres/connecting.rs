@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use bookdrop::{
-    BackendErrorKind, Consumer, Driver, Event, OpenErrorKind, Producer, TryReceiveError,
+    BackendErrorKind, Consumer, Driver, Event, OpenErrorKind, Producer, SendErrorKind,
+    TryReceiveError,
 };
 use bookdrop_test_servers::{Direction, Postgres, Proxy, is_left_out, postgres};
 
@@ -108,4 +109,63 @@ fn what_was_under_way_when_the_connection_was_lost_is_not_done_after_that() {
     let delivery = received.expect("it is handed over").unwrap();
     assert_eq!((delivery.name(), delivery.attempt()), ("S", 1));
     delivery.ack().wait().unwrap();
+}
+
+/// A server that takes no writes any more, as where its disk is nearly full, and a driver with a consumer that waits.
+#[test]
+fn a_server_that_takes_no_writes_is_left_in_peace_until_it_does() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let server = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
+    let queue = "read_only";
+    let options = format!("lease=60s&application_name={queue}");
+    let library: Library = open(&server.url(), queue, &options);
+    let mut consumer = Consumer::new(&library);
+    let empty = consumer.try_receive().wait().map(drop);
+    assert_eq!(empty, Err(TryReceiveError::Empty));
+    let user = User::at(&server.url());
+    let refused = || {
+        user.number("SELECT xact_rollback FROM pg_stat_database WHERE datname = current_database()")
+    };
+    let (former, before) = (backends(&user, queue), refused());
+    let mut receiving = consumer.receive();
+    let begun = receiving.wait_for(Duration::ZERO);
+    assert!(begun.is_err(), "there is nothing yet");
+    user.does("ALTER SYSTEM SET default_transaction_read_only = on");
+    user.does("SELECT pg_reload_conf()");
+    wait_until("the connections are given up", || {
+        let now = backends(&user, queue);
+        !former.iter().any(|backend| now.contains(backend))
+    });
+    let refused = refused() - before;
+    assert!(refused < 100, "it was asked in vain {refused} times");
+    user.does("SET default_transaction_read_only = off");
+    user.does("ALTER SYSTEM RESET default_transaction_read_only");
+    user.does("SELECT pg_reload_conf()");
+    Producer::new(&library).send(event("S")).wait().unwrap();
+    let received = receiving.wait_for(PATIENCE);
+    received.expect("it goes on").unwrap().ack().wait().unwrap();
+}
+
+#[test]
+fn of_what_is_sent_to_a_server_that_takes_no_writes_nothing_is_done() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let server = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
+    let library: Library = open(&server.url(), "sent_read_only", "lease=60s&patience=1s");
+    let producer = Producer::new(&library);
+    let user = User::at(&server.url());
+    user.does("ALTER SYSTEM SET default_transaction_read_only = on");
+    user.does("SELECT pg_reload_conf()");
+    let error = loop {
+        if let Err(error) = producer.send(event("S")).wait() {
+            break error;
+        }
+    };
+    let SendErrorKind::Backend(error) = error.kind() else {
+        panic!("{error}");
+    };
+    assert_eq!(error.kind(), BackendErrorKind::Io, "{error}");
 }
