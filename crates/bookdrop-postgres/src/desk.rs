@@ -318,6 +318,8 @@ impl Desk {
             self.readers.doubt_all();
             self.line.try_again();
             self.outbox.doubt();
+            // What a requester here was told may still be there: it could not be read when that was said.
+            self.reads_told |= self.shared.asks().len() > 0;
         }
         let is_too_long = self
             .under_way()

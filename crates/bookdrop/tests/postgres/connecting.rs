@@ -4,13 +4,13 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use bookdrop::{
-    BackendErrorKind, Consumer, Driver, Event, OpenErrorKind, Producer, SendErrorKind,
+    Answer, BackendErrorKind, Consumer, Driver, Event, OpenErrorKind, Producer, SendErrorKind,
     TryReceiveError,
 };
 use bookdrop_test_servers::{Direction, Postgres, Proxy, is_left_out, postgres};
 
 use crate::user::User;
-use crate::{Library, PATIENCE, open, wait_until};
+use crate::{Library, NEVER, PATIENCE, open, wait_until};
 
 /// The processes of the server that work for connections of this application.
 fn backends(user: &User, application: &str) -> Vec<String> {
@@ -168,4 +168,40 @@ fn of_what_is_sent_to_a_server_that_takes_no_writes_nothing_is_done() {
         panic!("{error}");
     };
     assert_eq!(error.kind(), BackendErrorKind::Io, "{error}");
+}
+
+/// A database of its own, in which a function of the schema can fail.
+#[test]
+fn an_answer_that_could_not_be_fetched_is_fetched_later() {
+    if is_left_out("postgres") {
+        return;
+    }
+    User::at(&postgres().url()).does("CREATE DATABASE unread");
+    let url = postgres().url();
+    let url = format!("{}/unread", url.rsplit_once('/').unwrap().0);
+    let (front, back) = (open(&url, "unread", ""), open(&url, "unread", ""));
+    let (producer, mut consumer) = (Producer::new(&front), Consumer::new(&back));
+    let empty = consumer.try_receive().wait().map(drop);
+    assert_eq!(empty, Err(TryReceiveError::Empty));
+    let mut request = producer.request(event("S"), NEVER);
+    let begun = request.wait_for(Duration::ZERO);
+    assert!(begun.is_err(), "nobody has answered yet");
+    let delivery = consumer.receive().wait().unwrap();
+    let user = User::at(&url);
+    let told = user.texts("SELECT pg_get_functiondef('bookdrop.told'::regproc)");
+    user.does("CREATE SEQUENCE public.tries");
+    user.does(&told[0].replace(
+        "BEGIN\n",
+        "BEGIN\n PERFORM nextval('public.tries'); RAISE 'not now';\n",
+    ));
+    let answer = delivery.reply("fine".to_owned()).wait();
+    assert_eq!(answer.ok(), Some(Answer::Sent));
+    wait_until("it cannot be fetched", || {
+        user.number(
+            "SELECT last_value FROM public.tries WHERE is_called UNION ALL SELECT 0 LIMIT 1",
+        ) > 0
+    });
+    user.does(&told[0]);
+    let answer = request.wait_for(PATIENCE);
+    assert_eq!(answer.expect("it is fetched").unwrap(), "fine");
 }
