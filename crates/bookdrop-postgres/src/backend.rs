@@ -100,10 +100,8 @@ impl Postgres {
 
     /// Why an event cannot be sent, whatever is queued. One that the server refused would take others with it that go there together.
     fn refusal(&self, record: &Record) -> Option<Error> {
-        let (bytes, most) = (record.content.len(), self.shared.options.max_event_bytes);
-        if bytes > most {
-            let message = format!("the event takes {bytes} bytes, and `max_event_bytes` is {most}");
-            return Some(Error::new(ErrorKind::TooLarge, message));
+        if let Some(error) = self.too_large("event", record.content.len()) {
+            return Some(error);
         }
         let texts = [Some(&record.id), record.key.as_ref()];
         texts
@@ -111,6 +109,15 @@ impl Postgres {
             .flatten()
             .any(|text| text.contains('\0'))
             .then(|| with_nul("an id or a key"))
+    }
+
+    fn too_large(&self, what: &str, bytes: usize) -> Option<Error> {
+        let most = self.shared.options.max_event_bytes;
+        (bytes > most).then(|| {
+            let message =
+                format!("the {what} takes {bytes} bytes, and `max_event_bytes` is {most}");
+            Error::new(ErrorKind::TooLarge, message)
+        })
     }
 }
 
@@ -284,7 +291,10 @@ impl Backend for Postgres {
         let how = match settlement {
             Settlement::Extend => return put(Ok(Settled::Yes)),
             Settlement::Done => How::Done,
-            Settlement::Answer(answer) => How::Answer(answer),
+            Settlement::Answer(answer) => match self.too_large("answer", answer.len()) {
+                Some(error) => return put(Err(error)),
+                None => How::Answer(answer),
+            },
             _ if stage == Stage::Owed => return put(Err(settled_already())),
             Settlement::Owe => {
                 // From now on it can be answered, also before the server has heard of this.

@@ -30,7 +30,7 @@ pub struct Options {
     /// What the contents of events are written in: a name that the queue keeps. Opened with another one, the queue is refused.
     /// It has to say what the driver over this backend writes; the drivers of addresses call theirs `json` and `msgpack`.
     pub codec: String,
-    /// Bytes of the content of one event; a larger one is refused.
+    /// Bytes of the content of one event, or of one answer to a request; a larger one is refused.
     pub max_event_bytes: usize,
     /// Events of the outbox of the queue. Where there are so many, the transactions of users that send one more are refused it. It
     /// is the queue's: the driver that relayed last says it, so give all of them the same.

@@ -91,7 +91,11 @@ impl Player<'_> {
                 .as_ref()
                 .is_none_or(|asker| Instant::now() >= asker.deadline);
             let (outcome, answer) = match &settling.how {
-                How::Answer(answer) => (Some("answered"), Some(&answer[..])),
+                // A requester of this driver is told here, and the server needs no answer for that.
+                How::Answer(answer) => {
+                    let is_here = hand.asker.as_ref().is_some_and(|asker| asker.is_here);
+                    (Some("answered"), (!is_here).then_some(&answer[..]))
+                }
                 // One whose deadline has passed is told by that.
                 _ => ((!is_late).then_some("unanswered"), None),
             };

@@ -88,7 +88,7 @@ where
     /// |---|---|---|
     /// | `queue` | has to be given | the name of the queue in the database |
     /// | `codec` | `json` | what events are written in: `json` or `msgpack`; it stays that of the queue |
-    /// | `max_event_bytes` | 8 MiB | bytes of one event; a larger one is refused. At most 256 MiB |
+    /// | `max_event_bytes` | 8 MiB | bytes of one event, or of one answer to a request; a larger one is refused. At most 256 MiB |
     /// | `max_outbox` | 100,000 | events that were sent [within transactions](crate::Producer::outgoing) and are not in the queue yet; it is the queue's, so give all drivers the same |
     /// | `lease` | 30 s | how long the server leaves what the driver has in hand with it while it hears nothing of it; at least 1 s. It is prolonged by itself, however long a handler works |
     /// | `patience` | 30 s | how long a send, a settlement and whatever else asks the server waits while it cannot be reached; requests wait until their deadline, and consumers without an end |

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use bookdrop::{Consumer, Event, Producer, SendErrorKind};
+use bookdrop::{
+    Answer, BackendErrorKind, Consumer, Event, Producer, SendErrorKind, SettleErrorKind,
+    TryReceiveError,
+};
 use bookdrop_test_servers::{is_left_out, postgres};
 
 use crate::{Library, NEVER, PATIENCE, open, wait_until};
@@ -166,5 +169,33 @@ fn a_batch_of_large_events_comes_in_parts() {
             assert!(delivery.body() == &body, "it is as it was sent");
             delivery.ack().wait().unwrap();
         }
+    }
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_refused_and_another_one_can_be_given() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let [front, back] = two("large_answer", "max_event_bytes=1000");
+    let mut consumer = Consumer::new(&back);
+    let empty = consumer.try_receive().wait().map(drop);
+    assert_eq!(empty, Err(TryReceiveError::Empty));
+    // It is the same for a requester in the same process.
+    for driver in [&front, &back] {
+        let producer = Producer::new(driver);
+        let mut request = producer.request(book("S"), NEVER);
+        let begun = request.wait_for(Duration::ZERO);
+        assert!(begun.is_err(), "nobody has answered yet");
+        let delivery = consumer.receive().wait().unwrap();
+        let error = delivery.reply("S".repeat(1001)).wait().unwrap_err();
+        let SettleErrorKind::Backend(refused) = error.kind() else {
+            panic!("{error}");
+        };
+        assert_eq!(refused.kind(), BackendErrorKind::TooLarge, "{refused}");
+        let answer = error.into_delivery().reply("short".to_owned()).wait();
+        assert_eq!(answer.ok(), Some(Answer::Sent));
+        let answer = request.wait_for(PATIENCE);
+        assert_eq!(answer.expect("it comes").unwrap(), "short");
     }
 }
