@@ -95,7 +95,8 @@ impl Engine for Programs {
         for setting in [
             "listen_addresses=127.0.0.1",
             "unix_socket_directories=",
-            "max_connections=500",
+            // Each driver has three, and tests have many drivers at once.
+            "max_connections=1000",
             // In its folder, so that it is gone with that even after a crash.
             "dynamic_shared_memory_type=mmap",
         ] {
