@@ -80,6 +80,9 @@ pub(crate) struct Desk {
     others: u64,
     wakes: Wakes,
     beat: Beat,
+    /// Whether the lease has ended, and others have what was in hand here. Nothing goes out any more until the driver begins anew, which it
+    /// does when all that is under way has landed.
+    is_forgotten: bool,
     /// Whether drivers that died are to be looked for.
     looks_after: bool,
     next_look: Instant,
@@ -139,6 +142,7 @@ impl Desk {
             checks: false,
             wakes: Wakes::default(),
             beat: Beat::At(now),
+            is_forgotten: false,
             looks_after: false,
             next_look: now + LOOKS_EVERY,
             farewell: None,
@@ -168,6 +172,11 @@ impl Desk {
                 () = sleep_until(wakes_at) => self.look_at_the_clock(),
             }
         }
+    }
+
+    /// Whether the server can be asked for something.
+    fn is_at_work(&self) -> bool {
+        self.link.is_up() && !self.is_forgotten
     }
 
     /// Since when the oldest of what is under way is.
@@ -238,6 +247,7 @@ impl Desk {
         self.link.cut();
         self.lost_at = Instant::now();
         self.beat = Beat::At(self.lost_at);
+        self.is_forgotten = false;
         self.end_closes();
         self.end_short_waits();
     }
@@ -284,7 +294,7 @@ impl Desk {
 
     /// When there is something to do next, whatever happens.
     fn wakes_at(&self) -> Instant {
-        let mut at = match self.link.is_up() {
+        let mut at = match self.is_at_work() {
             true => self.beats_at(),
             false => Instant::now() + LONGEST_ROUND,
         };

@@ -11,7 +11,10 @@ use crate::round::{self, Round, SeatChange};
 impl Desk {
     /// Puts all that there is to do on its way, as far as it may go now.
     pub(super) fn take_off(&mut self) {
-        if !self.link.is_up() {
+        if self.is_forgotten && self.under_way().is_none() {
+            self.lose();
+        }
+        if !self.is_at_work() {
             return;
         }
         self.beat();

@@ -94,7 +94,7 @@ impl Desk {
         if self.shared.is_draining() {
             return self.tell(waiter.told, Err(NotFetched::Closed));
         }
-        if waiter.wait == Wait::No && !self.link.is_up() {
+        if waiter.wait == Wait::No && !self.is_at_work() {
             return self.tell(waiter.told, Err(NotFetched::Empty));
         }
         if let Err(waiter) = self.readers.wait(waiter) {
@@ -114,7 +114,7 @@ impl Desk {
         }
         self.readers.doubt_all();
         self.must_close = true;
-        if !self.link.is_up() {
+        if !self.is_at_work() {
             self.end_closes();
         }
     }

@@ -69,11 +69,18 @@ impl Desk {
         }
         match prolonged {
             Ok(prolonged) if prolonged.is_alive => self.others = prolonged.others,
+            Ok(_) => self.forget(),
             // It comes back, as a new driver if the server does not know it any more.
-            Ok(_) => self.lose(),
             Err(trouble) if trouble.ends_connection() => self.lose(),
             // It is tried again next time.
             Err(_) => {}
         }
+    }
+
+    /// What is under way there ends as the server says: whoever settles hears that it is too late, and need not guess.
+    fn forget(&mut self) {
+        self.is_forgotten = true;
+        self.end_closes();
+        self.end_short_waits();
     }
 }

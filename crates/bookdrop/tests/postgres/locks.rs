@@ -1,11 +1,13 @@
 //! Somebody else has locked what statements need, for longer than the lease.
 
+use std::thread;
 use std::time::Duration;
 
-use bookdrop::{Consumer, Event, Producer, TryReceiveError};
+use bookdrop::{Consumer, Event, Producer, SettleErrorKind, TryReceiveError};
 use bookdrop_test_servers::{is_left_out, postgres};
 
 use crate::database::Database;
+use crate::user::User;
 use crate::{PATIENCE, open, wait_until};
 
 /// How long the server leaves what is in hand with a driver that it does not hear.
@@ -66,6 +68,50 @@ fn outlasts(name: &str, lock: &str) {
     held.ack().wait().expect("it was in hand all the time");
     let stats = library.stats().wait().unwrap();
     assert_eq!((stats.queued, stats.in_hand, stats.reconnects), (0, 0, 0));
+}
+
+#[test]
+fn a_settlement_under_way_hears_that_the_lease_has_ended() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let database = Database::make(postgres(), "late_settlement");
+    let options = "lease=2s&application_name=late";
+    let library = open(&database.url, "library", options);
+    Producer::new(&library).send(book("S")).wait().unwrap();
+    let mut consumer = Consumer::new(&library);
+    let held = consumer.receive().wait().unwrap();
+
+    let lock = "SELECT FROM bookdrop.event FOR UPDATE";
+    database.owner.does(&format!("BEGIN; {lock}"));
+    let acking = thread::spawn(move || held.ack().wait_for(PATIENCE));
+    let somebody = User::at(&database.url);
+    wait_until_locked_out(&somebody, "late");
+    // As whoever takes it for dead does, who cannot reach what it has in hand yet.
+    somebody.does("DELETE FROM bookdrop.driver WHERE application = 'late'");
+    // Nobody is kept by what is under way once the driver knows.
+    let empty = consumer.try_receive().wait_for(PATIENCE).map(Result::err);
+    assert_eq!(empty.ok(), Some(Some(TryReceiveError::Empty)));
+    let back = "SELECT bookdrop.look_after(id, 20, 1000, 0) FROM bookdrop.queue";
+    database.owner.does(&format!("{back}; COMMIT"));
+
+    let acked = acking.join().unwrap().expect("it ends");
+    let error = acked.unwrap_err();
+    assert_eq!(error.kind(), &SettleErrorKind::LeaseEnded);
+    drop(error);
+    let again = consumer.receive().wait_for(PATIENCE).unwrap().unwrap();
+    assert_eq!((again.name(), again.attempt()), ("S", 2));
+    again.ack().wait().unwrap();
+}
+
+/// Waits until a statement of this application waits for a lock. Within a transaction that is not seen.
+fn wait_until_locked_out(somebody: &User, application: &str) {
+    let waiting = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE application_name = '{application}' AND wait_event_type = 'Lock'"
+    );
+    wait_until("a statement waits for a lock", || {
+        somebody.number(&waiting) > 0
+    });
 }
 
 /// Waits until the driver has prolonged its lease by all of it, while the lock is held.
