@@ -105,8 +105,11 @@ struct Flight {
     since: Instant,
     playing: JoinHandle<(Round, Results)>,
     closes: Vec<Reply<Result<(), Error>>>,
-    /// Whether nothing is sent before it has ended.
+    /// Whether who comes later sends nothing before it has ended.
     comes_first: bool,
+    /// Who was last in line when it began, and whether a relay was wanted: all that came before them goes with it, or went before.
+    last_in_line: u64,
+    is_relay_wanted: bool,
 }
 
 impl Desk {

@@ -31,11 +31,19 @@ impl Desk {
 
     /// Whether somebody may send.
     fn may_send(&self) -> bool {
-        !self.others_come_first() && self.has_goods()
+        self.line.has_work(self.measure(), self.send_upto())
+    }
+
+    /// Where those stand in line that may send now.
+    pub(super) fn send_upto(&self) -> u64 {
+        match self.others_come_first() {
+            true => self.line.due(),
+            false => u64::MAX,
+        }
     }
 
     /// Whether nothing is sent yet. A consumer that came before, or left, has come, or left, then; and what failed before is back, so that
-    /// it takes its room first.
+    /// it takes its room first. But nobody lets more than two rounds pass, however much fails or comes after them.
     pub(super) fn others_come_first(&self) -> bool {
         self.working
             .as_ref()
@@ -106,6 +114,8 @@ impl Desk {
             playing: spawn_local(round::play(database, round)),
             closes: std::mem::take(&mut self.closes),
             comes_first,
+            last_in_line: self.line.last(),
+            is_relay_wanted: self.outbox.is_doubted(),
         });
     }
 

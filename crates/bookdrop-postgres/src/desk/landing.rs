@@ -21,12 +21,13 @@ impl Desk {
 
     /// Tells everybody else what came of it.
     pub(super) fn land_work(&mut self, (round, results): (Round, Results)) {
-        let closes = self
-            .working
-            .take()
-            .map(|flight| flight.closes)
-            .unwrap_or_default();
+        let flight = self.working.take();
         self.look_at_the_link();
+        if let Some(flight) = flight.as_ref().filter(|_| self.link.is_up()) {
+            self.line.call_up(flight.last_in_line);
+            self.outbox.call_up(flight.is_relay_wanted);
+        }
+        let closes = flight.map(|flight| flight.closes).unwrap_or_default();
         match (round.reclaims, results.reclaimed) {
             (Some(known), Some(Ok(held))) => self.land_reclaimed(&known, &held),
             (_, Some(Err(_))) => self.reclaims = true,

@@ -22,6 +22,8 @@ pub(super) struct Line {
     is_full: [bool; KINDS],
     /// How often there may have been more room.
     hopes: u64,
+    /// All up to this place may go, whatever else there is to do: what came before them is done.
+    due: u64,
 }
 
 /// How much may go to the server at once.
@@ -36,6 +38,20 @@ impl Line {
     pub(super) fn push(&mut self, goods: Goods) {
         self.came += 1;
         self.all.push_back((self.came, goods));
+    }
+
+    /// The place of the one that came last.
+    pub(super) fn last(&self) -> u64 {
+        self.came
+    }
+
+    /// All up to this place may go now.
+    pub(super) fn call_up(&mut self, place: u64) {
+        self.due = self.due.max(place);
+    }
+
+    pub(super) fn due(&self) -> u64 {
+        self.due
     }
 
     /// What was not published after all stands where it stood.
@@ -96,21 +112,25 @@ impl Line {
         }
     }
 
-    /// Whether somebody's turn may have come.
-    pub(super) fn has_work(&self, measure: Measure) -> bool {
-        self.all.iter().any(|(_, goods)| {
+    /// Whether the turn of somebody up to this place may have come.
+    pub(super) fn has_work(&self, measure: Measure, upto: u64) -> bool {
+        let mut all = self.all.iter().take_while(|(place, _)| *place <= upto);
+        all.any(|(_, goods)| {
             !self.is_full[kind_of(goods)] || !waits(goods) || asks_first(goods, measure)
         })
     }
 
-    /// Puts on their way those whose turn may have come. Those that do not want to wait, where there is no room, are given back.
-    pub(super) fn board(&mut self, measure: Measure) -> (Vec<Shipment>, Vec<Parcel>) {
+    /// Puts on their way those up to this place whose turn may have come. Those that do not want to wait, where there is no room, are given back.
+    pub(super) fn board(&mut self, measure: Measure, upto: u64) -> (Vec<Shipment>, Vec<Parcel>) {
         let mut boarding = Boarding::new(measure);
+        let later = self.all.partition_point(|(place, _)| *place <= upto);
+        let mut later = self.all.split_off(later);
         for (place, goods) in std::mem::take(&mut self.all) {
             let is_full = self.is_full[kind_of(&goods)];
             boarding.take(place, goods, is_full);
         }
         self.all = boarding.rest;
+        self.all.append(&mut later);
         (boarding.shipments, boarding.refused)
     }
 }

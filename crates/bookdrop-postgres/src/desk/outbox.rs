@@ -17,6 +17,8 @@ const MAX_BYTES: i64 = 4 << 20;
 pub(super) struct Outbox {
     /// Whether there may be something that can be relayed.
     is_doubted: bool,
+    /// Whether it may be relayed whatever else there is to do: what came before is done.
+    is_due: bool,
     /// Whether something is there for which there was no room.
     is_held: bool,
     /// Whether there may be more room than the relay that is on its way has seen.
@@ -28,6 +30,7 @@ impl Default for Outbox {
     fn default() -> Self {
         Outbox {
             is_doubted: true,
+            is_due: false,
             is_held: false,
             has_room_come: false,
         }
@@ -46,6 +49,15 @@ impl Outbox {
         self.has_room_come = true;
     }
 
+    pub(super) fn is_doubted(&self) -> bool {
+        self.is_doubted
+    }
+
+    /// What there may have been then may be relayed now.
+    pub(super) fn call_up(&mut self, was_doubted: bool) {
+        self.is_due |= was_doubted && self.is_doubted;
+    }
+
     pub(super) fn is_held(&self) -> bool {
         self.is_held
     }
@@ -53,6 +65,7 @@ impl Outbox {
     /// Some of it is on its way.
     fn begin(&mut self) {
         self.is_doubted = false;
+        self.is_due = false;
         self.has_room_come = false;
     }
 
@@ -83,7 +96,7 @@ impl Desk {
         self.outbox.is_doubted
             && self.relaying.is_none()
             && !self.shared.is_closed()
-            && !self.others_come_first()
+            && (self.outbox.is_due || !self.others_come_first())
     }
 
     /// Puts what is first in the outbox on its way into the queue. It goes where senders go, since it waits for the same row.

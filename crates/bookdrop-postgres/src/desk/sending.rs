@@ -37,7 +37,7 @@ impl Trip {
 impl Desk {
     /// Whether there is something to send.
     pub(super) fn has_goods(&self) -> bool {
-        self.line.has_work(self.measure())
+        self.line.has_work(self.measure(), u64::MAX)
     }
 
     pub(super) fn measure(&self) -> Measure {
@@ -56,7 +56,7 @@ impl Desk {
         let Some(database) = self.link.sender() else {
             return;
         };
-        let (shipments, refused) = self.line.board(self.measure());
+        let (shipments, refused) = self.line.board(self.measure(), self.send_upto());
         refused
             .into_iter()
             .for_each(|parcel| self.refuse_full(parcel));

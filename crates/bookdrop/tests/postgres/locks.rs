@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use bookdrop::{Consumer, Event, Producer, SettleErrorKind, TryReceiveError};
+use bookdrop::{Consumer, Delivery, Event, Producer, SettleErrorKind, TryReceiveError};
 use bookdrop_test_servers::{is_left_out, postgres};
 
 use crate::database::Database;
@@ -102,6 +102,51 @@ fn a_settlement_under_way_hears_that_the_lease_has_ended() {
     let again = consumer.receive().wait_for(PATIENCE).unwrap().unwrap();
     assert_eq!((again.name(), again.attempt()), ("S", 2));
     again.ack().wait().unwrap();
+}
+
+/// Whenever something that failed is back, the next one has failed.
+#[test]
+fn a_send_does_not_wait_for_all_that_fails_after_it() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let database = Database::make(postgres(), "fair_turns");
+    let library = open(&database.url, "library", "application_name=fair");
+    let (producer, mut consumer) = (Producer::new(&library), Consumer::new(&library));
+    let [first, second, third] = ["A", "B", "C"].map(|name| {
+        producer.send(book(name)).wait().unwrap();
+        let held = consumer.receive().wait().unwrap();
+        let user = User::at(&database.url);
+        let last = "SELECT max(id) FROM bookdrop.event";
+        user.does(&format!(
+            "BEGIN; SELECT FROM bookdrop.event WHERE id = ({last}) FOR UPDATE"
+        ));
+        (held, user)
+    });
+    let fail = |held: Delivery<String, String>| {
+        assert!(held.nack().wait_for(Duration::ZERO).is_err(), "it goes on");
+    };
+    let come_back = |(user, left): (User, i64)| {
+        user.does("COMMIT");
+        let in_hand = "SELECT count(*) FROM bookdrop.event WHERE state = 'in hand'";
+        wait_until("it is back", || database.owner.number(in_hand) == left);
+    };
+
+    fail(first.0);
+    wait_until_locked_out(&database.owner, "fair");
+    let mut send = producer.send(book("S"));
+    assert!(send.wait_for(Duration::ZERO).is_err(), "it waits");
+    fail(second.0);
+    come_back((first.1, 2));
+    wait_until_locked_out(&database.owner, "fair");
+    fail(third.0);
+    come_back((second.1, 1));
+    // The third one is under way, and its row is locked still.
+    wait_until_locked_out(&database.owner, "fair");
+    // Sooner than the server gives up what waits for that lock.
+    let sent = send.wait_for(PATIENCE / 2).expect("its turn has come");
+    sent.unwrap();
+    come_back((third.1, 0));
 }
 
 /// Waits until a statement of this application waits for a lock. Within a transaction that is not seen.
