@@ -8,6 +8,7 @@ mod lease;
 mod line;
 mod outbox;
 mod readers;
+mod refused;
 mod requests;
 mod sending;
 mod settling;
@@ -35,6 +36,7 @@ use lease::Beat;
 use line::Line;
 use outbox::{Outbox, Relay};
 use readers::Readers;
+use refused::Refused;
 use sending::Trip;
 
 /// Whoever waits for what others do looks by itself so often, in case that no notification came.
@@ -89,8 +91,9 @@ pub(crate) struct Desk {
     farewell: Option<Sender<()>>,
     /// When the connection was lost.
     lost_at: Instant,
-    /// Settlements that nobody waits for, and that the server refused: they are tried again when the clock says so.
-    refused: Vec<Settling>,
+    refused: Refused,
+    /// Hand-overs, by number and attempt, that nobody wants an answer to: heard of while they may be on their way.
+    unwanted: Vec<(i64, i32)>,
 }
 
 /// What the other drivers of the queue are to hear.
@@ -150,7 +153,8 @@ impl Desk {
             next_look: now + LOOKS_EVERY,
             farewell: None,
             lost_at: now,
-            refused: Vec::new(),
+            refused: Refused::default(),
+            unwanted: Vec::new(),
         }
     }
 
@@ -228,20 +232,6 @@ impl Desk {
                     self.outbox.try_again();
                 }
             }
-        }
-    }
-
-    /// Nobody waits any more for the answer to this request in hand.
-    fn set_gone(&self, number: i64, attempt: i32) {
-        let gone: Vec<_> = {
-            let hands = self.shared.hands();
-            let these = hands
-                .askers()
-                .filter(|(hand, _)| (hand.number, hand.attempt) == (number, attempt));
-            these.map(|(_, asker)| asker.gone.clone()).collect()
-        };
-        for gone in gone {
-            self.shared.teller.tell(move || gone.set());
         }
     }
 
@@ -327,7 +317,7 @@ impl Desk {
         self.put_back(taken_back);
         if now >= self.next_look {
             self.next_look = now + LOOKS_EVERY;
-            self.settles.append(&mut self.refused);
+            self.try_refused_again();
             self.readers.doubt_all();
             self.line.try_again();
             self.outbox.doubt();

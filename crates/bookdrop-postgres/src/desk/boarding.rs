@@ -83,11 +83,8 @@ impl Desk {
     /// Whether somebody waits for what others do.
     pub(super) fn is_waiting(&self) -> bool {
         self.outbox.is_held()
-            || self.readers.waiting()
-                + self.line.len()
-                + self.shared.asks().len()
-                + self.refused.len()
-                > 0
+            || self.readers.waiting() + self.line.len() + self.shared.asks().len() > 0
+            || !self.refused.is_empty()
     }
 
     /// Does everything else.

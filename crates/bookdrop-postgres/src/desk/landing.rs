@@ -30,7 +30,7 @@ impl Desk {
         let closes = flight.map(|flight| flight.closes).unwrap_or_default();
         match (round.reclaims, results.reclaimed) {
             (Some(known), Some(Ok(held))) => self.land_reclaimed(&known, &held),
-            (_, Some(Err(_))) => self.reclaims = true,
+            (_, Some(Err(_))) => self.refused.reclaims = true,
             _ => {}
         }
         if results.buried > 0 {
@@ -52,7 +52,7 @@ impl Desk {
                 self.note_room();
             }
             // They are given up once more.
-            Some(Err(_)) => self.give_ups.extend(round.give_ups),
+            Some(Err(_)) => self.refused.give_ups.extend(round.give_ups),
             None => {}
         }
         self.land_closes(round.closes, results.closed, closes);
@@ -67,11 +67,14 @@ impl Desk {
                 let lost = round.checks.into_iter().filter(|ask| !known.contains(ask));
                 lost.for_each(|ask| self.tell_unless_owed(ask));
             }
-            Some(Err(_)) => self.checks = true,
+            Some(Err(_)) => self.refused.checks = true,
             None => {}
         }
         for ((group, _), fetched) in round.fetches.into_iter().zip(results.fetched) {
             self.land_fetched(group, round.begun, fetched);
+        }
+        for (number, attempt) in std::mem::take(&mut self.unwanted) {
+            self.set_gone(number, attempt);
         }
         for (look, seen) in round.looks.into_iter().zip(results.looks) {
             self.land_look(look, seen, round.waiting_requests);

@@ -64,6 +64,23 @@ impl Desk {
         self.end_request(told.ask, outcome);
     }
 
+    /// Nobody waits any more for the answer to this request in hand. It is told again when what is on its way has landed.
+    pub(super) fn set_gone(&mut self, number: i64, attempt: i32) {
+        let gone: Vec<_> = {
+            let hands = self.shared.hands();
+            let these = hands
+                .askers()
+                .filter(|(hand, _)| (hand.number, hand.attempt) == (number, attempt));
+            these.map(|(_, asker)| asker.gone.clone()).collect()
+        };
+        if gone.is_empty() && self.working.is_some() {
+            self.unwanted.push((number, attempt));
+        }
+        for gone in gone {
+            self.shared.teller.tell(move || gone.set());
+        }
+    }
+
     /// Ends requests whose time is up.
     pub(super) fn pass_deadlines(&mut self, now: Instant) {
         while let Some(Reverse((_, ask))) = self

@@ -149,6 +149,50 @@ fn a_send_does_not_wait_for_all_that_fails_after_it() {
     come_back((third.1, 0));
 }
 
+/// What is fetched lands with the round, in which something else takes longer.
+#[test]
+fn work_whose_hand_over_is_on_its_way_sees_that_the_requester_gave_up() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let database = Database::make(postgres(), "unwanted");
+    let front = open(&database.url, "library", "application_name=front");
+    let options = format!("lease={LEASE}&application_name=locked");
+    let back = open(&database.url, "library", &options);
+    let (producer, mut consumer) = (Producer::new(&front), Consumer::new(&back));
+    producer.send(book("A")).wait().unwrap();
+    let held = consumer.receive().wait().unwrap();
+    let [row, table, somebody] = [(); 3].map(|()| User::at(&database.url));
+    row.does("BEGIN; SELECT FROM bookdrop.event FOR UPDATE");
+    table.does("BEGIN; LOCK TABLE bookdrop.dead_letter");
+    assert!(held.ack().wait_for(Duration::ZERO).is_err(), "it goes on");
+    wait_until_locked_out(&somebody, "locked");
+    // All of this goes with the next round.
+    let mut receiving = consumer.receive();
+    assert!(receiving.wait_for(Duration::ZERO).is_err(), "it waits");
+    let listed = back.dead_letters().list().wait_for(Duration::ZERO);
+    assert!(listed.is_err(), "it goes on");
+    let mut request = producer.request(book("S"), PATIENCE);
+    assert!(request.wait_for(Duration::ZERO).is_err(), "it waits");
+    let events = |which: &str| {
+        let query = format!("SELECT count(*) FROM bookdrop.event WHERE {which}");
+        wait_until(which, || somebody.number(&query) == 1);
+    };
+    events("asker IS NOT NULL");
+    row.does("COMMIT");
+    events("asker IS NOT NULL AND state = 'in hand'");
+    wait_until_locked_out(&somebody, "locked");
+    drop(request);
+    events("asker = 0");
+    // What the server says by itself comes on the connection of the lease: it was heard by then.
+    outlast_the_lease(&database);
+    table.does("COMMIT");
+
+    let delivery = receiving.wait_for(PATIENCE).unwrap().unwrap();
+    let seen = delivery.cancelled().wait_for(PATIENCE / 2);
+    seen.expect("the work sees that nobody waits");
+}
+
 /// Waits until a statement of this application waits for a lock. Within a transaction that is not seen.
 fn wait_until_locked_out(somebody: &User, application: &str) {
     let waiting = format!(

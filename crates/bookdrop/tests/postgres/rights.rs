@@ -1,13 +1,15 @@
 //! What the users of a server may do, and have to be allowed.
 
 use std::thread;
+use std::time::Duration;
 
 use bookdrop::{Answer, BackendErrorKind, Consumer, Event, Producer};
 use bookdrop_test_servers::{is_left_out, postgres};
 
 use crate::database::{Database, url};
 use crate::openings::refusal;
-use crate::{Library, PATIENCE, open};
+use crate::user::User;
+use crate::{Library, PATIENCE, open, wait_until};
 
 /// What the guarantees say that users need, for the user `app`.
 fn documented_grants() -> String {
@@ -127,4 +129,56 @@ fn who_may_not_create_in_the_database_makes_no_schema() {
         .does("DROP SCHEMA bookdrop CASCADE; GRANT CREATE ON DATABASE barred TO maker");
     drop(open(&url(postgres(), "maker", "barred"), "library", ""));
     assert!(database.has_schema(), "`CREATE` is enough");
+}
+
+/// From now on the server refuses to call this function, and counts how often it was asked to. Returns what makes it as it was.
+fn refuse(owner: &User, function: &str) -> String {
+    owner.does("DROP SEQUENCE IF EXISTS calls; CREATE SEQUENCE calls");
+    let of_it = format!("FROM pg_proc WHERE oid = '{function}'::regproc");
+    let former = owner.texts(&format!("SELECT pg_get_functiondef(oid) {of_it}"));
+    let refusing = owner.texts(&format!(
+        "SELECT format('CREATE OR REPLACE FUNCTION {function}(%s) RETURNS %s LANGUAGE plpgsql AS $refuse$ BEGIN
+            PERFORM nextval(''public.calls''); RAISE EXCEPTION ''not now''; END $refuse$',
+            pg_get_function_arguments(oid), pg_get_function_result(oid)) {of_it}"
+    ));
+    owner.does(&refusing[0]);
+    former[0].clone()
+}
+
+#[test]
+fn what_the_server_refuses_and_nobody_waits_for_does_not_go_with_every_round() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let database = Database::make(postgres(), "refused");
+    let owner = &database.owner;
+    let library = open(&database.url, "library", "application_name=refused");
+    let (producer, mut consumer) = (Producer::new(&library), Consumer::new(&library));
+    let _ = consumer.try_receive().wait();
+    let calls = || owner.number("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM calls");
+    let is_left_alone = || {
+        wait_until("it was asked for", || calls() > 0);
+        // Each of them is a round, and all of them take less time than so many tries.
+        for _ in 0..50 {
+            library.groups().wait().unwrap();
+        }
+        assert!(calls() < 25, "it was asked for {} times", calls());
+    };
+
+    let give_up = refuse(owner, "bookdrop.give_up");
+    let mut request = producer.request(book("S"), PATIENCE);
+    assert!(request.wait_for(Duration::ZERO).is_err(), "it waits");
+    let _delivery = consumer.receive().wait().unwrap();
+    drop(request);
+    is_left_alone();
+    owner.does(&give_up);
+    wait_until("it is given up", || {
+        owner.number("SELECT count(*) FROM bookdrop.event WHERE asker = 0") == 1
+    });
+
+    let _reclaim = refuse(owner, "bookdrop.reclaim");
+    owner.does(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'refused'",
+    );
+    is_left_alone();
 }
