@@ -1,15 +1,22 @@
 //! The functions of the schema, as this driver calls them.
 
+mod given;
+mod returned;
+
 use std::cell::Cell;
 use std::time::Duration;
 
-use bookdrop_backend::{DeadReason, Letters, Record};
-use bytes::Bytes;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::error::Trouble;
 use crate::link::Session;
+
+pub(crate) use given::{Asked, Bounds, Columns, Finished, in_nanoseconds, listed, word_for};
+pub(crate) use returned::{
+    Batch, Event, Fate, Opened, Prolonged, Published, Relayed, count, place, reason_of, record,
+};
+use returned::{event, nanoseconds, published};
 
 /// How often a statement is tried that others were in the way of.
 const TRIES: u32 = 10;
@@ -120,6 +127,7 @@ impl Database {
         columns: &Columns<'_>,
         bounds: &Bounds,
     ) -> Result<Published, Trouble> {
+        let have_asks = columns.have_asks();
         let row = self
             .one(
                 &self.publish,
@@ -133,14 +141,14 @@ impl Database {
                     &columns.delays,
                     &columns.times_to_live,
                     &columns.contents,
-                    &columns.have_probes.then_some(&columns.are_probes),
-                    &columns.have_asks.then_some(&columns.asks),
-                    &columns.have_asks.then_some(&columns.timeouts),
-                    &columns.have_asks.then_some(&columns.are_patient),
+                    &columns.have_probes().then_some(&columns.are_probes),
+                    &have_asks.then_some(&columns.asks),
+                    &have_asks.then_some(&columns.timeouts),
+                    &have_asks.then_some(&columns.are_patient),
                     &columns.plain,
                     &columns.delayed,
-                    &columns.have_keys,
-                    &(columns.have_ids && bounds.id_window > 0),
+                    &columns.have_keys(),
+                    &(columns.have_ids() && bounds.id_window > 0),
                     &bounds.capacity,
                     &bounds.max_delayed,
                     &bounds.id_window,
@@ -296,16 +304,6 @@ async fn again<V>(mut attempt: impl AsyncFnMut() -> Result<V, Trouble>) -> Resul
     }
 }
 
-/// A queue that was opened.
-pub(crate) struct Opened {
-    pub(crate) queue: i32,
-    /// Who this driver is there; nobody where the codec is another one.
-    pub(crate) driver: Option<i64>,
-    pub(crate) codec: String,
-    /// Other drivers of the queue.
-    pub(crate) others: u64,
-}
-
 /// Prepares a connection for whatever is done on it.
 pub(crate) async fn set_up(client: &Client) -> Result<(), Trouble> {
     Ok(client.batch_execute(SETTINGS).await?)
@@ -329,14 +327,6 @@ pub(crate) async fn open(
     })
 }
 
-/// What is known once the lease was prolonged.
-pub(crate) struct Prolonged {
-    /// Whether the server still knows the driver: otherwise others have what it had in hand.
-    pub(crate) is_alive: bool,
-    /// Other drivers of the queue.
-    pub(crate) others: u64,
-}
-
 pub(crate) async fn prolong(
     client: &Client,
     driver: i64,
@@ -356,254 +346,4 @@ pub(crate) async fn listen(client: &Client, driver: i64) -> Result<(), Trouble> 
     Ok(client
         .batch_execute(&format!("LISTEN bookdrop_{driver}"))
         .await?)
-}
-
-/// What is sent, as the function takes it.
-#[derive(Default)]
-pub(crate) struct Columns<'a> {
-    ids: Vec<&'a str>,
-    are_given: Vec<bool>,
-    keys: Vec<Option<&'a str>>,
-    priorities: Vec<i16>,
-    delays: Vec<Option<i64>>,
-    times_to_live: Vec<Option<i64>>,
-    contents: Vec<&'a [u8]>,
-    are_probes: Vec<bool>,
-    asks: Vec<Option<i64>>,
-    timeouts: Vec<Option<i64>>,
-    are_patient: Vec<Option<bool>>,
-    /// Events to be sent without a delay, and with one.
-    plain: i64,
-    delayed: i64,
-    have_keys: bool,
-    have_ids: bool,
-    have_probes: bool,
-    have_asks: bool,
-}
-
-impl<'a> Columns<'a> {
-    pub(crate) fn push_event(&mut self, record: &'a Record, is_probe: bool) {
-        self.push(record, is_probe, None);
-        self.have_ids |= record.is_id_given;
-        self.have_probes |= is_probe;
-        match record.delay {
-            _ if is_probe => {}
-            None => self.plain += 1,
-            Some(_) => self.delayed += 1,
-        }
-    }
-
-    pub(crate) fn push_request(&mut self, record: &'a Record, asking: Asked) {
-        self.push(record, false, Some(asking));
-        self.have_asks = true;
-    }
-
-    fn push(&mut self, record: &'a Record, is_probe: bool, asked: Option<Asked>) {
-        self.ids.push(&record.id);
-        self.are_given.push(record.is_id_given);
-        self.keys.push(record.key.as_deref());
-        self.priorities.push(record.priority.into());
-        self.delays.push(record.delay.map(in_nanoseconds));
-        self.times_to_live
-            .push(record.time_to_live.map(in_nanoseconds));
-        self.contents.push(&record.content);
-        self.are_probes.push(is_probe);
-        self.asks.push(asked.map(|asked| asked.ask));
-        self.timeouts
-            .push(asked.map(|asked| in_nanoseconds(asked.time_left)));
-        self.are_patient.push(asked.map(|asked| asked.is_patient));
-        self.have_keys |= record.key.is_some();
-    }
-}
-
-/// What belongs to requests alone.
-#[derive(Clone, Copy)]
-pub(crate) struct Asked {
-    pub(crate) ask: i64,
-    pub(crate) time_left: Duration,
-    /// Whether it waits for a consumer to come.
-    pub(crate) is_patient: bool,
-}
-
-/// Events that are done with.
-#[derive(Default)]
-pub(crate) struct Finished<'a> {
-    numbers: Vec<i64>,
-    attempts: Vec<i32>,
-    outcomes: Vec<Option<&'static str>>,
-    answers: Vec<Option<&'a [u8]>>,
-    have_keys: bool,
-    pub(crate) are_requests: bool,
-}
-
-impl<'a> Finished<'a> {
-    pub(crate) fn push(
-        &mut self,
-        hand: (i64, i32, bool),
-        outcome: Option<&'static str>,
-        answer: Option<&'a [u8]>,
-    ) {
-        let (number, attempt, has_key) = hand;
-        self.numbers.push(number);
-        self.attempts.push(attempt);
-        self.have_keys |= has_key;
-        self.outcomes.push(outcome);
-        self.answers.push(answer);
-    }
-}
-
-/// The bounds of the queue, in the server's types.
-#[derive(Clone, Debug)]
-pub(crate) struct Bounds {
-    pub(crate) capacity: i64,
-    pub(crate) max_delayed: i64,
-    pub(crate) id_window: i64,
-    pub(crate) max_ids: i64,
-    pub(crate) drops_oldest: bool,
-    pub(crate) max_outbox: i64,
-    pub(crate) backoff_first: i64,
-    pub(crate) backoff_max: i64,
-    pub(crate) max_attempts: i32,
-    pub(crate) max_deliveries: i32,
-    pub(crate) max_dead: i64,
-}
-
-pub(crate) struct Published {
-    pub(crate) fates: Vec<Fate>,
-    pub(crate) dropped: u64,
-    pub(crate) expired: u64,
-}
-
-/// What came of a look into the outbox.
-pub(crate) struct Relayed {
-    pub(crate) sent: u64,
-    pub(crate) duplicates: u64,
-    pub(crate) dropped: u64,
-    pub(crate) expired: u64,
-    pub(crate) are_left: bool,
-}
-
-/// What became of something that was published.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    Sent,
-    Duplicate,
-    Full,
-    NoConsumer,
-}
-
-impl From<&str> for Fate {
-    fn from(word: &str) -> Self {
-        match word {
-            "sent" => Fate::Sent,
-            "duplicate" => Fate::Duplicate,
-            "full" => Fate::Full,
-            _ => Fate::NoConsumer,
-        }
-    }
-}
-
-/// What became of so many records.
-fn published(row: &Row, records: usize) -> Published {
-    let fates: Option<Vec<&str>> = row.get(0);
-    Published {
-        fates: match fates {
-            Some(fates) => fates.into_iter().map(Fate::from).collect(),
-            None => vec![Fate::Sent; records],
-        },
-        dropped: count(row, 1),
-        expired: count(row, 2),
-    }
-}
-
-/// What was fetched.
-pub(crate) struct Batch {
-    pub(crate) events: Vec<Event>,
-    pub(crate) wakes_in: Option<Duration>,
-    pub(crate) queued: u64,
-    pub(crate) expired: u64,
-    /// Whether more could be had at once.
-    pub(crate) has_more: bool,
-}
-
-pub(crate) struct Event {
-    pub(crate) number: i64,
-    pub(crate) attempt: i32,
-    pub(crate) record: Record,
-    /// Of a request: its driver, its number there, and how long the answer is wanted.
-    pub(crate) asker: Option<(i64, i64, Duration)>,
-}
-
-fn event(row: &Row) -> Event {
-    let asker: Option<i64> = row.get(9);
-    Event {
-        number: row.get(0),
-        attempt: row.get(1),
-        record: record(row, 2),
-        asker: asker.map(|driver| (driver, row.get(10), nanoseconds(row.get(11)))),
-    }
-}
-
-/// A record, from this column on.
-pub(crate) fn record(row: &Row, from: usize) -> Record {
-    let span = |column| row.get::<_, Option<i64>>(column).map(nanoseconds);
-    Record {
-        priority: row.get::<_, i16>(from) as u8,
-        id: row.get::<_, String>(from + 1).into(),
-        is_id_given: row.get(from + 2),
-        key: row.get::<_, Option<String>>(from + 3).map(Into::into),
-        delay: span(from + 4),
-        time_to_live: span(from + 5),
-        content: Bytes::from(row.get::<_, Vec<u8>>(from + 6)),
-    }
-}
-
-/// Where in the list that the function was given it stands.
-pub(crate) fn place(row: &Row) -> usize {
-    count(row, 0).saturating_sub(1) as usize
-}
-
-/// What is counted there is never less than nothing.
-pub(crate) fn count(row: &Row, column: usize) -> u64 {
-    row.get::<_, i64>(column).max(0) as u64
-}
-
-pub(crate) fn in_nanoseconds(span: Duration) -> i64 {
-    span.as_nanos().try_into().unwrap_or(i64::MAX)
-}
-
-fn nanoseconds(span: i64) -> Duration {
-    Duration::from_nanos(span.max(0) as u64)
-}
-
-/// Which dead letters: all of them where there is no list.
-pub(crate) fn listed(which: &Letters) -> Option<Vec<i64>> {
-    match which {
-        Letters::All => None,
-        Letters::These(ids) => Some(
-            ids.iter()
-                .filter_map(|id| i64::try_from(*id).ok())
-                .collect(),
-        ),
-    }
-}
-
-pub(crate) fn word_for(reason: &DeadReason) -> (&'static str, String) {
-    match reason {
-        DeadReason::Rejected(why) => ("rejected", why.clone()),
-        DeadReason::MaxAttempts => ("max attempts", String::new()),
-        DeadReason::MaxDeliveries => ("max deliveries", String::new()),
-        DeadReason::Undecodable(why) => ("undecodable", why.clone()),
-        other => ("rejected", other.to_string()),
-    }
-}
-
-pub(crate) fn reason_of(word: &str, why: String) -> Option<DeadReason> {
-    Some(match word {
-        "rejected" => DeadReason::Rejected(why),
-        "max attempts" => DeadReason::MaxAttempts,
-        "max deliveries" => DeadReason::MaxDeliveries,
-        "undecodable" => DeadReason::Undecodable(why),
-        _ => return None,
-    })
 }
