@@ -8,9 +8,9 @@ use std::fmt::Debug;
 use arbitrary::Arbitrary;
 use bookdrop::{Codec, Consumer, Driver, OnFull, Producer};
 use bookdrop_backend::{Backend, Progress, Record};
-use bookdrop_disk::Records;
 use bookdrop_queue::Limits;
 use bookdrop_queue::park::wait;
+use bookdrop_records::Records;
 
 /// The content of a record, and how it is read.
 #[derive(Arbitrary, Debug)]

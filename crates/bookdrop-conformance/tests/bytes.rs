@@ -2,8 +2,8 @@
 
 use bookdrop::{Codec, Driver};
 use bookdrop_conformance::{Book, Condition, Setup};
-use bookdrop_disk::Records;
 use bookdrop_queue::{Backoff, Limits};
+use bookdrop_records::Records;
 
 fn build(setup: &Setup, codec: Codec) -> Driver<Book, Condition> {
     let limits = Limits {

@@ -1,7 +1,6 @@
-//! An event, shared by all groups in which it stands.
+//! What the ledger knows of an event.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bookdrop_backend::Record;
 
@@ -11,18 +10,14 @@ use crate::ledger::Ledger;
 use crate::ledger::note::{Standing, Standings, length_beside};
 use crate::space::Segment;
 
-/// An event: what the queue looks at, and where the rest of it is.
-pub(crate) struct Event {
-    /// The id that a user gave it.
-    pub(crate) given_id: Option<Box<str>>,
-    pub(crate) key: Option<Box<str>>,
-    pub(crate) priority: u8,
-    pub(crate) time_to_live: Option<Duration>,
+pub(crate) type Event = bookdrop_records::Event<Ledger>;
+pub(crate) type Entry = bookdrop_records::Entry<Ledger>;
+
+/// What the ledger knows of an event.
+pub(crate) struct Account {
     has_delay: bool,
     /// Bytes that it takes in the journal, about.
     pub(crate) length: usize,
-    /// Where it is written down; `None` for one that lives in memory alone.
-    pub(crate) ledger: Option<Arc<Ledger>>,
     facts: Mutex<Facts>,
 }
 
@@ -59,31 +54,21 @@ pub(crate) struct Place {
 /// Bytes of an event in the journal beside its texts and its content, with its frame.
 const FIXED: usize = 128;
 
-impl Event {
-    pub(crate) fn new(record: Record, ledger: Option<Arc<Ledger>>) -> Self {
-        let facts = Facts::default();
+impl Account {
+    /// That of an event that may be about to be sent.
+    pub(crate) fn new(record: Record) -> Self {
         let content = record.content.len();
-        let mut event = Event::known(&record, content, ledger, facts);
-        let facts = event.facts.get_mut();
+        let mut account = Account::known(&record, content, Facts::default());
+        let facts = account.facts.get_mut();
         facts.unwrap_or_else(PoisonError::into_inner).record = Some(Arc::new(record));
-        event
+        account
     }
 
-    /// An event of which this much is known, with so many bytes of content.
-    pub(crate) fn known(
-        record: &Record,
-        content: usize,
-        ledger: Option<Arc<Ledger>>,
-        facts: Facts,
-    ) -> Self {
-        Event {
-            given_id: record.is_id_given.then(|| record.id.clone()),
-            key: record.key.clone(),
-            priority: record.priority,
-            time_to_live: record.time_to_live,
+    /// That of an event of which this much is known, with so many bytes of content.
+    pub(crate) fn known(record: &Record, content: usize, facts: Facts) -> Self {
+        Account {
             has_delay: record.delay.is_some(),
-            length: Event::length_of(record, content),
-            ledger,
+            length: Account::length_of(record, content),
             facts: Mutex::new(facts),
         }
     }
@@ -98,17 +83,6 @@ impl Event {
         self.facts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Bytes that it takes where it is written down again, as it stands while what was noted behind this note is not there.
-    pub(crate) fn length_as_of(&self, note: u64) -> usize {
-        let times = [self.has_delay, self.time_to_live.is_some()];
-        let texts_and_content = self.length - FIXED;
-        let beside = length_beside(times, self.key.is_some());
-        let facts = self.facts();
-        let standings = facts.standings.iter();
-        let standings = standings.map(|standing| standing.length() - standing.grave_behind(note));
-        length_with(beside + texts_and_content + standings.sum::<usize>())
-    }
-
     /// Where its id is said, if it is remembered, and the event lies in the journal.
     pub(crate) fn id_said_in(&self) -> Option<SaidIn> {
         self.facts().place.as_ref()?.id_said_in.clone()
@@ -120,24 +94,24 @@ impl Event {
         (noted > 0).then_some(noted)
     }
 
-    /// What is known of it where its record is damaged.
-    pub(crate) fn remains(&self) -> Record {
-        Record {
-            id: self.given_id.clone().unwrap_or_default(),
-            is_id_given: self.given_id.is_some(),
-            key: self.key.clone(),
-            priority: self.priority,
-            time_to_live: self.time_to_live,
-            ..Record::default()
-        }
-    }
-
     /// The whole of it, unless it is on the disk alone: then where it lies.
     pub(crate) fn record(&self) -> Result<Arc<Record>, Option<Position>> {
         let facts = self.facts();
         let place = || facts.place.as_ref().map(|place| place.position);
         facts.record.clone().ok_or_else(place)
     }
+}
+
+/// Bytes that an event takes where it is written down again, as it stands while what was noted behind this note is not there.
+pub(crate) fn length_as_of(event: &Event, note: u64) -> usize {
+    let account = &event.account;
+    let times = [account.has_delay, event.time_to_live.is_some()];
+    let texts_and_content = account.length - FIXED;
+    let beside = length_beside(times, event.key.is_some());
+    let facts = account.facts();
+    let standings = facts.standings.iter();
+    let standings = standings.map(|standing| standing.length() - standing.grave_behind(note));
+    length_with(beside + texts_and_content + standings.sum::<usize>())
 }
 
 impl Facts {

@@ -3,7 +3,7 @@
 
 use bookdrop_backend::DeadReason;
 
-use crate::event::Event;
+use crate::event::Account;
 use crate::image::Image;
 use crate::journal::{LONGEST_SEGMENT, Settings};
 use crate::ledger::Bounds;
@@ -43,7 +43,7 @@ impl Longest {
     fn of(image: &Image, segment_bytes: u64) -> Self {
         let reason = bounds(segment_bytes).reason;
         let events = image.events();
-        let lengths = events.map(|seen| Event::length_of(&seen.record, seen.content));
+        let lengths = events.map(|seen| Account::length_of(&seen.record, seen.content));
         let reasons = image.events().map(|seen| {
             let standings = seen.standings.iter();
             standings

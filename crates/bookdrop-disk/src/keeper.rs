@@ -16,14 +16,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use bookdrop_backend::{Error, ErrorKind, Record};
 use bookdrop_queue::Queue;
+use bookdrop_records::Unread;
 
-use crate::entry::Entry;
-use crate::event::{Event, Place};
+use crate::event::{Entry, Event, Place};
 use crate::ids::{Ids, SaidIn};
 use crate::journal::{self, Journal, Need, Position};
 use crate::ledger::{Holds, Ledger, Page, Reach};
 use crate::options::Sync;
-use crate::reading::{Reading, Unread};
+use crate::reading::Reading;
 use crate::space::{Segment, Space};
 use crate::storage::Folder;
 use errors::{no_space, nowhere};
@@ -296,11 +296,12 @@ where
     fn place_id(&self, event: &Event, generation: u64, is_again: bool) -> Option<SaidIn> {
         let id = event.given_id.as_ref()?;
         if is_again {
-            return event
+            let account = &event.account;
+            return account
                 .id_said_in()
                 .inspect(|said_in| said_in.set(generation));
         }
-        let sent = event.facts().sent;
+        let sent = event.account.facts().sent;
         self.ids().add(sent, id, generation)
     }
 
@@ -348,13 +349,13 @@ where
 
     fn read(&self, event: &Event) -> Result<Arc<Record>, Unread> {
         loop {
-            let position = match event.record() {
+            let position = match event.account.record() {
                 Ok(record) => return Ok(record),
                 Err(position) => position.ok_or_else(nowhere)?,
             };
-            let record = self.reading.read(position, event.length);
+            let record = self.reading.read(position, event.account.length);
             // It may have been carried elsewhere meanwhile, and its segment freed.
-            if record.is_ok() || event.record().err() == Some(Some(position)) {
+            if record.is_ok() || event.account.record().err() == Some(Some(position)) {
                 return record.map(Arc::new);
             }
         }
@@ -362,8 +363,8 @@ where
 
     fn refusal(&self, event: &Event) -> Option<Error> {
         let limit = self.settings.max_event_bytes;
-        if event.length > limit {
-            let length = event.length;
+        if event.account.length > limit {
+            let length = event.account.length;
             let larger = match length as u64 > self.settings.segment_bytes / 2 {
                 // It has to fit into half of a segment, whatever is allowed.
                 true => "`max_event_bytes` and, to at least twice as much, `segment_bytes` larger",

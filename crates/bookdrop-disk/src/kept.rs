@@ -1,5 +1,8 @@
 //! A queue that is kept in a folder: the keeper, and the threads that work for it.
 
+mod store;
+mod surviving;
+
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -8,7 +11,7 @@ use bookdrop_queue::{Limits, Queue};
 
 use crate::claim::Claim;
 use crate::ending::{Ending, Left};
-use crate::entry::Entry;
+use crate::event::Entry;
 use crate::fitting::settings_for;
 use crate::image::Image;
 use crate::journal::{Closed, Damage, Journal};
@@ -19,6 +22,7 @@ use crate::progress::Progress;
 use crate::quarantine::set_aside;
 use crate::restore::restore;
 use crate::storage::Folder;
+use surviving::Surviving;
 
 /// How a folder was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -192,14 +196,6 @@ impl Kept {
         })?;
         self.threads.push(thread);
         Ok(())
-    }
-
-    pub(crate) fn keep(&self) -> &dyn Keep {
-        &*self.keep
-    }
-
-    pub(crate) fn ledger(&self) -> &Arc<Ledger> {
-        self.keep.ledger()
     }
 }
 

@@ -12,19 +12,20 @@ pub(crate) mod note;
 mod page;
 mod pending;
 mod survival;
+mod told;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use bookdrop_backend::Record;
-use bookdrop_queue::{GroupId, Hand, Room, clock};
+use bookdrop_queue::GroupId;
 
-use crate::event::{Event, Facts, Place};
+use crate::event::{Event, Place};
 use crate::ids::Sent;
-use note::{Standing, Standings, State};
+use note::{Standings, State};
 use page::AGAIN;
 pub(crate) use page::{Holds, Page};
-use pending::{Pending, grave_of, waiting_until};
+use pending::Pending;
 pub(crate) use survival::{Reach, Survival, Turn, Waiting};
 
 /// What is to be written down.
@@ -82,113 +83,6 @@ impl Ledger {
         }
     }
 
-    // ---- what the queue tells ----
-
-    /// An event was taken in for these groups.
-    pub(crate) fn accepted<'a>(
-        &self,
-        event: &Arc<Event>,
-        groups: impl Iterator<Item = (GroupId, &'a str)>,
-        due: Option<Instant>,
-    ) {
-        let mut facts = event.facts();
-        let mut pending = self.lock();
-        pending.last_number += 1;
-        let number = pending.last_number;
-        facts.number = number;
-        let sent = millis(clock::wall());
-        facts.sent = sent;
-        facts.standings = groups
-            .map(|(id, name)| Standing {
-                group: pending.number_of(id, name),
-                order: number,
-                since: sent,
-                deliveries: 0,
-                failures: 0,
-                state: waiting_until(due),
-                is_queued: due.is_none(),
-            })
-            .collect();
-        pending.count_stuck(event, false, &facts);
-        pending.live += event.length as u64;
-        pending.resident += event.length as u64;
-        if let Some(record) = &facts.record {
-            pending.write_down(event, &facts, record);
-        }
-        facts.wait_up_to(pending.noted);
-    }
-
-    /// Something happened to an event in this group.
-    pub(crate) fn changed(
-        &self,
-        event: &Arc<Event>,
-        group: GroupId,
-        hand: &Hand,
-        what: Change<'_>,
-    ) {
-        let mut facts = event.facts();
-        let mut pending = self.lock();
-        let Some(group) = pending.groups.known(group) else {
-            // It was in hand when its group was removed, and nothing comes back to that.
-            pending.leave_removed(event, &mut facts);
-            facts.wait_up_to(pending.noted);
-            return;
-        };
-        let (was_stuck, graves) = (facts.is_stuck(), facts.graves());
-        let is_waited_for = !matches!(what, Change::HandedOver);
-        self.change(&mut pending, event, &mut facts, group, hand, what);
-        facts.count_graves(graves);
-        pending.count_stuck(event, was_stuck, &facts);
-        if is_waited_for {
-            facts.wait_up_to(pending.noted);
-        }
-    }
-
-    fn change(
-        &self,
-        pending: &mut Pending,
-        event: &Arc<Event>,
-        facts: &mut Facts,
-        group: u64,
-        hand: &Hand,
-        what: Change<'_>,
-    ) {
-        if facts.number == 0 {
-            // A request, or one that was never taken in.
-            if let Change::Buried(reason, id, at) = what {
-                let grave = grave_of(reason, id, at, self.bounds.reason);
-                pending.bury_request(event, facts, group, hand.deliveries(), grave);
-            }
-            return;
-        }
-        let mut standings = facts.standings.iter();
-        let Some(at) = standings.position(|standing| standing.group == group) else {
-            return;
-        };
-        match what {
-            Change::Gone => return pending.leave(event, facts, at),
-            // Its time was noted.
-            Change::Due => return facts.standings[at].is_queued = true,
-            _ => {}
-        }
-        let (number, standing) = (facts.number, &mut facts.standings[at]);
-        let note = pending.change(number, standing, hand, what, self.bounds.reason);
-        pending.note(&note);
-    }
-
-    /// What room there is for an event, in bytes of events and in the journal, where it is made by and by.
-    pub(crate) fn room(&self, event: &Event) -> Room {
-        let pending = self.lock();
-        let length = event.length as u64;
-        let fits_beside = |others| others == 0 || others + length <= self.bounds.live;
-        match pending.room_left() >= pending.cost_of(event) {
-            _ if !fits_beside(pending.stuck) => Room::Taken,
-            _ if !fits_beside(pending.live) => Room::Full,
-            true => Room::Enough,
-            false => Room::Soon,
-        }
-    }
-
     /// Whether there is room for it in the journal, however many bytes of events there are.
     pub(crate) fn has_room_in_journal(&self, event: &Event) -> bool {
         let pending = self.lock();
@@ -219,24 +113,6 @@ impl Ledger {
         groups.have_room_for(name, self.bounds.note, standing)
     }
 
-    /// A consumer joined this group: told under the queue's lock. Returns whether that was noted: it is news only once.
-    pub(crate) fn joined(&self, id: GroupId, name: &str) -> bool {
-        let mut pending = self.lock();
-        let is_news = pending.groups.join(id, name);
-        if is_news {
-            pending.note_groups();
-        }
-        is_news
-    }
-
-    /// This group was removed: told under the queue's lock.
-    pub(crate) fn removed(&self, id: GroupId) {
-        let mut pending = self.lock();
-        if pending.groups.forget(id) {
-            pending.note_groups();
-        }
-    }
-
     /// Groups were given names that are not written down.
     pub(crate) fn named_groups(&self) {
         self.lock().note_groups();
@@ -256,23 +132,18 @@ impl Ledger {
 
     /// An event that was there before.
     pub(crate) fn restore_event(&self, event: &Event) {
-        let mut facts = event.facts();
+        let mut facts = event.account.facts();
         for standing in &mut facts.standings {
             standing.is_queued = standing.state == State::Ready;
         }
         let is_resident = facts.record.is_some();
         let mut pending = self.lock();
         pending.count_stuck(event, false, &facts);
-        pending.live += event.length as u64;
-        pending.resident += u64::from(is_resident) * event.length as u64;
+        pending.live += event.account.length as u64;
+        pending.resident += u64::from(is_resident) * event.account.length as u64;
     }
 
     // ---- what the keeper does ----
-
-    /// How many notes there were so far.
-    pub(crate) fn noted(&self) -> u64 {
-        self.lock().noted
-    }
 
     /// Takes out what is to be written next, in exchange for an empty page, with the number of its last note.
     pub(crate) fn turn_page(&self, empty: Page) -> (Page, u64) {
@@ -307,7 +178,7 @@ impl Ledger {
 
     /// An event lies there now. Where the cache is full, it is on the disk alone from now on.
     pub(crate) fn placed(&self, event: &Arc<Event>, mut place: Place, is_cache_full: bool) {
-        let mut facts = event.facts();
+        let mut facts = event.account.facts();
         if facts.is_over() {
             return;
         }
@@ -318,7 +189,7 @@ impl Ledger {
             former.segment.remove(&former);
         }
         if is_cache_full && facts.record.take().is_some() {
-            self.lock().resident -= event.length as u64;
+            self.lock().resident -= event.account.length as u64;
         }
     }
 
@@ -331,7 +202,7 @@ impl Ledger {
     /// to be freed. Its record is the one that lies there. What is in hand for a group that was removed since may be held for ever,
     /// and is not carried. A reason why it is dead that waits to be written takes no room before it is.
     pub(crate) fn put_again(&self, event: &Arc<Event>, record: &Record, on: &mut Page) {
-        let mut facts = event.facts();
+        let mut facts = event.account.facts();
         self.lock().leave_removed(event, &mut facts);
         if !facts.is_over() {
             let appended = self.survival.appended_so_far();

@@ -2,7 +2,7 @@
 //! a killed process and a loss of power.
 //!
 //! - [`Journal`](journal::Journal): appends records, flushes them, reads them back, and gives space back.
-//! - [`Records`]: a queue of records, in a folder or in memory: the backend.
+//! - [`Records`]: a queue of records in a folder: the backend.
 //! - [`Folder`](storage::Folder): what the journal needs of a file system; [`DiskFolder`](storage::DiskFolder) is a real one.
 //!
 //! Every byte on the disk is described in `docs/disk-format.md`.
@@ -18,7 +18,6 @@ extern crate self as bookdrop_disk;
 mod barred;
 mod claim;
 mod ending;
-mod entry;
 mod event;
 mod fitting;
 mod ids;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bookdrop_backend::{Error, Record};
+use bookdrop_backend::Record;
+use bookdrop_records::Unread;
 
 use crate::journal::{self, Position, Readable};
 use crate::ledger::note::Note;
@@ -12,27 +13,11 @@ use crate::storage::Folder;
 /// Files that are kept open to be read, at most.
 const OPEN_FILES: usize = 64;
 
-/// Why a record was not read back.
-#[derive(Debug)]
-pub(crate) enum Unread {
-    /// It is gone, or what was read is no record: it never will be one again.
-    ForGood(Error),
-    /// It may be there, whatever the operating system said: in a folder that was removed nothing is found, and nothing is damaged.
-    ForNow(Error),
-}
-
-impl From<Unread> for Error {
-    fn from(unread: Unread) -> Self {
-        match unread {
-            Unread::ForGood(error) | Unread::ForNow(error) => error,
-        }
-    }
-}
-
 impl From<journal::Error> for Unread {
     fn from(error: journal::Error) -> Self {
         match error.kind() {
             journal::ErrorKind::NoRecord => Unread::ForGood(error.into()),
+            // It may be there, whatever the operating system said: in a folder that was removed nothing is found, and nothing is damaged.
             _ => Unread::ForNow(error.into()),
         }
     }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bookdrop_queue::{Dead, DeadReason, GroupId, Hand, Limits, Past, Queue, clock};
+use bookdrop_records::known_reason;
 
-use crate::entry::{Entry, known_reason};
-use crate::event::{Event, Facts, Place};
+use crate::event::{Account, Entry, Event, Facts, Place};
 use crate::ids::{Ids, SaidIn};
 use crate::image::{Image, Seen};
 use crate::ledger::note::{Group, Standing, State};
@@ -36,7 +36,7 @@ pub(crate) fn restore(
         let said_in = said_in.filter(|(at, _)| *at == seen.sent);
         let said_in = said_in.map(|(_, said_in)| said_in.clone());
         let event = restore_event(seen, said_in, ledger, &mut space);
-        for standing in &event.facts().standings {
+        for standing in &event.account.facts().standings {
             let expires_at = time_to_live.map(|time| {
                 let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
                 now.instant(standing.since.saturating_add(millis))
@@ -156,16 +156,18 @@ fn restore_event(
         }),
         standings: seen.standings,
     };
-    let content = seen.content;
-    let event = Event::known(&seen.record, content, Some(ledger.clone()), facts);
-    if seen.is_cached {
-        event.facts().record = Some(Arc::new(seen.record));
-    }
+    let account = Account::known(&seen.record, seen.content, facts);
+    let event = Event::new(seen.record, ledger.clone(), |_, record| {
+        if seen.is_cached {
+            account.facts().record = Some(Arc::new(record));
+        }
+        account
+    });
     let event = Arc::new(event);
-    if let Some(place) = &mut event.facts().place {
+    if let Some(place) = &mut event.account.facts().place {
         place.index = segment.add(&event, seen.bytes);
     }
-    event.facts().count_graves(seen.graves);
+    event.account.facts().count_graves(seen.graves);
     ledger.restore_event(&event);
     event
 }
@@ -207,10 +209,11 @@ impl PuttingBack<'_> {
     fn bury(&mut self, entry: Entry, group: GroupId, deliveries: u32) {
         self.last_dead += 1;
         let (id, reason, at) = (self.last_dead, DeadReason::MaxDeliveries, clock::wall());
-        if let Some(ledger) = &entry.event.ledger {
-            let buried = Change::Buried(&reason, id, at);
-            ledger.changed(&entry.event, group, &Hand::default(), buried);
-        }
+        let buried = Change::Buried(&reason, id, at);
+        let event = entry.event();
+        event
+            .ledger()
+            .changed(event, group, &Hand::default(), buried);
         let dead = dead(entry, id, deliveries, reason, at);
         self.queue.restore_dead(dead, group);
     }

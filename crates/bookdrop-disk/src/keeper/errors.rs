@@ -1,9 +1,9 @@
 //! What users are told where the journal cannot do what it is to.
 
 use bookdrop_backend::{Error, ErrorKind};
+use bookdrop_records::Unread;
 
 use crate::journal;
-use crate::reading::Unread;
 
 /// What a write or a flush that failed leaves: nothing can be written any more, whatever the reason was.
 pub(super) fn broken(error: impl Into<Error>) -> Error {

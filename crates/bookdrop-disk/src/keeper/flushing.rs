@@ -1,6 +1,7 @@
 //! Flushing, for those who wait: in turns, beside those who write.
 
 use bookdrop_backend::Error;
+use bookdrop_records::Ledger as _;
 
 use super::Keeper;
 use super::errors::broken;

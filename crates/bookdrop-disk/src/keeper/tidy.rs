@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use bookdrop_backend::{Error, ErrorKind, Record};
 use bookdrop_queue::clock;
+use bookdrop_records::Unread;
 
-use crate::event::Event;
+use crate::event::{Event, length_as_of};
 use crate::journal::{Journal, Need, cost};
 use crate::ledger::{Page, millis};
-use crate::reading::Unread;
 use crate::storage::Folder;
 
 use super::errors::no_space;
@@ -249,7 +249,7 @@ where
         let events = self.space().segment(generation).events();
         let events = events.iter().filter_map(std::sync::Weak::upgrade);
         let appended = self.ledger.survival.appended_so_far();
-        let lengths = events.map(|event| event.length_as_of(appended));
+        let lengths = events.map(|event| length_as_of(&event, appended));
         let (events, longest) = lengths.fold((0, 0), |(sum, longest), length| {
             (sum + length as u64, longest.max(length))
         });
@@ -281,7 +281,7 @@ where
             let Some(record) = self.record_to_carry(&event, generation)? else {
                 continue;
             };
-            bytes += event.length;
+            bytes += event.account.length;
             some.push((event, record));
             if bytes >= CARRIED_AT_ONCE {
                 self.write_again(&some, need)?;
@@ -299,7 +299,7 @@ where
         generation: u64,
     ) -> Result<Option<Arc<Record>>, Error> {
         let lies_there = || {
-            let facts = event.facts();
+            let facts = event.account.facts();
             let place = facts.place.as_ref();
             place.is_some_and(|place| place.position.generation == generation)
         };

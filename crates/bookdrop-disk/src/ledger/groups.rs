@@ -109,7 +109,7 @@ mod tests {
     use bookdrop_queue::{DEFAULT_GROUP, Limits, OnFull, Queue};
 
     use super::*;
-    use crate::entry::Entry;
+    use crate::event::Entry;
 
     #[test]
     fn one_that_is_there_has_room() {

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bookdrop_backend::{DeadReason, Record};
 use bookdrop_queue::{GroupId, Hand, clock};
+use bookdrop_records::told_reason;
 
 use super::groups::Groups;
 use super::note::{Grave, Note, STANDING, Standing, State};
 use super::page::Page;
 use super::{Change, millis};
-use crate::entry::told_reason;
 use crate::event::{Event, Facts};
 use crate::journal::cost;
 
@@ -142,8 +142,8 @@ impl Pending {
             state: State::Dead(Box::new(grave)),
             is_queued: false,
         });
-        self.live += event.length as u64;
-        self.resident += event.length as u64;
+        self.live += event.account.length as u64;
+        self.resident += event.account.length as u64;
         if let Some(record) = &facts.record {
             self.write_down(event, facts, record);
         }
@@ -151,7 +151,7 @@ impl Pending {
 
     /// Counts an event as stuck, or no more, as it stands now.
     pub(super) fn count_stuck(&mut self, event: &Event, was_stuck: bool, facts: &Facts) {
-        let length = event.length as u64;
+        let length = event.account.length as u64;
         match (was_stuck, facts.is_stuck()) {
             (false, true) => self.stuck += length,
             (true, false) => self.stuck -= length,
@@ -184,9 +184,9 @@ impl Pending {
 
     /// Every group has done with it: it takes no room any more.
     fn let_go(&mut self, event: &Event, facts: &mut Facts) {
-        self.live -= event.length as u64;
+        self.live -= event.account.length as u64;
         if facts.record.is_some() {
-            self.resident -= event.length as u64;
+            self.resident -= event.account.length as u64;
         }
         if let Some(place) = facts.place.take() {
             place.segment.remove(&place);
@@ -206,7 +206,7 @@ impl Pending {
 
     /// Bytes that an event takes in the journal at most when it is sent, to all groups.
     pub(super) fn cost_of(&self, event: &Event) -> u64 {
-        cost(event.length + self.groups.count() * STANDING)
+        cost(event.account.length + self.groups.count() * STANDING)
     }
 
     /// So much room there is now, and nothing is being written.

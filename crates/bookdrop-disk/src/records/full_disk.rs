@@ -60,7 +60,7 @@ where
         ..Options::default()
     };
     let (queue, keeper, _) = Kept::read(folder, &options, 7).expect("there is room");
-    let records = Arc::new(Records::new(queue, Some(Kept::alone(keeper.clone()))));
+    let records = Arc::new(Records::new(queue, Kept::alone(keeper.clone())));
     let reader = wait(records.join(Place::In("default"))).expect("anybody can join");
     (records, keeper, reader)
 }

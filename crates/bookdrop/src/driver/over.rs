@@ -25,7 +25,7 @@ where
     ///
     /// ```
     /// use bookdrop::{Consumer, Driver, Event, OnFull, Producer};
-    /// use bookdrop_disk::Records;
+    /// use bookdrop_records::Records;
     /// # let limits = bookdrop_queue::Limits::default();
     ///
     /// let records = Records::in_memory(limits, OnFull::Wait); // any backend
@@ -39,7 +39,7 @@ where
     ///
     /// ```compile_fail,E0277
     /// # use bookdrop::{Driver, OnFull};
-    /// # use bookdrop_disk::Records;
+    /// # use bookdrop_records::Records;
     /// # let records = Records::in_memory(bookdrop_queue::Limits::default(), OnFull::Wait);
     /// struct Book; // neither `Serialize` nor `Deserialize`
     /// let library: Driver<Book> = Driver::new(records);
@@ -57,7 +57,7 @@ where
     ///
     /// ```
     /// use bookdrop::{Codec, Driver, OnFull};
-    /// use bookdrop_disk::Records;
+    /// use bookdrop_records::Records;
     /// # let limits = bookdrop_queue::Limits::default();
     ///
     /// let records = Records::in_memory(limits, OnFull::Wait); // any backend

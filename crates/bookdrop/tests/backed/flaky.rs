@@ -8,7 +8,7 @@ use bookdrop_backend::{
     NotPublished, Outgoing, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats,
     Unanswered, Wait, Why,
 };
-use bookdrop_disk::Records;
+use bookdrop_records::Records;
 use bytes::Bytes;
 
 /// Records, or errors.

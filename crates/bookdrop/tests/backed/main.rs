@@ -11,8 +11,8 @@ use bookdrop::{
     Answer, Codec, Consumer, DeadReason, Driver, ErrorKind, Event, Failure, Producer,
     RequestErrorKind, SendErrorKind, SettleErrorKind, TryReceiveError,
 };
-use bookdrop_disk::Records;
 use bookdrop_queue::{Limits, OnFull};
+use bookdrop_records::Records;
 
 use page::{MISSING, PANICS, Page, UNWRITABLE};
 

@@ -43,7 +43,7 @@ impl Player {
                         self.disk.kill();
                     }
                     let folder = Kept::alone(keeper.clone());
-                    let records = Records::new(queue, Some(folder));
+                    let records = Records::new(queue, folder);
                     if self.look(records, keeper, counts_are_sure)? {
                         self.is_troubled |= burns;
                         return Ok(());

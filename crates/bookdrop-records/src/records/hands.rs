@@ -6,28 +6,37 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bookdrop_backend::{Error, ErrorKind, Fetched, Receipt, Record, Settled, Settlement};
 use bookdrop_queue::{CallId, Item, Queue, Reader, Taken, clock};
 
-use crate::entry::{Entry, known_reason, settled_unanswered};
+use crate::entry::{Entry, settled_unanswered};
+use crate::reason::known_reason;
+use crate::store::Ledger;
 
 /// Everything that was handed over and is not settled.
-#[derive(Default)]
-pub(super) struct Hands(Mutex<Held>);
+pub(super) struct Hands<L: Ledger>(Mutex<Held<L>>);
 
-#[derive(Default)]
-struct Held {
+struct Held<L: Ledger> {
     last: u64,
-    all: HashMap<u64, Holding>,
+    all: HashMap<u64, Holding<L>>,
 }
 
-enum Holding {
+enum Holding<L: Ledger> {
     /// It has to be settled.
-    InHand(Reader, Taken<Entry>),
+    InHand(Reader, Taken<Entry<L>>),
     /// It is settled, and an answer is owed.
     Owed(CallId),
 }
 
-impl Hands {
+impl<L: Ledger> Default for Hands<L> {
+    fn default() -> Self {
+        Hands(Mutex::new(Held {
+            last: 0,
+            all: HashMap::new(),
+        }))
+    }
+}
+
+impl<L: Ledger> Hands<L> {
     /// Keeps what was taken for this reader, and makes a delivery of it.
-    pub(super) fn hold(&self, reader: Reader, taken: Taken<Entry>, record: Record) -> Fetched {
+    pub(super) fn hold(&self, reader: Reader, taken: Taken<Entry<L>>, record: Record) -> Fetched {
         let mut held = self.lock();
         held.last += 1;
         let receipt = held.last;
@@ -52,7 +61,7 @@ impl Hands {
     /// Settles something. Says also which note has to survive for that, if any was made.
     pub(super) fn settle(
         &self,
-        queue: &Queue<Entry>,
+        queue: &Queue<Entry<L>>,
         receipt: Receipt,
         how: Settlement,
     ) -> Result<(Settled, Option<u64>), Error> {
@@ -67,9 +76,9 @@ impl Hands {
         match holding {
             Holding::InHand(reader, taken) => {
                 // Of a request none is made before it is a dead letter.
-                let event = taken.item.event.clone();
+                let event = taken.item.event().clone();
                 let settled = self.settle_taken(queue, receipt, reader, taken, how)?;
-                Ok((settled, event.last_note()))
+                Ok((settled, event.ledger().last_note(&event)))
             }
             Holding::Owed(call) => {
                 let settled = self.settle_owed(queue, receipt, call, how)?;
@@ -80,7 +89,7 @@ impl Hands {
 
     fn settle_owed(
         &self,
-        queue: &Queue<Entry>,
+        queue: &Queue<Entry<L>>,
         receipt: Receipt,
         call: CallId,
         how: Settlement,
@@ -100,10 +109,10 @@ impl Hands {
 
     fn settle_taken(
         &self,
-        queue: &Queue<Entry>,
+        queue: &Queue<Entry<L>>,
         receipt: Receipt,
         reader: Reader,
-        taken: Taken<Entry>,
+        taken: Taken<Entry<L>>,
         how: Settlement,
     ) -> Result<Settled, Error> {
         let call = taken.item.call();
@@ -139,7 +148,7 @@ impl Hands {
         Ok(Settled::Yes)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Held> {
+    fn lock(&self) -> MutexGuard<'_, Held<L>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

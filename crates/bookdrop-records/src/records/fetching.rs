@@ -4,26 +4,26 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use bookdrop_backend::{Error, NotFetched, Wait};
+use bookdrop_backend::{NotFetched, Wait};
 use bookdrop_queue::{Queue, Reader, Taken, Waiting};
 
 use crate::entry::Entry;
-use crate::ledger::Ledger;
+use crate::store::Ledger;
 
 /// Takes what is there. Dropped before it is ready, it has taken nothing.
-pub(super) struct Fetching<'a> {
-    queue: &'a Queue<Entry>,
-    ledger: Option<&'a Ledger>,
+pub(super) struct Fetching<'a, L: Ledger> {
+    queue: &'a Queue<Entry<L>>,
+    ledger: &'a L,
     reader: Reader,
     max: usize,
     wait: Wait,
     waiting: Waiting,
 }
 
-impl<'a> Fetching<'a> {
+impl<'a, L: Ledger> Fetching<'a, L> {
     pub(super) fn new(
-        queue: &'a Queue<Entry>,
-        ledger: Option<&'a Ledger>,
+        queue: &'a Queue<Entry<L>>,
+        ledger: &'a L,
         reader: Reader,
         max: usize,
         wait: Wait,
@@ -38,12 +38,7 @@ impl<'a> Fetching<'a> {
         }
     }
 
-    /// Why nothing can be handed over any more.
-    fn broken(&self) -> Option<Error> {
-        self.ledger?.survival.broken()
-    }
-
-    fn take_now(&self) -> Result<Vec<Taken<Entry>>, NotFetched> {
+    fn take_now(&self) -> Result<Vec<Taken<Entry<L>>>, NotFetched> {
         let mut taken = Vec::new();
         while taken.len() < self.max {
             match self.queue.try_receive(self.reader) {
@@ -57,12 +52,12 @@ impl<'a> Fetching<'a> {
     }
 }
 
-impl Future for Fetching<'_> {
-    type Output = Result<Vec<Taken<Entry>>, NotFetched>;
+impl<L: Ledger> Future for Fetching<'_, L> {
+    type Output = Result<Vec<Taken<Entry<L>>>, NotFetched>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let Some(error) = this.broken() {
+        if let Some(error) = this.ledger.broken() {
             return Poll::Ready(Err(NotFetched::Backend(error)));
         }
         let (queue, reader, waiting) = (this.queue, this.reader, &mut this.waiting);
@@ -77,7 +72,7 @@ impl Future for Fetching<'_> {
             Poll::Ready(Ok(())) => Poll::Ready(Ok(taken)),
             Poll::Ready(Err(_)) => Poll::Ready(Err(NotFetched::Closed)),
             // It may have broken before anybody knew that this one waits.
-            Poll::Pending => match this.broken() {
+            Poll::Pending => match this.ledger.broken() {
                 Some(error) => Poll::Ready(Err(NotFetched::Backend(error))),
                 None => Poll::Pending,
             },
@@ -85,7 +80,7 @@ impl Future for Fetching<'_> {
     }
 }
 
-impl Drop for Fetching<'_> {
+impl<L: Ledger> Drop for Fetching<'_, L> {
     fn drop(&mut self) {
         let group = self.reader.group;
         self.queue.stop_receiving(group, &mut self.waiting);

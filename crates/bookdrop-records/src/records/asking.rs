@@ -10,15 +10,16 @@ use bookdrop_queue::{CallId, Queue, Refusal, Waited, clock, park};
 use bytes::Bytes;
 
 use crate::entry::Entry;
+use crate::store::Ledger;
 
 /// Asks, and waits for the answer. Dropped, the request is given up.
-pub(super) struct Asked<'a> {
-    queue: &'a Queue<Entry>,
-    stage: Stage,
+pub(super) struct Asked<'a, L: Ledger> {
+    queue: &'a Queue<Entry<L>>,
+    stage: Stage<L>,
 }
 
-enum Stage {
-    New(Entry, Option<Instant>, Asking),
+enum Stage<L: Ledger> {
+    New(Entry<L>, Option<Instant>, Asking),
     Waiting(Waiting),
     Ended,
 }
@@ -31,12 +32,12 @@ struct Waiting {
 }
 
 // Nothing in it is pinned: the entry is moved into the queue.
-impl Unpin for Asked<'_> {}
+impl<L: Ledger> Unpin for Asked<'_, L> {}
 
-impl<'a> Asked<'a> {
+impl<'a, L: Ledger> Asked<'a, L> {
     pub(super) fn new(
-        queue: &'a Queue<Entry>,
-        (entry, due): (Entry, Option<Instant>),
+        queue: &'a Queue<Entry<L>>,
+        (entry, due): (Entry<L>, Option<Instant>),
         asking: Asking,
     ) -> Self {
         Asked {
@@ -47,7 +48,7 @@ impl<'a> Asked<'a> {
 
     fn begin(
         &self,
-        entry: Entry,
+        entry: Entry<L>,
         due: Option<Instant>,
         asking: Asking,
         cx: &Context<'_>,
@@ -95,18 +96,18 @@ impl<'a> Asked<'a> {
     }
 }
 
-impl Future for Asked<'_> {
+impl<L: Ledger> Future for Asked<'_, L> {
     type Output = Result<Bytes, Unanswered>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let waiting = match std::mem::replace(&mut this.stage, Stage::Ended) {
             Stage::New(entry, due, asking) => {
-                let ledger = entry.event.ledger.clone();
+                let event = entry.event().clone();
                 let waiting = this.begin(entry, due, asking, cx)?;
                 this.stage = Stage::Waiting(waiting);
                 // It may have broken before the request was in the queue, and then nobody ends it.
-                let Some(why) = ledger.and_then(|ledger| ledger.survival.broken()) else {
+                let Some(why) = event.ledger().broken() else {
                     return Poll::Pending;
                 };
                 return Poll::Ready(this.end(Why::Backend(why)));
@@ -137,7 +138,7 @@ impl Future for Asked<'_> {
     }
 }
 
-impl Drop for Asked<'_> {
+impl<L: Ledger> Drop for Asked<'_, L> {
     fn drop(&mut self) {
         drop(self.give_up());
     }

@@ -3,37 +3,38 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bookdrop_backend::{DeadReason, Record, Unanswered, Why};
+use bookdrop_backend::{Record, Unanswered, Why};
 use bookdrop_queue::{CallId, Cause, Hand, Item, Note, Room, clock};
 use bytes::Bytes;
 
 use crate::event::Event;
-use crate::ledger::{Change, Ledger};
+use crate::reason::told_reason;
+use crate::store::Ledger;
 
 /// What a request ends with.
-pub(crate) type Outcome = Result<Bytes, Unanswered>;
+type Outcome = Result<Bytes, Unanswered>;
 
 /// An event in the queue of one group.
-pub(crate) struct Entry {
-    pub(crate) event: Arc<Event>,
+pub struct Entry<L: Ledger> {
+    event: Arc<Event<L>>,
     hand: Hand,
     expires_at: Option<Instant>,
     asks: Option<(CallId, Instant)>,
 }
 
-impl Entry {
+impl<L: Ledger> Entry<L> {
     /// One that is published now, with the instant at which it is to be handed over, if it has a delay.
-    pub(crate) fn new(record: Record, ledger: Option<Arc<Ledger>>) -> (Self, Option<Instant>) {
+    pub(crate) fn new(record: Record, ledger: Arc<L>) -> (Self, Option<Instant>) {
         let has_times = record.delay.is_some() || record.time_to_live.is_some();
         let now = has_times.then(clock::now);
         let after = |wait: Option<_>| Some(clock::after(now?, wait?));
         let (due, expires_at) = (after(record.delay), after(record.time_to_live));
-        let event = Arc::new(Event::new(record, ledger));
+        let event = Arc::new(Event::new(record, ledger, L::account_of));
         (Entry::restored(event, expires_at), due)
     }
 
     /// One that was published before.
-    pub(crate) fn restored(event: Arc<Event>, expires_at: Option<Instant>) -> Self {
+    pub fn restored(event: Arc<Event<L>>, expires_at: Option<Instant>) -> Self {
         Entry {
             event,
             hand: Hand::default(),
@@ -43,8 +44,13 @@ impl Entry {
     }
 
     /// One for a further group.
-    pub(crate) fn copy(&self) -> Self {
+    pub fn copy(&self) -> Self {
         Entry::restored(self.event.clone(), self.expires_at)
+    }
+
+    /// The event.
+    pub fn event(&self) -> &Arc<Event<L>> {
+        &self.event
     }
 
     /// Until when its requester wants an answer.
@@ -53,7 +59,7 @@ impl Entry {
     }
 }
 
-impl Item for Entry {
+impl<L: Ledger> Item for Entry<L> {
     type Answer = Outcome;
 
     fn hand(&self) -> &Hand {
@@ -98,29 +104,19 @@ impl Item for Entry {
     }
 
     fn room(&self) -> Room {
-        match &self.event.ledger {
+        match self.asks {
+            None => self.event.ledger().room(&self.event),
             // A request is not written down.
-            Some(ledger) if self.asks.is_none() => ledger.room(&self.event),
-            _ => Room::Enough,
+            Some(_) => Room::Enough,
         }
     }
 
     fn note(&mut self, what: Note<'_>) {
-        let Some(ledger) = &self.event.ledger else {
-            return;
-        };
-        let group = self.hand.group();
-        let change = match what {
-            Note::Accepted { .. } if self.asks.is_some() => return,
-            Note::Accepted { groups, due } => return ledger.accepted(&self.event, groups, due),
-            Note::HandedOver => Change::HandedOver,
-            Note::Returned { due } => Change::Returned(due),
-            Note::Due => Change::Due,
-            Note::Buried { reason, id, at } => Change::Buried(reason, id, at),
-            Note::Replayed => Change::Replayed,
-            Note::Gone => Change::Gone,
-        };
-        ledger.changed(&self.event, group, &self.hand, change);
+        let is_request_taken_in = self.asks.is_some() && matches!(what, Note::Accepted { .. });
+        if !is_request_taken_in {
+            let ledger = self.event.ledger();
+            ledger.note(&self.event, &self.hand, what);
+        }
     }
 
     fn revive(&mut self, now: Instant) {
@@ -131,16 +127,13 @@ impl Item for Entry {
     fn discarded(self, cause: Cause, deliveries: u32, answer: impl FnOnce(Outcome)) {
         if self.asks.is_some() {
             let was_taken = deliveries > 0;
-            let ledger = self.event.ledger.as_ref();
-            answer(Err(
-                match ledger.and_then(|ledger| ledger.survival.broken()) {
-                    Some(error) if cause == Cause::Broken => Unanswered {
-                        why: Why::Backend(error),
-                        was_taken,
-                    },
-                    _ => unanswered(cause, was_taken),
+            answer(Err(match self.event.ledger().broken() {
+                Some(error) if cause == Cause::Broken => Unanswered {
+                    why: Why::Backend(error),
+                    was_taken,
                 },
-            ));
+                _ => unanswered(cause, was_taken),
+            }));
         }
     }
 
@@ -173,28 +166,4 @@ fn unanswered(cause: Cause, was_taken: bool) -> Unanswered {
         }
     };
     Unanswered { why, was_taken }
-}
-
-/// The reason in the words of the queue.
-pub(crate) fn known_reason(reason: DeadReason) -> bookdrop_queue::DeadReason {
-    use bookdrop_queue::DeadReason as Known;
-    match reason {
-        DeadReason::Rejected(why) => Known::Rejected(why),
-        DeadReason::MaxAttempts => Known::MaxAttempts,
-        DeadReason::MaxDeliveries => Known::MaxDeliveries,
-        DeadReason::Undecodable(why) => Known::Undecodable(why),
-        other => Known::Rejected(other.to_string()),
-    }
-}
-
-/// The reason in the words of the contract.
-pub(crate) fn told_reason(reason: bookdrop_queue::DeadReason) -> DeadReason {
-    use bookdrop_queue::DeadReason as Known;
-    match reason {
-        Known::Rejected(why) => DeadReason::Rejected(why),
-        Known::MaxAttempts => DeadReason::MaxAttempts,
-        Known::MaxDeliveries => DeadReason::MaxDeliveries,
-        Known::Undecodable(why) => DeadReason::Undecodable(why),
-        other => DeadReason::Rejected(other.to_string()),
-    }
 }

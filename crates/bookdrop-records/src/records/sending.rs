@@ -11,40 +11,43 @@ use bookdrop_queue::{Queue, Refusal, Refused, Ticket};
 
 use crate::entry::Entry;
 use crate::event::Event;
-use crate::keeper::Keep;
+use crate::store::{Ledger, Store};
 
 /// Takes one record in, and counts it: ends with the note that says so. Dropped while it stands in line, it leaves the line.
-pub(super) struct Sending<'a> {
-    queue: &'a Queue<Entry>,
-    keep: Option<&'a dyn Keep>,
+pub(super) struct Sending<'a, S: Store> {
+    queue: &'a Queue<Entry<S::Ledger>>,
+    store: &'a S,
     progress: &'a Progress,
     waits: bool,
-    event: Arc<Event>,
-    stage: Stage,
-    /// Its place among those who watch the disk, while it waits.
+    event: Arc<Event<S::Ledger>>,
+    stage: Stage<S::Ledger>,
+    /// Its place among those who watch the store, while it waits.
     watching: Option<u64>,
 }
 
-enum Stage {
-    New(Entry, Option<Instant>),
+enum Stage<L: Ledger> {
+    New(Entry<L>, Option<Instant>),
     InLine(Ticket),
     Ended,
 }
 
-impl<'a> Sending<'a> {
+// Nothing in it is pinned: the entry is moved into the queue.
+impl<S: Store> Unpin for Sending<'_, S> {}
+
+impl<'a, S: Store> Sending<'a, S> {
     pub(super) fn new(
-        queue: &'a Queue<Entry>,
-        keep: Option<&'a dyn Keep>,
-        (entry, due): (Entry, Option<Instant>),
+        queue: &'a Queue<Entry<S::Ledger>>,
+        store: &'a S,
+        (entry, due): (Entry<S::Ledger>, Option<Instant>),
         progress: &'a Progress,
         waits: bool,
     ) -> Self {
         Sending {
             queue,
-            keep,
+            store,
             progress,
             waits,
-            event: entry.event.clone(),
+            event: entry.event().clone(),
             stage: Stage::New(entry, due),
             watching: None,
         }
@@ -52,7 +55,7 @@ impl<'a> Sending<'a> {
 
     /// How it ends where there is no room for it, whatever is queued. It may be in line already.
     fn end_without_room(&mut self) -> Option<Result<(), Error>> {
-        let error = self.keep?.refusal(&self.event)?;
+        let error = self.store.refusal(&self.event)?;
         let needs_room =
             matches!(error.kind(), ErrorKind::Broken | ErrorKind::TooLarge) || !self.is_duplicate();
         match std::mem::replace(&mut self.stage, Stage::Ended) {
@@ -80,25 +83,23 @@ impl<'a> Sending<'a> {
     /// It is taken in, or was before. Returns the note that says so.
     fn taken(&self) -> u64 {
         self.progress.advance();
-        let all = || self.keep.map_or(0, |keep| keep.ledger().noted());
+        let ledger = self.event.ledger();
         // Where there is none about it, the first one with its id was noted, whenever that was.
-        self.event.last_note().unwrap_or_else(all)
+        let note = ledger.last_note(&self.event);
+        note.unwrap_or_else(|| ledger.noted())
     }
 
-    /// Watches the disk, and sees to it that there will be room on it.
+    /// Watches the store, and sees to it that there will be room in it.
     fn watch(&mut self, cx: &Context<'_>) {
-        let Some(keep) = self.keep else {
-            return;
-        };
-        keep.ledger().survival.watch(&mut self.watching, cx);
-        if !keep.ledger().ask_for_room(&self.event) {
+        let mut watch = || self.store.watch(&self.event, &mut self.watching, cx);
+        if !watch() {
             // There may be some since it was looked for. Those in line come first, and may leave none.
             self.queue.let_in();
-            keep.ledger().ask_for_room(&self.event);
+            watch();
         }
     }
 
-    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refused<Entry>>> {
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Refused<Entry<S::Ledger>>>> {
         match std::mem::replace(&mut self.stage, Stage::Ended) {
             Stage::New(entry, due) => {
                 let sent = match self.waits {
@@ -130,7 +131,7 @@ impl<'a> Sending<'a> {
     }
 }
 
-impl Future for Sending<'_> {
+impl<S: Store> Future for Sending<'_, S> {
     type Output = Result<u64, NotPublished>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
@@ -161,7 +162,7 @@ impl Future for Sending<'_> {
     }
 }
 
-impl Drop for Sending<'_> {
+impl<S: Store> Drop for Sending<'_, S> {
     fn drop(&mut self) {
         if let Stage::InLine(ticket) = self.stage
             && self.queue.leave_line(ticket).is_none()
@@ -169,8 +170,8 @@ impl Drop for Sending<'_> {
             // It was let in meanwhile.
             self.progress.advance();
         }
-        if let Some(keep) = self.keep.filter(|_| self.watching.is_some()) {
-            keep.ledger().survival.stop_watching(&mut self.watching);
+        if self.watching.is_some() {
+            self.store.stop_watching(&mut self.watching);
         }
     }
 }

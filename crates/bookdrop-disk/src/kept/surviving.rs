@@ -81,7 +81,7 @@ mod tests {
         let disk = Disk::new(7, 1 << 20, None);
         // No thread works for it: nothing is flushed but here.
         let (queue, keeper, _) = Kept::read(disk, &options, 7).expect("there is room");
-        let records = Arc::new(Records::new(queue, Some(Kept::alone(keeper.clone()))));
+        let records = Arc::new(Records::new(queue, Kept::alone(keeper.clone())));
 
         let progress = Progress::default();
         let two = vec![Record::default(); 2];

@@ -7,16 +7,17 @@ use std::task::{Context, Poll};
 use bookdrop_queue::{CallId, Queue, Working};
 
 use crate::entry::Entry;
+use crate::store::Ledger;
 
 /// Waits until an answer is unwanted; for ever where nobody asked for one.
-pub(super) struct Unwanted<'a> {
-    queue: &'a Queue<Entry>,
+pub(super) struct Unwanted<'a, L: Ledger> {
+    queue: &'a Queue<Entry<L>>,
     call: Option<CallId>,
     working: Working,
 }
 
-impl<'a> Unwanted<'a> {
-    pub(super) fn new(queue: &'a Queue<Entry>, call: Option<CallId>) -> Self {
+impl<'a, L: Ledger> Unwanted<'a, L> {
+    pub(super) fn new(queue: &'a Queue<Entry<L>>, call: Option<CallId>) -> Self {
         Unwanted {
             queue,
             call,
@@ -25,7 +26,7 @@ impl<'a> Unwanted<'a> {
     }
 }
 
-impl Future for Unwanted<'_> {
+impl<L: Ledger> Future for Unwanted<'_, L> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
@@ -37,7 +38,7 @@ impl Future for Unwanted<'_> {
     }
 }
 
-impl Drop for Unwanted<'_> {
+impl<L: Ledger> Drop for Unwanted<'_, L> {
     fn drop(&mut self) {
         if let Some(call) = self.call {
             self.queue.stop_working(call, &mut self.working);

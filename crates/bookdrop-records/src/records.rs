@@ -1,0 +1,423 @@
+//! The backend: what the contract asks, in terms of the queue.
+
+mod asking;
+mod fetching;
+mod figures;
+mod hands;
+mod readers;
+mod sending;
+mod working;
+
+use std::collections::BTreeSet;
+use std::future::{Future, poll_fn};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use bookdrop_backend::{
+    Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, Letters, NotFetched,
+    NotPublished, Outgoing, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats,
+    Unanswered, Wait, Why,
+};
+use bookdrop_queue::{Limits, OnFull, Queue, Taken};
+use bytes::Bytes;
+
+use crate::entry::Entry;
+use crate::in_memory::InMemory;
+use crate::reason::told_reason;
+use crate::store::{Ledger, Store, Unread};
+use asking::Asked;
+use fetching::Fetching;
+use figures::stats_of;
+use hands::Hands;
+use readers::Readers;
+use sending::Sending;
+use working::Unwanted;
+
+/// A queue of records over a store, or in memory: a backend.
+///
+/// In memory it is the one to test codecs and wrappers with.
+///
+/// A requester does not survive its process, so neither do requests: they are not noted, unless they become dead letters.
+pub struct Records<S: Store = InMemory> {
+    /// It is given up before what it keeps is gone.
+    store: S,
+    queue: Arc<Queue<Entry<S::Ledger>>>,
+    readers: Readers,
+    hands: Hands<S::Ledger>,
+    /// Held while a group is joined, so that of two new ones the later knows of the room that the other takes.
+    joining: Mutex<()>,
+}
+
+impl Records {
+    /// A queue in memory, which is gone when the process ends.
+    pub fn in_memory(limits: Limits, on_full: OnFull) -> Self {
+        Records::new(Queue::new(limits, on_full, seed()), InMemory::default())
+    }
+}
+
+impl<S: Store> Records<S> {
+    /// A queue, and the store of its events.
+    pub fn new(queue: Arc<Queue<Entry<S::Ledger>>>, store: S) -> Self {
+        Records {
+            store,
+            queue,
+            readers: Readers::default(),
+            hands: Hands::default(),
+            joining: Mutex::default(),
+        }
+    }
+
+    fn ledger(&self) -> &S::Ledger {
+        self.store.ledger()
+    }
+
+    fn entry(&self, record: Record) -> (Entry<S::Ledger>, Option<Instant>) {
+        Entry::new(record, self.store.ledger().clone())
+    }
+
+    /// Ends when all that happened so far is as durable as it is going to be, also where nothing was done: that was perhaps done before,
+    /// by somebody who was told that it may be lost.
+    async fn survive(&self, is_done: bool) -> Result<(), Error> {
+        let noted = self.ledger().noted();
+        match is_done {
+            true => self.survive_up_to(noted).await,
+            false => self.store.survive(noted).await,
+        }
+    }
+
+    /// The same of what was noted up to this note: whoever waits for that is not told of what was noted later, and cannot be written.
+    async fn survive_up_to(&self, note: u64) -> Result<(), Error> {
+        self.store.survive(note).await.map_err(uncertain)
+    }
+
+    /// Makes deliveries of what was taken. What cannot be read back failed, and where its record is damaged it is buried. Says why, if
+    /// the store may be better tomorrow.
+    fn hand_over(
+        &self,
+        reader: bookdrop_queue::Reader,
+        taken: Vec<Taken<Entry<S::Ledger>>>,
+    ) -> (Vec<Fetched>, Option<Error>) {
+        let mut fetched = Vec::with_capacity(taken.len());
+        let mut trouble = None;
+        for taken in taken {
+            match self.store.read(taken.item.event()) {
+                Ok(record) => {
+                    fetched.push(self.hands.hold(reader, taken, Arc::unwrap_or_clone(record)))
+                }
+                Err(Unread::ForGood(error)) => {
+                    let why = bookdrop_queue::DeadReason::Undecodable(error.to_string());
+                    self.queue.bury(reader, taken, why);
+                }
+                Err(Unread::ForNow(error)) => {
+                    self.queue.failed(reader, taken, None);
+                    trouble = Some(error);
+                }
+            }
+        }
+        (fetched, trouble)
+    }
+
+    fn join_group(&self, name: &str) -> Result<bookdrop_queue::Seat, Error> {
+        let (seat, is_news) = self.note_joined(name)?;
+        self.store.joined(is_news);
+        Ok(seat)
+    }
+
+    /// Joins a group. Says whether that is news, which was noted.
+    fn note_joined(&self, name: &str) -> Result<(bookdrop_queue::Seat, bool), Error> {
+        let _one_at_a_time = self.joining.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(error) = self.store.refusal_of_group(name) {
+            return Err(error);
+        }
+        let mut is_news = false;
+        let seat = self.queue.join_and_tell(name, Entry::copy, |group| {
+            is_news = self.ledger().joined(group, name);
+        });
+        Ok((seat, is_news))
+    }
+
+    /// Looks at dead letters of a group, the oldest first.
+    fn look_at_dead<V>(
+        &self,
+        group: &str,
+        which: Letters,
+        look: impl Fn(&bookdrop_queue::Dead<Entry<S::Ledger>>) -> V,
+    ) -> Vec<V> {
+        let ids: BTreeSet<u64> = match which {
+            Letters::All => return self.queue.dead(group, look),
+            Letters::These(ids) => ids.into_iter().collect(),
+        };
+        let mut seen = Vec::new();
+        self.queue.dead(group, |dead| {
+            if ids.contains(&dead.id) {
+                seen.push(look(dead));
+            }
+        });
+        seen
+    }
+
+    /// Whether a dead letter is there still.
+    fn is_dead(&self, group: &str, id: u64) -> bool {
+        let there = self.look_at_dead(group, Letters::These(vec![id]), |_| ());
+        !there.is_empty()
+    }
+
+    fn told_dead(&self, group: &str, which: Letters) -> Result<Vec<Dead>, Error> {
+        let dead = self.look_at_dead(group, which, |dead| {
+            let event = dead.item.event().clone();
+            (
+                event,
+                dead.id,
+                dead.deliveries,
+                dead.reason.clone(),
+                dead.at,
+            )
+        });
+        let dead = dead
+            .into_iter()
+            .filter_map(|(event, id, attempts, reason, at)| {
+                let record = match self.store.read(&event) {
+                    Err(_) if !self.is_dead(group, id) => return None,
+                    // One that is damaged does not hide the others.
+                    Err(Unread::ForGood(_)) => Ok(event.remains()),
+                    record => record.map(Arc::unwrap_or_clone).map_err(Error::from),
+                };
+                Some(record.map(|record| Dead {
+                    id,
+                    record,
+                    attempts,
+                    reason: told_reason(reason),
+                    at,
+                }))
+            });
+        dead.collect()
+    }
+}
+
+/// Decides on the random part of the waits before an event is tried again.
+pub fn seed() -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), 0)
+}
+
+impl<S: Store> Backend for Records<S> {
+    fn capabilities(&self) -> Capabilities {
+        let mut all = Capabilities::default();
+        all.groups = true;
+        all.keys = true;
+        all.priority = true;
+        all.delay = true;
+        all.time_to_live = true;
+        all.duplicate_detection = true;
+        all.dead_letters = true;
+        all.no_consumer_detection = true;
+        all
+    }
+
+    fn capacity(&self) -> usize {
+        self.queue.capacity()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.queue.is_closed()
+    }
+
+    async fn publish(
+        &self,
+        records: Vec<Record>,
+        progress: Progress,
+        waits: bool,
+    ) -> Result<(), NotPublished> {
+        let (mut sent, mut noted) = (Ok(()), 0);
+        for record in records {
+            let entry = self.entry(record);
+            match Sending::new(&self.queue, &self.store, entry, &progress, waits).await {
+                Ok(note) => noted = note.max(noted),
+                Err(error) => {
+                    sent = Err(error);
+                    break;
+                }
+            }
+        }
+        if progress.taken() > 0
+            && let Err(error) = self.survive_up_to(noted).await
+        {
+            progress.retreat(0);
+            return Err(NotPublished::Backend(error));
+        }
+        sent
+    }
+
+    fn outgoing(&self, _record: Record) -> Result<Outgoing, Error> {
+        let message =
+            "there are no transactions here: events are sent within one in PostgreSQL alone";
+        Err(Error::new(ErrorKind::Unsupported, message))
+    }
+
+    async fn request(&self, record: Record, asking: Asking) -> Result<Bytes, Unanswered> {
+        let (entry, due) = self.entry(record);
+        if let Some(error) = self.store.refusal(entry.event()) {
+            let why = Why::Backend(error);
+            return Err(Unanswered {
+                why,
+                was_taken: false,
+            });
+        }
+        Asked::new(&self.queue, (entry, due), asking).await
+    }
+
+    async fn join(&self, place: Place<'_>) -> Result<Reader, Error> {
+        let seat = match place {
+            Place::In(group) => self.join_group(group)?,
+            Place::Beside(reader) => {
+                let known = self.readers.get(reader).ok_or_else(unknown_reader)?;
+                self.queue.join_again(known.group, false)
+            }
+        };
+        Ok(self.readers.add(seat))
+    }
+
+    fn leave(&self, reader: Reader) {
+        if let Some(reader) = self.readers.remove(reader) {
+            self.queue.leave(reader);
+        }
+    }
+
+    async fn fetch(
+        &self,
+        reader: Reader,
+        max: usize,
+        wait: Wait,
+    ) -> Result<Vec<Fetched>, NotFetched> {
+        let reader = self.readers.get(reader).ok_or(NotFetched::Closed)?;
+        loop {
+            let taken = Fetching::new(&self.queue, self.ledger(), reader, max, wait).await?;
+            let (fetched, trouble) = self.hand_over(reader, taken);
+            self.store.handed_over();
+            match trouble {
+                _ if !fetched.is_empty() => return Ok(fetched),
+                // Others may be read well, but who asks for them at once keeps the store from getting better.
+                Some(error) => return Err(NotFetched::Backend(error)),
+                None => {}
+            }
+        }
+    }
+
+    async fn settle(&self, receipt: Receipt, how: Settlement) -> Result<Settled, Error> {
+        let (settled, noted) = self.hands.settle(&self.queue, receipt, how)?;
+        if let Some(noted) = noted {
+            self.survive_up_to(noted).await?;
+        }
+        Ok(settled)
+    }
+
+    fn unwanted(&self, receipt: Receipt) -> impl Future<Output = ()> + Send {
+        Unwanted::new(&self.queue, self.hands.call_of(receipt))
+    }
+
+    fn in_hand(&self) -> usize {
+        let (_, depths) = self.queue.counts();
+        depths.in_hand
+    }
+
+    async fn stats(&self, group: Option<&str>) -> Result<Option<Stats>, Error> {
+        if let Some(group) = group {
+            let depths = self.queue.depths(group);
+            return Ok(depths.map(|depths| stats_of(Default::default(), depths)));
+        }
+        let (counters, depths) = self.queue.counts();
+        let mut stats = stats_of(counters, depths);
+        stats.waiting_senders = self.queue.waiting_senders();
+        stats.waiting_requests = self.queue.waiting_requests();
+        Ok(Some(stats))
+    }
+
+    async fn groups(&self) -> Result<Vec<String>, Error> {
+        Ok(self.queue.groups())
+    }
+
+    async fn remove_group(&self, group: &str) -> Result<bool, Error> {
+        let is_removed = self.queue.remove_group_and_tell(group, |id| {
+            self.ledger().removed(id);
+        });
+        self.survive(is_removed).await?;
+        Ok(is_removed)
+    }
+
+    async fn purge(&self) -> Result<usize, Error> {
+        let purged = self.queue.purge();
+        self.survive(purged > 0).await?;
+        Ok(purged)
+    }
+
+    async fn dead(&self, group: &str, which: Letters) -> Result<Vec<Dead>, Error> {
+        self.told_dead(group, which)
+    }
+
+    async fn replay(&self, group: &str, which: Letters) -> Result<usize, Error> {
+        let ids = match which {
+            Letters::All => self.queue.dead(group, |dead| dead.id),
+            Letters::These(ids) => ids,
+        };
+        let replayed = ids.into_iter().filter(|id| self.queue.replay(group, *id));
+        let replayed = replayed.count();
+        self.survive(replayed > 0).await?;
+        Ok(replayed)
+    }
+
+    async fn discard(&self, group: &str, which: Letters) -> Result<usize, Error> {
+        let is_there = |id: &u64| self.queue.take_dead(group, *id).is_some();
+        let discarded = match which {
+            Letters::All => self.queue.take_all_dead(group).len(),
+            Letters::These(ids) => ids.into_iter().filter(is_there).count(),
+        };
+        // Nobody else is told that what somebody took may be gone.
+        if discarded > 0 {
+            self.survive(true).await?;
+        }
+        Ok(discarded)
+    }
+
+    async fn close(&self) -> Result<(), Error> {
+        self.queue.close();
+        Ok(())
+    }
+
+    async fn drain(&self) -> Result<(), Error> {
+        self.queue.begin_drain();
+        let mut hands = EmptyHands {
+            queue: &self.queue,
+            waiting: None,
+        };
+        poll_fn(|cx| hands.queue.poll_empty_handed(&mut hands.waiting, cx)).await;
+        Ok(())
+    }
+}
+
+/// Waits until nothing is in hand.
+struct EmptyHands<'a, L: Ledger> {
+    queue: &'a Queue<Entry<L>>,
+    waiting: bookdrop_queue::Waiting,
+}
+
+impl<L: Ledger> Drop for EmptyHands<'_, L> {
+    fn drop(&mut self) {
+        self.queue.stop_waiting_empty_handed(&mut self.waiting);
+    }
+}
+
+/// What happened is in the queue, so it is not true that nothing was done.
+fn uncertain(error: Error) -> Error {
+    let message = match error.kind() {
+        ErrorKind::Broken => {
+            format!("it was done in this process, and may be lost with it: {error}")
+        }
+        _ => "it was done in this process, but could not be written yet: it is written when that is possible, and may be lost if \
+              the process ends before"
+            .into(),
+    };
+    Error::with_source(ErrorKind::Unknown, message, error)
+}
+
+fn unknown_reader() -> Error {
+    Error::new(ErrorKind::Invalid, "there is no such consumer any more")
+}
