@@ -19,7 +19,7 @@ pub enum Note<'a> {
     },
     /// It was handed over.
     HandedOver,
-    /// It failed, and comes back.
+    /// It comes back: it failed, or whoever had it is gone, or it never reached its consumer, and then it was handed over once less.
     Returned {
         /// When it is to be handed over again, if not as soon as possible.
         due: Option<Instant>,

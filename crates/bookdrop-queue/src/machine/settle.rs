@@ -43,14 +43,9 @@ impl<I: Item> Machine<I> {
         hand.backs_off = after.is_none();
         let hand = *hand;
         let failures = hand.failures;
-        if self.group(hand.group).is_none() {
-            return fx.discard(taken.item, Cause::GroupRemoved, hand.deliveries);
-        }
-        let call = taken.item.call();
-        if call.is_some_and(|call| !self.calls.is_awaited(call)) {
-            self.done(&taken);
-            return fx.discard(taken.item, Cause::GivenUp, hand.deliveries);
-        }
+        let Some(taken) = self.keep_wanted(taken, fx) else {
+            return;
+        };
         if failures >= self.limits.max_attempts {
             return self.bury(taken, DeadReason::MaxAttempts, fx);
         }
@@ -62,6 +57,7 @@ impl<I: Item> Machine<I> {
             .or_else(|| self.limits.backoff.wait(failures, random))
             .filter(|d| !d.is_zero());
         let due = wait.map(|wait| crate::clock::after(now, wait));
+        let call = taken.item.call();
         let deadline = call.and_then(|call| self.calls.get(call).map(|call| call.deadline));
         let ends = [deadline, taken.item.expires_at().filter(|_| call.is_some())];
         let mut ends = ends.into_iter().flatten();
@@ -70,6 +66,53 @@ impl<I: Item> Machine<I> {
             return fx.discard(taken.item, Cause::RetryTooLate, hand.deliveries);
         }
         self.counters.returned += 1;
+        self.come_back(taken, due);
+    }
+
+    /// Nobody knows what became of the work: the item comes back at once. It was handed over, and did not fail.
+    pub(crate) fn lost(&mut self, taken: Taken<I>, fx: &mut Effects<I>) {
+        let Some(taken) = self.keep_wanted(taken, fx) else {
+            return;
+        };
+        if taken.attempt() >= self.limits.max_deliveries {
+            return self.bury(taken, DeadReason::MaxDeliveries, fx);
+        }
+        self.counters.returned += 1;
+        self.come_back(taken, None);
+    }
+
+    /// What was taken never reached its consumer: it was not handed over, and is to be [put back](Machine::put_back).
+    pub(crate) fn uncount(&mut self, taken: &mut Taken<I>) {
+        taken.item.hand_mut().deliveries -= 1;
+        self.counters.handed_over -= 1;
+    }
+
+    /// The item comes back as if it had never been taken.
+    pub(crate) fn put_back(&mut self, taken: Taken<I>, fx: &mut Effects<I>) {
+        if let Some(taken) = self.keep_wanted(taken, fx) {
+            self.come_back(taken, None);
+        }
+    }
+
+    /// Lets go of what is to come back and nobody wants any more: its group was removed, or its requester has left.
+    fn keep_wanted(&mut self, taken: Taken<I>, fx: &mut Effects<I>) -> Option<Taken<I>> {
+        let hand = *taken.hand();
+        if self.group(hand.group).is_none() {
+            fx.discard(taken.item, Cause::GroupRemoved, hand.deliveries);
+            return None;
+        }
+        let call = taken.item.call();
+        if call.is_some_and(|call| !self.calls.is_awaited(call)) {
+            self.done(&taken);
+            fx.discard(taken.item, Cause::GivenUp, hand.deliveries);
+            return None;
+        }
+        Some(taken)
+    }
+
+    /// Puts what was in hand back where its age says, or lets it wait until it is due.
+    fn come_back(&mut self, mut taken: Taken<I>, due: Option<Instant>) {
+        let hand = *taken.hand();
         if let Some(group) = self.group_mut(hand.group) {
             group.in_hand -= 1;
         }

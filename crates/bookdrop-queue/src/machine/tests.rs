@@ -5,6 +5,7 @@ mod asked;
 mod bench;
 mod directed;
 mod entry;
+mod hands;
 mod history;
 mod lane;
 mod lending;

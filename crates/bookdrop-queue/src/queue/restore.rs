@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use crate::item::Item;
-use crate::machine::{Dead, GroupId, Past};
+use crate::machine::{Dead, GroupId, Past, Taken};
 
 use super::Queue;
 
@@ -30,6 +30,13 @@ impl<I: Item> Queue<I> {
     /// the queue is closed meanwhile.
     pub fn restore(&self, item: I, group: GroupId, past: Past) {
         self.change(|state, fx| state.machine.restore(group, item, past, fx));
+    }
+
+    /// Takes an item in that is in somebody's hand, from whom it comes back to this queue: it counts as handed over, and others of
+    /// its key wait for it. When that one gives it back it stands where it was restored, among the others. It is not asked when it is
+    /// due. Where the group is not there any more, the item is let go of when it comes back.
+    pub fn restore_in_hand(&self, item: I, group: GroupId, past: Past) -> Taken<I> {
+        self.change(|state, _| state.machine.restore_in_hand(group, item, past))
     }
 
     /// Puts a dead letter behind the others of its group; if they are too many, the oldest goes. It keeps its id, and those to

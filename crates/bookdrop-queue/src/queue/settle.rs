@@ -8,7 +8,7 @@
 use std::time::Duration;
 
 use crate::item::{DeadReason, Item};
-use crate::machine::Taken;
+use crate::machine::{Machine, Taken};
 use crate::note::{Note, note};
 
 use super::{Queue, Reader};
@@ -41,6 +41,25 @@ impl<I: Item> Queue<I> {
         self.change(|state, fx| {
             state.expect_return(reader);
             state.failed(taken, after, now, fx);
+        });
+    }
+
+    /// Whoever had the item is gone, or gives it up unseen: it comes back at once. It was handed over and did not fail, so
+    /// [`max_deliveries`](crate::Limits::max_deliveries) alone can make a dead letter of it.
+    pub fn lost(&self, reader: Reader, taken: Taken<I>) {
+        self.change(|state, fx| {
+            state.expect_return(reader);
+            state.come_back(taken, fx, Machine::lost);
+        });
+    }
+
+    /// The item was taken, and never reached its consumer: it comes back at once, and was not handed over.
+    pub fn put_back(&self, reader: Reader, mut taken: Taken<I>) {
+        self.change(|state, fx| {
+            state.expect_return(reader);
+            // First: a requester that is told of its end is told that nobody had it.
+            state.machine.uncount(&mut taken);
+            state.come_back(taken, fx, Machine::put_back);
         });
     }
 

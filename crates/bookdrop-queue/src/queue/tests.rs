@@ -1,5 +1,6 @@
 //! What can happen between two looks under the lock, told step by step.
 
+mod giving_back;
 mod notes;
 mod recording;
 mod restore;

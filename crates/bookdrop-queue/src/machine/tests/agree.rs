@@ -141,7 +141,7 @@ impl History {
             lane.check();
             for (position, thing) in lane.iter() {
                 let expected = self.reference.get(thing.number);
-                assert!(expected.is_plain() && !expected.was_delayed);
+                assert!(expected.is_plain() && !expected.is_beside_lane);
                 assert_eq!(
                     (*group, Stands::Ready, thing.hand().order, 0, 0),
                     (

@@ -26,7 +26,8 @@ pub(super) struct Entry {
     pub(super) expires: Option<Instant>,
     pub(super) is_request: bool,
     pub(super) stands: Stands,
-    pub(super) was_delayed: bool,
+    /// Whether it stands at a node, plain or not: it waited until it was due, or was put back.
+    pub(super) is_beside_lane: bool,
     pub(super) order: u64,
     pub(super) deliveries: u32,
     pub(super) failures: u32,
@@ -49,7 +50,7 @@ impl Entry {
             expires: thing.expires,
             is_request: thing.call.is_some(),
             stands: Stands::Ready,
-            was_delayed: false,
+            is_beside_lane: false,
             order: 0,
             deliveries: 0,
             failures: 0,

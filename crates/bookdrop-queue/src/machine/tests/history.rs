@@ -9,7 +9,7 @@ use super::style::{Random, Style};
 use super::thing::{Log, Thing, Told, Woken, at, change, machine, ms, number};
 use crate::effects::Effects;
 use crate::item::DeadReason;
-use crate::machine::{Backoff, CallId, GroupId, Lane, Limits, Machine, Place, Spot, Taken};
+use crate::machine::{Backoff, CallId, GroupId, Lane, Limits, Machine, Spot, Taken};
 
 /// One history.
 pub(super) struct History {
@@ -75,10 +75,13 @@ impl History {
 
     pub(super) fn step(&mut self) {
         match self.random.below(100) {
-            0..=27 => self.push(),
+            0..=26 => self.push(),
+            27 => self.restore_in_hand(),
             28..=49 => self.take(),
             50..=57 => self.done(),
-            58..=68 => self.failed(),
+            58..=65 => self.failed(),
+            66 => self.lost(),
+            67..=68 => self.put_back(),
             69..=70 => self.bury(),
             71..=74 => self.remove(),
             75..=81 => self.change_calls(),
@@ -220,35 +223,6 @@ impl History {
         self.machine.done(&taken);
         if taken.item.call.is_some() && self.random.chance(70) {
             self.answer(number);
-        }
-    }
-
-    fn failed(&mut self) {
-        let Some(taken) = self.one_in_hand() else {
-            return;
-        };
-        let number = taken.item.number;
-        // The random part of a wait must not decide on what becomes of a request.
-        let chosen = taken.item.call.is_some() || self.style.lends || self.random.chance(30);
-        let longest = if self.style.lends { 1 } else { 3 };
-        let after = chosen.then(|| ms(self.random.below(longest) * 7));
-        let due = self.reference.failed(number, after, self.now);
-        let now = self.now;
-        self.change(|machine, fx| machine.failed(taken, after, now, fx));
-        if let Some((least, most)) = due {
-            let found = self
-                .machine
-                .nodes
-                .iter()
-                .find(|(_, node)| node.item.number == number);
-            let Some(Place::Delayed { due }) = found.map(|(_, node)| node.place) else {
-                panic!("{number} has to wait");
-            };
-            assert!(
-                least <= due && due <= most,
-                "{number} waits too long or too short"
-            );
-            self.reference.get_mut(number).stands = Stands::Delayed(due);
         }
     }
 

@@ -21,7 +21,7 @@ impl Reference {
     /// Whether there is nothing that could be handed over, now or by the passing of time, but plain items that were never
     /// in a hand, and no request.
     pub(super) fn is_all_plain(&self, group: GroupNumber) -> bool {
-        let is_first = |e: &Entry| e.is_plain() && e.deliveries == 0 && !e.was_delayed;
+        let is_first = |e: &Entry| e.is_plain() && e.deliveries == 0 && !e.is_beside_lane;
         let mut inside = self.entries.iter().filter(|e| e.is_inside());
         self.exists(group)
             && inside.all(|e| match e.stands {

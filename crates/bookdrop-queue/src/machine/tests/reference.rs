@@ -6,7 +6,7 @@ use super::asked::Asked;
 use super::entry::{Entry, GroupNumber, Stands};
 use super::thing::Answer;
 use crate::item::{Cause, DeadReason};
-use crate::machine::Limits;
+use crate::machine::{Limits, Past};
 use crate::stats::Counters;
 
 /// Every entry that exists anywhere.
@@ -97,11 +97,28 @@ impl Reference {
         self.next_order += 1;
         entry.order = self.next_order;
         entry.stands = due.map_or(Stands::Ready, Stands::Delayed);
-        entry.was_delayed = due.is_some();
+        entry.is_beside_lane = due.is_some();
         self.entries.push(entry);
         if due.is_none() {
             self.make_ready(number);
         }
+    }
+
+    /// An entry that is in hand already, after so many hand-overs and failures.
+    pub(super) fn restore_in_hand(&mut self, group: GroupNumber, entry: Entry, past: Past) {
+        self.next_order += 1;
+        let leads = |e: &Entry| e.group == group && e.key == entry.key && e.leads;
+        let is_free = entry.key.is_some() && !self.entries.iter().any(leads);
+        self.entries.push(Entry {
+            group,
+            order: self.next_order,
+            stands: Stands::InHand,
+            deliveries: past.deliveries,
+            failures: past.failures,
+            leads: is_free && self.exists(group),
+            ..entry
+        });
+        self.counters.handed_over += 1;
     }
 
     /// A plain item comes in while the lane is lent. Nobody is asleep then, so nobody has to be woken for it.
@@ -193,12 +210,7 @@ impl Reference {
     ) -> Option<(Instant, Instant)> {
         self.get_mut(number).failures += 1;
         let entry = self.get(number).clone();
-        if !self.exists(entry.group) {
-            self.discard(number, Cause::GroupRemoved);
-            return None;
-        }
-        if entry.is_request && !self.is_awaited(number) {
-            self.discard(number, Cause::GivenUp);
+        if self.is_let_go(number) {
             return None;
         }
         if entry.failures >= self.limits.max_attempts {
@@ -233,6 +245,39 @@ impl Reference {
         }
         self.get_mut(number).stands = Stands::Delayed(now + least);
         Some((now + least, now + most))
+    }
+
+    pub(super) fn lost(&mut self, number: u32) {
+        if self.is_let_go(number) {
+            return;
+        }
+        if self.get(number).deliveries >= self.limits.max_deliveries {
+            return self.bury(number, DeadReason::MaxDeliveries);
+        }
+        self.counters.returned += 1;
+        self.make_ready(number);
+    }
+
+    pub(super) fn put_back(&mut self, number: u32) {
+        let entry = self.get_mut(number);
+        entry.deliveries -= 1;
+        entry.is_beside_lane = true;
+        self.counters.handed_over -= 1;
+        if !self.is_let_go(number) {
+            self.make_ready(number);
+        }
+    }
+
+    /// Whether an item that is to come back goes in place of that.
+    fn is_let_go(&mut self, number: u32) -> bool {
+        let entry = self.get(number).clone();
+        let cause = match self.exists(entry.group) {
+            false => Cause::GroupRemoved,
+            true if entry.is_request && !self.is_awaited(number) => Cause::GivenUp,
+            true => return false,
+        };
+        self.discard(number, cause);
+        true
     }
 
     pub(super) fn bury(&mut self, number: u32, reason: DeadReason) {

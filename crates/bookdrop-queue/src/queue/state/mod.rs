@@ -92,15 +92,28 @@ impl<I: Item> State<I> {
         now: Instant,
         fx: &mut Effects<I>,
     ) {
+        // After a close nothing waits for the queue's own sake, so that everything comes to its end soon.
+        let waived = (self.phase != Phase::Open).then_some(Duration::ZERO);
+        let after = after.or(waived);
+        self.come_back(taken, fx, |machine, taken, fx| {
+            machine.failed(taken, after, now, fx);
+        });
+    }
+
+    /// What was in hand comes back like this, unless it is a request and the queue was closed.
+    pub(super) fn come_back(
+        &mut self,
+        taken: Taken<I>,
+        fx: &mut Effects<I>,
+        comes_back: impl FnOnce(&mut Machine<I>, Taken<I>, &mut Effects<I>),
+    ) {
         let is_request = taken.item.call().is_some();
         if self.phase != Phase::Open && is_request {
             self.machine.done(&taken);
             let deliveries = taken.attempt();
             return fx.discard(taken.item, Cause::Closed, deliveries);
         }
-        // After a close nothing waits for the queue's own sake, so that everything comes to its end soon.
-        let waived = (self.phase != Phase::Open).then_some(Duration::ZERO);
-        self.machine.failed(taken, after.or(waived), now, fx);
+        comes_back(&mut self.machine, taken, fx);
         if is_request {
             // The last consumer may have left while it was in hand.
             self.end_unanswerable(fx);

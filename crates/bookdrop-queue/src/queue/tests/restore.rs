@@ -260,3 +260,48 @@ fn a_consumer_that_sleeps_is_woken() {
         assert!(woken.0.load(Relaxed));
     }
 }
+
+#[test]
+fn what_is_in_hand_counts_and_holds_back_the_others_of_its_key() {
+    let (recorded, group) = recorded(Limits::default());
+    let keyed = |number| {
+        let mut item = recorded.item(number);
+        item.key = Some("k");
+        item
+    };
+    let past = Past {
+        deliveries: 2,
+        failures: 1,
+        due: None,
+    };
+    let first = recorded.queue.restore_in_hand(keyed(1), group, past);
+    recorded.queue.restore(keyed(2), group, NEW);
+    recorded.restore(3, group, NEW);
+    let (counters, depths) = recorded.queue.counts();
+    assert_eq!((depths.in_hand, depths.queued), (1, 2));
+    assert_eq!((counters.handed_over, counters.sent), (1, 0));
+    let reader = recorded.join(DEFAULT_GROUP);
+    assert_eq!(recorded.finish(reader), 3);
+    assert!(recorded.try_take(reader).is_none());
+    // It comes back before the others, and everything that it went through counts.
+    recorded.queue.failed(reader, first, Some(Duration::ZERO));
+    recorded.forget();
+    let again = recorded.take(reader);
+    assert_eq!(recorded.told(), ["1 in 0: handed over 2/3"]);
+    recorded.queue.ack(reader, again);
+    assert_eq!(recorded.finish(reader), 2);
+    assert_eq!(recorded.queue.counts().1.in_hand, 0);
+}
+
+#[test]
+fn what_is_in_hand_for_a_group_that_is_gone_is_let_go_of() {
+    let (recorded, _) = recorded(Limits::default());
+    let gone = recorded.queue.found("gone", copy);
+    assert!(recorded.queue.remove_group("gone"));
+    let item = recorded.item(1);
+    let taken = recorded.queue.restore_in_hand(item, gone, TRIED);
+    let reader = recorded.join(DEFAULT_GROUP);
+    recorded.queue.put_back(reader, taken);
+    let depths = recorded.queue.counts().1;
+    assert_eq!((depths.in_hand, depths.queued), (0, 0));
+}
