@@ -23,6 +23,14 @@ impl Identities {
         }
     }
 
+    /// Other bounds hold from now on.
+    pub(super) fn set_bounds(&mut self, window: Duration, max: usize) {
+        (self.window, self.max) = (window, max);
+        while self.oldest_first.len() > max {
+            self.forget_oldest();
+        }
+    }
+
     /// Whether this identity was remembered within the window.
     pub(super) fn knows(&mut self, identity: &str, now: Instant) -> bool {
         self.forget_old(now);

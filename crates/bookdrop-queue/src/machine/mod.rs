@@ -186,6 +186,13 @@ impl<I: Item> Machine<I> {
         }
     }
 
+    /// Other bounds hold from now on. What stands beyond them stays.
+    pub(crate) fn set_limits(&mut self, limits: Limits) {
+        let (window, max) = (limits.duplicate_window, limits.max_remembered_ids);
+        self.identities.set_bounds(window, max);
+        self.limits = limits;
+    }
+
     fn group(&self, id: GroupId) -> Option<&Group<I>> {
         let (generation, group) = self.groups.get(id.index as usize)?;
         group.as_ref().filter(|_| *generation == id.generation)

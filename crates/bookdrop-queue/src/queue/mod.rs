@@ -58,7 +58,8 @@ pub enum OnFull {
 pub struct Queue<I: Item> {
     state: Lock<Guarded<I>>,
     on_full: OnFull,
-    capacity: usize,
+    /// As the machine's limits have it.
+    capacity: AtomicUsize,
     /// Makes copies for further groups; set with the first of them.
     copier: OnceLock<fn(&I) -> I>,
     /// How many further groups there were when one last came or went.
@@ -75,7 +76,7 @@ impl<I: Item> Queue<I> {
         I::Answer: Send,
     {
         Arc::new_cyclic(|this: &Weak<Self>| Queue {
-            capacity: limits.capacity,
+            capacity: AtomicUsize::new(limits.capacity),
             state: Lock::new(Guarded::new(State::new(limits, seed))),
             on_full,
             copier: OnceLock::new(),
@@ -86,7 +87,21 @@ impl<I: Item> Queue<I> {
 
     /// Items that a group holds at most before senders meet a full queue.
     pub fn capacity(&self) -> usize {
-        self.capacity
+        // Relaxed: nothing else is read by what it says.
+        self.capacity.load(Ordering::Relaxed)
+    }
+
+    /// Other bounds hold from now on. What stands beyond them stays, and whoever finds room by them is let in.
+    pub fn set_limits(&self, limits: Limits) {
+        self.change(|state, _| {
+            self.capacity.store(limits.capacity, Ordering::Relaxed);
+            state.machine.set_limits(limits);
+        });
+    }
+
+    /// What failed and waits, as long as the queue and not its consumer found right, is ready at once.
+    pub fn waive_backoff(&self) {
+        self.change(|state, _| state.machine.waive_backoff());
     }
 
     /// Changes the state, then puts right what follows from it, then calls what has to be called.

@@ -2,6 +2,7 @@
 
 mod giving_back;
 mod notes;
+mod other_limits;
 mod recording;
 mod restore;
 mod room;
