@@ -66,13 +66,15 @@ impl Store for InMemory {
 
     fn joined(&self, _is_news: bool) {}
 
-    fn handed_over(&self) {}
+    async fn handed_over(&self) -> Result<(), Error> {
+        Ok(())
+    }
 
     async fn survive(&self, _note: u64) -> Result<(), Error> {
         Ok(())
     }
 
-    fn read(&self, event: &Event<Nowhere>) -> Result<Arc<Record>, Unread> {
+    async fn read(&self, event: &Event<Nowhere>) -> Result<Arc<Record>, Unread> {
         Ok(event.account.clone())
     }
 

@@ -3,6 +3,7 @@
 mod asking;
 mod fetching;
 mod figures;
+mod giving;
 mod hands;
 mod readers;
 mod sending;
@@ -28,6 +29,7 @@ use crate::store::{Ledger, Store, Unread};
 use asking::Asked;
 use fetching::Fetching;
 use figures::stats_of;
+use giving::Giving;
 use hands::Hands;
 use readers::Readers;
 use sending::Sending;
@@ -92,29 +94,26 @@ impl<S: Store> Records<S> {
 
     /// Makes deliveries of what was taken. What cannot be read back failed, and where its record is damaged it is buried. Says why, if
     /// the store may be better tomorrow.
-    fn hand_over(
+    async fn hand_over(
         &self,
         reader: bookdrop_queue::Reader,
         taken: Vec<Taken<Entry<S::Ledger>>>,
-    ) -> (Vec<Fetched>, Option<Error>) {
-        let mut fetched = Vec::with_capacity(taken.len());
+    ) -> Result<(Vec<Fetched>, Option<Error>), Error> {
+        let mut giving = Giving::new(&self.queue, &self.hands, reader, taken);
         let mut trouble = None;
-        for taken in taken {
-            match self.store.read(taken.item.event()) {
-                Ok(record) => {
-                    fetched.push(self.hands.hold(reader, taken, Arc::unwrap_or_clone(record)))
-                }
-                Err(Unread::ForGood(error)) => {
-                    let why = bookdrop_queue::DeadReason::Undecodable(error.to_string());
-                    self.queue.bury(reader, taken, why);
-                }
+        while let Some(event) = giving.next() {
+            let read = self.store.read(event).await;
+            match read {
+                Ok(record) => giving.hold(Arc::unwrap_or_clone(record)),
+                Err(Unread::ForGood(error)) => giving.bury(&error),
                 Err(Unread::ForNow(error)) => {
-                    self.queue.failed(reader, taken, None);
+                    giving.fail();
                     trouble = Some(error);
                 }
             }
         }
-        (fetched, trouble)
+        self.store.handed_over().await?;
+        Ok((giving.end(), trouble))
     }
 
     fn join_group(&self, name: &str) -> Result<bookdrop_queue::Seat, Error> {
@@ -162,7 +161,7 @@ impl<S: Store> Records<S> {
         !there.is_empty()
     }
 
-    fn told_dead(&self, group: &str, which: Letters) -> Result<Vec<Dead>, Error> {
+    async fn told_dead(&self, group: &str, which: Letters) -> Result<Vec<Dead>, Error> {
         let dead = self.look_at_dead(group, which, |dead| {
             let event = dead.item.event().clone();
             (
@@ -173,24 +172,24 @@ impl<S: Store> Records<S> {
                 dead.at,
             )
         });
-        let dead = dead
-            .into_iter()
-            .filter_map(|(event, id, attempts, reason, at)| {
-                let record = match self.store.read(&event) {
-                    Err(_) if !self.is_dead(group, id) => return None,
-                    // One that is damaged does not hide the others.
-                    Err(Unread::ForGood(_)) => Ok(event.remains()),
-                    record => record.map(Arc::unwrap_or_clone).map_err(Error::from),
-                };
-                Some(record.map(|record| Dead {
-                    id,
-                    record,
-                    attempts,
-                    reason: told_reason(reason),
-                    at,
-                }))
+        let mut told = Vec::with_capacity(dead.len());
+        for (event, id, attempts, reason, at) in dead {
+            let record = match self.store.read(&event).await {
+                // It was discarded meanwhile.
+                Err(_) if !self.is_dead(group, id) => continue,
+                // One that is damaged does not hide the others.
+                Err(Unread::ForGood(_)) => event.remains(),
+                record => Arc::unwrap_or_clone(record?),
+            };
+            told.push(Dead {
+                id,
+                record,
+                attempts,
+                reason: told_reason(reason),
+                at,
             });
-        dead.collect()
+        }
+        Ok(told)
     }
 }
 
@@ -291,8 +290,8 @@ impl<S: Store> Backend for Records<S> {
         let reader = self.readers.get(reader).ok_or(NotFetched::Closed)?;
         loop {
             let taken = Fetching::new(&self.queue, self.ledger(), reader, max, wait).await?;
-            let (fetched, trouble) = self.hand_over(reader, taken);
-            self.store.handed_over();
+            let handed_over = self.hand_over(reader, taken).await;
+            let (fetched, trouble) = handed_over.map_err(NotFetched::Backend)?;
             match trouble {
                 _ if !fetched.is_empty() => return Ok(fetched),
                 // Others may be read well, but who asks for them at once keeps the store from getting better.
@@ -350,7 +349,7 @@ impl<S: Store> Backend for Records<S> {
     }
 
     async fn dead(&self, group: &str, which: Letters) -> Result<Vec<Dead>, Error> {
-        self.told_dead(group, which)
+        self.told_dead(group, which).await
     }
 
     async fn replay(&self, group: &str, which: Letters) -> Result<usize, Error> {

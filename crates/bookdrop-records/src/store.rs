@@ -63,8 +63,12 @@ pub trait Store: Send + Sync + 'static {
     /// A consumer joined a group, which was noted if it was news. Nobody waits for that to survive.
     fn joined(&self, is_news: bool);
 
-    /// Something was handed over, and is about to be given to a consumer.
-    fn handed_over(&self);
+    /// What was taken is about to be given to its consumer. Ends when it may be: if the process ends from now on, it was handed over.
+    /// Dropped, what was taken is put back.
+    ///
+    /// # Errors
+    /// It cannot be handed over. It is put back.
+    fn handed_over(&self) -> impl Future<Output = Result<(), Error>> + Send;
 
     /// Ends when what was noted up to this note survives what it is to survive. Dropped, that goes on.
     ///
@@ -75,7 +79,10 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// It cannot be read back.
-    fn read(&self, event: &Event<Self::Ledger>) -> Result<Arc<Record>, Unread>;
+    fn read(
+        &self,
+        event: &Event<Self::Ledger>,
+    ) -> impl Future<Output = Result<Arc<Record>, Unread>> + Send;
 
     /// An event waits for room. Wakes its sender when there may be news of that: there is some, or it is in vain. The sender has one
     /// `place` among those that wait, and gives it up by [`stop_watching`](Store::stop_watching).

@@ -37,16 +37,17 @@ impl Store for Kept {
         }
     }
 
-    fn handed_over(&self) {
-        // It was handed over even if the process ends now. Where that cannot be written, the count may be too low.
+    async fn handed_over(&self) -> Result<(), Error> {
+        // Where that cannot be written, the count may be too low.
         self.write();
+        Ok(())
     }
 
     fn survive(&self, note: u64) -> impl Future<Output = Result<(), Error>> + Send {
         Surviving::new(&*self.keep, note)
     }
 
-    fn read(&self, event: &Event) -> Result<Arc<Record>, Unread> {
+    async fn read(&self, event: &Event) -> Result<Arc<Record>, Unread> {
         let record = event.account.record();
         record.or_else(|_| self.keep.read(event))
     }

@@ -50,6 +50,14 @@ impl<L: Ledger> Hands<L> {
         fetched
     }
 
+    /// What is in hand, which did not get to its consumer.
+    pub(super) fn let_go(&self, receipt: Receipt) -> Option<Taken<Entry<L>>> {
+        match self.lock().all.remove(&receipt.0)? {
+            Holding::InHand(_, taken) => Some(taken),
+            Holding::Owed(_) => None,
+        }
+    }
+
     /// The call of a request in hand.
     pub(super) fn call_of(&self, receipt: Receipt) -> Option<CallId> {
         match self.lock().all.get(&receipt.0)? {
