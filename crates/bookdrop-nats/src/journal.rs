@@ -1,0 +1,303 @@
+//! The journal of a queue: a chain of messages in a stream of the server.
+//!
+//! Each message lies right behind what its writer had read, or not at all. What the server is to be asked next is said by values that ask
+//! nothing themselves, and are told what it said. So every history can be played, of which the tests make use.
+
+mod chain;
+mod claim;
+mod page;
+pub(crate) mod placing;
+mod reading;
+#[cfg(test)]
+mod tests;
+
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use bookdrop_backend::{Error, ErrorKind};
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt};
+
+use crate::api::Stream;
+use crate::error::Trouble;
+use crate::link::Link;
+use crate::names::Names;
+use crate::options::Options;
+use crate::server::Server;
+use chain::{Chain, Written};
+use claim::{Claim, ClaimAnswer, ClaimAsk, Claimed};
+use page::Unreadable;
+pub use page::{DriverId, Epoch};
+use placing::{Answer, Ask, Placing};
+use reading::{Reading, Seen};
+
+/// What was not answered is asked again after so long.
+const ASKS_AGAIN_AFTER: Duration = Duration::from_millis(50);
+/// So many messages are asked for at once.
+const READ_AT_ONCE: usize = 128;
+
+/// The journal of a queue.
+#[derive(Clone)]
+pub struct Journal {
+    stream: Stream,
+    driver: DriverId,
+}
+
+/// What was read of a journal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Found {
+    /// What its pages say, each with its sequence.
+    pub pages: Vec<(u64, Bytes)>,
+    /// The sequences of messages that cannot be read, or are missing.
+    pub damaged: Vec<u64>,
+}
+
+impl Journal {
+    /// Connects to the server, as this driver, and makes the stream of a queue if it is not there.
+    ///
+    /// # Errors
+    /// `Invalid`, for what cannot be the name of a queue; and whatever the server or the way to it says.
+    pub async fn open(
+        server: &Server,
+        queue: &str,
+        options: &Options,
+        driver: DriverId,
+    ) -> Result<Self, Error> {
+        let names = Names::new(queue)?;
+        let stream = Stream::new(Link::new(server).await?, names);
+        let created = again_for(options.patience, || stream.create(options.settings())).await;
+        created.map_err(Trouble::into_error)?;
+        Ok(Journal { stream, driver })
+    }
+
+    /// The sequence at which the last epoch began: zero where there was none.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub async fn last_epoch(&self) -> Result<u64, Error> {
+        let last = again(|| self.stream.last_epoch()).await;
+        last.map_err(Trouble::into_error)
+    }
+
+    /// Begins an epoch, in place of this one, at this time in milliseconds since 1970. `None` where another one has begun meanwhile,
+    /// or the keeper of that one has written something.
+    ///
+    /// From then on nobody else writes, so what lies before it is all that there is.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub async fn begin(&self, former: u64, at: u64) -> Result<Option<Writer>, Error> {
+        let mut claim = Claim::new(self.driver, former, at);
+        loop {
+            let answer = self.answer_to_claim(claim.asks()).await?;
+            match claim.told(answer) {
+                None => {}
+                Some(Claimed::Beaten) => return Ok(None),
+                Some(Claimed::Epoch(epoch)) => {
+                    return Ok(Some(Writer {
+                        stream: self.stream.clone(),
+                        epoch,
+                        chain: Chain::new(epoch),
+                    }));
+                }
+            }
+        }
+    }
+
+    async fn answer_to_claim(&self, ask: ClaimAsk<'_>) -> Result<ClaimAnswer, Error> {
+        let answer = match ask {
+            ClaimAsk::Bounds => self.stream.bounds().await.map(ClaimAnswer::Bounds),
+            ClaimAsk::LastEpoch => self.stream.last_epoch().await.map(ClaimAnswer::LastEpoch),
+            ClaimAsk::Of(ask, placing) => {
+                let subject = self.stream.names().epochs();
+                let answer = answer(&self.stream, subject, ask, placing).await?;
+                return Ok(ClaimAnswer::Of(answer));
+            }
+        };
+        or_nothing(answer, ClaimAnswer::Nothing).await
+    }
+
+    /// Reads what lies before the epoch of this keeper.
+    ///
+    /// # Errors
+    /// Whatever the server says; `NewerVersion` where a newer version wrote it, and `Invalid` where somebody else did.
+    pub async fn read(&self, up_to: &Writer) -> Result<Found, Error> {
+        let bounds = again(|| self.stream.bounds()).await;
+        let first = bounds.map_err(Trouble::into_error)?.first;
+        self.read_all(first..=up_to.epoch.sequence).await
+    }
+
+    async fn read_all(&self, sequences: RangeInclusive<u64>) -> Result<Found, Error> {
+        let get = async |sequence| {
+            let message = self.get(sequence).await;
+            message.map(|message| (sequence, message))
+        };
+        let mut messages = stream::iter(sequences).map(get).buffered(READ_AT_ONCE);
+        let (mut reading, mut found) = (Reading::default(), Found::default());
+        while let Some(message) = messages.next().await {
+            let (sequence, message) = message?;
+            match reading.see(sequence, message.as_ref()) {
+                Ok(Seen::Page(body)) => found.pages.push((sequence, body)),
+                Ok(Seen::Nothing) => {}
+                Err(Unreadable::Damaged) => found.damaged.push(sequence),
+                Err(other) => return Err(unreadable(sequence, other)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// A message that all replicas have, or will have soon; `None` where it is gone.
+    async fn get(&self, sequence: u64) -> Result<Option<Bytes>, Error> {
+        loop {
+            let got = again(|| self.stream.get(sequence)).await;
+            if let Some(message) = got.map_err(Trouble::into_error)? {
+                return Ok(Some(message));
+            }
+            // It is behind the end for a replica that lags.
+            let bounds = again(|| self.stream.bounds()).await;
+            if bounds.map_err(Trouble::into_error)?.first > sequence {
+                return Ok(None);
+            }
+            tokio::time::sleep(ASKS_AGAIN_AFTER).await;
+        }
+    }
+}
+
+/// The keeper's end of a journal.
+pub struct Writer {
+    stream: Stream,
+    epoch: Epoch,
+    chain: Chain,
+}
+
+impl Writer {
+    /// When it became the keeper.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Writes a page that says this, at this time in milliseconds since 1970. Ends when the server has confirmed it, with its sequence.
+    /// As long as it cannot be reached it is asked again.
+    ///
+    /// Dropped, it goes on: the next one that is written waits for it first.
+    ///
+    /// # Errors
+    /// `InUse`, where another driver is the keeper by now; `NoSpace`, where there is no room; `Broken`, where somebody else published
+    /// into the stream, or its end was lost; and whatever else the server says.
+    pub async fn write(&mut self, body: Bytes, at: u64) -> Result<u64, Error> {
+        if self.chain.is_busy() {
+            self.finish().await?;
+        }
+        self.chain.write(body, at);
+        self.finish().await
+    }
+
+    async fn finish(&mut self) -> Result<u64, Error> {
+        let subject = self.stream.names().pages();
+        while let Some((ask, placing)) = self.chain.asks() {
+            let answer = answer(&self.stream, subject.clone(), ask, placing).await?;
+            if let Some(written) = self.chain.told(answer) {
+                return told(written);
+            }
+        }
+        unreachable!("a page is on its way until it is told what became of it")
+    }
+
+    /// Lets go of all that lies before this sequence.
+    ///
+    /// # Errors
+    /// Whatever the server says. It may be done all the same.
+    pub async fn purge_before(&self, sequence: u64) -> Result<(), Error> {
+        let purged = self.stream.purge_before(sequence).await;
+        purged.map_err(Trouble::into_error)
+    }
+}
+
+/// What the server says to this.
+async fn answer(
+    stream: &Stream,
+    subject: String,
+    ask: Ask,
+    placing: &Placing,
+) -> Result<Answer, Error> {
+    let answer = match ask {
+        Ask::Put => {
+            let message = placing.message().clone();
+            let put = stream.put(subject, message, placing.after()).await;
+            put.map(|is_put| match is_put {
+                true => Answer::Put,
+                false => Answer::NotTheEnd,
+            })
+        }
+        Ask::Look => stream.get(placing.place()).await.map(Answer::Found),
+        Ask::Bounds => stream.bounds().await.map(Answer::Bounds),
+    };
+    or_nothing(answer, Answer::Nothing).await
+}
+
+/// Where no word came, that is said after a pause.
+async fn or_nothing<A>(answer: Result<A, Trouble>, nothing: A) -> Result<A, Error> {
+    match answer {
+        Ok(answer) => Ok(answer),
+        Err(Trouble::Lost(_)) => {
+            tokio::time::sleep(ASKS_AGAIN_AFTER).await;
+            Ok(nothing)
+        }
+        Err(Trouble::Refused(_, error)) => Err(error),
+    }
+}
+
+/// Asks until a word comes, or so much time is over. What is asked may be done several times.
+async fn again_for<A>(
+    patience: Duration,
+    ask: impl AsyncFn() -> Result<A, Trouble>,
+) -> Result<A, Trouble> {
+    let begun = Instant::now();
+    loop {
+        match ask().await {
+            Err(Trouble::Lost(_)) if begun.elapsed() < patience => {
+                tokio::time::sleep(ASKS_AGAIN_AFTER).await;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Asks until a word comes. What is asked may be done several times.
+async fn again<A>(ask: impl AsyncFn() -> Result<A, Trouble>) -> Result<A, Trouble> {
+    again_for(Duration::MAX, ask).await
+}
+
+fn told(written: Written) -> Result<u64, Error> {
+    match written {
+        Written::At(sequence) => Ok(sequence),
+        Written::Replaced => {
+            let message = "another driver is the keeper of the queue by now";
+            Err(Error::new(ErrorKind::InUse, message))
+        }
+        Written::Broken(sequence, why) => Err(unreadable(sequence, why)),
+        Written::Cut(last) => {
+            let message = format!(
+                "the server lost what it had confirmed: the stream ends with message {last}"
+            );
+            Err(Error::new(ErrorKind::Broken, message))
+        }
+    }
+}
+
+/// What is said of a message that is in the way.
+fn unreadable(sequence: u64, why: Unreadable) -> Error {
+    let (kind, what) = match why {
+        Unreadable::Foreign => (
+            ErrorKind::Invalid,
+            "was not published by a driver of bookdrop".to_owned(),
+        ),
+        Unreadable::Newer(format) => (
+            ErrorKind::NewerVersion,
+            format!("has format {format}, which a newer version wrote"),
+        ),
+        Unreadable::Damaged => (ErrorKind::Broken, "is damaged".to_owned()),
+    };
+    Error::new(kind, format!("message {sequence} of the stream {what}"))
+}

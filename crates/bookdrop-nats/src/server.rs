@@ -1,0 +1,164 @@
+//! The server, and the way to it.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::Duration;
+
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
+use bookdrop_backend::{Error, ErrorKind};
+
+/// How long it takes to connect, at most.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// A server of which nothing was heard for twice this long is taken for lost.
+const PING_INTERVAL: Duration = Duration::from_secs(2);
+/// How long the client waits before it connects again: first, and at most.
+const RECONNECT_AFTER: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(2)];
+
+/// A server of NATS, or a cluster of them, and how it is connected to.
+///
+/// ```
+/// use bookdrop_nats::Server;
+///
+/// let one: Server = "nats://app:secret@nats.example:4222".parse()?;
+/// let cluster: Server = "tls://a.nats.example,b.nats.example".parse()?;
+/// // No secret is shown.
+/// assert_eq!(format!("{one:?}"), r#"Server("nats.example:4222")"#);
+/// # Ok::<(), bookdrop_backend::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Server {
+    addresses: Vec<ServerAddr>,
+    options: ConnectOptions,
+    /// The hosts, as they were written.
+    hosts: String,
+}
+
+impl Server {
+    /// A server that is reached by these options of the client library: with credentials, certificates or a configuration of TLS.
+    /// How it connects again, how often it asks whether the server is there and who hears of that is the driver's affair, whatever
+    /// they say. The URL may not hold a user then.
+    ///
+    /// # Errors
+    /// `Invalid`, where the URL is none.
+    pub fn with_options(url: &str, options: ConnectOptions) -> Result<Self, Error> {
+        let (scheme, rest) = url.split_once("://").unwrap_or(("nats", url));
+        let is_known = matches!(scheme, "nats" | "tls");
+        let hosts = rest.trim_end_matches('/');
+        if !is_known || hosts.is_empty() || hosts.contains(['@', '/', '?', '#']) {
+            return Err(wrong_url());
+        }
+        let addresses = hosts.split(',');
+        let addresses = addresses.map(|host| format!("{scheme}://{host}").parse());
+        Ok(Server {
+            addresses: addresses
+                .collect::<Result<_, _>>()
+                .map_err(|_| wrong_url())?,
+            options,
+            hosts: hosts.to_owned(),
+        })
+    }
+
+    pub(crate) async fn connect(&self) -> Result<Client, Error> {
+        let options = self.options.clone().name("bookdrop");
+        let options = options
+            .connection_timeout(CONNECT_TIMEOUT)
+            .ping_interval(PING_INTERVAL)
+            .max_reconnects(None)
+            .reconnect_delay_callback(reconnect_after);
+        let connecting = options.connect(&self.addresses);
+        connecting.await.map_err(|error| {
+            let kind = match error.kind() {
+                ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+                    ErrorKind::Denied
+                }
+                ConnectErrorKind::ServerParse => ErrorKind::Invalid,
+                _ => ErrorKind::Io,
+            };
+            let message = format!("could not connect to {}", self.hosts);
+            Error::with_source(kind, message, error.to_string())
+        })
+    }
+}
+
+/// What is refused may hold a password, and is not shown.
+impl FromStr for Server {
+    type Err = Error;
+
+    fn from_str(url: &str) -> Result<Self, Error> {
+        let (scheme, rest) = url.split_once("://").unwrap_or(("nats", url));
+        let (user, hosts) = match rest.rsplit_once('@') {
+            Some((user, hosts)) => (Some(user), hosts),
+            None => (None, rest),
+        };
+        let options = match user.map(|user| user.split_once(':').ok_or(user)) {
+            None => ConnectOptions::new(),
+            Some(Ok((user, password))) => {
+                ConnectOptions::with_user_and_password(decoded(user)?, decoded(password)?)
+            }
+            Some(Err(token)) => ConnectOptions::with_token(decoded(token)?),
+        };
+        Server::with_options(&format!("{scheme}://{hosts}"), options)
+    }
+}
+
+/// The options may hold a password.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Server").field(&self.hosts).finish()
+    }
+}
+
+fn decoded(text: &str) -> Result<String, Error> {
+    let text = percent_encoding::percent_decode_str(text).decode_utf8();
+    text.map(Into::into).map_err(|_| wrong_url())
+}
+
+fn wrong_url() -> Error {
+    let message = "the URL of the server is wrong; write `nats://host:4222`, `nats://user:password@host`, or `tls://one,two` for a \
+                   cluster";
+    Error::new(ErrorKind::Invalid, message)
+}
+
+/// Doubling, so that a server that comes back soon is found soon.
+fn reconnect_after(attempts: usize) -> Duration {
+    let [first, longest] = RECONNECT_AFTER;
+    let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
+    first
+        .saturating_mul(2u32.saturating_pow(doublings))
+        .min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_url_is_refused_and_not_shown() {
+        for url in [
+            "",
+            "nats://",
+            "http://secret",
+            "nats://host/secret",
+            "nats://user:%ff@host",
+            "nats://host:secret",
+        ] {
+            let refused = url.parse::<Server>().expect_err(url);
+            assert_eq!(refused.kind(), ErrorKind::Invalid, "{url}");
+            assert!(!format!("{refused:?} {refused}").contains("secret"));
+        }
+    }
+
+    #[test]
+    fn all_servers_of_a_cluster_are_known() {
+        let server: Server = "tls://token@a,b:1/".parse().expect("it is a URL");
+        let ports = server.addresses.iter().map(|one| (one.host(), one.port()));
+        assert_eq!(ports.collect::<Vec<_>>(), [("a", 4222), ("b", 1)]);
+        assert!(server.addresses.iter().all(|one| !one.has_user_pass()));
+    }
+
+    #[test]
+    fn the_way_back_is_tried_more_and_more_seldom() {
+        let waits = [1, 2, 3, 100].map(|attempts| reconnect_after(attempts).as_millis());
+        assert_eq!(waits, [20, 40, 80, 2_000]);
+    }
+}
