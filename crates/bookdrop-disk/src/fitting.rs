@@ -80,6 +80,6 @@ fn length_of_reason(standing: &Standing) -> usize {
             DeadReason::Rejected(why) | DeadReason::Undecodable(why) => why.len(),
             _ => 0,
         },
-        State::Ready | State::Until(_) => 0,
+        State::Ready | State::Until(_) | State::Held(_) => 0,
     }
 }

@@ -104,6 +104,13 @@ impl Image {
                 standing.deliveries = deliveries;
                 standing.state = State::Ready;
             }),
+            Note::Held {
+                number,
+                group,
+                holder,
+            } => self.change(number, group, |standing| {
+                standing.state = State::Held(holder);
+            }),
             Note::Returned {
                 number,
                 group,

@@ -36,6 +36,9 @@ pub(crate) trait Keep: Send + std::marker::Sync {
 
     fn sync(&self) -> Sync;
 
+    /// Whether the folder is [far](Folder::IS_FAR).
+    fn is_far(&self) -> bool;
+
     /// Writes what was noted up to this note, unless that has been written. What was noted since is written as far as there is room.
     fn write_up_to(&self, note: u64) -> Result<(), Error>;
 
@@ -329,6 +332,10 @@ where
 
     fn sync(&self) -> Sync {
         self.settings.sync
+    }
+
+    fn is_far(&self) -> bool {
+        F::IS_FAR
     }
 
     fn write_up_to(&self, note: u64) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! A queue that is kept in a folder: the keeper, and the threads that work for it.
 
+mod aside;
 mod store;
 mod surviving;
 
@@ -20,8 +21,10 @@ use crate::ledger::{Bounds, Ledger};
 use crate::options::{self, Options};
 use crate::progress::Progress;
 use crate::quarantine::set_aside;
-use crate::restore::restore;
+use crate::restore::{InHand, restore};
 use crate::storage::Folder;
+use crate::wall::Wall;
+use aside::Aside;
 use surviving::Surviving;
 
 /// How a folder was found.
@@ -40,9 +43,18 @@ pub struct Report {
     pub cut: u64,
 }
 
+/// What was found in a folder.
+pub(crate) struct Contents {
+    pub(crate) report: Report,
+    /// What somebody has in hand who may outlive the process that handed it over.
+    pub(crate) in_hand: Vec<InHand>,
+}
+
 /// The folder of a queue, as long as it is open.
 pub(crate) struct Kept {
     keep: Arc<dyn Keep>,
+    /// Reads, where the folder is far.
+    aside: Option<Aside>,
     threads: Vec<JoinHandle<()>>,
     claim: Option<Claim>,
     left: Left,
@@ -55,20 +67,20 @@ impl Kept {
         claim: Option<Claim>,
         options: &Options,
         seed: u64,
-    ) -> Result<(Arc<Queue<Entry>>, Self, Report), Error>
+    ) -> Result<(Arc<Queue<Entry>>, Self, Contents), Error>
     where
         F: Folder + Send + Sync + 'static,
         F::File: Send + Sync + 'static,
     {
         let read = Kept::read(folder, options, seed);
-        let (queue, keeper, report) = read.map_err(|error| match &claim {
+        let (queue, keeper, contents) = read.map_err(|error| match &claim {
             Some(claim) => {
                 claim.take_back();
                 claim.tell_of(error)
             }
             None => error,
         })?;
-        Ok((queue, Kept::start(keeper, claim)?, report))
+        Ok((queue, Kept::start(keeper, claim)?, contents))
     }
 
     /// The queue of this folder, for which nobody works yet.
@@ -76,7 +88,7 @@ impl Kept {
         folder: F,
         options: &Options,
         seed: u64,
-    ) -> Result<(Arc<Queue<Entry>>, Arc<Keeper<F>>, Report), Error>
+    ) -> Result<(Arc<Queue<Entry>>, Arc<Keeper<F>>, Contents), Error>
     where
         F: Folder + Send + Sync + 'static,
         F::File: Send + Sync + 'static,
@@ -111,17 +123,18 @@ impl Kept {
             ..options.limits.clone()
         };
         let queue = Queue::new(limits, options.on_full, seed);
-        let ledger = Arc::new(Ledger::new(Bounds::of_segments(
+        let bounds = Bounds::of_segments(
             settings.segment_bytes,
             options.max_bytes,
             options.cache_bytes,
-        )));
+        );
+        let ledger = Arc::new(Ledger::new(bounds, Wall::new(options.clock)));
         // What is not written down yet has to be before anything is freed.
         let groups_at = match is_table_wanted {
             true => Some(0),
             false => image.groups_at,
         };
-        let (events, kept) = restore(image, &queue, &ledger, &options.limits);
+        let restored = restore(image, &queue, &ledger, &options.limits);
         if is_table_wanted {
             ledger.named_groups();
         }
@@ -139,16 +152,20 @@ impl Kept {
             ledger,
             queue_of_keeper,
             settings,
-            kept,
+            restored.kept,
             groups_at,
         );
         let report = Report {
-            events,
+            events: restored.events,
             damage: recovery.damage,
             renamed_groups,
             cut: recovery.cut,
         };
-        Ok((queue, Arc::new(keeper), report))
+        let contents = Contents {
+            report,
+            in_hand: restored.in_hand,
+        };
+        Ok((queue, Arc::new(keeper), contents))
     }
 
     /// One for which no thread works.
@@ -159,6 +176,7 @@ impl Kept {
     {
         Kept {
             keep: keeper,
+            aside: None,
             threads: Vec::new(),
             claim: None,
             left: Left::default(),
@@ -179,6 +197,12 @@ impl Kept {
         for _ in 0..flushers {
             let flusher = keeper.clone();
             kept.spawn("bookdrop-flush", move || flusher.flush())?;
+        }
+        if F::IS_FAR {
+            let (aside, asked) = Aside::new();
+            kept.aside = Some(aside);
+            let reader = keeper.clone();
+            kept.spawn("bookdrop-read", move || asked.read_all(&*reader))?;
         }
         kept.spawn("bookdrop-tidy", move || keeper.keep_tidy())?;
         Ok(kept)
@@ -202,6 +226,7 @@ impl Kept {
 impl Drop for Kept {
     fn drop(&mut self) {
         self.keep.ledger().survival.end();
+        self.aside = None;
         if self.threads.is_empty() {
             return;
         }

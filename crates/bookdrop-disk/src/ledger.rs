@@ -22,6 +22,7 @@ use bookdrop_queue::GroupId;
 
 use crate::event::{Event, Place};
 use crate::ids::Sent;
+use crate::wall::Wall;
 use note::{Standings, State};
 use page::AGAIN;
 pub(crate) use page::{Holds, Page};
@@ -31,6 +32,7 @@ pub(crate) use survival::{Reach, Survival, Turn, Waiting};
 /// What is to be written down.
 pub(crate) struct Ledger {
     pending: Mutex<Pending>,
+    pub(crate) wall: Wall,
     pub(crate) survival: Survival,
     bounds: Bounds,
 }
@@ -75,9 +77,14 @@ pub(crate) enum Change<'a> {
 }
 
 impl Ledger {
-    pub(crate) fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds, wall: Wall) -> Self {
+        let pending = Pending {
+            wall,
+            ..Pending::default()
+        };
         Ledger {
-            pending: Mutex::default(),
+            pending: Mutex::new(pending),
+            wall,
             survival: Survival::default(),
             bounds,
         }

@@ -37,6 +37,7 @@ mod records;
 mod restore;
 mod space;
 pub mod storage;
+mod wall;
 
 pub use kept::Report;
 pub use options::{OnProgress, Opening, Options, Sync};

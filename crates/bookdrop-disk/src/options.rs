@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 
 use bookdrop_queue::{Limits, OnFull};
 
@@ -32,6 +32,9 @@ pub struct Options {
     pub segment_bytes: u64,
     /// What the contents of events are written in. The folder says it, and cannot be opened with another one.
     pub codec: String,
+    /// What the clock said at some moment that all processes share which open the folder; this machine's own where this is `None`.
+    /// Delays and times to live are noted by it.
+    pub clock: Option<(Instant, SystemTime)>,
     /// Is told how opening goes on, about once a second, where it takes longer than that; and in the end, that all was read.
     pub on_progress: Option<OnProgress>,
     /// How often. Tests do not wait for time to pass.
@@ -82,6 +85,7 @@ impl Default for Options {
             sync: Sync::default(),
             segment_bytes: 32 << 20,
             codec: "json".to_owned(),
+            clock: None,
             on_progress: None,
             progress_interval: crate::progress::INTERVAL,
         }

@@ -14,12 +14,12 @@ use bookdrop_backend::{
     Wait,
 };
 use bookdrop_queue::Queue;
-use bookdrop_records::seed;
+use bookdrop_records::{Store, seed};
 use bytes::Bytes;
 
 use crate::claim::Claim;
 use crate::event::Entry;
-use crate::kept::{Kept, Report};
+use crate::kept::{Contents, Kept, Report};
 use crate::options::Options;
 use crate::storage::Folder;
 
@@ -70,12 +70,19 @@ impl Records {
         F: Folder + Send + std::marker::Sync + 'static,
         F::File: Send + std::marker::Sync + 'static,
     {
-        let (queue, folder, report) = Kept::open(folder, claim, options, seed())?;
+        let (queue, folder, contents) = Kept::open(folder, claim, options, seed())?;
+        let Contents { report, in_hand } = contents;
         let records = Records {
             damaged: report.damage.len() as u64,
             ..Records::new(queue, folder)
         };
+        records.queue.hold_again(in_hand);
         Ok((records, report))
+    }
+
+    /// The queue, for one who hands its events to other processes.
+    pub fn queue(&self) -> &bookdrop_records::Records<impl Store + use<>> {
+        &self.queue
     }
 
     pub(crate) fn new(queue: Arc<Queue<Entry>>, folder: Kept) -> Self {

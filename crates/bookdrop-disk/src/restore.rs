@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use bookdrop_queue::{Dead, DeadReason, GroupId, Hand, Limits, Past, Queue, clock};
-use bookdrop_records::known_reason;
+use bookdrop_records::{Holder, known_reason};
 
 use crate::event::{Account, Entry, Event, Facts, Place};
 use crate::ids::{Ids, SaidIn};
@@ -13,15 +13,28 @@ use crate::image::{Image, Seen};
 use crate::ledger::note::{Group, Standing, State};
 use crate::ledger::{Change, Ledger, millis};
 use crate::space::Space;
+use crate::wall::Wall;
 
-/// Puts everything into the queue that was there. Returns how many events, and what lies where.
+/// What somebody has in hand.
+pub(crate) type InHand = bookdrop_records::InHand<Ledger>;
+
+/// What was put into the queue again.
+pub(crate) struct Restored {
+    /// How many events there are.
+    pub(crate) events: u64,
+    /// What lies where.
+    pub(crate) kept: (Space, Ids),
+    pub(crate) in_hand: Vec<InHand>,
+}
+
+/// Puts everything into the queue that was there.
 pub(crate) fn restore(
     mut image: Image,
     queue: &Arc<Queue<Entry>>,
     ledger: &Arc<Ledger>,
     limits: &Limits,
-) -> (u64, (Space, Ids)) {
-    let now = Now::new();
+) -> Restored {
+    let now = Now::new(ledger.wall);
     let (ids, said_in) = restore_ids(&mut image, queue, limits, now);
     let groups = restore_groups(&image.groups, queue, ledger);
     ledger.restore_numbers(image.last_event, image.last_group);
@@ -44,23 +57,29 @@ pub(crate) fn restore(
             standings.push((event.clone(), expires_at, standing.clone()));
         }
     }
-    // In the order of each group, and dead letters in that of theirs.
+    // In the order of each group, and dead letters in that of theirs. What is in hand leads its key.
     standings.sort_by_key(|(_, _, standing)| match &standing.state {
-        State::Dead(grave) => (false, grave.id),
-        _ => (true, standing.order),
+        State::Dead(grave) => (0, grave.id),
+        State::Held(_) => (1, standing.order),
+        _ => (2, standing.order),
     });
     let mut putting_back = PuttingBack {
         queue,
         max_deliveries: limits.max_deliveries,
         last_dead: 0,
         now,
+        in_hand: Vec::new(),
     };
     for (event, expires_at, standing) in standings {
         let group = groups[&standing.group];
         let entry = Entry::restored(event, expires_at);
         putting_back.put_back(entry, group, standing);
     }
-    (events, (space, ids))
+    Restored {
+        events,
+        kept: (space, ids),
+        in_hand: putting_back.in_hand,
+    }
 }
 
 /// What is now, on both clocks.
@@ -71,10 +90,10 @@ struct Now {
 }
 
 impl Now {
-    fn new() -> Self {
+    fn new(wall: Wall) -> Self {
         Now {
             instant: clock::now(),
-            millis: millis(clock::wall()),
+            millis: millis(wall.now()),
         }
     }
 
@@ -178,6 +197,7 @@ struct PuttingBack<'a> {
     max_deliveries: u32,
     last_dead: u64,
     now: Now,
+    in_hand: Vec<InHand>,
 }
 
 impl PuttingBack<'_> {
@@ -191,18 +211,34 @@ impl PuttingBack<'_> {
                 return self.queue.restore_dead(dead, group);
             }
             State::Until(due) => Some(self.now.instant(due)),
-            State::Ready => None,
+            State::Ready | State::Held(_) => None,
         };
-        if standing.deliveries >= self.max_deliveries {
-            return self.bury(entry, group, standing.deliveries);
-        }
         let past = Past {
             deliveries: standing.deliveries,
             // One more can be counted.
             failures: standing.failures.min(u32::MAX - 1),
             due,
         };
-        self.queue.restore(entry, group, past);
+        match standing.state {
+            State::Held(holder) => self.put_in_hand(entry, group, past, holder),
+            _ if standing.deliveries >= self.max_deliveries => {
+                self.bury(entry, group, standing.deliveries);
+            }
+            _ => self.queue.restore(entry, group, past),
+        }
+    }
+
+    /// Its holder may be there still.
+    fn put_in_hand(&mut self, entry: Entry, group: GroupId, past: Past, holder: u128) {
+        // Settling takes a consumer. Nobody sits there: this one has left.
+        let reader = self.queue.join_again(group, false).reader();
+        self.queue.leave(reader);
+        let taken = self.queue.restore_in_hand(entry, group, past);
+        self.in_hand.push(InHand {
+            holder: Holder(holder),
+            reader,
+            taken,
+        });
     }
 
     /// An event that ended its process each time it was handed over is not handed over again.

@@ -26,6 +26,11 @@ pub trait Folder {
     /// A file of it.
     type File: File;
 
+    /// Whether it lies behind a network, so that each word to it takes long, and may take for ever. Then nobody waits for it but the
+    /// threads that work for the queue. And the consumers of a queue that is kept there may outlive this process: an event is handed
+    /// over when that is sure to be known, and not before.
+    const IS_FAR: bool = false;
+
     /// The names of its files, in any order.
     ///
     /// # Errors
@@ -49,6 +54,14 @@ pub trait Folder {
     /// # Errors
     /// Whatever the file system says: best `AlreadyExists`, where another one has it after all.
     fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+
+    /// Gives a file another name, which no other one has, and lets go of what was written to it: of that, any part may be found there.
+    ///
+    /// # Errors
+    /// As of [`rename`](Folder::rename).
+    fn recycle(&self, from: &str, to: &str) -> io::Result<()> {
+        self.rename(from, to)
+    }
 
     /// Removes a file.
     ///
@@ -101,6 +114,8 @@ pub trait File {
 impl<F: Folder> Folder for Arc<F> {
     type File = F::File;
 
+    const IS_FAR: bool = F::IS_FAR;
+
     fn names(&self) -> io::Result<Vec<String>> {
         (**self).names()
     }
@@ -115,6 +130,10 @@ impl<F: Folder> Folder for Arc<F> {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         (**self).rename(from, to)
+    }
+
+    fn recycle(&self, from: &str, to: &str) -> io::Result<()> {
+        (**self).recycle(from, to)
     }
 
     fn remove(&self, name: &str) -> io::Result<()> {

@@ -7,6 +7,7 @@ use bookdrop_backend::{Error, Record};
 use bookdrop_queue::{GroupId, Hand, Note, Room};
 
 use crate::event::Event;
+use crate::records::Holder;
 use crate::store::{Ledger, Store, Unread};
 
 /// Keeps nothing.
@@ -29,6 +30,12 @@ impl Ledger for Nowhere {
     }
 
     fn note(&self, _event: &Arc<Event<Self>>, _hand: &Hand, _what: Note<'_>) {}
+
+    fn held(&self, _event: &Arc<Event<Self>>, _group: GroupId, _holder: Holder) {}
+
+    fn name_of(&self, _event: &Event<Self>, _group: GroupId) -> Option<[u64; 2]> {
+        None
+    }
 
     fn joined(&self, _group: GroupId, _name: &str) -> bool {
         false
@@ -74,7 +81,7 @@ impl Store for InMemory {
         Ok(())
     }
 
-    async fn read(&self, event: &Event<Nowhere>) -> Result<Arc<Record>, Unread> {
+    async fn read(&self, event: &Arc<Event<Nowhere>>) -> Result<Arc<Record>, Unread> {
         Ok(event.account.clone())
     }
 

@@ -10,8 +10,10 @@ mod sending;
 mod working;
 
 use std::collections::BTreeSet;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::Instant;
 
 use bookdrop_backend::{
@@ -31,6 +33,7 @@ use fetching::Fetching;
 use figures::stats_of;
 use giving::Giving;
 use hands::Hands;
+pub use hands::{HandOver, Holder, InHand};
 use readers::Readers;
 use sending::Sending;
 use working::Unwanted;
@@ -69,6 +72,176 @@ impl<S: Store> Records<S> {
         }
     }
 
+    /// As [`fetch`](Backend::fetch), for one who may outlive this process.
+    ///
+    /// # Errors
+    /// As of [`fetch`](Backend::fetch).
+    pub async fn fetch_for(
+        &self,
+        holder: Holder,
+        reader: Reader,
+        max: usize,
+        wait: Wait,
+    ) -> Result<Vec<Fetched>, NotFetched> {
+        self.fetch_as(Some(holder), reader, max, wait).await
+    }
+
+    async fn fetch_as(
+        &self,
+        holder: Option<Holder>,
+        reader: Reader,
+        max: usize,
+        wait: Wait,
+    ) -> Result<Vec<Fetched>, NotFetched> {
+        let reader = self.readers.get(reader).ok_or(NotFetched::Closed)?;
+        loop {
+            let taken = Fetching::new(&self.queue, self.ledger(), reader, max, wait).await?;
+            let handed_over = self.hand_over(reader, taken, holder).await;
+            let (fetched, trouble) = handed_over.map_err(NotFetched::Backend)?;
+            match trouble {
+                _ if !fetched.is_empty() => return Ok(fetched),
+                // Others may be read well, but who asks for them at once keeps the store from getting better.
+                Some(error) => return Err(NotFetched::Backend(error)),
+                None => {}
+            }
+        }
+    }
+
+    /// As [`publish`](Backend::publish), for one who may be closed meanwhile: then it stands in line no more.
+    ///
+    /// # Errors
+    /// As of [`publish`](Backend::publish).
+    pub async fn publish_until(
+        &self,
+        closed: impl Future<Output = ()> + Send,
+        records: Vec<Record>,
+        progress: Progress,
+        waits: bool,
+    ) -> Result<(), NotPublished> {
+        let mut closed = pin!(closed);
+        let (mut sent, mut noted) = (Ok(()), 0);
+        for record in records {
+            let entry = self.entry(record);
+            let mut sending = Sending::new(&self.queue, &self.store, entry, &progress, waits);
+            let ended = poll_fn(|cx| match Pin::new(&mut sending).poll(cx) {
+                Poll::Pending => closed.as_mut().poll(cx).map(|()| None),
+                Poll::Ready(ended) => Poll::Ready(Some(ended)),
+            });
+            match ended.await {
+                Some(Ok(note)) => noted = note.max(noted),
+                Some(Err(error)) => {
+                    sent = Err(error);
+                    break;
+                }
+                None => {
+                    // It may have been let in at the last moment.
+                    drop(sending);
+                    noted = self.ledger().noted();
+                    sent = Err(NotPublished::Closed);
+                    break;
+                }
+            }
+        }
+        if progress.taken() > 0
+            && let Err(error) = self.survive_up_to(noted).await
+        {
+            progress.retreat(0);
+            return Err(NotPublished::Backend(error));
+        }
+        sent
+    }
+
+    /// As [`request`](Backend::request), for one who may be closed meanwhile: then it ends if no consumer has it in hand.
+    ///
+    /// # Errors
+    /// As of [`request`](Backend::request).
+    pub async fn request_until(
+        &self,
+        closed: impl Future<Output = ()> + Send,
+        record: Record,
+        asking: Asking,
+    ) -> Result<Bytes, Unanswered> {
+        let (entry, due) = self.entry(record);
+        if let Some(error) = self.store.refusal(entry.event()) {
+            let why = Why::Backend(error);
+            return Err(Unanswered {
+                why,
+                was_taken: false,
+            });
+        }
+        let mut asked = Asked::new(&self.queue, (entry, due), asking);
+        let (mut closed, mut is_closed) = (pin!(closed), false);
+        poll_fn(|cx| {
+            if let Poll::Ready(outcome) = Pin::new(&mut asked).poll(cx) {
+                return Poll::Ready(outcome);
+            }
+            is_closed = is_closed || closed.as_mut().poll(cx).is_ready();
+            match is_closed.then(|| asked.close()).flatten() {
+                Some(outcome) => Poll::Ready(outcome),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// How many stand in the queue of this consumer's group, also behind their key.
+    pub fn queued(&self, reader: Reader) -> usize {
+        let reader = self.readers.get(reader);
+        reader.map_or(0, |reader| self.queue.queued(reader.group))
+    }
+
+    /// What failed and waits, as long as the queue and not its consumer found right, is ready at once.
+    pub fn waive_backoff(&self) {
+        self.queue.waive_backoff();
+    }
+
+    /// What was handed over before the queue was opened is in somebody's hand still.
+    pub fn hold_again(&self, in_hand: Vec<InHand<S::Ledger>>) {
+        self.hands.hold_again(in_hand);
+    }
+
+    /// Names what is in hand; a request has no name, since it ends with this process.
+    pub fn name_of(&self, receipt: Receipt) -> Option<HandOver> {
+        self.hands.name_of(receipt)
+    }
+
+    /// What this holder was handed before the queue was opened, and has in hand still: once.
+    pub fn claim(&self, holder: Holder, name: HandOver) -> Option<Receipt> {
+        self.hands.claim(holder, name)
+    }
+
+    /// What was handed to this holder before the queue was opened, and it does not claim, never reached it.
+    pub fn put_back_unclaimed(&self, holder: Holder) {
+        for (_, receipt) in self.hands.take_unclaimed(Some(holder)) {
+            self.put_back(receipt);
+        }
+    }
+
+    /// Whoever was handed something before the queue was opened, and has not claimed it, is gone. Returns what that is.
+    pub fn lose_unclaimed(&self) -> Vec<(Holder, HandOver)> {
+        let unclaimed = self.hands.take_unclaimed(None).into_iter();
+        unclaimed
+            .map(|(whose, receipt)| {
+                self.lose(receipt);
+                whose
+            })
+            .collect()
+    }
+
+    /// What is in hand never got to its consumer: it comes back at once, and was not handed over. Nothing happens to what is not in
+    /// hand.
+    pub fn put_back(&self, receipt: Receipt) {
+        let come_back = |reader, taken| self.queue.put_back(reader, taken);
+        self.hands.give_up(&self.queue, receipt, come_back);
+    }
+
+    /// Whoever had it in hand is gone: it comes back at once. It was handed over, and did not fail. Nothing happens to what is not in
+    /// hand.
+    pub fn lose(&self, receipt: Receipt) {
+        let come_back = |reader, taken| self.queue.lost(reader, taken);
+        self.hands.give_up(&self.queue, receipt, come_back);
+    }
+
     fn ledger(&self) -> &S::Ledger {
         self.store.ledger()
     }
@@ -98,6 +271,7 @@ impl<S: Store> Records<S> {
         &self,
         reader: bookdrop_queue::Reader,
         taken: Vec<Taken<Entry<S::Ledger>>>,
+        holder: Option<Holder>,
     ) -> Result<(Vec<Fetched>, Option<Error>), Error> {
         let mut giving = Giving::new(&self.queue, &self.hands, reader, taken);
         let mut trouble = None;
@@ -112,7 +286,12 @@ impl<S: Store> Records<S> {
                 }
             }
         }
-        self.store.handed_over().await?;
+        if let Some(holder) = holder {
+            giving.note_holder(holder);
+        }
+        if !giving.asks_alone() {
+            self.store.handed_over().await?;
+        }
         Ok((giving.end(), trouble))
     }
 
@@ -220,30 +399,13 @@ impl<S: Store> Backend for Records<S> {
         self.queue.is_closed()
     }
 
-    async fn publish(
+    fn publish(
         &self,
         records: Vec<Record>,
         progress: Progress,
         waits: bool,
-    ) -> Result<(), NotPublished> {
-        let (mut sent, mut noted) = (Ok(()), 0);
-        for record in records {
-            let entry = self.entry(record);
-            match Sending::new(&self.queue, &self.store, entry, &progress, waits).await {
-                Ok(note) => noted = note.max(noted),
-                Err(error) => {
-                    sent = Err(error);
-                    break;
-                }
-            }
-        }
-        if progress.taken() > 0
-            && let Err(error) = self.survive_up_to(noted).await
-        {
-            progress.retreat(0);
-            return Err(NotPublished::Backend(error));
-        }
-        sent
+    ) -> impl Future<Output = Result<(), NotPublished>> + Send {
+        self.publish_until(pending(), records, progress, waits)
     }
 
     fn outgoing(&self, _record: Record) -> Result<Outgoing, Error> {
@@ -252,16 +414,12 @@ impl<S: Store> Backend for Records<S> {
         Err(Error::new(ErrorKind::Unsupported, message))
     }
 
-    async fn request(&self, record: Record, asking: Asking) -> Result<Bytes, Unanswered> {
-        let (entry, due) = self.entry(record);
-        if let Some(error) = self.store.refusal(entry.event()) {
-            let why = Why::Backend(error);
-            return Err(Unanswered {
-                why,
-                was_taken: false,
-            });
-        }
-        Asked::new(&self.queue, (entry, due), asking).await
+    fn request(
+        &self,
+        record: Record,
+        asking: Asking,
+    ) -> impl Future<Output = Result<Bytes, Unanswered>> + Send {
+        self.request_until(pending(), record, asking)
     }
 
     async fn join(&self, place: Place<'_>) -> Result<Reader, Error> {
@@ -287,18 +445,7 @@ impl<S: Store> Backend for Records<S> {
         max: usize,
         wait: Wait,
     ) -> Result<Vec<Fetched>, NotFetched> {
-        let reader = self.readers.get(reader).ok_or(NotFetched::Closed)?;
-        loop {
-            let taken = Fetching::new(&self.queue, self.ledger(), reader, max, wait).await?;
-            let handed_over = self.hand_over(reader, taken).await;
-            let (fetched, trouble) = handed_over.map_err(NotFetched::Backend)?;
-            match trouble {
-                _ if !fetched.is_empty() => return Ok(fetched),
-                // Others may be read well, but who asks for them at once keeps the store from getting better.
-                Some(error) => return Err(NotFetched::Backend(error)),
-                None => {}
-            }
-        }
+        self.fetch_as(None, reader, max, wait).await
     }
 
     async fn settle(&self, receipt: Receipt, how: Settlement) -> Result<Settled, Error> {

@@ -8,6 +8,7 @@ use bookdrop_backend::{Error, Record};
 use bookdrop_queue::{GroupId, Hand, Note, Room};
 
 use crate::event::Event;
+use crate::records::Holder;
 
 /// Hears what happens to the events of a queue, in the order in which it happens.
 ///
@@ -29,6 +30,13 @@ pub trait Ledger: Sized + Send + Sync + 'static {
     /// Of a request nobody is told that it was taken in, since a requester does not survive its process. So what is told of an event that
     /// was not taken in concerns a request, or nothing at all; a request that is buried is an event from then on.
     fn note(&self, event: &Arc<Event<Self>>, hand: &Hand, what: Note<'_>);
+
+    /// What was handed over is in the hand of this one, who may outlive the process. This is told before anybody waits until that
+    /// survives.
+    fn held(&self, event: &Arc<Event<Self>>, group: GroupId, holder: Holder);
+
+    /// What names an event and a group in which it stands, also in a later process. `None` of a request.
+    fn name_of(&self, event: &Event<Self>, group: GroupId) -> Option<[u64; 2]>;
 
     /// A consumer joined this group. Returns whether that was noted: it is news only once.
     fn joined(&self, group: GroupId, name: &str) -> bool;
@@ -64,7 +72,7 @@ pub trait Store: Send + Sync + 'static {
     fn joined(&self, is_news: bool);
 
     /// What was taken is about to be given to its consumer. Ends when it may be: if the process ends from now on, it was handed over.
-    /// Dropped, what was taken is put back.
+    /// Dropped, what was taken is put back. Where that are requests alone it is not asked.
     ///
     /// # Errors
     /// It cannot be handed over. It is put back.
@@ -81,7 +89,7 @@ pub trait Store: Send + Sync + 'static {
     /// It cannot be read back.
     fn read(
         &self,
-        event: &Event<Self::Ledger>,
+        event: &Arc<Event<Self::Ledger>>,
     ) -> impl Future<Output = Result<Arc<Record>, Unread>> + Send;
 
     /// An event waits for room. Wakes its sender when there may be news of that: there is some, or it is in vain. The sender has one

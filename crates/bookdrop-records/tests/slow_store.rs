@@ -69,7 +69,7 @@ impl Store for Moody {
         Ok(())
     }
 
-    async fn read(&self, event: &Event<Nowhere>) -> Result<Arc<Record>, Unread> {
+    async fn read(&self, event: &Arc<Event<Nowhere>>) -> Result<Arc<Record>, Unread> {
         let read = end(&self.moods.reads).await;
         read.map(|()| event.account.clone()).map_err(Unread::ForNow)
     }

@@ -162,7 +162,7 @@ where
     }
 
     fn tidy_towards(&self, goal: Goal, tidying: &mut Tidying) -> Result<(), Error> {
-        self.ids().forget_old(millis(clock::wall()));
+        self.ids().forget_old(millis(self.ledger.wall.now()));
         self.free_unneeded()?;
         let before = self.room_to_give();
         // Each once: what could not be carried is tried again later.

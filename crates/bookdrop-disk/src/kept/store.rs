@@ -31,13 +31,19 @@ impl Store for Kept {
 
     fn joined(&self, is_news: bool) {
         // It survives the process at once, and a loss of power soon. On a full disk it is written when some space was freed.
-        self.write();
+        if !self.keep.is_far() {
+            self.write();
+        }
         if is_news {
             self.ledger().survival.want_flush();
         }
     }
 
     async fn handed_over(&self) -> Result<(), Error> {
+        let noted = self.ledger().noted();
+        if self.keep.is_far() {
+            return self.survive(noted).await;
+        }
         // Where that cannot be written, the count may be too low.
         self.write();
         Ok(())
@@ -47,9 +53,12 @@ impl Store for Kept {
         Surviving::new(&*self.keep, note)
     }
 
-    async fn read(&self, event: &Event) -> Result<Arc<Record>, Unread> {
-        let record = event.account.record();
-        record.or_else(|_| self.keep.read(event))
+    async fn read(&self, event: &Arc<Event>) -> Result<Arc<Record>, Unread> {
+        match (event.account.record(), &self.aside) {
+            (Ok(record), _) => Ok(record),
+            (Err(_), None) => self.keep.read(event),
+            (Err(_), Some(aside)) => aside.read(event.clone()).await,
+        }
     }
 
     fn watch(&self, event: &Event, place: &mut Option<u64>, cx: &Context<'_>) -> bool {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use ::bytes::Bytes;
 use bookdrop_backend::Record;
 
-use numbers::{Reader, put_text, put_two, put_u32, put_u64};
+use numbers::{Reader, put_text, put_two, put_u32, put_u64, put_u128};
 
 pub(super) use standing::STANDING;
 pub(crate) use standing::{Grave, Standing, Standings, State, longest_standing};
@@ -25,6 +25,7 @@ pub(crate) mod kind {
     pub(crate) const GONE: u32 = 7;
     pub(crate) const GROUPS: u32 = 8;
     pub(crate) const IDS: u32 = 9;
+    pub(crate) const HELD: u32 = 10;
 }
 
 /// A record of the journal.
@@ -42,6 +43,12 @@ pub(crate) enum Note {
         number: u64,
         group: u64,
         deliveries: u32,
+    },
+    /// Who has in hand what was handed over last, and may outlive the process.
+    Held {
+        number: u64,
+        group: u64,
+        holder: u128,
     },
     Returned {
         number: u64,
@@ -182,6 +189,16 @@ impl Note {
                 put_u32(into, *deliveries);
                 kind::HANDED_OVER
             }
+            Note::Held {
+                number,
+                group,
+                holder,
+            } => {
+                put_u64(into, *number);
+                put_u64(into, *group);
+                put_u128(into, *holder);
+                kind::HELD
+            }
             Note::Returned {
                 number,
                 group,
@@ -246,6 +263,11 @@ impl Note {
                 group: from.number()?,
                 deliveries: from.u32()?,
             },
+            kind::HELD => Note::Held {
+                number: from.number()?,
+                group: from.number()?,
+                holder: from.u128()?,
+            },
             kind::RETURNED => Note::Returned {
                 number: from.number()?,
                 group: from.number()?,
@@ -282,7 +304,7 @@ impl Note {
 pub(crate) fn subject_of(kind: u32, payload: &[u8]) -> Option<(u64, u64)> {
     let mut from = Reader(payload);
     match kind {
-        kind::HANDED_OVER | kind::RETURNED | kind::BURIED | kind::GONE => {}
+        kind::HANDED_OVER | kind::HELD | kind::RETURNED | kind::BURIED | kind::GONE => {}
         // Its place and its time come first.
         kind::REPLAYED => drop((from.u64()?, from.u64()?)),
         _ => return None,

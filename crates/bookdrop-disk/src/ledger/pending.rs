@@ -13,10 +13,12 @@ use super::page::Page;
 use super::{Change, millis};
 use crate::event::{Event, Facts};
 use crate::journal::cost;
+use crate::wall::Wall;
 
 /// What was noted and not written yet.
 #[derive(Default)]
 pub(super) struct Pending {
+    pub(super) wall: Wall,
     pub(super) page: Page,
     /// How many notes there ever were.
     pub(super) noted: u64,
@@ -72,9 +74,20 @@ impl Pending {
                     deliveries: standing.deliveries,
                 }
             }
+            // It never reached its consumer, and stands where it stood.
+            Change::Returned(None) if hand.deliveries() < standing.deliveries => {
+                standing.deliveries = hand.deliveries();
+                standing.state = State::Ready;
+                standing.is_queued = true;
+                Note::HandedOver {
+                    number,
+                    group,
+                    deliveries: standing.deliveries,
+                }
+            }
             Change::Returned(due) => {
                 standing.failures = hand.failures();
-                standing.state = waiting_until(due);
+                standing.state = waiting_until(due, self.wall);
                 standing.is_queued = due.is_none();
                 Note::Returned {
                     number,
@@ -104,7 +117,7 @@ impl Pending {
                 *standing = Standing {
                     group,
                     order: self.last_number,
-                    since: millis(clock::wall()),
+                    since: millis(self.wall.now()),
                     deliveries: 0,
                     failures: 0,
                     state: State::Ready,
@@ -244,11 +257,11 @@ pub(super) fn grave_of(
 }
 
 /// Never early: a part of a millisecond counts as a whole one.
-pub(super) fn waiting_until(due: Option<Instant>) -> State {
+pub(super) fn waiting_until(due: Option<Instant>, wall: Wall) -> State {
     let Some(due) = due else {
         return State::Ready;
     };
     let wait = due.saturating_duration_since(clock::now());
-    let at = clock::wall().checked_add(wait + Duration::from_millis(1));
+    let at = wall.now().checked_add(wait + Duration::from_millis(1));
     State::Until(at.map_or(u64::MAX, millis))
 }

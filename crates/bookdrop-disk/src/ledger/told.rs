@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bookdrop_backend::{Error, Record};
-use bookdrop_queue::{GroupId, Hand, Note, Room, clock};
+use bookdrop_queue::{GroupId, Hand, Note as Told, Room};
+use bookdrop_records::Holder;
 
-use super::note::Standing;
+use super::note::{Note, Standing, State};
 use super::pending::{Pending, grave_of, waiting_until};
 use super::{Change, Ledger, millis};
 use crate::event::{Account, Event, Facts};
@@ -31,17 +32,41 @@ impl bookdrop_records::Ledger for Ledger {
         }
     }
 
-    fn note(&self, event: &Arc<Event>, hand: &Hand, what: Note<'_>) {
+    fn note(&self, event: &Arc<Event>, hand: &Hand, what: Told<'_>) {
         let change = match what {
-            Note::Accepted { groups, due } => return self.accepted(event, groups, due),
-            Note::HandedOver => Change::HandedOver,
-            Note::Returned { due } => Change::Returned(due),
-            Note::Due => Change::Due,
-            Note::Buried { reason, id, at } => Change::Buried(reason, id, at),
-            Note::Replayed => Change::Replayed,
-            Note::Gone => Change::Gone,
+            Told::Accepted { groups, due } => return self.accepted(event, groups, due),
+            Told::HandedOver => Change::HandedOver,
+            Told::Returned { due } => Change::Returned(due),
+            Told::Due => Change::Due,
+            Told::Buried { reason, id, at } => Change::Buried(reason, id, at),
+            Told::Replayed => Change::Replayed,
+            Told::Gone => Change::Gone,
         };
         self.changed(event, hand.group(), hand, change);
+    }
+
+    fn held(&self, event: &Arc<Event>, group: GroupId, Holder(holder): Holder) {
+        let mut facts = event.account.facts();
+        let mut pending = self.lock();
+        let Some(group) = pending.groups.known(group) else {
+            return;
+        };
+        let number = facts.number;
+        let mut standings = facts.standings.iter_mut();
+        if let Some(standing) = standings.find(|standing| standing.group == group) {
+            standing.state = State::Held(holder);
+            pending.note(&Note::Held {
+                number,
+                group,
+                holder,
+            });
+        }
+    }
+
+    fn name_of(&self, event: &Event, group: GroupId) -> Option<[u64; 2]> {
+        let number = event.account.facts().number;
+        let group = self.lock().groups.known(group)?;
+        (number > 0).then_some([number, group])
     }
 
     fn joined(&self, id: GroupId, name: &str) -> bool {
@@ -86,7 +111,7 @@ impl Ledger {
         pending.last_number += 1;
         let number = pending.last_number;
         facts.number = number;
-        let sent = millis(clock::wall());
+        let sent = millis(pending.wall.now());
         facts.sent = sent;
         facts.standings = groups
             .map(|(id, name)| Standing {
@@ -95,7 +120,7 @@ impl Ledger {
                 since: sent,
                 deliveries: 0,
                 failures: 0,
-                state: waiting_until(due),
+                state: waiting_until(due, pending.wall),
                 is_queued: due.is_none(),
             })
             .collect();

@@ -3,11 +3,13 @@
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
+use crate::effects::Effects;
 use crate::item::{Item, Standing};
 use crate::machine::{CallId, Calls, Taken, ToWake};
 use crate::note::{Note, note};
 
 use super::line::Offer;
+use super::state::State;
 use super::{OnFull, Queue, Reader, Refusal, Refused};
 
 /// How a requester asks.
@@ -138,28 +140,18 @@ impl<I: Item> Queue<I> {
     /// The requester gives up. Returns the answer, if one came in the meantime, or the request, if it was still queued,
     /// with the number of its hand-overs so far.
     pub fn give_up(&self, call: CallId) -> (Option<I::Answer>, Option<(I, u32)>) {
+        self.change(|state, fx| give_up(state, call, fx))
+    }
+
+    /// The requester gives up if its request is queued, and goes on to wait where somebody has it. Returns the request, with the number
+    /// of its hand-overs so far.
+    pub fn withdraw(&self, call: CallId) -> Option<(I, u32)> {
         self.change(|state, fx| {
-            let Some(closed) = state.machine.calls.close(call) else {
-                return (None, None);
-            };
-            let ToWake { requester, workers } = closed.wakers;
-            requester.into_iter().for_each(|waker| fx.drop_waker(waker));
-            if closed.answer.is_some() {
-                return (closed.answer, None);
-            }
-            workers.into_iter().for_each(|(_, waker)| fx.wake(waker));
-            // One that the queue has let go of was counted then.
-            let is_counted = closed.standing == Standing::Leaving;
-            state.machine.counters.given_up += u64::from(!is_counted);
-            let mut left = match closed.standing {
-                Standing::Queued(spot) => state.machine.remove(spot),
-                Standing::InLine(ticket) => state.line.leave(ticket, fx).map(|o| (o.item, 0)),
+            let standing = state.machine.calls.get(call)?.standing;
+            match standing {
+                Standing::Queued(_) | Standing::InLine(_) => give_up(state, call, fx).1,
                 Standing::Leaving | Standing::Elsewhere => None,
-            };
-            if let Some((item, _)) = &mut left {
-                note(item, Note::Gone);
             }
-            (None, left)
         })
     }
 
@@ -236,6 +228,34 @@ impl<I: Item> Queue<I> {
             .and_then(|worker| self.state.lock().calls().stop_work(call, worker));
         drop(gone);
     }
+}
+
+fn give_up<I: Item>(
+    state: &mut State<I>,
+    call: CallId,
+    fx: &mut Effects<I>,
+) -> (Option<I::Answer>, Option<(I, u32)>) {
+    let Some(closed) = state.machine.calls.close(call) else {
+        return (None, None);
+    };
+    let ToWake { requester, workers } = closed.wakers;
+    requester.into_iter().for_each(|waker| fx.drop_waker(waker));
+    if closed.answer.is_some() {
+        return (closed.answer, None);
+    }
+    workers.into_iter().for_each(|(_, waker)| fx.wake(waker));
+    // One that the queue has let go of was counted then.
+    let is_counted = closed.standing == Standing::Leaving;
+    state.machine.counters.given_up += u64::from(!is_counted);
+    let mut left = match closed.standing {
+        Standing::Queued(spot) => state.machine.remove(spot),
+        Standing::InLine(ticket) => state.line.leave(ticket, fx).map(|o| (o.item, 0)),
+        Standing::Leaving | Standing::Elsewhere => None,
+    };
+    if let Some((item, _)) = &mut left {
+        note(item, Note::Gone);
+    }
+    (None, left)
 }
 
 /// Whether the deadline of this call has come, and nobody is about to tell its requester how it ended.

@@ -300,6 +300,12 @@ impl<I: Item> Queue<I> {
         Some(depths(&state, id))
     }
 
+    /// How many stand in this group's queue, also behind their key.
+    pub fn queued(&self, group: GroupId) -> usize {
+        let [queued, ..] = self.state.lock().whole().machine.depths(group);
+        queued
+    }
+
     /// Those who stand in line.
     pub fn waiting_senders(&self) -> usize {
         self.state.lock().whole().line.len()

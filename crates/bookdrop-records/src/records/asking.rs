@@ -78,6 +78,19 @@ impl<'a, L: Ledger> Asked<'a, L> {
         })
     }
 
+    /// Its driver is closed: it ends if nobody has it.
+    pub(super) fn close(&mut self) -> Option<Result<Bytes, Unanswered>> {
+        let Stage::Waiting(waiting) = &self.stage else {
+            return None;
+        };
+        let (_, deliveries) = self.queue.withdraw(waiting.call)?;
+        self.stage = Stage::Ended;
+        Some(Err(Unanswered {
+            why: Why::Closed,
+            was_taken: deliveries > 0,
+        }))
+    }
+
     /// Ends with the answer that came meanwhile, or because of this.
     fn end(&mut self, why: Why) -> Result<Bytes, Unanswered> {
         self.give_up()

@@ -1,11 +1,12 @@
 //! What was taken, on its way to its consumer.
 
+use std::sync::Arc;
 use std::vec::IntoIter;
 
 use bookdrop_backend::{Error, Fetched, Record};
 use bookdrop_queue::{DeadReason, Queue, Reader, Taken};
 
-use super::hands::Hands;
+use super::hands::{Hands, Holder};
 use crate::entry::Entry;
 use crate::event::Event;
 use crate::store::Ledger;
@@ -42,7 +43,7 @@ impl<'a, L: Ledger> Giving<'a, L> {
     }
 
     /// The next one is to be read.
-    pub(super) fn next(&mut self) -> Option<&Event<L>> {
+    pub(super) fn next(&mut self) -> Option<&Arc<Event<L>>> {
         self.current = self.rest.next();
         Some(self.current.as_ref()?.item.event())
     }
@@ -67,6 +68,20 @@ impl<'a, L: Ledger> Giving<'a, L> {
     pub(super) fn fail(&mut self) {
         if let Some(taken) = self.current.take() {
             self.queue.failed(self.reader, taken, None);
+        }
+    }
+
+    /// Whether all that was read are requests: of these nothing is noted.
+    pub(super) fn asks_alone(&self) -> bool {
+        self.fetched
+            .iter()
+            .all(|fetched| fetched.deadline.is_some())
+    }
+
+    /// All that was read is in the hand of this one.
+    pub(super) fn note_holder(&self, holder: Holder) {
+        for fetched in &self.fetched {
+            self.hands.note_holder(fetched.receipt, holder);
         }
     }
 

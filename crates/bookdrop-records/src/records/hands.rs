@@ -10,12 +10,39 @@ use crate::entry::{Entry, settled_unanswered};
 use crate::reason::known_reason;
 use crate::store::Ledger;
 
+/// Who has something in hand, in whatever process: any number but of one who has it already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Holder(pub u128);
+
+/// Names something that was handed over, also when the queue is open in another process by then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HandOver {
+    /// The event.
+    pub event: u64,
+    /// The group that it was handed over in.
+    pub group: u64,
+    /// How often it was by then.
+    pub delivery: u32,
+}
+
+/// What was handed over before the queue was opened, to one who may be there still.
+pub struct InHand<L: Ledger> {
+    /// Who has it.
+    pub holder: Holder,
+    /// Through whom it is settled.
+    pub reader: Reader,
+    /// What it is.
+    pub taken: Taken<Entry<L>>,
+}
+
 /// Everything that was handed over and is not settled.
 pub(super) struct Hands<L: Ledger>(Mutex<Held<L>>);
 
 struct Held<L: Ledger> {
     last: u64,
     all: HashMap<u64, Holding<L>>,
+    /// What was handed over before the queue was opened, and has not been claimed.
+    unclaimed: HashMap<(Holder, HandOver), Receipt>,
 }
 
 enum Holding<L: Ledger> {
@@ -30,6 +57,7 @@ impl<L: Ledger> Default for Hands<L> {
         Hands(Mutex::new(Held {
             last: 0,
             all: HashMap::new(),
+            unclaimed: HashMap::new(),
         }))
     }
 }
@@ -50,11 +78,75 @@ impl<L: Ledger> Hands<L> {
         fetched
     }
 
+    /// Keeps what is in hand since before the queue was opened.
+    pub(super) fn hold_again(&self, in_hand: Vec<InHand<L>>) {
+        let mut held = self.lock();
+        for InHand {
+            holder,
+            reader,
+            taken,
+        } in in_hand
+        {
+            held.last += 1;
+            let receipt = held.last;
+            if let Some(name) = name_of(&taken) {
+                held.unclaimed.insert((holder, name), Receipt(receipt));
+            }
+            held.all.insert(receipt, Holding::InHand(reader, taken));
+        }
+    }
+
+    /// Gives what this holder has in hand since before the queue was opened its receipt, once.
+    pub(super) fn claim(&self, holder: Holder, name: HandOver) -> Option<Receipt> {
+        self.lock().unclaimed.remove(&(holder, name))
+    }
+
+    /// What this holder has in hand by the notes, and has not claimed; of all holders where this is `None`.
+    pub(super) fn take_unclaimed(&self, of: Option<Holder>) -> Vec<((Holder, HandOver), Receipt)> {
+        let mut held = self.lock();
+        let unclaimed = &mut held.unclaimed;
+        let taken = unclaimed.extract_if(|(holder, _), _| of.is_none_or(|of| of == *holder));
+        taken.collect()
+    }
+
+    /// Names what is in hand, unless it is a request.
+    pub(super) fn name_of(&self, receipt: Receipt) -> Option<HandOver> {
+        match self.lock().all.get(&receipt.0)? {
+            Holding::InHand(_, taken) => name_of(taken),
+            Holding::Owed(_) => None,
+        }
+    }
+
+    /// What is in hand is in that of this one, who may outlive the process.
+    pub(super) fn note_holder(&self, receipt: Receipt, holder: Holder) {
+        if let Some(Holding::InHand(_, taken)) = self.lock().all.get(&receipt.0) {
+            let event = taken.item.event();
+            event
+                .ledger()
+                .held(event, taken.item.hand().group(), holder);
+        }
+    }
+
     /// What is in hand, which did not get to its consumer.
     pub(super) fn let_go(&self, receipt: Receipt) -> Option<Taken<Entry<L>>> {
         match self.lock().all.remove(&receipt.0)? {
             Holding::InHand(_, taken) => Some(taken),
             Holding::Owed(_) => None,
+        }
+    }
+
+    /// Nobody has it in hand any more: it comes back in one of two ways. An answer that is owed will not come.
+    pub(super) fn give_up(
+        &self,
+        queue: &Queue<Entry<L>>,
+        receipt: Receipt,
+        come_back: impl FnOnce(Reader, Taken<Entry<L>>),
+    ) {
+        let holding = self.lock().all.remove(&receipt.0);
+        match holding {
+            Some(Holding::InHand(reader, taken)) => come_back(reader, taken),
+            Some(Holding::Owed(call)) => queue.end_call(call, settled_unanswered()),
+            None => {}
         }
     }
 
@@ -159,6 +251,20 @@ impl<L: Ledger> Hands<L> {
     fn lock(&self) -> MutexGuard<'_, Held<L>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn name_of<L: Ledger>(taken: &Taken<Entry<L>>) -> Option<HandOver> {
+    if taken.item.call().is_some() {
+        return None;
+    }
+    let event = taken.item.event();
+    let group = taken.item.hand().group();
+    let [event, group] = event.ledger().name_of(event, group)?;
+    Some(HandOver {
+        event,
+        group,
+        delivery: taken.attempt(),
+    })
 }
 
 fn told<A>(answered: Result<(), A>) -> Settled {

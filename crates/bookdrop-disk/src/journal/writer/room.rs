@@ -125,7 +125,7 @@ impl<F: Folder> Journal<F> {
             file: None,
         });
         let freed = match &spare {
-            Some(spare) => self.folder.rename(&name, &spare.name),
+            Some(spare) => self.folder.recycle(&name, &spare.name),
             None => self.folder.remove(&name),
         };
         let freed = freed.and_then(|()| self.folder.flush());

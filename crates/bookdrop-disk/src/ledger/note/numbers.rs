@@ -8,6 +8,10 @@ pub(super) fn put_u64(into: &mut Vec<u8>, number: u64) {
     into.extend_from_slice(&number.to_le_bytes());
 }
 
+pub(super) fn put_u128(into: &mut Vec<u8>, number: u128) {
+    into.extend_from_slice(&number.to_le_bytes());
+}
+
 pub(super) fn put_two(into: &mut Vec<u8>, numbers: [u64; 2], kind: u32) -> u32 {
     numbers.into_iter().for_each(|number| put_u64(into, number));
     kind
@@ -43,6 +47,11 @@ impl<'a> Reader<'a> {
     pub(super) fn u64(&mut self) -> Option<u64> {
         let bytes = self.bytes(8)?.try_into().ok()?;
         Some(u64::from_le_bytes(bytes))
+    }
+
+    pub(super) fn u128(&mut self) -> Option<u128> {
+        let bytes = self.bytes(16)?.try_into().ok()?;
+        Some(u128::from_le_bytes(bytes))
     }
 
     /// One that counts something. There is always a next one.

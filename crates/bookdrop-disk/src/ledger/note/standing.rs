@@ -3,7 +3,7 @@
 use bookdrop_backend::DeadReason;
 use smallvec::SmallVec;
 
-use super::numbers::{Reader, put_text, put_u32, put_u64};
+use super::numbers::{Reader, put_text, put_u32, put_u64, put_u128};
 
 /// How an event stands in one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub(crate) enum State {
     Ready,
     /// This time, in milliseconds since 1970.
     Until(u64),
+    /// Nothing: this holder has it in hand, and may outlive the process.
+    Held(u128),
     /// Nothing: it is a dead letter.
     Dead(Box<Grave>),
 }
@@ -48,6 +50,7 @@ pub(crate) struct Grave {
 const READY: u8 = 0;
 const UNTIL: u8 = 1;
 const DEAD: u8 = 2;
+const HELD: u8 = 3;
 
 const REJECTED: u8 = 0;
 const MAX_ATTEMPTS: u8 = 1;
@@ -91,6 +94,7 @@ impl Standing {
     pub(crate) fn length(&self) -> usize {
         let until = match &self.state {
             State::Until(due) => size_of_val(due),
+            State::Held(holder) => size_of_val(holder),
             _ => 0,
         };
         STANDING + until + self.grave()
@@ -116,6 +120,10 @@ impl Standing {
                 into.push(UNTIL);
                 put_u64(into, *due);
             }
+            State::Held(holder) => {
+                into.push(HELD);
+                put_u128(into, *holder);
+            }
             State::Dead(grave) => {
                 into.push(DEAD);
                 grave.encode(into);
@@ -133,6 +141,7 @@ impl Standing {
             state: match from.u8()? {
                 READY => State::Ready,
                 UNTIL => State::Until(from.u64()?),
+                HELD => State::Held(from.u128()?),
                 DEAD => State::Dead(Box::new(Grave::decode(from)?)),
                 _ => return None,
             },

@@ -77,7 +77,7 @@ impl Page {
             found[at] = match noted.kind {
                 kind::HANDED_OVER => ended.or_else(|| first_of(&mut later.handed_over, at)),
                 kind::RETURNED => ended.or_else(|| first_of(&mut later.returned, at)),
-                kind::BURIED => ended,
+                kind::BURIED | kind::HELD => ended,
                 kind::REPLAYED => first_of(&mut later.ended, at),
                 kind::GONE => {
                     later.ended = Some(at);

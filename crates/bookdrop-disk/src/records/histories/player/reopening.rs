@@ -9,7 +9,7 @@ use bookdrop_queue::Backoff;
 use super::super::model::{Found, NOBODY};
 use super::{Done, GROUPS, Open, Player, SEGMENT, USUAL_ROOM, number_of};
 use crate::keeper::Keeper;
-use crate::kept::Kept;
+use crate::kept::{Contents, Kept};
 use crate::lossy_disk::Disk;
 use crate::options::Options;
 use crate::records::Records;
@@ -33,7 +33,7 @@ impl Player {
                 self.disk.light_fuse(self.rng.u32(..40));
             }
             match Kept::read(self.disk.clone(), &self.options(), 7) {
-                Ok((queue, keeper, report)) => {
+                Ok((queue, keeper, Contents { report, .. })) => {
                     if !report.damage.is_empty() {
                         return Err(format!("damage is told: {report:?}"));
                     }
