@@ -1,0 +1,60 @@
+//! What goes wrong on the way.
+
+use std::time::Duration;
+
+use bookdrop_backend::{Error, ErrorKind};
+
+/// What came is no packet of ours.
+pub(crate) fn garbled(what: &str) -> Error {
+    let message = format!("a packet cannot be read: {what}; another program may use this subject");
+    Error::new(ErrorKind::Invalid, message)
+}
+
+/// It was written by another version.
+pub(crate) fn other_format(format: u8, ours: u8) -> Error {
+    let message = format!(
+        "a packet has format {format}, and this version reads {ours}; use one version of the library for all drivers of a queue"
+    );
+    let kind = match format > ours {
+        true => ErrorKind::NewerVersion,
+        false => ErrorKind::Unsupported,
+    };
+    Error::new(kind, message)
+}
+
+/// The keeper went before it confirmed something.
+pub(crate) fn unknown() -> Error {
+    let message = "the keeper of the queue was lost before it confirmed it, so it may have been done or not; sent again with the \
+                   same id it is one event";
+    Error::new(ErrorKind::Unknown, message)
+}
+
+/// The keeper was not heard for so long.
+pub(crate) fn unreachable(patience: Duration) -> Error {
+    let message = format!(
+        "no keeper of the queue could be reached for {patience:?}, and nothing was done; the driver goes on trying"
+    );
+    Error::new(ErrorKind::Io, message)
+}
+
+/// The side that drives the link has gone.
+pub(crate) fn ended() -> Error {
+    let message = "the thread of the driver has ended; open the driver again";
+    Error::new(ErrorKind::Broken, message)
+}
+
+pub(crate) fn unknown_reader() -> Error {
+    Error::new(ErrorKind::Invalid, "there is no such consumer any more")
+}
+
+pub(crate) fn settled_already() -> Error {
+    let message = "it was settled before, and can only be answered";
+    Error::new(ErrorKind::Invalid, message)
+}
+
+pub(crate) fn too_large(what: &str, bytes: usize, most: usize) -> Option<Error> {
+    (bytes > most).then(|| {
+        let message = format!("the {what} takes {bytes} bytes, and `max_event_bytes` is {most}");
+        Error::new(ErrorKind::TooLarge, message)
+    })
+}

@@ -1,0 +1,194 @@
+//! What users ask of the side that drives the link.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use bookdrop_backend::{
+    Dead, Error, Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record, Settled,
+    Settlement, Stats, Unanswered, Wait,
+};
+use bytes::Bytes;
+
+use super::hands::Stage;
+use super::reply::Reply;
+use super::shared::Shared;
+use crate::words::{Plain, Seat};
+
+pub(crate) enum Command {
+    Begin(u64, Call),
+    /// Somebody waits until nothing is in hand.
+    Drain(Reply<()>),
+    /// Nobody waits for this call any more.
+    Cancel(u64),
+    PutBack(Vec<Receipt>),
+    Leave(Reader),
+    /// Nobody has the driver any more.
+    Bye,
+}
+
+/// What is asked of the keeper, and who waits for its word.
+pub(crate) enum Call {
+    Publish(Parcel),
+    Request(Question),
+    Join {
+        reader: u64,
+        place: Seat,
+        told: Reply<Result<Kept, Error>>,
+    },
+    Fetch {
+        reader: Reader,
+        max: usize,
+        wait: Wait,
+        /// What was handed over so far.
+        got: Vec<Fetched>,
+        told: Reply<Result<Handed, NotFetched>>,
+    },
+    Settle {
+        receipt: Receipt,
+        /// How it stood.
+        stage: Stage,
+        how: Settlement,
+        told: Reply<Result<Settled, Error>>,
+    },
+    Unwanted {
+        receipt: Receipt,
+        told: Reply<()>,
+    },
+    Plain {
+        plain: Plain,
+        letters: Vec<Dead>,
+        told: Reply<Result<Answer, Error>>,
+    },
+}
+
+impl Call {
+    /// Whether it is a fetch of which nothing came.
+    pub(crate) fn has_got_nothing(&self) -> bool {
+        matches!(self, Call::Fetch { got, .. } if got.is_empty())
+    }
+}
+
+/// Records of one sender on their way, in order.
+pub(crate) struct Parcel {
+    pub(crate) records: Vec<Record>,
+    pub(crate) waits: bool,
+    pub(crate) count: Count,
+    pub(crate) told: Reply<Result<(), NotPublished>>,
+}
+
+/// How many records of a parcel its sender is told were taken in.
+pub(crate) struct Count {
+    progress: Progress,
+    counted: usize,
+    /// Whether the sender lost interest: then what it was told is to be true from then on.
+    is_dropped: Arc<Mutex<bool>>,
+}
+
+impl Count {
+    pub(crate) fn new(progress: Progress, is_dropped: Arc<Mutex<bool>>) -> Self {
+        Count {
+            progress,
+            counted: 0,
+            is_dropped,
+        }
+    }
+
+    /// So many were taken in, or may have been. False if nobody is to be told any more.
+    pub(crate) fn set(&mut self, count: usize) -> bool {
+        let is_dropped = self.is_dropped.lock();
+        let is_dropped = is_dropped.unwrap_or_else(PoisonError::into_inner);
+        if *is_dropped {
+            return false;
+        }
+        (self.counted..count).for_each(|_| self.progress.advance());
+        if count < self.counted {
+            self.progress.retreat(count);
+        }
+        self.counted = count;
+        true
+    }
+}
+
+/// A request on its way.
+pub(crate) struct Question {
+    pub(crate) record: Record,
+    pub(crate) deadline: Instant,
+    pub(crate) waits_for_consumer: bool,
+    pub(crate) told: Reply<Result<Bytes, Unanswered>>,
+}
+
+/// What is answered with few words.
+pub(crate) enum Answer {
+    Stats(Option<Stats>),
+    Groups(Vec<String>),
+    Dead(Vec<Dead>),
+    Is(bool),
+    Count(usize),
+    Done,
+}
+
+/// A consumer that came. It leaves where nobody keeps it.
+pub(crate) struct Kept {
+    shared: Arc<Shared>,
+    reader: Option<Reader>,
+}
+
+impl Kept {
+    pub(crate) fn new(shared: &Arc<Shared>, reader: Reader) -> Self {
+        Kept {
+            shared: shared.clone(),
+            reader: Some(reader),
+        }
+    }
+
+    pub(crate) fn keep(mut self) -> Reader {
+        self.reader.take().expect("it is kept once")
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        if let Some(reader) = self.reader {
+            self.shared.send(Command::Leave(reader));
+        }
+    }
+}
+
+/// What was handed over. Where nobody takes it, it goes back.
+pub(crate) struct Handed {
+    shared: Arc<Shared>,
+    offer: Offer,
+}
+
+/// What was handed over and not taken yet, shared with whoever may take it back.
+pub(crate) type Offer = Arc<Mutex<Option<Vec<Fetched>>>>;
+
+impl Handed {
+    pub(crate) fn new(shared: &Arc<Shared>, offer: Offer) -> Self {
+        Handed {
+            shared: shared.clone(),
+            offer,
+        }
+    }
+
+    /// What was handed over, unless it was taken back meanwhile.
+    pub(crate) fn take(self) -> Option<Vec<Fetched>> {
+        taken(&self.offer)
+    }
+}
+
+impl Drop for Handed {
+    fn drop(&mut self) {
+        if let Some(fetched) = taken(&self.offer) {
+            self.shared.send(Command::PutBack(receipts(&fetched)));
+        }
+    }
+}
+
+pub(crate) fn taken(offer: &Offer) -> Option<Vec<Fetched>> {
+    offer.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+pub(crate) fn receipts(fetched: &[Fetched]) -> Vec<Receipt> {
+    fetched.iter().map(|fetched| fetched.receipt).collect()
+}

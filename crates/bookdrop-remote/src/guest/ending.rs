@@ -1,0 +1,39 @@
+//! How calls end for which no keeper was there.
+
+use bookdrop_backend::{Error, NotFetched, NotPublished};
+
+use super::commands::Call;
+use super::{Asked, Guest};
+use crate::error::{unknown, unreachable};
+
+impl Guest {
+    pub(super) fn end_out_of_patience(&mut self, asked: Asked) {
+        let error = match asked.was_put {
+            true => unknown(),
+            false => unreachable(self.shared.terms.patience),
+        };
+        match asked.call {
+            Call::Publish(mut parcel) => {
+                parcel.count.set(0);
+                self.tell(parcel.told, Err(NotPublished::Backend(error)));
+            }
+            Call::Join { told, .. } => self.tell(told, Err(error)),
+            Call::Fetch { told, .. } => self.tell(told, Err(NotFetched::Empty)),
+            Call::Settle {
+                receipt,
+                stage,
+                how,
+                told,
+            } => self.settled((receipt, stage), &how, Err(error), told),
+            Call::Plain { plain, told, .. } => {
+                // It did no harm, whether it was done or not.
+                let error: Error = match plain.is_repeatable() {
+                    true => unreachable(self.shared.terms.patience),
+                    false => error,
+                };
+                self.tell(told, Err(error));
+            }
+            Call::Request(_) | Call::Unwanted { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Where a user's future waits for its word.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// Somebody waits to be told. Dropped, that will not be.
+pub(crate) struct Reply<V>(Arc<Shelf<V>>);
+
+/// What is told. A waker that is replaced is dropped when it was already decided that this one waits: whatever that waker does meanwhile
+/// does not end the poll in which it happens.
+pub(crate) struct Word<V>(Arc<Shelf<V>>);
+
+/// Whoever was to tell has gone.
+pub(crate) struct Silence;
+
+struct Shelf<V>(Mutex<State<V>>);
+
+struct State<V> {
+    value: Option<V>,
+    waker: Option<Waker>,
+    is_over: bool,
+}
+
+pub(crate) fn reply<V>() -> (Reply<V>, Word<V>) {
+    let shelf = Arc::new(Shelf(Mutex::new(State {
+        value: None,
+        waker: None,
+        is_over: false,
+    })));
+    (Reply(shelf.clone()), Word(shelf))
+}
+
+impl<V> Shelf<V> {
+    fn lock(&self) -> MutexGuard<'_, State<V>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<V> Reply<V> {
+    /// Whether somebody waits still.
+    pub(crate) fn is_awaited(&self) -> bool {
+        !self.0.lock().is_over
+    }
+
+    /// Tells it. It is dropped where nobody waits.
+    pub(crate) fn send(self, value: V) {
+        let mut state = self.0.lock();
+        if state.is_over {
+            drop(state);
+            return drop(value);
+        }
+        state.value = Some(value);
+        // The waker is woken, and the lock is free, when this is dropped.
+    }
+}
+
+impl<V> Drop for Reply<V> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.is_over = true;
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+impl<V> Future for Word<V> {
+    type Output = Result<V, Silence>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let waker = cx.waker().clone();
+        let mut state = self.0.lock();
+        if let Some(value) = state.value.take() {
+            return Poll::Ready(Ok(value));
+        }
+        if state.is_over {
+            return Poll::Ready(Err(Silence));
+        }
+        let former = state.waker.replace(waker);
+        drop(state);
+        drop(former);
+        Poll::Pending
+    }
+}
+
+impl<V> Drop for Word<V> {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.is_over = true;
+        let rest = (state.value.take(), state.waker.take());
+        drop(state);
+        drop(rest);
+    }
+}

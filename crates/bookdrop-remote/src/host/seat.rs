@@ -1,0 +1,154 @@
+//! One guest, as the keeper knows it.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Instant;
+
+use bookdrop_backend::{Progress, Reader, Receipt, Record};
+use bytes::Bytes;
+
+use super::{Host, Key, Number};
+use crate::hosted::Hosted;
+use crate::names::HandOver;
+use crate::packet::Head;
+use crate::session::Session;
+
+/// What a former session of a guest had in hand, by its name, and whether it is known that the guest heard of it.
+pub(super) type Inherited = HashMap<HandOver, (Receipt, bool)>;
+
+pub(super) struct Seat {
+    pub(super) session: Session,
+    /// When it was last heard.
+    pub(super) heard_at: Instant,
+    /// Its consumers, by the number that it gave them.
+    pub(super) readers: HashMap<u64, Reader>,
+    pub(super) hands: HashMap<u64, Held>,
+    pub(super) last_hand: u64,
+    /// What is being done for it.
+    pub(super) calls: HashSet<Number>,
+    /// Those of them that settle something.
+    pub(super) settling: HashSet<Number>,
+    /// Records on their way, by the call that publishes them.
+    pub(super) carried: HashMap<u64, Vec<Record>>,
+    /// Calls that publish: how far they are, and what of it was told.
+    pub(super) publishing: HashMap<u64, (Progress, Option<usize>)>,
+    /// What is to be done before it can be welcomed.
+    pub(super) arriving: Option<Arriving>,
+    pub(super) last_errand: u64,
+    pub(super) inherited: Inherited,
+    pub(super) leaves: Option<Leaves>,
+}
+
+/// Something in hand.
+pub(super) struct Held {
+    pub(super) receipt: Receipt,
+    /// The word with which it was handed over.
+    pub(super) word: u64,
+}
+
+/// A guest that comes to this keeper.
+pub(super) struct Arriving {
+    /// Consumers that have to join again.
+    pub(super) joining: usize,
+    /// What it has in hand still, by both numbers.
+    pub(super) hands: Vec<(u64, u64)>,
+    /// What it had in hand when its lease ended, by its own numbers.
+    pub(super) lost: Vec<u64>,
+}
+
+/// Why it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leaves {
+    /// It said so.
+    Farewell,
+    /// It was not heard for too long, or not understood.
+    Lost,
+}
+
+impl Seat {
+    pub(super) fn new(session: Session, inherited: Inherited, now: Instant) -> Self {
+        Seat {
+            session,
+            heard_at: now,
+            readers: HashMap::new(),
+            hands: HashMap::new(),
+            last_hand: 0,
+            calls: HashSet::new(),
+            settling: HashSet::new(),
+            carried: HashMap::new(),
+            publishing: HashMap::new(),
+            arriving: None,
+            last_errand: 0,
+            inherited,
+            leaves: None,
+        }
+    }
+
+    pub(super) fn hear(&mut self, head: &Head, body: Bytes, now: Instant) {
+        self.heard_at = now;
+        self.session.hear(head, body, now);
+    }
+
+    /// Names something that is done for it without being asked.
+    pub(super) fn errand(&mut self) -> Number {
+        self.last_errand += 1;
+        Number::Errand(self.last_errand)
+    }
+
+    /// What is in hand is called so.
+    pub(super) fn name_of(&self, hosted: &impl Hosted, receipt: Receipt) -> HandOver {
+        name_of(hosted, self.session.between().epoch, receipt)
+    }
+
+    /// Something is in hand, which this word hands over.
+    pub(super) fn hold(&mut self, receipt: Receipt, word: u64) -> u64 {
+        self.last_hand += 1;
+        let held = Held { receipt, word };
+        self.hands.insert(self.last_hand, held);
+        self.last_hand
+    }
+}
+
+impl<B: Hosted> Host<B> {
+    /// A session has ended: nothing is done for it any more. What its guest never heard of goes back; returns what it may still have.
+    pub(super) fn clear(&mut self, seat: Seat) -> Inherited {
+        let between = seat.session.between();
+        // A settlement that was begun goes on.
+        for call in seat.calls.difference(&seat.settling) {
+            self.work.end(Key {
+                guest: between.guest,
+                session: between.session,
+                call: *call,
+            });
+        }
+        for reader in seat.readers.into_values() {
+            self.hosted.leave(reader);
+        }
+        let confirmed = seat.session.confirmed();
+        // One that may have been killed by what it was handed counts as handed it.
+        let is_lost = seat.leaves == Some(Leaves::Lost);
+        let mut inherited = seat.inherited;
+        for held in seat.hands.into_values() {
+            let was_heard = is_lost || held.word <= confirmed;
+            let name = name_of(&*self.hosted, between.epoch, held.receipt);
+            // Of a guest that begins a new session it is seen by what it brings along.
+            match was_heard || seat.leaves.is_none() {
+                true => drop(inherited.insert(name, (held.receipt, was_heard))),
+                false => self.take_back(held.receipt, was_heard),
+            }
+        }
+        inherited
+    }
+
+    /// Nobody has it any more.
+    pub(super) fn take_back(&self, receipt: Receipt, was_heard: bool) {
+        match was_heard {
+            true => self.hosted.lose(receipt),
+            false => self.hosted.put_back(receipt),
+        }
+    }
+}
+
+fn name_of(hosted: &impl Hosted, epoch: u64, receipt: Receipt) -> HandOver {
+    let name = hosted.name_of(receipt);
+    name.unwrap_or_else(|| HandOver::of_request(epoch, receipt))
+}

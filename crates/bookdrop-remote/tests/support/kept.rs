@@ -1,0 +1,263 @@
+//! A queue in memory that has guests. Another keeper of the same process may go on with it.
+
+use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Mutex;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use bookdrop_backend::{
+    Asking, Backend, Capabilities, Dead, Error, Fetched, Letters, NotFetched, NotPublished,
+    Outgoing, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered,
+    Wait,
+};
+use bookdrop_queue::park::wait;
+use bookdrop_queue::{Backoff, Limits, OnFull};
+use bookdrop_records::Records;
+use bookdrop_remote::{Ending, GuestId, HandOver, Hosted};
+use bytes::Bytes;
+
+pub(crate) struct Kept {
+    records: Records,
+    noted: Mutex<Noted>,
+}
+
+/// Who was handed what.
+#[derive(Default)]
+struct Noted {
+    names: HashMap<Receipt, HandOver>,
+    guests: HashMap<(GuestId, HandOver), Receipt>,
+}
+
+/// The bounds of a small queue.
+pub(crate) fn limits(capacity: usize) -> Limits {
+    Limits {
+        capacity,
+        backoff: Backoff {
+            first: Duration::from_millis(1),
+            max: Duration::from_millis(1),
+        },
+        ..Limits::default()
+    }
+}
+
+impl Kept {
+    pub(crate) fn new(limits: Limits, on_full: OnFull) -> Self {
+        Kept {
+            records: Records::in_memory(limits, on_full),
+            noted: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn records(&self) -> &Records {
+        &self.records
+    }
+}
+
+impl Hosted for Kept {
+    async fn fetch_for(
+        &self,
+        guest: GuestId,
+        reader: Reader,
+        max: usize,
+        wait: Wait,
+    ) -> Result<Vec<Fetched>, NotFetched> {
+        let fetched = self.records.fetch(reader, max, wait).await?;
+        let mut noted = self.noted.lock().expect("no panic");
+        for one in fetched.iter().filter(|one| one.deadline.is_none()) {
+            let name = HandOver {
+                event: one.receipt.0,
+                group: 0,
+                delivery: one.attempt,
+            };
+            noted.names.insert(one.receipt, name);
+            noted.guests.insert((guest, name), one.receipt);
+        }
+        Ok(fetched)
+    }
+
+    fn publish_for(
+        &self,
+        _guest: GuestId,
+        records: Vec<Record>,
+        progress: Progress,
+        waits: bool,
+    ) -> impl Future<Output = Result<(), NotPublished>> + Send {
+        self.records.publish(records, progress, waits)
+    }
+
+    fn request_for(
+        &self,
+        _guest: GuestId,
+        record: Record,
+        asking: Asking,
+    ) -> impl Future<Output = Result<Bytes, Unanswered>> + Send {
+        self.records.request(record, asking)
+    }
+
+    /// There is one guest.
+    fn end_for(&self, _guest: GuestId, how: Ending) {
+        wait(self.records.close()).expect("it is in memory");
+        if how == Ending::Drained {
+            let mut draining = pin!(self.records.drain());
+            // What is in hand is the guest's affair.
+            let _ = draining
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()));
+        }
+    }
+
+    fn forget(&self, _guest: GuestId) {}
+
+    fn name_of(&self, receipt: Receipt) -> Option<HandOver> {
+        let noted = self.noted.lock().expect("no panic");
+        noted.names.get(&receipt).copied()
+    }
+
+    fn claim(&self, guest: GuestId, hand: HandOver) -> Option<Receipt> {
+        let mut noted = self.noted.lock().expect("no panic");
+        noted.guests.remove(&(guest, hand))
+    }
+
+    fn was_lost(&self, _guest: GuestId, _hand: HandOver) -> bool {
+        false
+    }
+
+    fn settle_claims(&self, guest: GuestId) {
+        let mut noted = self.noted.lock().expect("no panic");
+        let unclaimed = noted.guests.extract_if(|(of, _), _| *of == guest);
+        let unclaimed: Vec<_> = unclaimed.map(|(_, receipt)| receipt).collect();
+        drop(noted);
+        unclaimed
+            .into_iter()
+            .for_each(|receipt| self.put_back(receipt));
+    }
+
+    fn put_back(&self, receipt: Receipt) {
+        self.records.put_back(receipt);
+    }
+
+    fn lose(&self, receipt: Receipt) {
+        self.records.lose(receipt);
+    }
+}
+
+impl Backend for Kept {
+    fn capabilities(&self) -> Capabilities {
+        self.records.capabilities()
+    }
+
+    fn capacity(&self) -> usize {
+        self.records.capacity()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.records.is_closed()
+    }
+
+    fn publish(
+        &self,
+        records: Vec<Record>,
+        progress: Progress,
+        waits: bool,
+    ) -> impl Future<Output = Result<(), NotPublished>> + Send {
+        self.records.publish(records, progress, waits)
+    }
+
+    fn outgoing(&self, record: Record) -> Result<Outgoing, Error> {
+        self.records.outgoing(record)
+    }
+
+    fn request(
+        &self,
+        record: Record,
+        asking: Asking,
+    ) -> impl Future<Output = Result<Bytes, Unanswered>> + Send {
+        self.records.request(record, asking)
+    }
+
+    fn join(&self, place: Place<'_>) -> impl Future<Output = Result<Reader, Error>> + Send {
+        self.records.join(place)
+    }
+
+    fn leave(&self, reader: Reader) {
+        self.records.leave(reader);
+    }
+
+    fn fetch(
+        &self,
+        reader: Reader,
+        max: usize,
+        wait: Wait,
+    ) -> impl Future<Output = Result<Vec<Fetched>, NotFetched>> + Send {
+        self.records.fetch(reader, max, wait)
+    }
+
+    fn settle(
+        &self,
+        receipt: Receipt,
+        how: Settlement,
+    ) -> impl Future<Output = Result<Settled, Error>> + Send {
+        self.records.settle(receipt, how)
+    }
+
+    fn unwanted(&self, receipt: Receipt) -> impl Future<Output = ()> + Send {
+        self.records.unwanted(receipt)
+    }
+
+    fn in_hand(&self) -> usize {
+        self.records.in_hand()
+    }
+
+    fn stats(
+        &self,
+        group: Option<&str>,
+    ) -> impl Future<Output = Result<Option<Stats>, Error>> + Send {
+        self.records.stats(group)
+    }
+
+    fn groups(&self) -> impl Future<Output = Result<Vec<String>, Error>> + Send {
+        self.records.groups()
+    }
+
+    fn remove_group(&self, group: &str) -> impl Future<Output = Result<bool, Error>> + Send {
+        self.records.remove_group(group)
+    }
+
+    fn purge(&self) -> impl Future<Output = Result<usize, Error>> + Send {
+        self.records.purge()
+    }
+
+    fn dead(
+        &self,
+        group: &str,
+        which: Letters,
+    ) -> impl Future<Output = Result<Vec<Dead>, Error>> + Send {
+        self.records.dead(group, which)
+    }
+
+    fn replay(
+        &self,
+        group: &str,
+        which: Letters,
+    ) -> impl Future<Output = Result<usize, Error>> + Send {
+        self.records.replay(group, which)
+    }
+
+    fn discard(
+        &self,
+        group: &str,
+        which: Letters,
+    ) -> impl Future<Output = Result<usize, Error>> + Send {
+        self.records.discard(group, which)
+    }
+
+    fn close(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.records.close()
+    }
+
+    fn drain(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.records.drain()
+    }
+}
