@@ -1,10 +1,14 @@
 //! What a stream can be asked: JetStream's questions are JSON, over messages like all others.
 
+use std::time::SystemTime;
+
 use async_nats::{HeaderMap, Message, StatusCode};
+use bookdrop_backend::{Error, ErrorKind};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::error::{Code, Trouble};
+use crate::journal::Epoch;
 use crate::journal::placing::Bounds;
 use crate::link::Link;
 use crate::names::Names;
@@ -13,6 +17,10 @@ use crate::names::Names;
 const EXPECTED_LAST: &str = "Nats-Expected-Last-Sequence";
 /// What a stream of this driver says of itself.
 const FORMAT: &str = "bookdrop.format";
+const CODEC: &str = "bookdrop.codec";
+
+/// Bytes that the headers of a message take, and more.
+const HEADERS: usize = 1 << 10;
 
 /// A stream, as it is kept by the server.
 #[derive(Clone)]
@@ -22,11 +30,11 @@ pub(crate) struct Stream {
 }
 
 /// How a stream is made.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     pub(crate) replicas: usize,
-    /// Without a bound where this is `None`.
-    pub(crate) max_bytes: Option<u64>,
+    /// What the contents of events are written in.
+    pub(crate) codec: String,
 }
 
 impl Stream {
@@ -39,22 +47,77 @@ impl Stream {
         let config = json!({
             "name": self.names.stream(),
             "description": "The journal of a queue of bookdrop. Publish nothing here.",
-            "subjects": [self.names.pages(), self.names.epochs()],
+            "subjects": self.names.of_stream(),
             "retention": "limits",
             "storage": "file",
             "discard": "new",
-            "max_bytes": settings.max_bytes.map_or(json!(-1), |bytes| json!(bytes)),
             "num_replicas": settings.replicas,
             "allow_direct": true,
             "deny_delete": true,
             // Repeated messages are found by their place.
             "duplicate_window": 100_000_000,
-            "metadata": { FORMAT: "1" },
+            "metadata": { FORMAT: "1", CODEC: settings.codec },
         });
-        match self.ask("CREATE", &config).await {
-            Err(Trouble::Refused(Code::OTHER_STREAM, _)) => Ok(()),
-            asked => asked.map(drop),
+        let told = match self.ask("CREATE", &config).await {
+            Err(Trouble::Refused(Code::OTHER_STREAM, _)) => self.ask("INFO", &json!({})).await?,
+            created => created?,
+        };
+        self.check(&told["config"], &config)
+    }
+
+    /// Whether a stream is one of this driver, for events that are written in the same codec.
+    fn check(&self, found: &Value, wanted: &Value) -> Result<(), Trouble> {
+        let refused = |message| {
+            Err(Trouble::Refused(
+                Code(0),
+                Error::new(ErrorKind::Invalid, message),
+            ))
+        };
+        let stream = self.names.stream();
+        let (format, codec) = (&found["metadata"][FORMAT], &found["metadata"][CODEC]);
+        if *format != wanted["metadata"][FORMAT] {
+            let message = format!(
+                "the stream {stream} says that it has format {format}, and not 1: it is no queue of bookdrop, or one of a newer version"
+            );
+            return refused(message);
         }
+        if *codec != wanted["metadata"][CODEC] {
+            let wanted = &wanted["metadata"][CODEC];
+            let message = format!(
+                "the events of the queue are written in {codec}, and not in {wanted}; open it with that codec"
+            );
+            return refused(message);
+        }
+        // What was changed by hand may lose what is confirmed.
+        for name in [
+            "subjects",
+            "retention",
+            "storage",
+            "discard",
+            "allow_direct",
+            "deny_delete",
+        ] {
+            if found[name] != wanted[name] {
+                let (found, wanted) = (&found[name], &wanted[name]);
+                let message =
+                    format!("`{name}` of the stream {stream} is {found}; make it {wanted} again");
+                return refused(message);
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of a message that the server takes, at least.
+    pub(crate) fn longest_message(&self) -> usize {
+        self.link.max_payload().saturating_sub(HEADERS)
+    }
+
+    /// What time it is there. The server's clock is the one that all drivers share.
+    pub(crate) async fn time(&self) -> Result<SystemTime, Trouble> {
+        let info = self.ask("INFO", &json!({})).await?;
+        let time = info["ts"].as_str();
+        let time = time.and_then(|time| humantime::parse_rfc3339(time).ok());
+        time.ok_or_else(|| Trouble::unexpected("a stream without a time"))
     }
 
     /// How far it goes.
@@ -104,15 +167,19 @@ impl Stream {
         }
     }
 
-    /// The sequence of the last message that begins an epoch, as the stream's leader knows it; zero where there is none.
-    pub(crate) async fn last_epoch(&self) -> Result<u64, Trouble> {
-        let question = json!({ "last_by_subj": self.names.epochs() });
+    /// The epoch of which the last message is, as the stream's leader knows it. `None` where there is none.
+    pub(crate) async fn last_epoch(&self) -> Result<Option<Epoch>, Trouble> {
+        let question = json!({ "last_by_subj": self.names.all() });
         match self.ask("MSG.GET", &question).await {
             Ok(found) => {
-                let sequence = found["message"]["seq"].as_u64();
-                sequence.ok_or_else(|| Trouble::unexpected("a message without a sequence"))
+                let message = &found["message"];
+                let sequence = message["seq"].as_u64().unwrap_or(0);
+                let subject = message["subject"].as_str();
+                let epoch = subject.and_then(|subject| self.names.epoch_of(subject, sequence));
+                let unknown = || Trouble::unexpected("a message that is none of its stream");
+                epoch.map(Some).ok_or_else(unknown)
             }
-            Err(Trouble::Refused(Code::NO_MESSAGE, _)) => Ok(0),
+            Err(Trouble::Refused(Code::NO_MESSAGE, _)) => Ok(None),
             Err(trouble) => Err(trouble),
         }
     }

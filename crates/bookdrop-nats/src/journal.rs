@@ -5,6 +5,8 @@
 
 mod chain;
 mod claim;
+#[cfg(all(test, unix))]
+mod live;
 mod page;
 pub(crate) mod placing;
 mod reading;
@@ -19,15 +21,15 @@ use bytes::Bytes;
 use futures_util::stream::{self, StreamExt};
 
 use crate::api::Stream;
+use crate::clock::ServerClock;
 use crate::error::Trouble;
 use crate::link::Link;
 use crate::names::Names;
 use crate::options::Options;
-use crate::server::Server;
 use chain::{Chain, Written};
 use claim::{Claim, ClaimAnswer, ClaimAsk, Claimed};
-use page::Unreadable;
-pub use page::{DriverId, Epoch};
+pub(crate) use page::{DriverId, Epoch};
+use page::{Page, Unreadable};
 use placing::{Answer, Ask, Placing};
 use reading::{Reading, Seen};
 
@@ -36,46 +38,60 @@ const ASKS_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// So many messages are asked for at once.
 const READ_AT_ONCE: usize = 128;
 
+/// Bytes of a message at most, whatever the server takes: what is written at once is to be there soon.
+const LONGEST_MESSAGE: usize = 512 << 10;
+
 /// The journal of a queue.
 #[derive(Clone)]
-pub struct Journal {
+pub(crate) struct Journal {
     stream: Stream,
     driver: DriverId,
 }
 
-/// What was read of a journal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Found {
-    /// What its pages say, each with its sequence.
-    pub pages: Vec<(u64, Bytes)>,
-    /// The sequences of messages that cannot be read, or are missing.
-    pub damaged: Vec<u64>,
-}
-
 impl Journal {
-    /// Connects to the server, as this driver, and makes the stream of a queue if it is not there.
+    /// The journal of this driver. Makes the stream of the queue if it is not there.
     ///
     /// # Errors
-    /// `Invalid`, for what cannot be the name of a queue; and whatever the server or the way to it says.
-    pub async fn open(
-        server: &Server,
-        queue: &str,
+    /// Whatever the server or the way to it says.
+    pub(crate) async fn open(
+        link: Link,
+        names: Names,
         options: &Options,
         driver: DriverId,
     ) -> Result<Self, Error> {
-        let names = Names::new(queue)?;
-        let stream = Stream::new(Link::new(server).await?, names);
-        let created = again_for(options.patience, || stream.create(options.settings())).await;
+        let stream = Stream::new(link, names);
+        let created = again_for(options.patience, || stream.create(options.of_stream())).await;
         created.map_err(Trouble::into_error)?;
         Ok(Journal { stream, driver })
     }
 
-    /// The sequence at which the last epoch began: zero where there was none.
+    /// Bytes that a page may have.
+    pub(crate) fn longest_page(&self) -> usize {
+        let message = self.stream.longest_message().min(LONGEST_MESSAGE);
+        message.saturating_sub(Page::BESIDE)
+    }
+
+    /// The server's clock.
     ///
     /// # Errors
     /// Whatever the server says.
-    pub async fn last_epoch(&self) -> Result<u64, Error> {
+    pub(crate) async fn clock(&self) -> Result<ServerClock, Error> {
+        loop {
+            let asked = Instant::now();
+            let told = self.stream.time().await;
+            match told {
+                Ok(said) => return Ok(ServerClock::new(asked, Instant::now(), said)),
+                Err(Trouble::Lost(_)) => tokio::time::sleep(ASKS_AGAIN_AFTER).await,
+                Err(trouble) => return Err(trouble.into_error()),
+            }
+        }
+    }
+
+    /// The last epoch, if there was any.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub(crate) async fn last_epoch(&self) -> Result<Option<Epoch>, Error> {
         let last = again(|| self.stream.last_epoch()).await;
         last.map_err(Trouble::into_error)
     }
@@ -87,7 +103,11 @@ impl Journal {
     ///
     /// # Errors
     /// Whatever the server says.
-    pub async fn begin(&self, former: u64, at: u64) -> Result<Option<Writer>, Error> {
+    pub(crate) async fn begin(
+        &self,
+        former: Option<Epoch>,
+        at: u64,
+    ) -> Result<Option<Writer>, Error> {
         let mut claim = Claim::new(self.driver, former, at);
         loop {
             let answer = self.answer_to_claim(claim.asks()).await?;
@@ -110,7 +130,7 @@ impl Journal {
             ClaimAsk::Bounds => self.stream.bounds().await.map(ClaimAnswer::Bounds),
             ClaimAsk::LastEpoch => self.stream.last_epoch().await.map(ClaimAnswer::LastEpoch),
             ClaimAsk::Of(ask, placing) => {
-                let subject = self.stream.names().epochs();
+                let subject = self.stream.names().beginning(self.driver);
                 let answer = answer(&self.stream, subject, ask, placing).await?;
                 return Ok(ClaimAnswer::Of(answer));
             }
@@ -118,33 +138,52 @@ impl Journal {
         or_nothing(answer, ClaimAnswer::Nothing).await
     }
 
-    /// Reads what lies before the epoch of this keeper.
+    /// Reads what lies before the epoch of this keeper: hands every page over with its sequence, in their order. Returns the sequences of
+    /// messages that cannot be read, or are missing.
     ///
     /// # Errors
     /// Whatever the server says; `NewerVersion` where a newer version wrote it, and `Invalid` where somebody else did.
-    pub async fn read(&self, up_to: &Writer) -> Result<Found, Error> {
+    pub(crate) async fn read(
+        &self,
+        up_to: &Writer,
+        page: impl FnMut(u64, Bytes),
+    ) -> Result<Vec<u64>, Error> {
         let bounds = again(|| self.stream.bounds()).await;
         let first = bounds.map_err(Trouble::into_error)?.first;
-        self.read_all(first..=up_to.epoch.sequence).await
+        self.read_all(first..=up_to.epoch.sequence, page).await
     }
 
-    async fn read_all(&self, sequences: RangeInclusive<u64>) -> Result<Found, Error> {
+    async fn read_all(
+        &self,
+        sequences: RangeInclusive<u64>,
+        mut page: impl FnMut(u64, Bytes),
+    ) -> Result<Vec<u64>, Error> {
         let get = async |sequence| {
             let message = self.get(sequence).await;
             message.map(|message| (sequence, message))
         };
         let mut messages = stream::iter(sequences).map(get).buffered(READ_AT_ONCE);
-        let (mut reading, mut found) = (Reading::default(), Found::default());
+        let (mut reading, mut damaged) = (Reading::default(), Vec::new());
         while let Some(message) = messages.next().await {
             let (sequence, message) = message?;
             match reading.see(sequence, message.as_ref()) {
-                Ok(Seen::Page(body)) => found.pages.push((sequence, body)),
+                Ok(Seen::Page(body)) => page(sequence, body),
                 Ok(Seen::Nothing) => {}
-                Err(Unreadable::Damaged) => found.damaged.push(sequence),
+                Err(Unreadable::Damaged) => damaged.push(sequence),
                 Err(other) => return Err(unreadable(sequence, other)),
             }
         }
-        Ok(found)
+        Ok(damaged)
+    }
+
+    /// What a page says that lies there; `None` where it is gone, or cannot be read.
+    ///
+    /// # Errors
+    /// Whatever the server says.
+    pub(crate) async fn page(&self, sequence: u64) -> Result<Option<Bytes>, Error> {
+        let message = self.get(sequence).await?;
+        let page = message.and_then(|message| Page::decode(&message).ok());
+        Ok(page.map(|page| page.body))
     }
 
     /// A message that all replicas have, or will have soon; `None` where it is gone.
@@ -165,7 +204,7 @@ impl Journal {
 }
 
 /// The keeper's end of a journal.
-pub struct Writer {
+pub(crate) struct Writer {
     stream: Stream,
     epoch: Epoch,
     chain: Chain,
@@ -173,7 +212,7 @@ pub struct Writer {
 
 impl Writer {
     /// When it became the keeper.
-    pub fn epoch(&self) -> Epoch {
+    pub(crate) fn epoch(&self) -> Epoch {
         self.epoch
     }
 
@@ -185,30 +224,37 @@ impl Writer {
     /// # Errors
     /// `InUse`, where another driver is the keeper by now; `NoSpace`, where there is no room; `Broken`, where somebody else published
     /// into the stream, or its end was lost; and whatever else the server says.
-    pub async fn write(&mut self, body: Bytes, at: u64) -> Result<u64, Error> {
+    pub(crate) async fn write(&mut self, body: Bytes, at: u64) -> Result<u64, Error> {
         if self.chain.is_busy() {
-            self.finish().await?;
+            self.go_on().await?;
         }
         self.chain.write(body, at);
-        self.finish().await
+        self.go_on().await
     }
 
-    async fn finish(&mut self) -> Result<u64, Error> {
-        let subject = self.stream.names().pages();
+    /// Goes on with a page that is on its way still, since writing it was dropped, or there was no room for it.
+    ///
+    /// # Errors
+    /// As of [`write`](Writer::write).
+    ///
+    /// # Panics
+    /// If there is none.
+    pub(crate) async fn go_on(&mut self) -> Result<u64, Error> {
+        let subject = self.stream.names().pages(self.epoch);
         while let Some((ask, placing)) = self.chain.asks() {
             let answer = answer(&self.stream, subject.clone(), ask, placing).await?;
             if let Some(written) = self.chain.told(answer) {
                 return told(written);
             }
         }
-        unreachable!("a page is on its way until it is told what became of it")
+        panic!("no page is on its way")
     }
 
     /// Lets go of all that lies before this sequence.
     ///
     /// # Errors
     /// Whatever the server says. It may be done all the same.
-    pub async fn purge_before(&self, sequence: u64) -> Result<(), Error> {
+    pub(crate) async fn purge_before(&self, sequence: u64) -> Result<(), Error> {
         let purged = self.stream.purge_before(sequence).await;
         purged.map_err(Trouble::into_error)
     }

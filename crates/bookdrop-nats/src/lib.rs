@@ -1,17 +1,41 @@
-//! The driver of [bookdrop](https://docs.rs/bookdrop) that keeps its queue in NATS JetStream.
+//! The driver of [bookdrop](https://docs.rs/bookdrop) that keeps its queue in NATS JetStream. Programs use `bookdrop`, with an address
+//! like `nats://host:4222/library`; this crate is for settings that no address can hold.
 //!
-//! - [`Journal`](journal::Journal): the journal of a queue, in a stream of the server. One driver at a time writes it.
 //! - [`Server`]: how the server is reached.
+//! - [`Options`]: the bounds of the queue.
+//! - [`open`]: the queue, as a backend.
 
 #![forbid(unsafe_code)]
 
 mod api;
+mod bell;
+mod clock;
 mod error;
-pub mod journal;
+mod folder;
+mod journal;
+mod keeper;
+mod keeping;
 mod link;
 mod names;
+mod opening;
 mod options;
+mod pages;
+mod seeking;
 mod server;
+mod work;
+
+use bookdrop_backend::Error;
+pub use bookdrop_remote::Remote as Nats;
 
 pub use options::Options;
 pub use server::Server;
+
+/// Opens the queue of this name at a server. It is made if it is not there.
+///
+/// # Errors
+/// `Invalid`, for a name or options that no queue can have, or for a stream that is no queue of bookdrop, or one with another codec;
+/// `Unsupported`, with the version, for a server before 2.10, or one without JetStream; `Denied`, `NoSpace`, `NewerVersion` and
+/// `Io`, as the server says.
+pub async fn open(server: Server, queue: &str, options: Options) -> Result<Nats, Error> {
+    opening::open(server, queue, options).await
+}

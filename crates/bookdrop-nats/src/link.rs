@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
-use async_nats::{Client, HeaderMap, Message, Request};
+use async_nats::connection::State;
+use async_nats::{Client, Event, HeaderMap, Message, Request, RequestErrorKind, Subscriber};
 use bookdrop_backend::{Error, ErrorKind};
 use bytes::Bytes;
+use futures_util::FutureExt;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::error::Trouble;
 use crate::server::Server;
@@ -14,6 +17,19 @@ const ANSWER: Duration = Duration::from_secs(1);
 /// Servers of earlier versions lose settings of a stream without a word.
 const OLDEST_VERSION: [u32; 2] = [2, 10];
 
+/// What happens to a connection.
+pub(crate) type Events = UnboundedReceiver<Event>;
+
+/// What came of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Called {
+    Answered,
+    /// Nobody listens there.
+    Nobody,
+    /// No word came, of nobody.
+    Silence,
+}
+
 /// A connection, which the client library makes again when it is lost.
 #[derive(Clone)]
 pub(crate) struct Link(Client);
@@ -21,14 +37,55 @@ pub(crate) struct Link(Client);
 impl Link {
     /// # Errors
     /// The server cannot be reached, or is too old.
-    pub(crate) async fn new(server: &Server) -> Result<Self, Error> {
-        let client = server.connect().await?;
+    pub(crate) async fn new(server: &Server) -> Result<(Self, Events), Error> {
+        let (told, events) = unbounded_channel();
+        let client = server.connect(told).await?;
         let version = client.server_info().version;
         if !is_new_enough(&version) {
             let message = format!("the server has version {version}; it takes 2.10 or newer");
             return Err(Error::new(ErrorKind::Unsupported, message));
         }
-        Ok(Link(client))
+        Ok((Link(client), events))
+    }
+
+    /// Hears what is said there from now on.
+    pub(crate) async fn hear(&self, subject: String) -> Result<Subscriber, Error> {
+        let heard = self.0.subscribe(subject).await;
+        heard.map_err(|error| {
+            Error::with_source(ErrorKind::Io, "could not listen at the server", error)
+        })
+    }
+
+    /// Says something to whoever hears it. Where nobody listens there, the server says so to `from`. It may get lost, and does so while
+    /// the server is away.
+    pub(crate) fn say(&self, to: String, from: String, what: Bytes) {
+        if self.0.connection_state() != State::Connected {
+            return;
+        }
+        // Where the client has no room for it now, it is lost.
+        let said = self.0.publish_with_reply(to, from, what).now_or_never();
+        drop(said);
+    }
+
+    /// Asks whether anybody is there, who answers at once.
+    pub(crate) async fn calls(&self, subject: String) -> Called {
+        let request = Request::new().timeout(Some(ANSWER));
+        let asked = self.0.send_request(subject, request);
+        match tokio::time::timeout(ANSWER, asked).await {
+            Ok(Ok(_)) => Called::Answered,
+            Ok(Err(error)) if error.kind() == RequestErrorKind::NoResponders => Called::Nobody,
+            _ => Called::Silence,
+        }
+    }
+
+    /// Has all that was said go to the server.
+    pub(crate) async fn flush(&self) {
+        let _ = tokio::time::timeout(ANSWER, self.0.flush()).await;
+    }
+
+    /// Bytes of a message with its headers that the server takes.
+    pub(crate) fn max_payload(&self) -> usize {
+        self.0.server_info().max_payload
     }
 
     /// Asks, and waits for the answer. Where none comes in time, what was asked for may be done, or be done later.

@@ -2,6 +2,8 @@
 
 use bookdrop_backend::{Error, ErrorKind};
 
+use crate::journal::{DriverId, Epoch};
+
 /// Bytes of a token at most. The server takes 255 of a stream's name, and longer ones are file names no more.
 const LONGEST: usize = 200;
 
@@ -38,14 +40,58 @@ impl Names {
         format!("BOOKDROP_{}", self.token)
     }
 
-    /// Where pages are published.
-    pub(crate) fn pages(&self) -> String {
-        format!("bookdrop.{}.j", self.token)
+    /// Where the keeper of an epoch publishes pages.
+    pub(crate) fn pages(&self, epoch: Epoch) -> String {
+        format!("bookdrop.{}.j.{epoch}", self.token)
     }
 
-    /// Where a driver says that it is the keeper.
-    pub(crate) fn epochs(&self) -> String {
-        format!("bookdrop.{}.e", self.token)
+    /// Where this driver says that it is the keeper.
+    pub(crate) fn beginning(&self, driver: DriverId) -> String {
+        format!("bookdrop.{}.e.{driver}", self.token)
+    }
+
+    /// All that is published into the stream.
+    pub(crate) fn of_stream(&self) -> [String; 2] {
+        [
+            format!("bookdrop.{}.j.>", self.token),
+            format!("bookdrop.{}.e.*", self.token),
+        ]
+    }
+
+    /// All of the queue.
+    pub(crate) fn all(&self) -> String {
+        format!("bookdrop.{}.>", self.token)
+    }
+
+    /// The epoch of a message of this sequence that was published there.
+    pub(crate) fn epoch_of(&self, subject: &str, sequence: u64) -> Option<Epoch> {
+        let inside = subject
+            .strip_prefix("bookdrop.")?
+            .strip_prefix(&*self.token)?;
+        if let Some(driver) = inside.strip_prefix(".e.") {
+            let driver = driver.parse().ok()?;
+            return Some(Epoch { sequence, driver });
+        }
+        let (sequence, driver) = inside.strip_prefix(".j.")?.split_once('.')?;
+        Some(Epoch {
+            sequence: sequence.parse().ok()?,
+            driver: driver.parse().ok()?,
+        })
+    }
+
+    /// Where the keeper of an epoch hears its guests.
+    pub(crate) fn keeper(&self, epoch: Epoch) -> String {
+        format!("bookdrop.{}.k.{epoch}", self.token)
+    }
+
+    /// Where a guest hears the keeper.
+    pub(crate) fn guest(&self, driver: DriverId) -> String {
+        format!("bookdrop.{}.g.{driver}", self.token)
+    }
+
+    /// Where everybody hears that there is another keeper, or that it leaves.
+    pub(crate) fn news(&self) -> String {
+        format!("bookdrop.{}.n", self.token)
     }
 }
 
@@ -63,6 +109,23 @@ mod tests {
         assert_eq!(stream("Library"), "BOOKDROP_=4Cibrary");
         assert_eq!(stream("a.b *>/="), "BOOKDROP_a=2Eb=20=2A=3E=2F=3D");
         assert_eq!(stream("ü"), "BOOKDROP_=C3=BC");
+    }
+
+    #[test]
+    fn a_message_says_of_which_epoch_it_is() {
+        let names = Names::new("a.b").expect("it can be called so");
+        let driver = DriverId([0xab; 16]);
+        let epoch = Epoch {
+            sequence: 7,
+            driver,
+        };
+        let begins = names.beginning(driver);
+        assert_eq!(begins, format!("bookdrop.a=2Eb.e.{}", "ab".repeat(16)));
+        assert_eq!(names.epoch_of(&begins, 7), Some(epoch));
+        assert_eq!(names.epoch_of(&names.pages(epoch), 9), Some(epoch));
+        for other in ["bookdrop.a=2Eb.j", "bookdrop.a=2Eb.e.x", "bookdrop.c.e.ab"] {
+            assert_eq!(names.epoch_of(other, 7), None);
+        }
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use bookdrop_backend::{Error, ErrorKind};
+use tokio::sync::mpsc::UnboundedSender;
 
 /// How long it takes to connect, at most.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -58,9 +59,15 @@ impl Server {
         })
     }
 
-    pub(crate) async fn connect(&self) -> Result<Client, Error> {
+    /// Connects. What happens to the connection later is told there.
+    pub(crate) async fn connect(&self, events: UnboundedSender<Event>) -> Result<Client, Error> {
         let options = self.options.clone().name("bookdrop");
         let options = options
+            .event_callback(move |event| {
+                // Whoever listens no more is gone.
+                let _ = events.send(event);
+                std::future::ready(())
+            })
             .connection_timeout(CONNECT_TIMEOUT)
             .ping_interval(PING_INTERVAL)
             .max_reconnects(None)

@@ -12,8 +12,8 @@ use super::placing::{Answer, Ask, Bounds, Placed, Placing};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Claim {
     driver: DriverId,
-    /// The sequence of the epoch that ends; zero where there was none.
-    former: u64,
+    /// The epoch that ends, if there was any.
+    former: Option<Epoch>,
     at: u64,
     stage: Stage,
 }
@@ -30,7 +30,7 @@ enum Stage {
 pub(crate) enum ClaimAsk<'a> {
     /// How far the stream goes.
     Bounds,
-    /// The sequence of the last message that begins an epoch; zero where there is none.
+    /// The epoch of the last message.
     LastEpoch,
     /// This, for the message that begins the epoch.
     Of(Ask, &'a Placing),
@@ -40,7 +40,7 @@ pub(crate) enum ClaimAsk<'a> {
 #[derive(Clone, Debug)]
 pub(crate) enum ClaimAnswer {
     Bounds(Bounds),
-    LastEpoch(u64),
+    LastEpoch(Option<Epoch>),
     Of(Answer),
     /// Nothing, or not in time.
     Nothing,
@@ -57,7 +57,7 @@ pub(crate) enum Claimed {
 
 impl Claim {
     /// The claim of a driver that takes the keeper of this epoch for dead, at this time.
-    pub(crate) fn new(driver: DriverId, former: u64, at: u64) -> Self {
+    pub(crate) fn new(driver: DriverId, former: Option<Epoch>, at: u64) -> Self {
         Claim {
             driver,
             former,

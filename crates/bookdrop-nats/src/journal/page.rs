@@ -1,5 +1,9 @@
 //! The bytes of a message of the stream: a page of notes, or the beginning of an epoch.
 
+use std::fmt;
+use std::num::ParseIntError;
+use std::str::FromStr;
+
 use bytes::Bytes;
 
 /// What every message begins with.
@@ -16,17 +20,39 @@ const PAGE: u8 = 2;
 
 /// A driver in one of its lives: random, so that no two are called the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DriverId(pub [u8; 16]);
+pub(crate) struct DriverId(pub(crate) [u8; 16]);
+
+impl fmt::Display for DriverId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
+/// That of which this is the text.
+impl FromStr for DriverId {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        let number = u128::from_str_radix(text, 16)?;
+        Ok(DriverId(number.to_be_bytes()))
+    }
+}
 
 /// Names an epoch: the time from which on a driver is the keeper.
 ///
 /// The sequence orders epochs. A server that lost the end of its stream may give one again, so the driver belongs to the name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Epoch {
+pub(crate) struct Epoch {
     /// Where it begins in the stream.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// The keeper.
-    pub driver: DriverId,
+    pub(crate) driver: DriverId,
+}
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.sequence, self.driver)
+    }
 }
 
 /// A message of the stream.

@@ -65,8 +65,8 @@ fn world() -> World {
                 chain: Chain::new(epoch),
                 written: Vec::new(),
             },
-            Driver::Claiming(Claim::new(driver(b'b'), 1, 0)),
-            Driver::Claiming(Claim::new(driver(b'c'), 1, 0)),
+            Driver::Claiming(Claim::new(driver(b'b'), Some(epoch), 0)),
+            Driver::Claiming(Claim::new(driver(b'c'), Some(epoch), 0)),
         ],
     }
 }
@@ -79,10 +79,17 @@ impl World {
         }
     }
 
-    fn last_epoch(&self) -> u64 {
-        let begins = |message: &Bytes| page_in(message).kind == Kind::Epoch;
-        let last = self.stream.iter().rposition(begins);
-        last.map_or(0, |at| at as u64 + 1)
+    /// That of the last message, which says it itself.
+    fn last_epoch(&self) -> Option<Epoch> {
+        let page = page_in(self.stream.last()?);
+        let sequence = match page.kind {
+            Kind::Epoch => self.stream.len() as u64,
+            Kind::Notes { epoch, .. } => epoch,
+        };
+        Some(Epoch {
+            sequence,
+            driver: page.driver,
+        })
     }
 
     /// What comes to the server is put there if it expects the end that there is.
@@ -210,8 +217,8 @@ impl World {
                 Driver::Keeping { written, .. } => self.check_what_was_written(name, written),
                 Driver::Replaced { written } => {
                     self.check_what_was_written(name, written);
-                    let last = page_in(&self.stream[self.last_epoch() as usize - 1]);
-                    assert_ne!(last.driver, driver(name), "nobody else is the keeper");
+                    let last = self.last_epoch().map(|epoch| epoch.driver);
+                    assert_ne!(last, Some(driver(name)), "nobody else is the keeper");
                 }
                 Driver::Beaten => assert!(self.stream.len() > 1, "nobody was quicker"),
                 Driver::Claiming(_) => {}

@@ -1,7 +1,5 @@
 //! The journal at a real server, which is killed.
 
-#![cfg(unix)]
-
 use std::env;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,10 +7,14 @@ use std::sync::mpsc;
 use std::thread;
 
 use bookdrop_backend::{Error, ErrorKind};
-use bookdrop_nats::journal::{DriverId, Journal, Writer};
-use bookdrop_nats::{Options, Server};
 use bookdrop_test_servers::{Nats, is_left_out};
 use bytes::Bytes;
+
+use super::{DriverId, Journal, Writer};
+use crate::link::Link;
+use crate::names::Names;
+use crate::options::Options;
+use crate::server::Server;
 
 /// How often the server is killed: 50 times where `BOOKDROP_LONG` is set.
 fn kills() -> usize {
@@ -34,12 +36,11 @@ fn server() -> Option<Nats> {
 }
 
 async fn journal(url: &str, driver: u8) -> Journal {
-    journal_with(url, driver, &Options::default()).await
-}
-
-async fn journal_with(url: &str, driver: u8, options: &Options) -> Journal {
     let server: Server = url.parse().expect("it is a URL");
-    let opened = Journal::open(&server, "the library", options, DriverId([driver; 16])).await;
+    let (link, _) = Link::new(&server).await.expect("it is there");
+    let names = Names::new("the library").expect("it can be called so");
+    let options = Options::default();
+    let opened = Journal::open(link, names, &options, DriverId([driver; 16])).await;
     opened.expect("it can be opened")
 }
 
@@ -56,12 +57,12 @@ async fn write(writer: &mut Writer, page: &str) -> Result<u64, Error> {
 
 /// What the pages say that lie before the epoch of this keeper.
 async fn read(journal: &Journal, writer: &Writer) -> Vec<String> {
-    let found = journal.read(writer).await.expect("it can be read");
-    assert_eq!(found.damaged, [0; 0]);
-    let texts = found.pages.into_iter();
+    let mut texts = Vec::new();
+    let read = journal.read(writer, |_, text| {
+        texts.push(String::from_utf8(text.into()).expect("it is text"));
+    });
+    assert_eq!(read.await.expect("it can be read"), [0; 0]);
     texts
-        .map(|(_, text)| String::from_utf8(text.into()).expect("it is text"))
-        .collect()
 }
 
 #[test]
@@ -89,7 +90,7 @@ fn of_two_that_claim_the_same_epoch_one_is_beaten() {
     run(async {
         let (a, b) = (journal(&nats.url(), 1).await, journal(&nats.url(), 2).await);
         let claimed = async |journal: &Journal| {
-            let begun = journal.begin(0, 0).await.expect("the server answers");
+            let begun = journal.begin(None, 0).await.expect("the server answers");
             usize::from(begun.is_some())
         };
         let (one, other) = tokio::join!(claimed(&a), claimed(&b));
@@ -103,7 +104,7 @@ fn one_that_is_taken_for_dead_and_writes_stays_the_keeper() {
     run(async {
         let (a, b) = (journal(&nats.url(), 1).await, journal(&nats.url(), 2).await);
         let mut first = begin(&a).await;
-        let claimed = b.begin(0, 0).await.expect("the server answers");
+        let claimed = b.begin(None, 0).await.expect("the server answers");
         assert!(claimed.is_none(), "the epoch before that is not the last");
         write(&mut first, "one").await.expect("it is the keeper");
     });
@@ -155,35 +156,5 @@ fn what_was_purged_is_not_missed() {
         write(&mut writer, "three").await.expect("it is the keeper");
         let next = begin(&journal).await;
         assert_eq!(read(&journal, &next).await, ["two", "three"]);
-    });
-}
-
-#[test]
-fn a_full_stream_is_told_and_goes_on_when_there_is_room() {
-    let Some(nats) = server() else { return };
-    run(async {
-        let mut options = Options::default();
-        options.max_bytes = Some(64 << 10);
-        let journal = journal_with(&nats.url(), 1, &options).await;
-        let mut writer = begin(&journal).await;
-        let page = "x".repeat(10 << 10);
-        let mut last = 0;
-        let full = loop {
-            match write(&mut writer, &page).await {
-                Ok(sequence) => last = sequence,
-                Err(error) => break error,
-            }
-        };
-        assert_eq!(full.kind(), ErrorKind::NoSpace);
-        writer.purge_before(last).await.expect("it can be purged");
-        write(&mut writer, "behind").await.expect("there is room");
-        let next = begin(&journal).await;
-        let texts = read(&journal, &next).await;
-        assert_eq!(texts.last().map(|text| &**text), Some("behind"));
-        assert_eq!(
-            texts.len(),
-            3,
-            "the page that found no room is written first"
-        );
     });
 }

@@ -1,0 +1,308 @@
+//! A folder whose files lie in pages: what was done to them is said there, in its order.
+//!
+//! Nothing is done to a page once it is written. A file is read where it was written last, so who lets go of old pages makes sure
+//! first that no file needs them.
+
+mod deed;
+mod files;
+#[cfg(test)]
+mod tests;
+mod waiting;
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bookdrop_disk::storage::{File, Folder};
+use bytes::Bytes;
+
+use deed::{Deed, Named};
+use files::Files;
+use waiting::Waiting;
+
+/// Where the pages are. Whoever asks waits on this thread.
+pub(crate) trait Pages: Send + Sync + 'static {
+    /// Bytes that a page may have.
+    fn longest(&self) -> usize;
+
+    /// Writes a page behind all others. Returns its sequence when it is sure to be there.
+    fn append(&self, page: Bytes) -> io::Result<u64>;
+
+    /// What these pages say; `None` of one that cannot be read.
+    fn read(&self, sequences: Vec<u64>) -> io::Result<Vec<Option<Bytes>>>;
+
+    /// Lets go of all pages before this one, sooner or later.
+    fn let_go_before(&self, sequence: u64);
+}
+
+/// A folder in pages. Clones share it.
+pub(crate) struct PagedFolder<P> {
+    shared: Arc<Shared<P>>,
+}
+
+struct Shared<P> {
+    pages: P,
+    /// Held by the one who writes pages.
+    turn: Mutex<()>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The files as they lie in pages that are sure.
+    sure: Files,
+    /// What was done since, and waits to be written.
+    waiting: Waiting,
+    /// The files that there are now.
+    open: Vec<Arc<Opened>>,
+    /// Of the last file that was made.
+    last_number: u64,
+    /// Whether a page could not be written: then nobody knows what lies there.
+    has_failed: bool,
+}
+
+/// A file that is there, whatever it is called by now.
+struct Opened {
+    number: u64,
+    name: Mutex<String>,
+    length: u64,
+}
+
+/// A file in pages.
+pub(crate) struct PagedFile<P> {
+    shared: Arc<Shared<P>>,
+    opened: Arc<Opened>,
+}
+
+/// What the pages of a folder say, while they are read.
+#[derive(Default)]
+pub(crate) struct Known(Files);
+
+impl Known {
+    /// What the next page says. False where that cannot be read: then what it said is lost.
+    #[must_use]
+    pub(crate) fn read(&mut self, sequence: u64, page: &[u8]) -> bool {
+        self.0.turn(sequence, page)
+    }
+}
+
+impl<P: Pages> PagedFolder<P> {
+    /// The folder of which the pages say this.
+    pub(crate) fn new(pages: P, Known(sure): Known) -> Self {
+        let open: Vec<_> = sure.all().map(Opened::new).collect();
+        let state = State {
+            last_number: open.iter().map(|one| one.number).max().unwrap_or(0),
+            open,
+            waiting: Waiting::new(pages.longest()),
+            sure,
+            has_failed: false,
+        };
+        PagedFolder {
+            shared: Arc::new(Shared {
+                pages,
+                turn: Mutex::default(),
+                state: Mutex::new(state),
+            }),
+        }
+    }
+
+    fn file(&self, opened: Arc<Opened>) -> PagedFile<P> {
+        PagedFile {
+            shared: self.shared.clone(),
+            opened,
+        }
+    }
+}
+
+impl Opened {
+    fn new(named: Named<'_>) -> Arc<Self> {
+        Arc::new(Opened {
+            number: named.number,
+            name: Mutex::new(named.name.to_owned()),
+            length: named.length,
+        })
+    }
+
+    fn name(&self) -> MutexGuard<'_, String> {
+        lock(&self.name)
+    }
+}
+
+impl State {
+    fn find(&self, name: &str) -> io::Result<usize> {
+        let found = self.open.iter().position(|one| *one.name() == name);
+        found.ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    /// Gives a file another name. Returns its number.
+    fn call(&mut self, from: &str, to: &str) -> io::Result<u64> {
+        let at = self.find(from)?;
+        if self.find(to).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        let file = &self.open[at];
+        to.clone_into(&mut file.name());
+        Ok(file.number)
+    }
+
+    /// Says all files once more, so that what said so before is not needed.
+    fn say_all(&mut self) {
+        let names: Vec<_> = self.open.iter().map(|one| one.name().clone()).collect();
+        let all = self.open.iter().zip(&names).map(|(one, name)| Named {
+            number: one.number,
+            name,
+            length: one.length,
+        });
+        self.waiting.put(&Deed::All(all.collect()));
+    }
+}
+
+impl<P: Pages> Shared<P> {
+    /// Returns when all that was done so far is sure.
+    fn flush(&self) -> io::Result<()> {
+        let _turn = lock(&self.turn);
+        let pages = {
+            let mut state = lock(&self.state);
+            if state.has_failed {
+                return Err(io::Error::other("an earlier page could not be written"));
+            }
+            state.waiting.take()
+        };
+        for page in pages {
+            let written = self.pages.append(page.clone());
+            let mut state = lock(&self.state);
+            match written {
+                Ok(sequence) => {
+                    let is_read = state.sure.turn(sequence, &page);
+                    debug_assert!(is_read, "a page says what was put on it");
+                }
+                Err(error) => {
+                    state.has_failed = true;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets go of what no file needs any more, after all files were said once more on the last page.
+    fn let_go(&self) {
+        let first = lock(&self.state).sure.first_needed();
+        if let Some(first) = first {
+            self.pages.let_go_before(first);
+        }
+    }
+
+    /// The pages in which this part of a file lies, when all that was done so far is sure.
+    fn pages_of(&self, file: &Opened, from: u64, to: u64) -> io::Result<Vec<u64>> {
+        loop {
+            let state = lock(&self.state);
+            if state.waiting.is_empty() {
+                // What is on its way is neither here nor there.
+                if let Ok(_turn) = self.turn.try_lock() {
+                    return state.sure.pages_of(file.number, from, to);
+                }
+            }
+            drop(state);
+            self.flush()?;
+        }
+    }
+}
+
+impl<P: Pages> Folder for PagedFolder<P> {
+    type File = PagedFile<P>;
+
+    const IS_FAR: bool = true;
+
+    fn names(&self) -> io::Result<Vec<String>> {
+        let state = lock(&self.shared.state);
+        Ok(state.open.iter().map(|one| one.name().clone()).collect())
+    }
+
+    /// There is room as long as the server has some.
+    fn create(&self, name: &str, length: u64) -> io::Result<PagedFile<P>> {
+        let mut state = lock(&self.shared.state);
+        if state.find(name).is_ok() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        state.last_number += 1;
+        let named = Named {
+            number: state.last_number,
+            name,
+            length,
+        };
+        state.waiting.put(&Deed::Made(named));
+        let opened = Opened::new(named);
+        state.open.push(opened.clone());
+        Ok(self.file(opened))
+    }
+
+    fn open(&self, name: &str) -> io::Result<PagedFile<P>> {
+        let state = lock(&self.shared.state);
+        let at = state.find(name)?;
+        Ok(self.file(state.open[at].clone()))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = lock(&self.shared.state);
+        let file = state.call(from, to)?;
+        state.waiting.put(&Deed::Renamed { file, to });
+        Ok(())
+    }
+
+    fn recycle(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = lock(&self.shared.state);
+        let file = state.call(from, to)?;
+        state.waiting.put(&Deed::Recycled { file, to });
+        state.say_all();
+        Ok(())
+    }
+
+    fn remove(&self, name: &str) -> io::Result<()> {
+        let mut state = lock(&self.shared.state);
+        let at = state.find(name)?;
+        let file = state.open.remove(at).number;
+        state.waiting.put(&Deed::Removed { file });
+        state.say_all();
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.shared.flush()?;
+        self.shared.let_go();
+        Ok(())
+    }
+}
+
+impl<P: Pages> File for PagedFile<P> {
+    fn length(&self) -> io::Result<u64> {
+        Ok(self.opened.length)
+    }
+
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
+        let end = offset + buffer.len() as u64;
+        if end > self.opened.length {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let sequences = self.shared.pages_of(&self.opened, offset, end)?;
+        let pages = self.shared.pages.read(sequences)?;
+        buffer.fill(0);
+        for page in pages.iter().flatten() {
+            deed::copy_written(page, self.opened.number, offset, buffer);
+        }
+        Ok(())
+    }
+
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut state = lock(&self.shared.state);
+        state.waiting.write(self.opened.number, offset, bytes);
+        Ok(())
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        self.shared.flush()
+    }
+}
+
+fn lock<A>(mutex: &Mutex<A>) -> MutexGuard<'_, A> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

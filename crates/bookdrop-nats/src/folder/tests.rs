@@ -1,0 +1,310 @@
+//! The folder over pages in memory: against plain files, and under a queue.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use bookdrop_backend::{Backend, Place, Progress, Record, Settled, Settlement, Wait};
+use bookdrop_disk::storage::{File, Folder};
+use bookdrop_disk::{Options, Records};
+use bookdrop_queue::park::wait;
+use bookdrop_records::{HandOver, Holder};
+use bytes::Bytes;
+
+use super::{Known, PagedFile, PagedFolder, Pages, lock};
+
+/// Pages in memory, which is what there is of a folder when a process has ended.
+#[derive(Clone, Default)]
+struct InMemory(Arc<Mutex<Written>>);
+
+#[derive(Default)]
+struct Written {
+    last: u64,
+    pages: BTreeMap<u64, Bytes>,
+    is_full: bool,
+}
+
+const LONGEST: usize = 100;
+
+impl Pages for InMemory {
+    fn longest(&self) -> usize {
+        LONGEST
+    }
+
+    fn append(&self, page: Bytes) -> io::Result<u64> {
+        let mut written = lock(&self.0);
+        if written.is_full {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        assert!(page.len() <= LONGEST || !is_write(&page));
+        written.last += 1;
+        let last = written.last;
+        written.pages.insert(last, page);
+        Ok(last)
+    }
+
+    fn read(&self, sequences: Vec<u64>) -> io::Result<Vec<Option<Bytes>>> {
+        let written = lock(&self.0);
+        let pages = sequences.iter().map(|at| written.pages.get(at).cloned());
+        Ok(pages.collect())
+    }
+
+    fn let_go_before(&self, sequence: u64) {
+        let mut written = lock(&self.0);
+        written.pages = written.pages.split_off(&sequence);
+    }
+}
+
+/// The names of all files may be longer than a page.
+fn is_write(page: &[u8]) -> bool {
+    use super::deed::Deed;
+    let mut deeds = Deed::all_on(page).flatten();
+    deeds.any(|deed| matches!(deed, Deed::Written { .. }))
+}
+
+impl InMemory {
+    /// The folder as the next process finds it.
+    fn open(&self) -> PagedFolder<InMemory> {
+        let mut known = Known::default();
+        for (sequence, page) in &lock(&self.0).pages {
+            assert!(known.read(*sequence, page));
+        }
+        PagedFolder::new(self.clone(), known)
+    }
+}
+
+fn contents(file: &PagedFile<InMemory>) -> Vec<u8> {
+    let mut bytes = vec![1; file.length().expect("it has one") as usize];
+    file.read_at(&mut bytes, 0).expect("it can be read");
+    bytes
+}
+
+/// The files of a folder, with what lies in them.
+fn found(folder: &PagedFolder<InMemory>) -> BTreeMap<String, Vec<u8>> {
+    let names = folder.names().expect("they are known").into_iter();
+    names
+        .map(|name| {
+            let file = folder.open(&name).expect("it is there");
+            let bytes = contents(&file);
+            (name, bytes)
+        })
+        .collect()
+}
+
+/// One thing is done, to the folder and to plain files.
+fn act(
+    random: &mut fastrand::Rng,
+    folder: &PagedFolder<InMemory>,
+    plain: &mut BTreeMap<String, Vec<u8>>,
+    number: usize,
+) {
+    let new = format!("file-{number}");
+    let Some(name) = random.choice(plain.keys()).cloned() else {
+        folder.create(&new, 300).expect("there is none");
+        plain.insert(new, vec![0; 300]);
+        return;
+    };
+    match random.u8(..20) {
+        0..2 => {
+            folder.create(&new, 500).expect("there is none");
+            plain.insert(new, vec![0; 500]);
+        }
+        2 => {
+            folder.rename(&name, &new).expect("it is there");
+            let bytes = plain.remove(&name).expect("it is there");
+            plain.insert(new, bytes);
+        }
+        3 => {
+            folder.recycle(&name, &new).expect("it is there");
+            let bytes = plain.remove(&name).expect("it is there");
+            plain.insert(new, vec![0; bytes.len()]);
+        }
+        4 => {
+            folder.remove(&name).expect("it is there");
+            plain.remove(&name);
+        }
+        _ => {
+            let file = folder.open(&name).expect("it is there");
+            let there = plain.get_mut(&name).expect("it is there");
+            let from = random.usize(..there.len());
+            let to = random.usize(from..there.len());
+            there[from..to].fill(random.u8(1..));
+            file.write_at(&there[from..to], from as u64)
+                .expect("it waits");
+        }
+    }
+}
+
+#[test]
+fn a_folder_in_pages_is_like_plain_files() {
+    for seed in 0..100 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (pages, mut plain) = (InMemory::default(), BTreeMap::new());
+        let mut folder = pages.open();
+        for number in 0..100 {
+            act(&mut random, &folder, &mut plain, number);
+            if random.u8(..4) == 0 {
+                assert_eq!(found(&folder), plain, "seed {seed}, deed {number}");
+            }
+            if random.u8(..8) == 0 {
+                folder.flush().expect("there is room");
+                folder = pages.open();
+                assert_eq!(found(&folder), plain, "seed {seed}, deed {number}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_was_not_flushed_is_gone_with_the_process() {
+    let pages = InMemory::default();
+    let folder = pages.open();
+    let file = folder.create("one", 4).expect("there is none");
+    file.flush().expect("there is room");
+    file.write_at(&[1], 0).expect("it waits");
+    folder.create("two", 4).expect("there is none");
+    let next = pages.open();
+    assert_eq!(found(&next), BTreeMap::from([("one".into(), vec![0; 4])]));
+}
+
+#[test]
+fn a_file_that_is_open_is_found_under_its_new_name() {
+    let folder = InMemory::default().open();
+    let file = folder.create("spare", 4).expect("there is none");
+    file.write_at(&[1; 2], 0).expect("it waits");
+    folder.rename("spare", "used").expect("it is there");
+    file.write_at(&[2; 2], 2).expect("it waits");
+    assert_eq!(contents(&file), [1, 1, 2, 2]);
+    let taken = folder.create("used", 4).err().expect("it is there");
+    assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+    assert!(folder.open("spare").is_err());
+}
+
+#[test]
+fn nothing_is_written_behind_a_page_that_could_not_be() {
+    let pages = InMemory::default();
+    let folder = pages.open();
+    let file = folder.create("one", 4).expect("there is none");
+    lock(&pages.0).is_full = true;
+    file.flush().expect_err("there is no room");
+    lock(&pages.0).is_full = false;
+    file.write_at(&[1], 0).expect("it waits");
+    file.flush().expect_err("nobody knows what lies before");
+    assert!(found(&pages.open()).is_empty());
+}
+
+/// A queue with short segments, and pages that are far shorter than these.
+fn queue(pages: &InMemory) -> Records {
+    let mut options = Options::default();
+    options.segment_bytes = 4096;
+    options.cache_bytes = 0;
+    let (records, report) = Records::open_folder(pages.open(), &options).expect("it can be read");
+    assert_eq!(report.damage, []);
+    records
+}
+
+fn send(records: &Records, number: u32) {
+    let record = Record {
+        id: number.to_string().into(),
+        content: vec![number as u8; 200].into(),
+        ..Record::default()
+    };
+    let sent = wait(records.publish(vec![record], Progress::default(), true));
+    sent.expect("there is room");
+}
+
+fn receive(records: &Records, reader: bookdrop_backend::Reader) -> u32 {
+    let fetched = wait(records.fetch(reader, 1, Wait::Yes)).expect("there is one");
+    let settled = wait(records.settle(fetched[0].receipt, Settlement::Done));
+    assert_eq!(settled, Ok(Settled::Yes));
+    let record = &fetched[0].record;
+    let number: u32 = record.id.parse().expect("it is a number");
+    assert_eq!(record.content, vec![number as u8; 200]);
+    number
+}
+
+#[test]
+fn a_queue_in_pages_survives_its_process_and_lets_go_of_what_is_done() {
+    let pages = InMemory::default();
+    for first in (0..500).step_by(50) {
+        let records = queue(&pages);
+        let reader = wait(records.join(Place::In("default"))).expect("anybody can join");
+        // Those of the former process come first.
+        let sent = first + if first > 0 { 10 } else { 0 };
+        (sent..first + 60).for_each(|number| send(&records, number));
+        (first..first + 50).for_each(|number| assert_eq!(receive(&records, reader), number));
+    }
+    let written = lock(&pages.0);
+    let kept = written.pages.len() as u64;
+    assert!(kept < written.last / 2, "{kept} of {} pages", written.last);
+}
+
+/// What was handed over twice, to this holder the last time: the process ended then.
+fn handed_over(pages: &InMemory, holder: Holder) -> HandOver {
+    let records = queue(pages);
+    let reader = wait(records.join(Place::In("default"))).expect("anybody can join");
+    (0..2).for_each(|number| send(&records, number));
+    let fetch = |holder| records.queue().fetch_for(holder, reader, 1, Wait::Yes);
+    let first = wait(fetch(Holder(1))).expect("there is one");
+    wait(records.settle(first[0].receipt, Settlement::Failed)).expect("it is in hand");
+    let again = wait(fetch(holder)).expect("there is one");
+    assert_eq!(again[0].attempt, 2);
+    let name = records.queue().name_of(again[0].receipt);
+    // No word of its end is written.
+    lock(&pages.0).is_full = true;
+    drop(records);
+    lock(&pages.0).is_full = false;
+    name.expect("it is no request")
+}
+
+/// What can be received now, with how often it was handed over and whether it failed.
+fn received(records: &Records) -> Vec<(u32, u32)> {
+    let reader = wait(records.join(Place::In("default"))).expect("anybody can join");
+    let fetched = wait(records.fetch(reader, 9, Wait::No)).unwrap_or_default();
+    let fetched = fetched.into_iter();
+    fetched
+        .map(|one| (one.record.id.parse().expect("a number"), one.attempt))
+        .collect()
+}
+
+#[test]
+fn what_is_in_hand_stays_there_when_the_next_process_keeps_the_queue() {
+    let pages = InMemory::default();
+    let name = handed_over(&pages, Holder(7));
+    let records = queue(&pages);
+    assert_eq!(records.in_hand(), 1);
+    assert_eq!(received(&records), [(1, 1)]);
+    let queue = records.queue();
+    assert_eq!(queue.claim(Holder(8), name), None);
+    let receipt = queue.claim(Holder(7), name).expect("it has it");
+    assert_eq!(queue.claim(Holder(7), name), None, "once");
+    assert_eq!(queue.name_of(receipt), Some(name));
+    let settled = wait(records.settle(receipt, Settlement::Done));
+    assert_eq!(settled, Ok(Settled::Yes));
+    assert_eq!(queue.lose_unclaimed(), []);
+    assert_eq!(records.in_hand(), 1);
+    assert_eq!(received(&records), []);
+}
+
+#[test]
+fn what_never_reached_its_holder_was_not_handed_over() {
+    let pages = InMemory::default();
+    handed_over(&pages, Holder(7));
+    let records = queue(&pages);
+    records.queue().put_back_unclaimed(Holder(8));
+    assert_eq!(records.in_hand(), 1);
+    records.queue().put_back_unclaimed(Holder(7));
+    assert_eq!(records.in_hand(), 0);
+    drop(records);
+    // So it is for the process after that.
+    assert_eq!(received(&queue(&pages)), [(0, 2), (1, 1)]);
+}
+
+#[test]
+fn what_a_holder_has_that_is_gone_was_handed_over() {
+    let pages = InMemory::default();
+    let name = handed_over(&pages, Holder(7));
+    let records = queue(&pages);
+    assert_eq!(records.queue().lose_unclaimed(), [(Holder(7), name)]);
+    assert_eq!(received(&records), [(0, 3), (1, 1)]);
+}

@@ -1,0 +1,299 @@
+//! This driver as the keeper: it opens the queue, and does what its guests ask.
+
+use std::future::pending;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::{Message, Subscriber};
+use bookdrop_backend::{Error, ErrorKind};
+use bookdrop_disk::Records;
+use bookdrop_remote::{GuestId, Host, HostTurn, Terms};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use std::task::Context;
+use tokio::sync::Notify;
+use tokio::task::{JoinHandle, spawn_blocking, spawn_local};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::clock::ServerClock;
+use crate::folder::{Known, PagedFolder};
+use crate::journal::{Epoch, Journal, Writer};
+use crate::keeping::Keeping;
+use crate::link::Link;
+use crate::names::Names;
+use crate::options::Options;
+use crate::pages::StreamPages;
+use crate::seeking::Mine;
+
+/// So often the keeper makes sure that no other one is there.
+const LOOKS_EVERY: Duration = Duration::from_secs(5);
+/// What guests say before the queue is open waits, up to so many packets; they say the rest again.
+const EARLY_PACKETS: usize = 1_024;
+
+/// A driver that is the keeper.
+pub(crate) struct Keeper {
+    epoch: Epoch,
+    link: Link,
+    names: Names,
+    ears: Subscriber,
+    stage: Stage,
+    /// What guests said before the queue was open.
+    early: Vec<Bytes>,
+    /// Ends when this driver is the keeper no more, or cannot go on: then it says why.
+    work: JoinHandle<Result<(), Error>>,
+    /// Rung when the connection is there again.
+    connected: Arc<Notify>,
+}
+
+enum Stage {
+    Opening(JoinHandle<Result<Arc<Keeping>, Error>>),
+    Open {
+        keeping: Arc<Keeping>,
+        host: Box<Host<Keeping>>,
+        /// By then, whoever had something in hand has come.
+        unclaimed_until: Option<Instant>,
+    },
+}
+
+/// What happened to a keeper.
+pub(crate) enum News {
+    /// The queue is open.
+    Opened,
+    /// It is the keeper no more, or cannot be.
+    Ended(Error),
+    /// There may be something to do.
+    Something,
+}
+
+impl Keeper {
+    /// Begins to open the queue.
+    ///
+    /// # Errors
+    /// It cannot listen to its guests.
+    pub(crate) async fn new(
+        (link, names): (&Link, &Names),
+        journal: &Journal,
+        mine: Mine,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let Mine {
+            writer,
+            follows,
+            clock,
+        } = mine;
+        let epoch = writer.epoch();
+        // At once: whoever calls it meanwhile would take it for gone, and claim in its place.
+        let ears = link.hear(names.keeper(epoch)).await?;
+        let (opens, opened) = tokio::sync::oneshot::channel();
+        let connected = Arc::new(Notify::new());
+        let work = spawn_local(work(
+            journal.clone(),
+            (writer, clock),
+            options.patience,
+            opens,
+            connected.clone(),
+        ));
+        let options = options.of_folder(clock);
+        let opening = spawn_local(async move {
+            let ended = || Error::new(ErrorKind::Io, "the queue could not be read");
+            let folder = opened.await.map_err(|_| ended())?;
+            let opened = spawn_blocking(move || Records::open_folder(folder, &options));
+            let (records, _) = opened.await.map_err(|_| ended())??;
+            Ok(Arc::new(Keeping::new(records, follows)))
+        });
+        Ok(Keeper {
+            epoch,
+            link: link.clone(),
+            names: names.clone(),
+            ears,
+            stage: Stage::Opening(opening),
+            early: Vec::new(),
+            work,
+            connected,
+        })
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Open { .. })
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// What happens next.
+    pub(crate) async fn news(&mut self, terms: &Terms) -> News {
+        tokio::select! {
+            ended = &mut self.work => News::Ended(match ended {
+                Ok(Err(error)) => error,
+                _ => Error::new(ErrorKind::Io, "the queue is not written any more"),
+            }),
+            said = self.ears.next() => {
+                if let Some(said) = said {
+                    self.hear(said);
+                }
+                News::Something
+            }
+            next = next(&mut self.stage) => match next {
+                Next::Opened(Ok(keeping)) => {
+                    self.open(keeping, terms);
+                    News::Opened
+                }
+                Next::Opened(Err(error)) => News::Ended(error),
+                Next::AllHaveCome => {
+                    if let Stage::Open { keeping, unclaimed_until, .. } = &mut self.stage {
+                        *unclaimed_until = None;
+                        keeping.lose_unclaimed();
+                    }
+                    News::Something
+                }
+            },
+        }
+    }
+
+    fn open(&mut self, keeping: Arc<Keeping>, terms: &Terms) {
+        let host = Host::new(keeping.clone(), self.epoch.sequence, terms.clone());
+        self.stage = Stage::Open {
+            keeping,
+            host: Box::new(host),
+            unclaimed_until: Some(Instant::now() + terms.lease),
+        };
+        for packet in std::mem::take(&mut self.early) {
+            self.receive(packet);
+        }
+    }
+
+    fn hear(&mut self, said: Message) {
+        if said.payload.is_empty() {
+            // It calls whether anybody is there.
+            if let Some(caller) = said.reply {
+                let me = self.names.keeper(self.epoch);
+                self.link
+                    .say(caller.to_string(), me, Bytes::from_static(b"here"));
+            }
+            return;
+        }
+        self.receive(said.payload);
+    }
+
+    /// A packet of a guest.
+    pub(crate) fn receive(&mut self, packet: Bytes) {
+        match &mut self.stage {
+            Stage::Opening(_) if self.early.len() < EARLY_PACKETS => self.early.push(packet),
+            Stage::Opening(_) => {}
+            Stage::Open { host, .. } => {
+                // What is no packet was said by somebody else.
+                let _ = host.receive(packet, std::time::Instant::now());
+            }
+        }
+    }
+
+    /// The connection is there again.
+    pub(crate) fn connected_again(&mut self) {
+        self.connected.notify_one();
+        if let Stage::Open { host, .. } = &mut self.stage {
+            host.connected_again();
+        }
+    }
+
+    pub(crate) fn turn(&mut self, cx: &Context<'_>) -> Option<HostTurn> {
+        match &mut self.stage {
+            Stage::Opening(_) => None,
+            Stage::Open { host, .. } => Some(host.turn(cx, std::time::Instant::now())),
+        }
+    }
+
+    /// Says something to a guest in another process.
+    pub(crate) fn say(&self, guest: GuestId, packet: Bytes) {
+        let to = self.names.guest(crate::journal::DriverId(guest.0));
+        self.link.say(to, self.names.keeper(self.epoch), packet);
+    }
+
+    /// Ends, when all that was done is written, or cannot be for so long.
+    pub(crate) async fn leave(self, within: Duration) {
+        let Keeper { stage, work, .. } = self;
+        if let Stage::Open { keeping, host, .. } = stage {
+            drop(host);
+            // It is written when nobody has it any more, by threads that wait for the server.
+            let dropped = spawn_blocking(move || drop(keeping));
+            let _ = timeout(within, dropped).await;
+        }
+        work.abort();
+    }
+
+    /// Another driver is the keeper, or nothing can be written: what is not written is lost.
+    pub(crate) fn give_up(self) {
+        self.work.abort();
+        match self.stage {
+            Stage::Opening(opening) => opening.abort(),
+            Stage::Open { keeping, host, .. } => {
+                drop(host);
+                // Its threads find that nobody works for them any more.
+                spawn_blocking(move || drop(keeping));
+            }
+        }
+    }
+}
+
+/// What a stage comes to.
+enum Next {
+    Opened(Result<Arc<Keeping>, Error>),
+    AllHaveCome,
+}
+
+async fn next(stage: &mut Stage) -> Next {
+    match stage {
+        Stage::Opening(opening) => Next::Opened(opening.await.unwrap_or_else(|_| {
+            let message = "opening the queue ended before its end";
+            Err(Error::new(ErrorKind::Io, message))
+        })),
+        Stage::Open {
+            unclaimed_until: Some(until),
+            ..
+        } => {
+            sleep_until(*until).await;
+            Next::AllHaveCome
+        }
+        Stage::Open { .. } => pending().await,
+    }
+}
+
+/// Reads the stream, and writes pages until another driver is the keeper.
+async fn work(
+    journal: Journal,
+    (writer, clock): (Writer, ServerClock),
+    patience: Duration,
+    opens: tokio::sync::oneshot::Sender<PagedFolder<StreamPages>>,
+    connected: Arc<Notify>,
+) -> Result<(), Error> {
+    let epoch = writer.epoch();
+    let mut known = Known::default();
+    // What cannot be read is missing in files, where it is found.
+    let damaged = journal
+        .read(&writer, |sequence, page| {
+            let _ = known.read(sequence, &page);
+        })
+        .await?;
+    drop(damaged);
+    let (pages, desk) = StreamPages::new(journal.clone(), writer, clock, patience);
+    let _ = opens.send(PagedFolder::new(pages, known));
+    tokio::select! {
+        ended = desk.run() => ended,
+        replaced = is_replaced(&journal, epoch, &connected) => Err(replaced),
+    }
+}
+
+/// Ends when another driver is the keeper.
+async fn is_replaced(journal: &Journal, epoch: Epoch, connected: &Notify) -> Error {
+    loop {
+        let _ = timeout(LOOKS_EVERY, connected.notified()).await;
+        match journal.last_epoch().await {
+            Ok(last) if last == Some(epoch) => {}
+            Ok(_) => {
+                let message = "another driver is the keeper of the queue by now";
+                return Error::new(ErrorKind::InUse, message);
+            }
+            Err(error) => return error,
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The queue of a keeper, as its guests use it.
+
+use std::collections::{HashMap, HashSet};
+use std::future::{Future, pending};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bookdrop_backend::{
+    Asking, Backend, Capabilities, Dead, Error, Fetched, Letters, NotFetched, NotPublished,
+    Outgoing, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered,
+    Wait,
+};
+use bookdrop_disk::Records;
+use bookdrop_records::Holder;
+use bookdrop_remote::{Ending, GuestId, HandOver, Hosted};
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, sleep_until};
+
+/// A keeper that follows another one knows of no consumer yet. It waits so long before it tells requesters that there is none.
+const CONSUMERS_COME_WITHIN: Duration = Duration::from_secs(1);
+
+/// A consumer of a guest that was closed waits so long before it looks again whether there is nothing left.
+const LOOKS_FOR_THE_END_EVERY: Duration = Duration::from_millis(20);
+
+/// The queue of a keeper.
+pub(crate) struct Keeping {
+    records: Records,
+    /// By then all consumers have come again that were there before.
+    all_are_here_at: Instant,
+    /// What was taken from guests that had not come by then.
+    lost: Mutex<HashSet<(Holder, bookdrop_records::HandOver)>>,
+    /// How far the guests are that were asked for.
+    guests: Mutex<HashMap<GuestId, Arc<watch::Sender<Ending>>>>,
+}
+
+impl Keeping {
+    /// A queue that this driver keeps from now on, in place of another one or as the first.
+    pub(crate) fn new(records: Records, follows_another: bool) -> Self {
+        let wait = match follows_another {
+            true => CONSUMERS_COME_WITHIN,
+            false => Duration::ZERO,
+        };
+        Keeping {
+            records,
+            all_are_here_at: Instant::now() + wait,
+            lost: Mutex::default(),
+            guests: Mutex::default(),
+        }
+    }
+
+    fn lost(&self) -> MutexGuard<'_, HashSet<(Holder, bookdrop_records::HandOver)>> {
+        self.lost.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn guests(&self) -> MutexGuard<'_, HashMap<GuestId, Arc<watch::Sender<Ending>>>> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn state_of(&self, guest: GuestId) -> Arc<watch::Sender<Ending>> {
+        self.guests().entry(guest).or_default().clone()
+    }
+
+    fn ending(&self, guest: GuestId) -> watch::Receiver<Ending> {
+        self.state_of(guest).subscribe()
+    }
+
+    /// Ends when this guest has come so far.
+    async fn comes_to(&self, guest: GuestId, how: Ending) {
+        let mut ending = self.ending(guest);
+        if ending.wait_for(|ending| *ending >= how).await.is_err() {
+            // It is forgotten, and so is what it waits for.
+            pending().await
+        }
+    }
+
+    /// Whoever had something in hand when the former keeper ended, and has not come since, is gone.
+    pub(crate) fn lose_unclaimed(&self) {
+        let lost = self.records.queue().lose_unclaimed();
+        *self.lost() = lost.into_iter().collect();
+    }
+}
+
+fn holder(guest: GuestId) -> Holder {
+    Holder(u128::from_be_bytes(guest.0))
+}
+
+fn known(name: HandOver) -> bookdrop_records::HandOver {
+    bookdrop_records::HandOver {
+        event: name.event,
+        group: name.group,
+        delivery: name.delivery,
+    }
+}
+
+impl Hosted for Keeping {
+    async fn fetch_for(
+        &self,
+        guest: GuestId,
+        reader: Reader,
+        max: usize,
+        wait: Wait,
+    ) -> Result<Vec<Fetched>, NotFetched> {
+        let queue = self.records.queue();
+        let fetch = |wait| queue.fetch_for(holder(guest), reader, max, wait);
+        if wait != Wait::No {
+            tokio::select! {
+                fetched = fetch(wait) => return fetched,
+                () = self.comes_to(guest, Ending::Closed) => {}
+            }
+        }
+        loop {
+            let ending = *self.ending(guest).borrow();
+            if ending == Ending::Drained {
+                return Err(NotFetched::Closed);
+            }
+            match fetch(Wait::No).await {
+                Err(NotFetched::Empty) if ending == Ending::Open => return Err(NotFetched::Empty),
+                Err(NotFetched::Empty) if queue.queued(reader) == 0 => {
+                    return Err(NotFetched::Closed);
+                }
+                Err(NotFetched::Empty) if wait == Wait::No => return Err(NotFetched::Empty),
+                Err(NotFetched::Empty) => {}
+                fetched => return fetched,
+            }
+            // What is queued stands behind its key: somebody else may be handed it.
+            tokio::select! {
+                fetched = fetch(wait) => return fetched,
+                () = self.comes_to(guest, Ending::Drained) => {}
+                () = sleep(LOOKS_FOR_THE_END_EVERY) => {}
+            }
+        }
+    }
+
+    fn publish_for(
+        &self,
+        guest: GuestId,
+        records: Vec<Record>,
+        progress: Progress,
+        waits: bool,
+    ) -> impl Future<Output = Result<(), NotPublished>> + Send {
+        let closed = self.comes_to(guest, Ending::Closed);
+        let queue = self.records.queue();
+        queue.publish_until(closed, records, progress, waits)
+    }
+
+    async fn request_for(
+        &self,
+        guest: GuestId,
+        record: Record,
+        asking: Asking,
+    ) -> Result<Bytes, Unanswered> {
+        let asked_at = Instant::now();
+        if self.all_are_here_at > asked_at && !asking.waits_for_consumer {
+            sleep_until(self.all_are_here_at).await;
+        }
+        let asking = Asking {
+            timeout: asking.timeout.saturating_sub(asked_at.elapsed()),
+            ..asking
+        };
+        let closed = self.comes_to(guest, Ending::Closed);
+        let queue = self.records.queue();
+        queue.request_until(closed, record, asking).await
+    }
+
+    fn end_for(&self, guest: GuestId, how: Ending) {
+        self.state_of(guest).send_if_modified(|ending| {
+            let is_news = *ending < how;
+            *ending = how.max(*ending);
+            is_news
+        });
+        self.records.queue().waive_backoff();
+    }
+
+    fn forget(&self, guest: GuestId) {
+        self.guests().remove(&guest);
+    }
+
+    fn name_of(&self, receipt: Receipt) -> Option<HandOver> {
+        let name = self.records.queue().name_of(receipt)?;
+        Some(HandOver {
+            event: name.event,
+            group: name.group,
+            delivery: name.delivery,
+        })
+    }
+
+    fn claim(&self, guest: GuestId, hand: HandOver) -> Option<Receipt> {
+        self.records.queue().claim(holder(guest), known(hand))
+    }
+
+    fn was_lost(&self, guest: GuestId, hand: HandOver) -> bool {
+        self.lost().contains(&(holder(guest), known(hand)))
+    }
+
+    fn settle_claims(&self, guest: GuestId) {
+        self.records.queue().put_back_unclaimed(holder(guest));
+    }
+
+    fn put_back(&self, receipt: Receipt) {
+        self.records.queue().put_back(receipt);
+    }
+
+    fn lose(&self, receipt: Receipt) {
+        self.records.queue().lose(receipt);
+    }
+}
+
+impl Backend for Keeping {
+    fn capabilities(&self) -> Capabilities {
+        let mut all = self.records.capabilities();
+        all.cross_process = true;
+        all
+    }
+
+    fn capacity(&self) -> usize {
+        self.records.capacity()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.records.is_closed()
+    }
+
+    fn publish(
+        &self,
+        records: Vec<Record>,
+        progress: Progress,
+        waits: bool,
+    ) -> impl Future<Output = Result<(), NotPublished>> + Send {
+        self.records.publish(records, progress, waits)
+    }
+
+    fn outgoing(&self, record: Record) -> Result<Outgoing, Error> {
+        self.records.outgoing(record)
+    }
+
+    fn request(
+        &self,
+        record: Record,
+        asking: Asking,
+    ) -> impl Future<Output = Result<Bytes, Unanswered>> + Send {
+        self.records.request(record, asking)
+    }
+
+    fn join(&self, place: Place<'_>) -> impl Future<Output = Result<Reader, Error>> + Send {
+        self.records.join(place)
+    }
+
+    fn leave(&self, reader: Reader) {
+        self.records.leave(reader);
+    }
+
+    fn fetch(
+        &self,
+        reader: Reader,
+        max: usize,
+        wait: Wait,
+    ) -> impl Future<Output = Result<Vec<Fetched>, NotFetched>> + Send {
+        self.records.fetch(reader, max, wait)
+    }
+
+    fn settle(
+        &self,
+        receipt: Receipt,
+        how: Settlement,
+    ) -> impl Future<Output = Result<Settled, Error>> + Send {
+        self.records.settle(receipt, how)
+    }
+
+    fn unwanted(&self, receipt: Receipt) -> impl Future<Output = ()> + Send {
+        self.records.unwanted(receipt)
+    }
+
+    fn in_hand(&self) -> usize {
+        self.records.in_hand()
+    }
+
+    fn stats(
+        &self,
+        group: Option<&str>,
+    ) -> impl Future<Output = Result<Option<Stats>, Error>> + Send {
+        self.records.stats(group)
+    }
+
+    fn groups(&self) -> impl Future<Output = Result<Vec<String>, Error>> + Send {
+        self.records.groups()
+    }
+
+    fn remove_group(&self, group: &str) -> impl Future<Output = Result<bool, Error>> + Send {
+        self.records.remove_group(group)
+    }
+
+    fn purge(&self) -> impl Future<Output = Result<usize, Error>> + Send {
+        self.records.purge()
+    }
+
+    fn dead(
+        &self,
+        group: &str,
+        which: Letters,
+    ) -> impl Future<Output = Result<Vec<Dead>, Error>> + Send {
+        self.records.dead(group, which)
+    }
+
+    fn replay(
+        &self,
+        group: &str,
+        which: Letters,
+    ) -> impl Future<Output = Result<usize, Error>> + Send {
+        self.records.replay(group, which)
+    }
+
+    fn discard(
+        &self,
+        group: &str,
+        which: Letters,
+    ) -> impl Future<Output = Result<usize, Error>> + Send {
+        self.records.discard(group, which)
+    }
+
+    fn close(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.records.close()
+    }
+
+    fn drain(&self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.records.drain()
+    }
+}

@@ -1,0 +1,133 @@
+//! The driver's thread: it opens the queue, and works for the driver until nobody has it any more.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bookdrop_backend::{Capabilities, Error, ErrorKind};
+use bookdrop_remote::{Guest, GuestId, Remote, Terms, guest};
+use tokio::runtime;
+use tokio::sync::oneshot;
+use tokio::task::LocalSet;
+use tokio::time::timeout;
+
+use crate::journal::{DriverId, Journal};
+use crate::link::Link;
+use crate::names::Names;
+use crate::options::Options;
+use crate::server::Server;
+use crate::work::{Place, Work};
+
+/// A packet is no longer than this, whatever the server takes.
+const LONGEST_PACKET: usize = 256 << 10;
+/// Bytes of the server's bound that are left for the subject.
+const SUBJECT: usize = 1 << 10;
+/// Threads that wait for the server when the driver has ended are waited for no longer.
+const THREADS_END_WITHIN: Duration = Duration::from_secs(5);
+
+/// Opens a queue on a thread of its own.
+pub(crate) async fn open(server: Server, queue: &str, options: Options) -> Result<Remote, Error> {
+    options.check()?;
+    let names = Names::new(queue)?;
+    let (told, word) = oneshot::channel();
+    let thread = thread::Builder::new().name("bookdrop-nats".to_owned());
+    let spawned = thread.spawn(move || run(server, names, options, told));
+    spawned.map_err(|error| could_not_start("thread", error))?;
+    word.await.unwrap_or_else(|_| {
+        let message = "the driver's thread ended before the queue was open";
+        Err(Error::new(ErrorKind::Io, message))
+    })
+}
+
+fn run(
+    server: Server,
+    names: Names,
+    options: Options,
+    told: oneshot::Sender<Result<Remote, Error>>,
+) {
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            // Where nobody waits any more, nothing is to be done.
+            let _ = told.send(Err(could_not_start("runtime", error)));
+            return;
+        }
+    };
+    LocalSet::new().block_on(&runtime, async {
+        let patience = options.patience;
+        let begun = timeout(patience, begin(&server, names, options)).await;
+        match begun.unwrap_or_else(|_| Err(gives_no_word(patience))) {
+            Ok((remote, work)) => {
+                // Where whoever opened it is gone, it is dropped, and that ends this thread.
+                let _ = told.send(Ok(remote));
+                work.run().await;
+            }
+            Err(error) => {
+                let _ = told.send(Err(error));
+            }
+        }
+    });
+    runtime.shutdown_timeout(THREADS_END_WITHIN);
+}
+
+async fn begin(server: &Server, names: Names, options: Options) -> Result<(Remote, Work), Error> {
+    let (link, events) = Link::new(server).await?;
+    let me = DriverId(fastrand::u128(..).to_be_bytes());
+    let terms = terms(&options, &link);
+    let (remote, guest): (Remote, Guest) = guest(GuestId(me.0), terms.clone(), Instant::now());
+    let journal = Journal::open(link.clone(), names.clone(), &options, me).await?;
+    let place = Place {
+        link,
+        events,
+        names,
+        journal,
+        me,
+        options,
+        terms,
+    };
+    let work = Work::begin(place, guest).await?;
+    Ok((remote, work))
+}
+
+fn terms(options: &Options, link: &Link) -> Terms {
+    let mut terms = Terms::default();
+    terms.lease = options.lease;
+    terms.patience = options.patience;
+    terms.max_packet = link
+        .max_payload()
+        .saturating_sub(SUBJECT)
+        .min(LONGEST_PACKET);
+    terms.max_event_bytes = options.max_event_bytes;
+    terms.capacity = options.limits.capacity;
+    terms.capabilities = capabilities();
+    terms
+}
+
+fn capabilities() -> Capabilities {
+    let mut all = Capabilities::default();
+    all.groups = true;
+    all.keys = true;
+    all.priority = true;
+    all.delay = true;
+    all.time_to_live = true;
+    all.duplicate_detection = true;
+    all.dead_letters = true;
+    all.no_consumer_detection = true;
+    all.survives_restart = true;
+    all.cross_process = true;
+    all.lease = true;
+    all
+}
+
+fn gives_no_word(patience: Duration) -> Error {
+    let message = format!(
+        "the queue could not be opened within {patience:?}: the server gives no word, or the user lacks a right, which NATS does not say to \
+         whoever asks"
+    );
+    Error::new(ErrorKind::Io, message)
+}
+
+fn could_not_start(what: &str, error: std::io::Error) -> Error {
+    let message = format!("could not start the driver's {what}");
+    Error::with_source(ErrorKind::Io, message, error)
+}

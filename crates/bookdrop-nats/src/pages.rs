@@ -1,0 +1,194 @@
+//! The pages of the stream, for threads that wait for the server.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::mpsc::{self, SyncSender};
+use std::time::Duration;
+
+use bookdrop_backend::{Error, ErrorKind};
+use bytes::Bytes;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::clock::ServerClock;
+use crate::folder::Pages;
+use crate::journal::{Journal, Writer};
+
+/// So many pages are asked for at once.
+const READ_AT_ONCE: usize = 128;
+/// Pages are let go of this long after nobody needs them any more. A server that flushes every two minutes, as it does unless it is
+/// told otherwise, may lose what was written instead of them, and not that they were let go of.
+const LETS_GO_AFTER: Duration = Duration::from_secs(150);
+
+/// Asks the driver's thread for pages, and waits.
+pub(crate) struct StreamPages {
+    asks: UnboundedSender<Ask>,
+    longest: usize,
+}
+
+/// What a thread asks for, and waits for; each for one thing at a time.
+enum Ask {
+    Append(Bytes, Answer<u64>),
+    Read(Vec<u64>, Answer<Vec<Option<Bytes>>>),
+    LetGo(u64),
+}
+
+type Answer<A> = SyncSender<io::Result<A>>;
+
+/// Works for [`StreamPages`] on the driver's thread.
+pub(crate) struct Desk {
+    journal: Journal,
+    writer: Writer,
+    asks: UnboundedReceiver<Ask>,
+    clock: ServerClock,
+    /// How long a page may take.
+    patience: Duration,
+    /// From when on pages before which one are let go of.
+    to_let_go: VecDeque<(Instant, u64)>,
+}
+
+impl StreamPages {
+    /// Pages of a journal, and who works for them.
+    pub(crate) fn new(
+        journal: Journal,
+        writer: Writer,
+        clock: ServerClock,
+        patience: Duration,
+    ) -> (Self, Desk) {
+        let (asks, asked) = unbounded_channel();
+        let longest = journal.longest_page();
+        let desk = Desk {
+            journal,
+            writer,
+            asks: asked,
+            clock,
+            patience,
+            to_let_go: VecDeque::new(),
+        };
+        (StreamPages { asks, longest }, desk)
+    }
+
+    fn ask<A>(&self, ask: impl FnOnce(Answer<A>) -> Ask) -> io::Result<A> {
+        let (answer, told) = mpsc::sync_channel(1);
+        let ended = || io::Error::other("the driver is not the keeper of the queue any more");
+        self.asks.send(ask(answer)).map_err(|_| ended())?;
+        told.recv().map_err(|_| ended())?
+    }
+}
+
+impl Pages for StreamPages {
+    fn longest(&self) -> usize {
+        self.longest
+    }
+
+    fn append(&self, page: Bytes) -> io::Result<u64> {
+        self.ask(|answer| Ask::Append(page, answer))
+    }
+
+    fn read(&self, sequences: Vec<u64>) -> io::Result<Vec<Option<Bytes>>> {
+        self.ask(|answer| Ask::Read(sequences, answer))
+    }
+
+    fn let_go_before(&self, sequence: u64) {
+        // Whoever works for it no more has nothing to let go of.
+        let _ = self.asks.send(Ask::LetGo(sequence));
+    }
+}
+
+impl Desk {
+    /// Works until nobody asks any more, or another driver is the keeper, or the server could not be asked for too long: then this
+    /// says why.
+    pub(crate) async fn run(mut self) -> Result<(), Error> {
+        loop {
+            let due = self.to_let_go.front().map(|(at, _)| *at);
+            let asked = tokio::select! {
+                asked = self.asks.recv() => asked,
+                () = until(due) => {
+                    self.let_go().await;
+                    continue;
+                }
+            };
+            match asked {
+                None => return Ok(()),
+                Some(Ask::Append(page, answer)) => self.append(page, answer).await?,
+                Some(Ask::Read(sequences, answer)) => self.read(sequences, answer),
+                Some(Ask::LetGo(sequence)) => {
+                    let at = Instant::now() + LETS_GO_AFTER;
+                    self.to_let_go.push_back((at, sequence));
+                }
+            }
+        }
+    }
+
+    async fn append(&mut self, page: Bytes, answer: Answer<u64>) -> Result<(), Error> {
+        let written = timeout(self.patience, self.write(page)).await;
+        let written = written.unwrap_or_else(|_| Err(silent()));
+        let told = written.as_ref().copied();
+        // Whoever waits does so as long as this is asked.
+        let _ = answer.send(told.map_err(|error| io::Error::other(error.clone())));
+        written.map(drop)
+    }
+
+    /// Where there is no room, it is made of what nobody needs any more, and asked for again.
+    async fn write(&mut self, page: Bytes) -> Result<u64, Error> {
+        let mut wait = FIRST_PAUSE;
+        let mut written = self.writer.write(page, self.clock.millis()).await;
+        while written
+            .as_ref()
+            .is_err_and(|error| error.kind() == ErrorKind::NoSpace)
+        {
+            self.let_go_of_all().await;
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_PAUSE);
+            written = self.writer.go_on().await;
+        }
+        written
+    }
+
+    /// Reads beside what is written.
+    fn read(&self, sequences: Vec<u64>, answer: Answer<Vec<Option<Bytes>>>) {
+        let (journal, patience) = (self.journal.clone(), self.patience);
+        tokio::task::spawn_local(async move {
+            let get = |sequence| {
+                let journal = &journal;
+                async move { journal.page(sequence).await }
+            };
+            let pages = stream::iter(sequences).map(get).buffered(READ_AT_ONCE);
+            let read = timeout(patience, pages.try_collect()).await;
+            let read = read.unwrap_or_else(|_| Err(silent()));
+            let _ = answer.send(read.map_err(io::Error::other));
+        });
+    }
+
+    async fn let_go(&mut self) {
+        if let Some((_, sequence)) = self.to_let_go.pop_front() {
+            // If they stay, they go with the next ones.
+            let _ = self.writer.purge_before(sequence).await;
+        }
+    }
+
+    async fn let_go_of_all(&mut self) {
+        if let Some((_, sequence)) = self.to_let_go.drain(..).next_back() {
+            let _ = self.writer.purge_before(sequence).await;
+        }
+    }
+}
+
+/// How long it waits before it asks a full server again: first, and at most.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn silent() -> Error {
+    Error::new(
+        ErrorKind::Io,
+        "the server could not be reached, or had no room, for longer than `patience`",
+    )
+}

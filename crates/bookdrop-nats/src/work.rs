@@ -1,0 +1,363 @@
+//! The driver's thread at work: it is a guest of whoever is the keeper, and the keeper where there is no other one.
+
+use std::future::{Future, pending};
+use std::pin::Pin;
+use std::task::Context;
+use std::time::{Duration, Instant as Clock};
+
+use async_nats::{Event, Message, StatusCode, Subscriber};
+use bookdrop_backend::Error;
+use bookdrop_remote::{Guest, Terms};
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::bell::Bell;
+use crate::journal::{DriverId, Epoch, Journal};
+use crate::keeper::{Keeper, News};
+use crate::link::{Events, Link};
+use crate::names::Names;
+use crate::options::Options;
+use crate::seeking::{Sought, answers, seek};
+
+/// A keeper of which nothing was heard for so long, though something was said to it, is called.
+const CALLS_AFTER: Duration = Duration::from_secs(1);
+/// It is called after so long whatever was said.
+const CALLS_EVERY: Duration = Duration::from_secs(5);
+/// Where the queue could not be opened it is tried again after so long.
+const TRIES_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Ending takes no longer.
+const LEAVES_WITHIN: Duration = Duration::from_secs(5);
+
+/// What a driver has at the server.
+pub(crate) struct Place {
+    pub(crate) link: Link,
+    pub(crate) events: Events,
+    pub(crate) names: Names,
+    pub(crate) journal: Journal,
+    pub(crate) me: DriverId,
+    pub(crate) options: Options,
+    pub(crate) terms: Terms,
+}
+
+/// A driver at work.
+pub(crate) struct Work {
+    place: Place,
+    guest: Guest,
+    ears: Subscriber,
+    news: Subscriber,
+    role: Role,
+    /// Whether the connection was lost, and is not there again.
+    was_cut_off: bool,
+    bell: Bell,
+}
+
+enum Role {
+    Seeking(Pin<Box<dyn Future<Output = Result<Sought, Error>>>>),
+    Guest {
+        keeper: Epoch,
+        heard_at: Instant,
+        /// Whether something was said since.
+        has_said: bool,
+        /// Whether it is there still.
+        calling: Option<Pin<Box<dyn Future<Output = bool>>>>,
+    },
+    Keeper(Box<Keeper>),
+}
+
+/// What happened.
+enum Happened {
+    Sought(Result<Sought, Error>),
+    /// The keeper answers, or is gone.
+    Called(bool),
+    CallDue,
+    Kept(News),
+    Said(Option<Message>),
+    NewKeeper,
+    Link(Option<Event>),
+    Nothing,
+}
+
+impl Work {
+    /// Looks for the keeper, or becomes it. Ends when it is known which, and the queue is open.
+    ///
+    /// # Errors
+    /// Whatever the server says, or the queue itself.
+    pub(crate) async fn begin(place: Place, guest: Guest) -> Result<Self, Error> {
+        let Place { link, names, .. } = &place;
+        let ears = link.hear(names.guest(place.me)).await?;
+        let news = link.hear(names.news()).await?;
+        let mut work = Work {
+            role: Role::Seeking(seeking(&place, None)),
+            place,
+            guest,
+            ears,
+            news,
+            was_cut_off: false,
+            bell: Bell::default(),
+        };
+        loop {
+            let happened = work.happens(None).await;
+            if let Some(error) = work.take(happened).await {
+                return Err(error);
+            }
+            match &work.role {
+                Role::Guest { .. } => return Ok(work),
+                Role::Keeper(keeper) if keeper.is_open() => return Ok(work),
+                _ => {}
+            }
+        }
+    }
+
+    /// Works until nobody has the driver any more.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let (wakes_at, has_ended) = self.turn();
+            if has_ended {
+                break;
+            }
+            let happened = self.happens(wakes_at).await;
+            if self.take(happened).await.is_some() {
+                self.seek_after(TRIES_AGAIN_AFTER);
+            }
+        }
+        let Place {
+            link, names, me, ..
+        } = &self.place;
+        if let Role::Keeper(keeper) = self.role {
+            keeper.leave(LEAVES_WITHIN).await;
+            link.say(names.news(), names.guest(*me), Bytes::new());
+        }
+        link.flush().await;
+    }
+
+    /// Has what is to be said be said. Returns when there will be more, and whether all is done.
+    fn turn(&mut self) -> (Option<Clock>, bool) {
+        let waker = self.bell.waker();
+        let cx = Context::from_waker(&waker);
+        let mut wakes_at;
+        let mut has_ended;
+        loop {
+            let turn = self.guest.turn(&cx, Clock::now());
+            (wakes_at, has_ended) = (turn.wakes_at, turn.has_ended);
+            let has_said = !turn.packets.is_empty();
+            for packet in turn.packets {
+                self.say(packet);
+            }
+            let Role::Keeper(keeper) = &mut self.role else {
+                return (wakes_at, has_ended);
+            };
+            let Some(turn) = keeper.turn(&cx) else {
+                return (wakes_at, has_ended);
+            };
+            wakes_at = [wakes_at, turn.wakes_at].into_iter().flatten().min();
+            let mut has_heard = false;
+            for (guest, packet) in turn.packets {
+                if guest.0 == self.place.me.0 {
+                    has_heard = true;
+                    // It comes from this very process.
+                    let _ = self.guest.receive(packet, Clock::now());
+                } else {
+                    keeper.say(guest, packet);
+                }
+            }
+            if !has_heard && !has_said {
+                return (wakes_at, has_ended);
+            }
+        }
+    }
+
+    /// Says something to the keeper.
+    fn say(&mut self, packet: Bytes) {
+        let Place {
+            link, names, me, ..
+        } = &self.place;
+        match &mut self.role {
+            Role::Seeking(_) => {}
+            Role::Guest {
+                keeper, has_said, ..
+            } => {
+                *has_said = true;
+                link.say(names.keeper(*keeper), names.guest(*me), packet);
+            }
+            Role::Keeper(keeper) => keeper.receive(packet),
+        }
+    }
+
+    async fn happens(&mut self, wakes_at: Option<Clock>) -> Happened {
+        tokio::select! {
+            happened = happens(&mut self.role, &self.place.terms) => happened,
+            said = self.ears.next() => Happened::Said(said),
+            _ = self.news.next() => Happened::NewKeeper,
+            event = self.place.events.recv() => Happened::Link(event),
+            () = self.bell.rung() => Happened::Nothing,
+            () = until(wakes_at) => Happened::Nothing,
+        }
+    }
+
+    /// Does what follows from it. Returns why there is no way on for now.
+    async fn take(&mut self, happened: Happened) -> Option<Error> {
+        match happened {
+            Happened::Sought(Ok(Sought::Keeper(keeper))) => self.visit(keeper),
+            Happened::Sought(Ok(Sought::Mine(mine))) => {
+                let Place {
+                    link,
+                    names,
+                    journal,
+                    options,
+                    ..
+                } = &self.place;
+                match Keeper::new((link, names), journal, *mine, options).await {
+                    Ok(keeper) => self.role = Role::Keeper(Box::new(keeper)),
+                    Err(error) => return Some(error),
+                }
+            }
+            Happened::Sought(Err(error)) => return Some(error),
+            Happened::Called(true) => {
+                if let Role::Guest {
+                    heard_at, calling, ..
+                } = &mut self.role
+                {
+                    (*heard_at, *calling) = (Instant::now(), None);
+                }
+            }
+            Happened::Called(false) => {
+                let gone = match self.role {
+                    Role::Guest { keeper, .. } => Some(keeper),
+                    _ => None,
+                };
+                self.seek(gone);
+            }
+            Happened::CallDue | Happened::NewKeeper => self.call(),
+            Happened::Kept(News::Opened) => {
+                if let Role::Keeper(keeper) = &self.role {
+                    let epoch = keeper.epoch().sequence;
+                    self.guest.new_keeper(epoch, Clock::now());
+                }
+            }
+            Happened::Kept(News::Ended(error)) => {
+                let role = std::mem::replace(&mut self.role, Role::Seeking(Box::pin(pending())));
+                if let Role::Keeper(keeper) = role {
+                    let was_open = keeper.is_open();
+                    keeper.give_up();
+                    self.seek(None);
+                    return (!was_open).then_some(error);
+                }
+            }
+            Happened::Said(Some(said)) => self.hear(said),
+            Happened::Link(Some(Event::Disconnected)) => self.was_cut_off = true,
+            // It is told of the first one, too.
+            Happened::Link(Some(Event::Connected)) if self.was_cut_off => {
+                self.was_cut_off = false;
+                self.guest.connected_again();
+                match &mut self.role {
+                    Role::Keeper(keeper) => keeper.connected_again(),
+                    Role::Guest { heard_at, .. } => *heard_at = Instant::now(),
+                    Role::Seeking(_) => {}
+                }
+            }
+            Happened::Kept(News::Something)
+            | Happened::Said(None)
+            | Happened::Link(_)
+            | Happened::Nothing => {}
+        }
+        None
+    }
+
+    fn hear(&mut self, said: Message) {
+        if said.status == Some(StatusCode::NO_RESPONDERS) {
+            return self.call();
+        }
+        if let Role::Guest {
+            heard_at, has_said, ..
+        } = &mut self.role
+        {
+            (*heard_at, *has_said) = (Instant::now(), false);
+        }
+        // What is no packet was said by somebody else.
+        let _ = self.guest.receive(said.payload, Clock::now());
+    }
+
+    /// This is the keeper from now on.
+    fn visit(&mut self, keeper: Epoch) {
+        self.role = Role::Guest {
+            keeper,
+            heard_at: Instant::now(),
+            has_said: false,
+            calling: None,
+        };
+        self.guest.new_keeper(keeper.sequence, Clock::now());
+    }
+
+    /// Calls whether the keeper is there still.
+    fn call(&mut self) {
+        let Place { link, names, .. } = &self.place;
+        if let Role::Guest {
+            keeper, calling, ..
+        } = &mut self.role
+            && calling.is_none()
+        {
+            let (link, names, keeper) = (link.clone(), names.clone(), *keeper);
+            *calling = Some(Box::pin(
+                async move { answers(&link, &names, keeper).await },
+            ));
+        }
+    }
+
+    /// There is no keeper any more, as far as is known.
+    fn seek(&mut self, gone: Option<Epoch>) {
+        self.guest.keeper_is_gone();
+        self.role = Role::Seeking(seeking(&self.place, gone));
+    }
+
+    fn seek_after(&mut self, pause: Duration) {
+        let seeking = seeking(&self.place, None);
+        self.role = Role::Seeking(Box::pin(async move {
+            sleep(pause).await;
+            seeking.await
+        }));
+    }
+}
+
+fn seeking(
+    place: &Place,
+    gone: Option<Epoch>,
+) -> Pin<Box<dyn Future<Output = Result<Sought, Error>>>> {
+    let Place {
+        link,
+        names,
+        journal,
+        me,
+        ..
+    } = place;
+    let (link, names, journal, me) = (link.clone(), names.clone(), journal.clone(), *me);
+    Box::pin(async move { seek(&link, &names, &journal, me, gone).await })
+}
+
+async fn happens(role: &mut Role, terms: &Terms) -> Happened {
+    match role {
+        Role::Seeking(seeking) => Happened::Sought(seeking.await),
+        Role::Keeper(keeper) => Happened::Kept(keeper.news(terms).await),
+        Role::Guest {
+            calling: Some(calling),
+            ..
+        } => Happened::Called(calling.await),
+        Role::Guest {
+            heard_at, has_said, ..
+        } => {
+            let wait = match has_said {
+                true => CALLS_AFTER,
+                false => CALLS_EVERY,
+            };
+            sleep_until(*heard_at + wait).await;
+            Happened::CallDue
+        }
+    }
+}
+
+async fn until(at: Option<Clock>) {
+    match at {
+        Some(at) => sleep_until(at.into()).await,
+        None => pending().await,
+    }
+}
