@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use crate::error::{OpenError, OpenErrorKind};
 pub use disk::disk_address;
 pub(crate) use options::Options;
-#[cfg(any(all(unix, feature = "disk"), feature = "postgres"))]
+#[cfg(any(all(unix, feature = "disk"), feature = "postgres", feature = "nats"))]
 pub(crate) use options::invalid;
 
 /// An address, taken apart.
@@ -24,7 +24,7 @@ pub(crate) struct Address {
     /// What stands between the scheme and the options, decoded. It need not be text, as a path need not.
     pub(crate) place: Vec<u8>,
     /// The same as it is written.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "postgres", feature = "nats"))]
     pub(crate) written_place: String,
     pub(crate) options: Options,
 }
@@ -63,7 +63,7 @@ impl Address {
         Ok(Address {
             scheme: scheme.to_ascii_lowercase(),
             place: decoded_bytes(place)?,
-            #[cfg(feature = "postgres")]
+            #[cfg(any(feature = "postgres", feature = "nats"))]
             written_place: place.to_owned(),
             options: Options::parse(options)?,
         })
@@ -85,7 +85,7 @@ fn is_scheme(text: &str) -> bool {
 }
 
 /// What a part of an address means that has to be text.
-fn decoded(part: &str) -> Result<String, OpenError> {
+pub(crate) fn decoded(part: &str) -> Result<String, OpenError> {
     String::from_utf8(decoded_bytes(part)?)
         .map_err(|_| malformed("what is written with `%` in its options is not UTF-8"))
 }

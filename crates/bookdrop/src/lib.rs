@@ -51,7 +51,7 @@
 //! |---|---|---|
 //! | [`Driver::memory`], [`Driver::builder`] | are moved, and may be of any type that is `Send` | are gone |
 //! | [`Driver::open`] with `disk:` and a folder | are written down, by serde | are there when the folder is opened again |
-//! | [`Driver::open`] with `postgres:` and a server | are written down, by serde | are at the server, for all processes |
+//! | [`Driver::open`] with `postgres:` or `nats:` and a server | are written down, by serde | are at the server, for all processes |
 //! | [`Driver::new`], [`Driver::with_codec`] | are written down, by serde | are where the backend keeps them |
 //!
 //! [`disk_address`] makes the address of a path. [`Driver::open`] opens memory by its address as well. All of them are used in the same way; what one of them can do its

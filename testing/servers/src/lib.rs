@@ -19,7 +19,7 @@ mod server;
 mod watched;
 
 pub use left_out::is_left_out;
-pub use nats::Nats;
+pub use nats::{Nats, nats};
 pub use no_server::NoServer;
 pub use postgres::{Postgres, postgres};
 pub use proxy::{Direction, Proxy};

@@ -10,6 +10,7 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{self, Path, PathBuf};
+use std::sync::OnceLock;
 
 /// The variable that names the program.
 const VARIABLE: &str = "BOOKDROP_NATS_BIN";
@@ -24,6 +25,20 @@ const SETTINGS: &str = "jetstream { sync_interval: always }\n";
 #[derive(Debug)]
 pub struct Nats {
     server: Server<Program>,
+}
+
+/// The server that all tests of one process share, started by the first that asks. Nobody can kill it: a test that wants to
+/// has to start its own.
+///
+/// # Panics
+///
+/// Where there is none to be had; the message says what to install.
+pub fn nats() -> &'static Nats {
+    static SHARED: OnceLock<Result<Nats, NoServer>> = OnceLock::new();
+    match SHARED.get_or_init(Nats::start) {
+        Ok(nats) => nats,
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// The program `nats-server`.

@@ -57,7 +57,7 @@ impl Options {
     }
 
     /// So many bytes, among these.
-    #[cfg(any(all(unix, feature = "disk"), feature = "postgres"))]
+    #[cfg(any(all(unix, feature = "disk"), feature = "postgres", feature = "nats"))]
     pub(crate) fn bytes<N: Number>(
         &mut self,
         key: &'static str,

@@ -1,13 +1,17 @@
 //! Drivers by their address.
 
-#[cfg(any(all(unix, feature = "disk"), feature = "postgres"))]
+#[cfg(any(all(unix, feature = "disk"), feature = "postgres", feature = "nats"))]
 mod codec;
 mod damage;
 #[cfg(all(unix, feature = "disk"))]
 mod disk;
 mod limits;
+#[cfg(feature = "nats")]
+mod nats;
 #[cfg(feature = "postgres")]
 mod postgres;
+#[cfg(any(feature = "postgres", feature = "nats"))]
+mod server;
 #[cfg(all(unix, feature = "disk"))]
 mod thread;
 
@@ -38,6 +42,7 @@ where
     /// | `memory:?capacity=100` | [in memory](Driver::builder): events are moved, and never serialized |
     /// | `disk:/var/lib/app/library` | in that folder, which is made if it is not there: events survive the process. `disk:library` is in the current folder, and `disk:///var/lib/app/library` the same as `disk:/var/lib/app/library` |
     /// | `postgres://user@host/database?queue=library` | in that database of a PostgreSQL server, from version 13 on, where any number of processes share the queue; it is made if it is not there |
+    /// | `nats://host:4222/library` | in JetStream of that NATS server, from version 2.10 on, where any number of processes share the queue; it is made if it is not there |
     ///
     /// The options of `memory` are those of its [`Builder`](crate::Builder): `capacity` (which has to be given), `max_delayed`,
     /// `max_attempts`, `max_deliveries`, `max_dead`, `retry_backoff_first`, `retry_backoff_max`, `duplicate_window`,
@@ -99,8 +104,28 @@ where
     /// the last driver, producer, consumer and delivery blocks its thread until the server knows, for 5 s at most. A queue is
     /// for one type of events, as a folder is.
     ///
+    /// `nats://user:password@host:port/queue` names a server; those of a cluster stand there one after the other, as in
+    /// `nats://one,two/library`. With `tls://` in front the connection is one of TLS, with the certificates of the system's. A token
+    /// stands in place of user and password. For credentials in files, open a queue of the crate `bookdrop-nats` over its
+    /// `Server::with_options`, and make the driver by [`with_codec`](Driver::with_codec).
+    ///
+    /// The options of `nats` are those of `memory` but for `spin`, with a `capacity` of 100,000 if none is given, and
+    ///
+    /// | option of `nats` | default | meaning |
+    /// |---|---|---|
+    /// | `codec` | `json` | what events are written in: `json` or `msgpack`; it stays that of the queue |
+    /// | `max_event_bytes` | 8 MiB | bytes of one event, or of one answer to a request; a larger one is refused. At most 64 MiB |
+    /// | `max_bytes` | 1 GiB | bytes of all events that are there, dead letters among them; beyond it a sender meets a full queue |
+    /// | `cache_bytes` | 64 MiB | bytes of events that the driver has in memory which keeps the queue; what waits behind them is read back |
+    /// | `replicas` | 1 | how many servers of a cluster have each message, at most 5; it stays that of the queue |
+    /// | `lease` | 30 s | how long what the driver has in hand is left with it while nothing is heard of it; at least 1 s |
+    /// | `patience` | 30 s | how long a send, a settlement and whatever else asks the server waits while it cannot be reached; requests wait until their deadline, and consumers without an end |
+    ///
+    /// One of the drivers of a queue keeps it for all of them, and its options count. What that means, and what a server has to be set
+    /// to so that what it confirms survives a loss of power, the guide on guarantees says.
+    ///
     /// It needs the feature `open`, and `disk` needs the feature `disk`; both are on by default. `postgres` needs the feature
-    /// `postgres`, which is not. Any address needs types that can be written down, so that the next one may be on disk.
+    /// `postgres`, and `nats` the feature `nats`, which are not. Any address needs types that can be written down, so that the next one may be on disk.
     ///
     /// # Errors
     /// [`OpenErrorKind`](crate::OpenErrorKind) tells apart what is no address, what nobody knows, what was not compiled in, a
@@ -109,7 +134,8 @@ where
     /// `NotFound`, `NoSpace` or `Io`. For a server it is `Io` (it cannot be reached, for which opening does not wait), `Denied`
     /// (it does not let the user in, or make or read the schema), `NotFound` (there is no such database), `Invalid` (the
     /// settings are wrong, or the queue is in another codec), `NewerVersion` or `Unsupported` (the server is older than version
-    /// 13, or the database is not in UTF-8). A password is in none of them.
+    /// 13, or the database is not in UTF-8; a NATS server is older than version 2.10, or has no JetStream). A password is in none of
+    /// them.
     ///
     /// # Cancel safety
     /// Dropped, nothing stays open. A folder whose reading was begun is given up when that is through, and so is a connection.
@@ -193,7 +219,9 @@ enum Begun<T, R> {
     #[cfg(all(unix, feature = "disk"))]
     Disk(disk::Opening<T, R>),
     #[cfg(feature = "postgres")]
-    Postgres(postgres::Opening<T, R>),
+    Postgres(server::Opening<bookdrop_postgres::Postgres, T, R>),
+    #[cfg(feature = "nats")]
+    Nats(server::Opening<bookdrop_nats::Nats, T, R>),
 }
 
 enum Stage<T, R> {
@@ -202,7 +230,9 @@ enum Stage<T, R> {
     #[cfg(all(unix, feature = "disk"))]
     Disk(disk::Opening<T, R>),
     #[cfg(feature = "postgres")]
-    Postgres(postgres::Opening<T, R>),
+    Postgres(server::Opening<bookdrop_postgres::Postgres, T, R>),
+    #[cfg(feature = "nats")]
+    Nats(server::Opening<bookdrop_nats::Nats, T, R>),
     Ended,
 }
 
@@ -279,6 +309,8 @@ impl<T, R> Future for Open<T, R> {
                 Begun::Disk(opening) => this.stage = Stage::Disk(opening),
                 #[cfg(feature = "postgres")]
                 Begun::Postgres(opening) => this.stage = Stage::Postgres(opening),
+                #[cfg(feature = "nats")]
+                Begun::Nats(opening) => this.stage = Stage::Nats(opening),
             }
         }
         let poll = match &mut this.stage {
@@ -286,6 +318,8 @@ impl<T, R> Future for Open<T, R> {
             Stage::Disk(opening) => opening.poll(cx),
             #[cfg(feature = "postgres")]
             Stage::Postgres(opening) => opening.poll(cx),
+            #[cfg(feature = "nats")]
+            Stage::Nats(opening) => opening.poll(cx),
             Stage::New(_) | Stage::Ended => {
                 let _ = cx;
                 panic!("`Open` was polled after it had ended")
@@ -333,7 +367,7 @@ where
             Begun::Opened(Err(error))
         }
         #[cfg(feature = "postgres")]
-        "postgres" | "postgresql" => match postgres::Opening::begin(address) {
+        "postgres" | "postgresql" => match postgres::begin(address) {
             Ok(opening) => Begun::Postgres(opening),
             Err(error) => Begun::Opened(Err(error)),
         },
@@ -344,9 +378,20 @@ where
             let error = OpenError::new(OpenErrorKind::NotCompiledIn, message.to_owned());
             Begun::Opened(Err(error))
         }
+        #[cfg(feature = "nats")]
+        "nats" | "tls" => match nats::begin(address) {
+            Ok(opening) => Begun::Nats(opening),
+            Err(error) => Begun::Opened(Err(error)),
+        },
+        #[cfg(not(feature = "nats"))]
+        "nats" | "tls" => {
+            let message = "`nats:` is not compiled in: it needs the feature `nats` of bookdrop";
+            let error = OpenError::new(OpenErrorKind::NotCompiledIn, message.to_owned());
+            Begun::Opened(Err(error))
+        }
         unknown => {
             let message = format!(
-                "there is no driver `{unknown}:`; there are `memory:`, `disk:` and `postgres:`"
+                "there is no driver `{unknown}:`; there are `memory:`, `disk:`, `postgres:` and `nats:`"
             );
             let error = OpenError::new(OpenErrorKind::UnknownScheme, message);
             Begun::Opened(Err(error))

@@ -9,8 +9,8 @@ use bookdrop::{
 };
 use bookdrop_test_servers::{Direction, Postgres, Proxy, is_left_out, postgres};
 
+use crate::server::{Library, NEVER, PATIENCE, open, wait_until};
 use crate::user::User;
-use crate::{Library, NEVER, PATIENCE, open, wait_until};
 
 /// The processes of the server that work for connections of this application.
 fn backends(user: &User, application: &str) -> Vec<String> {

@@ -7,7 +7,7 @@ use bookdrop::{BackendError, BackendErrorKind, Consumer, Event, OpenErrorKind, P
 use bookdrop_test_servers::{is_left_out, postgres};
 
 use crate::database::{Database, url};
-use crate::{Library, PATIENCE, open};
+use crate::server::{Library, PATIENCE, open};
 
 /// Why the server's driver could not be opened.
 pub(crate) fn refusal(address: &str) -> BackendError {

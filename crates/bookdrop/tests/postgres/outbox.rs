@@ -13,9 +13,9 @@ use bookdrop::{
 };
 use bookdrop_test_servers::{is_left_out, postgres};
 
-use crate::other::Other;
+use crate::server::other::Other;
+use crate::server::{Library, PATIENCE, open, wait_until};
 use crate::user::User;
-use crate::{Library, PATIENCE, open, wait_until};
 
 const HOUR: Duration = Duration::from_secs(3600);
 

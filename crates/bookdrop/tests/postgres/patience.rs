@@ -6,10 +6,10 @@ use bookdrop::{
     BackendError, BackendErrorKind, Consumer, Error, Event, Producer, SendErrorKind,
     SettleErrorKind,
 };
-use bookdrop_test_servers::is_left_out;
 
-use crate::partition::{lose, network};
-use crate::{PATIENCE, open, wait_until};
+use crate::engine;
+use crate::server::partition::{lose, network};
+use crate::server::{PATIENCE, open, wait_until};
 
 /// Somebody who waits, and why in vain.
 type Waiting<'scope> = ScopedJoinHandle<'scope, Option<Error>>;
@@ -28,7 +28,7 @@ fn is_unreachable(error: &BackendError) {
 
 #[test]
 fn what_was_not_done_in_time_is_given_back_and_can_be_done_later() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let (proxy, url) = network();

@@ -8,8 +8,8 @@ use bookdrop_test_servers::{is_left_out, postgres};
 
 use crate::database::{Database, url};
 use crate::openings::refusal;
+use crate::server::{Library, PATIENCE, open, wait_until};
 use crate::user::User;
-use crate::{Library, PATIENCE, open, wait_until};
 
 /// What the guarantees say that users need, for the user `app`.
 fn documented_grants() -> String {

@@ -10,8 +10,8 @@ use bookdrop_test_servers::{Proxy, is_left_out, postgres};
 use futures_lite::future::block_on;
 
 use crate::database::{Database, url, write};
+use crate::server::{Library, PATIENCE, open_at, wait_until};
 use crate::user::User;
-use crate::{Library, PATIENCE, open_at, wait_until};
 
 /// A password, and its parts, of which none may be seen.
 const PASSWORD: &str = "sesame0pen";

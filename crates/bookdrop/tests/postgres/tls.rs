@@ -11,8 +11,8 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::database::{Database, write};
+use crate::server::{Library, wait_until};
 use crate::user::User;
-use crate::{Library, wait_until};
 
 /// The certificate of the server, which has TLS from now on for those who ask for it.
 fn certificate() -> CertificateDer<'static> {

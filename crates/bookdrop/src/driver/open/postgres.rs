@@ -1,18 +1,14 @@
 //! A driver in PostgreSQL.
 
-use std::pin::Pin;
-use std::task::{Context, Poll, ready};
-
-use bookdrop_backend::Error as BackendError;
 use bookdrop_postgres::{Options, Postgres, Server};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
+use super::server::Opening;
 use super::{codec, limits};
 use crate::address::{self, Address};
-use crate::backed::{Codec, Pending};
-use crate::driver::Driver;
+use crate::backed::Codec;
 use crate::error::{OpenError, OpenErrorKind};
 
 /// The settings of a connection, as the client library and libpq know them. All but these are options of the queue.
@@ -38,37 +34,18 @@ const CONNECTION: &[&str] = &[
     "load_balance_hosts",
 ];
 
-/// A queue that is being opened on the driver's thread.
-pub(super) struct Opening<T, R> {
-    opening: Pending<Result<Postgres, BackendError>>,
-    codec: Codec,
-    make: fn(Postgres, Codec) -> Driver<T, R>,
-}
-
-impl<T, R> Opening<T, R>
+/// Begins to open the queue of an address.
+pub(super) fn begin<T, R>(address: Address) -> Result<Opening<Postgres, T, R>, OpenError>
 where
     T: Serialize + DeserializeOwned + Send + 'static,
     R: Serialize + DeserializeOwned + Send + 'static,
 {
-    pub(super) fn begin(address: Address) -> Result<Self, OpenError> {
-        let mut given = address.options;
-        let server: Server = connection(&address.written_place, &mut given)?.parse()?;
-        let queue = queue(&mut given)?;
-        let (options, codec) = options(given)?;
-        let opening = async move { Postgres::open(server, &queue, options).await };
-        Ok(Opening {
-            opening: Pending::new(opening),
-            codec,
-            make: Driver::with_codec,
-        })
-    }
-}
-
-impl<T, R> Opening<T, R> {
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Driver<T, R>, OpenError>> {
-        let opened = ready!(Pin::new(&mut self.opening).poll(cx))?;
-        Poll::Ready(Ok((self.make)(opened, self.codec)))
-    }
+    let mut given = address.options;
+    let server: Server = connection(&address.written_place, &mut given)?.parse()?;
+    let queue = queue(&mut given)?;
+    let (options, codec) = options(given)?;
+    let opening = async move { Postgres::open(server, &queue, options).await };
+    Ok(Opening::new(opening, codec))
 }
 
 /// The URL of the connection alone. It may hold a password, so nothing of it is ever shown.

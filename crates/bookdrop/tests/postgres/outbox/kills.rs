@@ -9,9 +9,9 @@ use bookdrop::{Consumer, Producer, ReceiveError, SettleErrorKind};
 use bookdrop_test_servers::{Postgres, is_left_out};
 
 use super::{event, receive};
-use crate::restart::kills;
+use crate::server::restart::kills;
+use crate::server::{Library, open, wait_until};
 use crate::user::User;
-use crate::{Library, open, wait_until};
 
 const QUEUE: &str = "outbox_kills";
 /// No room for many, so that events wait in the outbox.

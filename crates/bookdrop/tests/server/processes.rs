@@ -4,14 +4,14 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 
 use bookdrop::{Answer, Consumer, Delivery, Event, Producer, RequestErrorKind};
-use bookdrop_test_servers::{is_left_out, postgres};
 
-use crate::other::Other;
-use crate::{Library, NEVER, PATIENCE, open_at, wait_until};
+use super::other::Other;
+use super::{Library, NEVER, PATIENCE, open_at, wait_until};
+use crate::engine;
 
 /// Where the queue of a test is. Who dies is found dead soon.
 fn address(queue: &str) -> String {
-    format!("{}?queue={queue}&lease=1s", postgres().url())
+    engine::address(&engine::shared().url(), queue, "lease=1s")
 }
 
 fn event(name: &str) -> Event<String> {
@@ -52,7 +52,7 @@ fn consumer_here(library: &Library) -> Consumer<String, String> {
 
 #[test]
 fn a_request_is_answered_by_another_process() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let address = address("answered_there");
@@ -66,7 +66,7 @@ fn a_request_is_answered_by_another_process() {
 
 #[test]
 fn a_request_of_another_process_is_answered() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let address = address("answered_here");
@@ -83,12 +83,12 @@ fn a_request_of_another_process_is_answered() {
 
 #[test]
 fn what_a_killed_process_had_in_hand_comes_to_another_consumer() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let address = address("killed_consumer");
-    let mut other = consumer_elsewhere(&address);
     let library = open_at(&address);
+    let mut other = consumer_elsewhere(&address);
     Producer::new(&library).send(event("E")).wait().unwrap();
     assert_eq!(other.does("receive"), "E 1");
     let reply = ask(&library, "S");
@@ -115,7 +115,7 @@ fn what_a_killed_process_had_in_hand_comes_to_another_consumer() {
 
 #[test]
 fn a_consumer_sees_that_the_process_that_asked_was_killed() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let address = address("killed_requester");
@@ -135,7 +135,7 @@ fn a_consumer_sees_that_the_process_that_asked_was_killed() {
 
 #[test]
 fn work_in_another_process_sees_that_the_requester_gave_up() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let address = address("gave_up_here");
@@ -154,7 +154,7 @@ fn work_in_another_process_sees_that_the_requester_gave_up() {
 
 #[test]
 fn work_sees_that_a_requester_in_another_process_gave_up() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let address = address("gave_up_there");
@@ -172,7 +172,7 @@ fn work_sees_that_a_requester_in_another_process_gave_up() {
 
 #[test]
 fn without_a_consumer_in_any_process_a_request_fails_at_once() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let address = address("nobody");
@@ -183,7 +183,7 @@ fn without_a_consumer_in_any_process_a_request_fails_at_once() {
 
 #[test]
 fn a_request_fails_when_the_last_consumer_process_leaves() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let address = address("leaves");
@@ -197,7 +197,7 @@ fn a_request_fails_when_the_last_consumer_process_leaves() {
 
 #[test]
 fn a_request_fails_when_the_last_consumer_process_is_killed() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let address = address("last_one_killed");
@@ -220,12 +220,12 @@ fn ask_and_see(library: &Library) -> Receiver<Result<String, RequestErrorKind>> 
 
 #[test]
 fn a_reply_after_the_lease_reaches_nobody() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let address = address("late_reply");
-    let mut other = consumer_elsewhere(&address);
     let library = open_at(&address);
+    let mut other = consumer_elsewhere(&address);
     let reply = ask(&library, "S");
     assert_eq!(other.does("receive"), "S 1");
     let mut consumer = consumer_here(&library);

@@ -8,9 +8,8 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver};
 use std::{env, thread};
 
-use bookdrop_test_servers::{is_left_out, postgres};
-
-use crate::PATIENCE;
+use super::PATIENCE;
+use crate::engine;
 
 const WHAT_A_SAYS: [&str; 6] = [
     "A | puts book S into the library",
@@ -37,7 +36,7 @@ struct Player {
 
 impl Player {
     fn start(queue: &str, part: &str) -> Self {
-        let address = format!("{}?queue={queue}", postgres().url());
+        let address = engine::address(&engine::shared().url(), queue, "");
         let mut child = example()
             .args([&address, part])
             .stdout(Stdio::piped())
@@ -106,7 +105,7 @@ fn example() -> Command {
                 "build",
                 "--quiet",
                 "--features",
-                "postgres",
+                engine::NAME,
                 "--example",
                 "library",
             ])
@@ -130,7 +129,7 @@ fn play_to_the_end(a: Player, b: Player) {
 
 #[test]
 fn a_and_b_meet_where_b_is_there_first() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let mut b = Player::start("story_b_first", "b");
@@ -141,7 +140,7 @@ fn a_and_b_meet_where_b_is_there_first() {
 
 #[test]
 fn a_and_b_meet_where_a_is_there_first() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let mut a = Player::start("story_a_first", "a");

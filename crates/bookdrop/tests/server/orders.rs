@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bookdrop::{Answer, Consumer, Delivery, Event, Producer, SettleError, SettleErrorKind};
 
-use crate::other::say;
-use crate::{Library, NEVER, PATIENCE, open_at};
+use super::other::say;
+use super::{Library, NEVER, PATIENCE, open_at};
 
 /// One that waits for the end of something looks so often whether it shall go on.
 const LOOKS_EVERY: Duration = Duration::from_millis(20);

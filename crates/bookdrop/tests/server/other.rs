@@ -5,11 +5,11 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::{env, thread};
 
-use crate::PATIENCE;
-use crate::orders;
+use super::PATIENCE;
+use super::orders;
 
 /// The address of the queue, for the other process.
-const ADDRESS: &str = "BOOKDROP_POSTGRES_ADDRESS";
+const ADDRESS: &str = "BOOKDROP_SERVER_ADDRESS";
 /// What it says begins with this; the rest is the test harness's.
 const MARK: &str = "> ";
 
@@ -56,7 +56,7 @@ impl Other {
             }
         };
         let mut child = command
-            .args(["--exact", "other::process", "--nocapture"])
+            .args(["--exact", "server::other::process", "--nocapture"])
             .env(ADDRESS, address)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

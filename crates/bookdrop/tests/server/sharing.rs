@@ -8,12 +8,12 @@ use bookdrop::{
     Answer, BackendErrorKind, Consumer, Event, Producer, SendErrorKind, SettleErrorKind,
     TryReceiveError,
 };
-use bookdrop_test_servers::{is_left_out, postgres};
 
-use crate::{Library, NEVER, PATIENCE, open, wait_until};
+use super::{Library, NEVER, PATIENCE, open, wait_until};
+use crate::engine;
 
 fn two(queue: &str, options: &str) -> [Library; 2] {
-    let url = postgres().url();
+    let url = engine::shared().url();
     [open(&url, queue, options), open(&url, queue, options)]
 }
 
@@ -23,7 +23,7 @@ fn book(name: &str) -> Event<String> {
 
 #[test]
 fn the_capacity_counts_what_all_drivers_sent() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let drivers = two("capacity", "capacity=10");
@@ -44,7 +44,7 @@ fn the_capacity_counts_what_all_drivers_sent() {
 
 #[test]
 fn nothing_is_lost_or_miscounted_when_groups_come_and_go_while_others_send() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let [sending, joining] = two("joins", "lease=20s");
@@ -97,7 +97,7 @@ fn nothing_is_lost_or_miscounted_when_groups_come_and_go_while_others_send() {
 
 #[test]
 fn a_key_goes_on_where_its_requests_stay_behind() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     for is_request_first in [true, false] {
@@ -130,7 +130,7 @@ fn a_key_goes_on_where_its_requests_stay_behind() {
 
 #[test]
 fn a_drain_counts_what_its_own_driver_has_in_hand() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let [one, other] = two("drained", "lease=20s");
@@ -148,33 +148,8 @@ fn a_drain_counts_what_its_own_driver_has_in_hand() {
 }
 
 #[test]
-fn a_batch_of_large_events_comes_in_parts() {
-    if is_left_out("postgres") {
-        return;
-    }
-    let [one, _other] = two("large", "lease=20s");
-    let mut consumer = Consumer::new(&one);
-    let producer = Producer::new(&one);
-    let body = "S".repeat(3 << 20);
-    for name in ["1", "2", "3"] {
-        let event = Event::new(name).with_body(body.clone());
-        producer.send(event).wait().unwrap();
-    }
-    // Two of them are more than is fetched at once.
-    for name in ["1", "2", "3"] {
-        let batch = consumer.receive_batch(3).wait().unwrap();
-        let names: Vec<_> = batch.iter().map(|delivery| delivery.name()).collect();
-        assert_eq!(names, [name]);
-        for delivery in batch {
-            assert!(delivery.body() == &body, "it is as it was sent");
-            delivery.ack().wait().unwrap();
-        }
-    }
-}
-
-#[test]
 fn an_answer_that_is_too_large_is_refused_and_another_one_can_be_given() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let [front, back] = two("large_answer", "max_event_bytes=1000");

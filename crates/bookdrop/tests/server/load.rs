@@ -10,13 +10,14 @@ use bookdrop::{
     SettleErrorKind,
 };
 
-use crate::ledger::{Ledger, Progress};
-use crate::{Library, PATIENCE, open, wait_until};
+use super::ledger::{Ledger, Progress};
+use super::{Library, PATIENCE, open, wait_until};
+use crate::engine;
 
 /// Those that ask wait so long for a reply.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// No room for many, so that senders meet a full queue.
-const OPTIONS: &str = "capacity=20&max_deliveries=1000000&lease=20s&tcp_user_timeout=2";
+/// How the queue is opened; the engine says how many it has room for: few, so that senders meet a full queue.
+const OPTIONS: &str = "max_deliveries=1000000&lease=20s";
 
 /// A queue at work.
 pub(crate) struct Load {
@@ -33,9 +34,10 @@ pub(crate) struct Load {
 impl Load {
     /// Begins, with a queue of the server behind this URL.
     pub(crate) fn begin(url: &str, queue: &str) -> Self {
+        let options = format!("{OPTIONS}&{}", engine::OPTIONS);
         let mut load = Load {
-            front: open(url, queue, OPTIONS),
-            back: open(url, queue, OPTIONS),
+            front: open(url, queue, &options),
+            back: open(url, queue, &options),
             ledger: Arc::default(),
             stops: Arc::default(),
             sources: Vec::new(),

@@ -4,11 +4,11 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bookdrop::{Event, Producer, RequestErrorKind};
-use bookdrop_test_servers::{is_left_out, postgres};
 
-use crate::orders::clock;
-use crate::other::Other;
-use crate::{PATIENCE, open_at};
+use super::orders::clock;
+use super::other::Other;
+use super::{PATIENCE, open_at};
+use crate::engine;
 
 /// A deadline that passes.
 const BRIEF: Duration = Duration::from_millis(300);
@@ -37,10 +37,10 @@ fn a_consumer_whose_clock_is_an_hour_behind_keeps_deadlines() {
 }
 
 fn keeps_deadlines(queue: &str, shift: &str) {
-    if is_left_out("postgres") || !can_fake_time() {
+    if engine::is_left_out() || !can_fake_time() {
         return;
     }
-    let address = format!("{}?queue={queue}&lease=20s", postgres().url());
+    let address = engine::address(&engine::shared().url(), queue, "lease=20s");
     // The clock that only goes forward is the machine's, for everybody.
     let starter = [
         "env",

@@ -5,10 +5,10 @@ use std::sync::mpsc;
 use std::thread;
 
 use bookdrop::{Consumer, Event, Producer};
-use bookdrop_test_servers::{Postgres, is_left_out};
 
-use crate::load::Load;
-use crate::{PATIENCE, open, wait_until};
+use super::load::Load;
+use super::{PATIENCE, open, wait_until};
+use crate::engine;
 
 /// How often the server is killed.
 pub(crate) fn kills() -> u64 {
@@ -20,10 +20,10 @@ pub(crate) fn kills() -> u64 {
 
 #[test]
 fn promises_are_kept_when_the_server_is_killed() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
-    let mut server = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
+    let mut server = engine::Server::start().unwrap_or_else(|error| panic!("{error}"));
     let load = Load::begin(&server.url(), "load");
     for _ in 0..kills() {
         load.go_on(fastrand::usize(10..100));
@@ -40,10 +40,10 @@ fn promises_are_kept_when_the_server_is_killed() {
 
 #[test]
 fn a_consumer_that_waits_wakes_up_after_a_restart() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
-    let mut server = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
+    let mut server = engine::Server::start().unwrap_or_else(|error| panic!("{error}"));
     let library = open(&server.url(), "quiet", "lease=20s");
     let mut consumer = Consumer::new(&library);
     let (told, word) = mpsc::channel();

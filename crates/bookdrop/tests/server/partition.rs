@@ -7,17 +7,18 @@ use std::time::Duration;
 use bookdrop::{
     Consumer, Event, Producer, RequestErrorKind, SettleErrorKind, Stats, TryReceiveError,
 };
-use bookdrop_test_servers::{Direction, Postgres, Proxy, is_left_out, postgres};
+use bookdrop_test_servers::{Direction, Proxy};
 
-use crate::load::Load;
-use crate::{Library, PATIENCE, open, wait_until};
+use super::load::Load;
+use super::{Library, PATIENCE, open, wait_until};
+use crate::engine;
 
 /// How long a request waits whose deadline passes while the server cannot be reached.
 const BRIEF: Duration = Duration::from_millis(300);
 
 /// A network of one's own before the server of all.
 pub(crate) fn network() -> (Proxy, String) {
-    let server: &Postgres = postgres();
+    let server: &engine::Server = engine::shared();
     let proxy = Proxy::before(server.address());
     let url = proxy.url(&server.url());
     (proxy, url)
@@ -29,7 +30,7 @@ fn stats(library: &Library) -> Stats {
 
 /// Under load the network does this and comes back.
 fn keeps_promises(queue: &str, fail: impl Fn(&Proxy, &Load), reconnects: u64) {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let (proxy, url) = network();
@@ -131,8 +132,7 @@ fn cut_off(queue: &str) -> (Proxy, Library, Consumer<String, String>) {
 pub(crate) fn lose(proxy: &Proxy, library: &Library) {
     proxy.refuse();
     proxy.cut();
-    // Whatever asks the server ends with the driver's patience, once it knows.
-    wait_until("the driver knows", || library.stats().wait().is_err());
+    wait_until("the driver knows", || engine::is_away(library));
 }
 
 /// It ends by itself.
@@ -145,7 +145,7 @@ fn ends<V: Send + 'static>(what: &str, work: impl FnOnce() -> V + Send + 'static
 
 #[test]
 fn a_deadline_passes_while_the_server_cannot_be_reached() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let (_proxy, library, _consumer) = cut_off("deadline");
@@ -155,12 +155,12 @@ fn a_deadline_passes_while_the_server_cannot_be_reached() {
 /// It is told when the server has said nothing for 2 s more.
 #[test]
 fn a_deadline_passes_while_the_server_gives_no_word() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let (proxy, url) = network();
     let library = open(&url, "no_word", "lease=20s");
-    let elsewhere = open(&postgres().url(), "no_word", "lease=20s");
+    let elsewhere = open(&engine::shared().url(), "no_word", "lease=20s");
     let (producer, mut consumer) = (Producer::new(&library), Consumer::new(&elsewhere));
     let _ = consumer.try_receive().wait();
     let event = |name: &'static str| Event::new(name).with_body(String::new());
@@ -173,7 +173,11 @@ fn a_deadline_passes_while_the_server_gives_no_word() {
         let ended = request.wait_for(PATIENCE).expect("it does not hang");
         let error = ended.unwrap_err();
         assert_eq!(error.kind(), &RequestErrorKind::Deadline);
-        assert!(error.into_event().is_none(), "somebody may have it");
+        let event = error.into_event();
+        // Another process may have what is under way, where nobody here knows.
+        if engine::ASKS_THE_SERVER {
+            assert!(event.is_none(), "somebody may have it");
+        }
     }
     // Whoever drops the driver need not wait for the server.
     proxy.release();
@@ -181,7 +185,7 @@ fn a_deadline_passes_while_the_server_gives_no_word() {
 
 #[test]
 fn try_receive_ends_while_the_server_cannot_be_reached() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let (_proxy, _library, mut consumer) = cut_off("try_receive");
@@ -193,7 +197,7 @@ fn try_receive_ends_while_the_server_cannot_be_reached() {
 
 #[test]
 fn close_ends_while_the_server_cannot_be_reached() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let (_proxy, library, _consumer) = cut_off("close");
@@ -202,7 +206,7 @@ fn close_ends_while_the_server_cannot_be_reached() {
 
 #[test]
 fn dropping_the_last_handle_ends_while_the_server_cannot_be_reached() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let (_proxy, library, consumer) = cut_off("drop");
@@ -211,7 +215,7 @@ fn dropping_the_last_handle_ends_while_the_server_cannot_be_reached() {
 
 #[test]
 fn dropping_the_last_handle_ends_while_the_server_does_not_answer() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let (proxy, url) = network();
@@ -222,7 +226,7 @@ fn dropping_the_last_handle_ends_while_the_server_does_not_answer() {
 
 #[test]
 fn whoever_was_cut_off_for_longer_than_the_lease_can_settle_nothing() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let (proxy, url) = network();
@@ -235,7 +239,7 @@ fn whoever_was_cut_off_for_longer_than_the_lease_can_settle_nothing() {
     send("S");
     let held = consumer.receive().wait().unwrap();
     proxy.hold(Direction::Both);
-    let elsewhere = open(&postgres().url(), "lost", "lease=20s");
+    let elsewhere = open(&engine::shared().url(), "lost", "lease=20s");
     let mut other = Consumer::new(&elsewhere);
     let again = other.receive().wait_for(PATIENCE);
     let again = again.expect("it comes to another consumer").unwrap();
@@ -256,12 +260,16 @@ fn whoever_was_cut_off_for_longer_than_the_lease_can_settle_nothing() {
 
 #[test]
 fn connections_that_the_network_forgot_are_made_anew_before_the_lease_ends() {
-    if is_left_out("postgres") {
+    if engine::is_left_out() {
         return;
     }
     let (proxy, url) = network();
     let library = open(&url, "forgotten_connections", "lease=6s");
-    let elsewhere = open(&postgres().url(), "forgotten_connections", "lease=20s");
+    let elsewhere = open(
+        &engine::shared().url(),
+        "forgotten_connections",
+        "lease=20s",
+    );
     let mut consumer = Consumer::new(&library);
     let event = Event::new("S").with_body(String::new());
     Producer::new(&library).send(event).wait().unwrap();

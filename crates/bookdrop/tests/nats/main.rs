@@ -1,0 +1,10 @@
+//! The driver in NATS where the server dies, the network fails, other processes are killed and clocks go wrong.
+//!
+//! `BOOKDROP_LONG=1` kills the server 50 times. Other processes are this same program; see `server::other`.
+
+#![cfg(unix)]
+
+#[path = "../server/mod.rs"]
+mod server;
+
+mod engine;
