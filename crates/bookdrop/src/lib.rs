@@ -59,8 +59,8 @@
 //!
 //! # Features
 //!
-//! On by default: `open` for addresses; `disk`, on Unix; `message-pack`, a codec beside JSON. Not on by default: `postgres`,
-//! the driver in PostgreSQL.
+//! On by default: `open` for addresses; `disk`, on Unix; `message-pack`, a codec beside JSON. Not on by default: `postgres` and
+//! `nats`, the drivers in PostgreSQL and in NATS.
 //!
 //! # Async and threads
 //!

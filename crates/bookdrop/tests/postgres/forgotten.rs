@@ -6,7 +6,7 @@ use bookdrop::operations::Request;
 use bookdrop::{Answer, Consumer, Event, Producer};
 use bookdrop_test_servers::{Postgres, is_left_out};
 
-use crate::{PATIENCE, open};
+use crate::server::{PATIENCE, open};
 
 /// Begins to ask.
 fn begin<'a>(producer: &'a Producer<String, String>, name: &str) -> Request<'a, String, String> {

@@ -7,8 +7,8 @@ use bookdrop::{Consumer, Delivery, Event, Producer, SettleErrorKind, TryReceiveE
 use bookdrop_test_servers::{is_left_out, postgres};
 
 use crate::database::Database;
+use crate::server::{PATIENCE, open, wait_until};
 use crate::user::User;
-use crate::{PATIENCE, open, wait_until};
 
 /// How long the server leaves what is in hand with a driver that it does not hear.
 const LEASE: &str = "2s";

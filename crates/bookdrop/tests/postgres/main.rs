@@ -22,5 +22,3 @@ mod rights;
 mod secrets;
 mod tls;
 mod user;
-
-use server::{Library, NEVER, PATIENCE, open, open_at, wait_until};

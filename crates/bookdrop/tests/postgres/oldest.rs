@@ -3,7 +3,7 @@
 use bookdrop::{Consumer, Event, Producer};
 use bookdrop_test_servers::{is_left_out, postgres};
 
-use crate::open;
+use crate::server::open;
 
 /// So many fit in.
 const CAPACITY: usize = 5;

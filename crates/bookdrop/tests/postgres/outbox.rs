@@ -196,7 +196,7 @@ fn drivers_of_two_processes_relay_each_event_once_and_in_order() {
     }
     const EACH: usize = 150;
     let address = format!("{}?queue=outbox_two&capacity=20", postgres().url());
-    let library = crate::open_at(&address);
+    let library = crate::server::open_at(&address);
     // Both of them are told of each transaction.
     let _other = Other::start(&address);
     let senders: Vec<_> = ["a", "b"]

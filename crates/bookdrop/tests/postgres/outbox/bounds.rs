@@ -6,8 +6,8 @@ use bookdrop::{Consumer, Producer, SendErrorKind};
 use bookdrop_test_servers::{is_left_out, postgres};
 
 use super::{HOUR, commit, event, outgoing, take};
+use crate::server::{open, wait_until};
 use crate::user::{User, said};
-use crate::{open, wait_until};
 
 #[test]
 fn a_full_queue_holds_the_outbox_until_there_is_room() {

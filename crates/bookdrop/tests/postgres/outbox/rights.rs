@@ -4,7 +4,7 @@ use bookdrop::{Consumer, Event, Producer};
 use bookdrop_test_servers::{is_left_out, postgres};
 
 use super::{receive, take};
-use crate::open;
+use crate::server::open;
 use crate::user::{User, said};
 
 /// The URL of the server for another user of it.
