@@ -22,7 +22,7 @@ use crate::keeping::Keeping;
 use crate::link::Link;
 use crate::names::Names;
 use crate::options::Options;
-use crate::pages::StreamPages;
+use crate::pages::{Desk, StreamPages};
 use crate::seeking::Mine;
 
 /// So often the keeper makes sure that no other one is there.
@@ -39,8 +39,8 @@ pub(crate) struct Keeper {
     stage: Stage,
     /// What guests said before the queue was open.
     early: Vec<Bytes>,
-    /// Ends when this driver is the keeper no more, or cannot go on: then it says why.
-    work: JoinHandle<Result<(), Error>>,
+    /// Ends when this driver is the keeper no more, or cannot go on.
+    work: JoinHandle<Ended>,
     /// Rung when the connection is there again.
     connected: Arc<Notify>,
 }
@@ -55,12 +55,25 @@ enum Stage {
     },
 }
 
+/// Why a driver is the keeper no more.
+pub(crate) struct Ended {
+    pub(crate) why: Error,
+    /// Dropped last: threads of the queue that wait for a page find then that it will not be written.
+    _desk: Option<Box<Desk>>,
+}
+
+impl Ended {
+    fn new(why: Error) -> Self {
+        Ended { why, _desk: None }
+    }
+}
+
 /// What happened to a keeper.
 pub(crate) enum News {
     /// The queue is open.
     Opened,
     /// It is the keeper no more, or cannot be.
-    Ended(Error),
+    Ended(Ended),
     /// There may be something to do.
     Something,
 }
@@ -124,10 +137,10 @@ impl Keeper {
     /// What happens next.
     pub(crate) async fn news(&mut self, terms: &Terms) -> News {
         tokio::select! {
-            ended = &mut self.work => News::Ended(match ended {
-                Ok(Err(error)) => error,
-                _ => Error::new(ErrorKind::Io, "the queue is not written any more"),
-            }),
+            ended = &mut self.work => News::Ended(ended.unwrap_or_else(|_| {
+                let message = "the queue is not written any more";
+                Ended::new(Error::new(ErrorKind::Io, message))
+            })),
             said = self.ears.next() => {
                 if let Some(said) = said {
                     self.hear(said);
@@ -139,7 +152,7 @@ impl Keeper {
                     self.open(keeping, terms);
                     News::Opened
                 }
-                Next::Opened(Err(error)) => News::Ended(error),
+                Next::Opened(Err(error)) => News::Ended(Ended::new(error)),
                 Next::AllHaveCome => {
                     if let Stage::Open { keeping, unclaimed_until, .. } = &mut self.stage {
                         *unclaimed_until = None;
@@ -265,21 +278,27 @@ async fn work(
     patience: Duration,
     opens: tokio::sync::oneshot::Sender<PagedFolder<StreamPages>>,
     connected: Arc<Notify>,
-) -> Result<(), Error> {
+) -> Ended {
     let epoch = writer.epoch();
     let mut known = Known::default();
     // What cannot be read is missing in files, where it is found.
-    let damaged = journal
-        .read(&writer, |sequence, page| {
-            let _ = known.read(sequence, &page);
-        })
-        .await?;
-    drop(damaged);
-    let (pages, desk) = StreamPages::new(journal.clone(), writer, clock, patience);
+    let read = journal.read(&writer, |sequence, page| {
+        let _ = known.read(sequence, &page);
+    });
+    if let Err(error) = read.await {
+        return Ended::new(error);
+    }
+    let (pages, mut desk) = StreamPages::new(journal.clone(), writer, clock, patience);
+    // Where nobody opens it any more, nobody asks.
     let _ = opens.send(PagedFolder::new(pages, known));
-    tokio::select! {
+    let ended = tokio::select! {
         ended = desk.run() => ended,
         replaced = is_replaced(&journal, epoch, &connected) => Err(replaced),
+    };
+    let nobody = || Error::new(ErrorKind::Io, "the queue is not open any more");
+    Ended {
+        why: ended.err().unwrap_or_else(nobody),
+        _desk: Some(Box::new(desk)),
     }
 }
 

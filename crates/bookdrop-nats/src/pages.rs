@@ -36,7 +36,8 @@ enum Ask {
 
 type Answer<A> = SyncSender<io::Result<A>>;
 
-/// Works for [`StreamPages`] on the driver's thread.
+/// Works for [`StreamPages`] on the driver's thread. As long as it is there, whoever asks waits: so where it ends nobody is told before
+/// its guests are in other hands.
 pub(crate) struct Desk {
     journal: Journal,
     writer: Writer,
@@ -46,6 +47,8 @@ pub(crate) struct Desk {
     patience: Duration,
     /// From when on pages before which one are let go of.
     to_let_go: VecDeque<(Instant, u64)>,
+    /// Who asked for a page that could not be written.
+    unanswered: Option<Answer<u64>>,
 }
 
 impl StreamPages {
@@ -65,6 +68,7 @@ impl StreamPages {
             clock,
             patience,
             to_let_go: VecDeque::new(),
+            unanswered: None,
         };
         (StreamPages { asks, longest }, desk)
     }
@@ -99,7 +103,7 @@ impl Pages for StreamPages {
 impl Desk {
     /// Works until nobody asks any more, or another driver is the keeper, or the server could not be asked for too long: then this
     /// says why.
-    pub(crate) async fn run(mut self) -> Result<(), Error> {
+    pub(crate) async fn run(&mut self) -> Result<(), Error> {
         loop {
             let due = self.to_let_go.front().map(|(at, _)| *at);
             let asked = tokio::select! {
@@ -123,11 +127,17 @@ impl Desk {
 
     async fn append(&mut self, page: Bytes, answer: Answer<u64>) -> Result<(), Error> {
         let written = timeout(self.patience, self.write(page)).await;
-        let written = written.unwrap_or_else(|_| Err(silent()));
-        let told = written.as_ref().copied();
-        // Whoever waits does so as long as this is asked.
-        let _ = answer.send(told.map_err(|error| io::Error::other(error.clone())));
-        written.map(drop)
+        match written.unwrap_or_else(|_| Err(silent())) {
+            Ok(sequence) => {
+                // Whoever waits does so as long as this is asked.
+                let _ = answer.send(Ok(sequence));
+                Ok(())
+            }
+            Err(error) => {
+                self.unanswered = Some(answer);
+                Err(error)
+            }
+        }
     }
 
     /// Where there is no room, it is made of what nobody needs any more, and asked for again.

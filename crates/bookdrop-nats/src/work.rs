@@ -235,13 +235,13 @@ impl Work {
                     self.guest.new_keeper(epoch, Clock::now());
                 }
             }
-            Happened::Kept(News::Ended(error)) => {
+            Happened::Kept(News::Ended(ended)) => {
                 let role = std::mem::replace(&mut self.role, Role::Seeking(Box::pin(pending())));
                 if let Role::Keeper(keeper) = role {
                     let was_open = keeper.is_open();
                     keeper.give_up();
                     self.seek(None);
-                    return (!was_open).then_some(error);
+                    return (!was_open).then(|| ended.why.clone());
                 }
             }
             Happened::Said(Some(said)) => self.hear(said),
