@@ -116,7 +116,10 @@ impl Kept {
         let settings = settings_for(&image, options.segment_bytes, closed.length_of_newest());
         let (journal, mut recovery) = Journal::go_on(closed, settings)?;
         recovery.damage.append(&mut image.unknown);
-        set_aside(&*folder, &recovery.damage);
+        // A folder that is far has no room for what nobody looks at.
+        if !F::IS_FAR {
+            set_aside(&*folder, &recovery.damage);
+        }
         let limits = Limits {
             // They are bounded by `max_bytes`.
             counts_undecodable: false,

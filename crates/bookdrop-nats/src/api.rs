@@ -167,6 +167,15 @@ impl Stream {
         }
     }
 
+    /// Whether there is a message of this sequence, as the stream's leader knows it.
+    pub(crate) async fn has(&self, sequence: u64) -> Result<bool, Trouble> {
+        match self.ask("MSG.GET", &json!({ "seq": sequence })).await {
+            Ok(_) => Ok(true),
+            Err(Trouble::Refused(Code::NO_MESSAGE, _)) => Ok(false),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
     /// The epoch of which the last message is, as the stream's leader knows it. `None` where there is none.
     pub(crate) async fn last_epoch(&self) -> Result<Option<Epoch>, Trouble> {
         let question = json!({ "last_by_subj": self.names.all() });

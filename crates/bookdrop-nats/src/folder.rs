@@ -246,6 +246,8 @@ impl<P: Pages> Folder for PagedFolder<P> {
         let mut state = lock(&self.shared.state);
         let file = state.call(from, to)?;
         state.waiting.put(&Deed::Renamed { file, to });
+        // A page that is lost does not take the name with it.
+        state.say_all();
         Ok(())
     }
 

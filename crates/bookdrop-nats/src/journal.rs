@@ -194,8 +194,8 @@ impl Journal {
                 return Ok(Some(message));
             }
             // It is behind the end for a replica that lags.
-            let bounds = again(|| self.stream.bounds()).await;
-            if bounds.map_err(Trouble::into_error)?.first > sequence {
+            let is_there = again(|| self.stream.has(sequence)).await;
+            if !is_there.map_err(Trouble::into_error)? {
                 return Ok(None);
             }
             tokio::time::sleep(ASKS_AGAIN_AFTER).await;

@@ -225,11 +225,14 @@ impl Keeper {
     /// Ends, when all that was done is written, or cannot be for so long.
     pub(crate) async fn leave(self, within: Duration) {
         let Keeper { stage, work, .. } = self;
-        if let Stage::Open { keeping, host, .. } = stage {
-            drop(host);
-            // It is written when nobody has it any more, by threads that wait for the server.
-            let dropped = spawn_blocking(move || drop(keeping));
-            let _ = timeout(within, dropped).await;
+        match stage {
+            Stage::Opening(opening) => let_go(opening),
+            Stage::Open { keeping, host, .. } => {
+                drop(host);
+                // It is written when nobody has it any more, by threads that wait for the server.
+                let dropped = spawn_blocking(move || drop(keeping));
+                let _ = timeout(within, dropped).await;
+            }
         }
         work.abort();
     }
@@ -238,7 +241,7 @@ impl Keeper {
     pub(crate) fn give_up(self) {
         self.work.abort();
         match self.stage {
-            Stage::Opening(opening) => opening.abort(),
+            Stage::Opening(opening) => let_go(opening),
             Stage::Open { keeping, host, .. } => {
                 drop(host);
                 // Its threads find that nobody works for them any more.
@@ -246,6 +249,15 @@ impl Keeper {
             }
         }
     }
+}
+
+/// Nobody waits any more until the queue is open. Where it is, it is dropped on a thread that may wait for this one.
+fn let_go(opening: JoinHandle<Result<Arc<Keeping>, Error>>) {
+    spawn_local(async move {
+        if let Ok(Ok(keeping)) = opening.await {
+            spawn_blocking(move || drop(keeping));
+        }
+    });
 }
 
 /// What a stage comes to.

@@ -14,6 +14,8 @@ use crate::server::Server;
 
 /// How long the server has for an answer.
 const ANSWER: Duration = Duration::from_secs(1);
+/// Whoever waits for a connection looks again after so long.
+const LOOKS_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// Servers of earlier versions lose settings of a stream without a word.
 const OLDEST_VERSION: [u32; 2] = [2, 10];
 
@@ -59,12 +61,23 @@ impl Link {
     /// Says something to whoever hears it. Where nobody listens there, the server says so to `from`. It may get lost, and does so while
     /// the server is away.
     pub(crate) fn say(&self, to: String, from: String, what: Bytes) {
-        if self.0.connection_state() != State::Connected {
+        if !self.is_connected() {
             return;
         }
         // Where the client has no room for it now, it is lost.
         let said = self.0.publish_with_reply(to, from, what).now_or_never();
         drop(said);
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.0.connection_state() == State::Connected
+    }
+
+    /// Ends when there is a connection.
+    pub(crate) async fn is_there(&self) {
+        while !self.is_connected() {
+            tokio::time::sleep(LOOKS_AGAIN_AFTER).await;
+        }
     }
 
     /// Asks whether anybody is there, who answers at once.

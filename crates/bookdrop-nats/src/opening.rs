@@ -8,7 +8,6 @@ use bookdrop_remote::{Guest, GuestId, Remote, Terms, guest};
 use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
-use tokio::time::timeout;
 
 use crate::journal::{DriverId, Journal};
 use crate::link::Link;
@@ -54,9 +53,7 @@ fn run(
         }
     };
     LocalSet::new().block_on(&runtime, async {
-        let patience = options.patience;
-        let begun = timeout(patience, begin(&server, names, options)).await;
-        match begun.unwrap_or_else(|_| Err(gives_no_word(patience))) {
+        match begin(&server, names, options).await {
             Ok((remote, work)) => {
                 // Where whoever opened it is gone, it is dropped, and that ends this thread.
                 let _ = told.send(Ok(remote));
@@ -119,7 +116,8 @@ fn capabilities() -> Capabilities {
     all
 }
 
-fn gives_no_word(patience: Duration) -> Error {
+/// It is asked no longer.
+pub(crate) fn gives_no_word(patience: Duration) -> Error {
     let message = format!(
         "the queue could not be opened within {patience:?}: the server gives no word, or the user lacks a right, which NATS does not say to \
          whoever asks"

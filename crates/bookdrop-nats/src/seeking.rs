@@ -10,13 +10,11 @@ use crate::journal::{DriverId, Epoch, Journal, Writer};
 use crate::link::{Called, Link};
 use crate::names::Names;
 
-/// Whoever does not listen is called again so often before it is taken for gone: after a restart of the server it may come a moment
-/// later.
+/// Whoever does not listen, or listens and says nothing for a second, is called so often before it is taken for gone: after a restart of
+/// the server it may come a moment later.
 const CALLS: u32 = 3;
 /// Between these calls.
 const CALLS_AGAIN_AFTER: Duration = Duration::from_millis(100);
-/// Whoever listens and says nothing is called so often, each time for a second.
-const SILENT_CALLS: u32 = 3;
 /// Those who find at the same time that there is no keeper claim one after the other, within so many milliseconds.
 const CLAIMS_WITHIN: u64 = 50;
 
@@ -36,7 +34,7 @@ pub(crate) struct Mine {
     pub(crate) clock: ServerClock,
 }
 
-/// Looks for the keeper until there is one. That of an epoch that is known to be gone is not called again, nor is this driver itself.
+/// Looks for the keeper until there is one. That of an epoch that is known to be gone is called once more, and this driver itself is not.
 ///
 /// # Errors
 /// Whatever the server says. While it cannot be reached it is asked again.
@@ -49,9 +47,9 @@ pub(crate) async fn seek(
 ) -> Result<Sought, Error> {
     loop {
         let last = journal.last_epoch().await?;
-        let other = last.filter(|epoch| epoch.driver != me && last != gone);
-        if let Some(epoch) = other
-            && answers(link, names, epoch).await
+        let calls = if last == gone { 1 } else { CALLS };
+        if let Some(epoch) = last.filter(|epoch| epoch.driver != me)
+            && answers_to(calls, link, names, epoch).await
         {
             return Ok(Sought::Keeper(epoch));
         }
@@ -69,15 +67,22 @@ pub(crate) async fn seek(
 
 /// Whether the keeper of this epoch is there.
 pub(crate) async fn answers(link: &Link, names: &Names, epoch: Epoch) -> bool {
-    let (mut calls, mut silent) = (0, 0);
-    while calls < CALLS && silent < SILENT_CALLS {
+    answers_to(CALLS, link, names, epoch).await
+}
+
+/// Whether it answers to one of so many calls. Whoever is cut off itself hears nobody, so that does not count.
+async fn answers_to(calls: u32, link: &Link, names: &Names, epoch: Epoch) -> bool {
+    let mut called = 0;
+    while called < calls {
+        link.is_there().await;
         match link.calls(names.keeper(epoch)).await {
             Called::Answered => return true,
             Called::Nobody => {
-                calls += 1;
+                called += 1;
                 sleep(CALLS_AGAIN_AFTER).await;
             }
-            Called::Silence => silent += 1,
+            Called::Silence if link.is_connected() => called += 1,
+            Called::Silence => called = 0,
         }
     }
     false

@@ -10,13 +10,14 @@ use bookdrop_backend::Error;
 use bookdrop_remote::{Guest, Terms};
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::bell::Bell;
 use crate::journal::{DriverId, Epoch, Journal};
 use crate::keeper::{Keeper, News};
 use crate::link::{Events, Link};
 use crate::names::Names;
+use crate::opening::gives_no_word;
 use crate::options::Options;
 use crate::seeking::{Sought, answers, seek};
 
@@ -26,6 +27,8 @@ const CALLS_AFTER: Duration = Duration::from_secs(1);
 const CALLS_EVERY: Duration = Duration::from_secs(5);
 /// Where the queue could not be opened it is tried again after so long.
 const TRIES_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Guest and keeper of one thread take so many turns before others have theirs.
+const TURNS_AT_ONCE: usize = 16;
 /// Ending takes no longer.
 const LEAVES_WITHIN: Duration = Duration::from_secs(5);
 
@@ -73,7 +76,8 @@ enum Happened {
     CallDue,
     Kept(News),
     Said(Option<Message>),
-    NewKeeper,
+    /// Another keeper begins, or the keeper leaves.
+    Told(Option<Message>),
     Link(Option<Event>),
     Nothing,
 }
@@ -87,6 +91,7 @@ impl Work {
         let Place { link, names, .. } = &place;
         let ears = link.hear(names.guest(place.me)).await?;
         let news = link.hear(names.news()).await?;
+        let patience = place.options.patience;
         let mut work = Work {
             role: Role::Seeking(seeking(&place, None)),
             place,
@@ -97,7 +102,14 @@ impl Work {
             bell: Bell::default(),
         };
         loop {
-            let happened = work.happens(None).await;
+            let happened = match work.role {
+                Role::Seeking(_) => timeout(patience, work.happens(None)).await,
+                // Reading what is there takes as long as it takes.
+                _ => Ok(work.happens(None).await),
+            };
+            let Ok(happened) = happened else {
+                return Err(gives_no_word(patience));
+            };
             if let Some(error) = work.take(happened).await {
                 return Err(error);
             }
@@ -116,6 +128,8 @@ impl Work {
             if has_ended {
                 break;
             }
+            // Whoever is rung all the time would leave nothing to those who talk to the server.
+            tokio::task::yield_now().await;
             let happened = self.happens(wakes_at).await;
             if self.take(happened).await.is_some() {
                 self.seek_after(TRIES_AGAIN_AFTER);
@@ -135,9 +149,8 @@ impl Work {
     fn turn(&mut self) -> (Option<Clock>, bool) {
         let waker = self.bell.waker();
         let cx = Context::from_waker(&waker);
-        let mut wakes_at;
-        let mut has_ended;
-        loop {
+        let (mut wakes_at, mut has_ended) = (None, false);
+        for _ in 0..TURNS_AT_ONCE {
             let turn = self.guest.turn(&cx, Clock::now());
             (wakes_at, has_ended) = (turn.wakes_at, turn.has_ended);
             let has_said = !turn.packets.is_empty();
@@ -165,6 +178,9 @@ impl Work {
                 return (wakes_at, has_ended);
             }
         }
+        // There is more to do, when others had their turn.
+        waker.wake();
+        (wakes_at, has_ended)
     }
 
     /// Says something to the keeper.
@@ -188,7 +204,7 @@ impl Work {
         tokio::select! {
             happened = happens(&mut self.role, &self.place.terms) => happened,
             said = self.ears.next() => Happened::Said(said),
-            _ = self.news.next() => Happened::NewKeeper,
+            news = self.news.next() => Happened::Told(news),
             event = self.place.events.recv() => Happened::Link(event),
             () = self.bell.rung() => Happened::Nothing,
             () = until(wakes_at) => Happened::Nothing,
@@ -208,7 +224,11 @@ impl Work {
                     ..
                 } = &self.place;
                 match Keeper::new((link, names), journal, *mine, options).await {
-                    Ok(keeper) => self.role = Role::Keeper(Box::new(keeper)),
+                    Ok(keeper) => {
+                        let epoch = keeper.epoch().to_string();
+                        link.say(names.news(), names.guest(self.place.me), epoch.into());
+                        self.role = Role::Keeper(Box::new(keeper));
+                    }
                     Err(error) => return Some(error),
                 }
             }
@@ -228,7 +248,8 @@ impl Work {
                 };
                 self.seek(gone);
             }
-            Happened::CallDue | Happened::NewKeeper => self.call(),
+            Happened::CallDue => self.call(),
+            Happened::Told(Some(news)) => self.hear_news(&news.payload),
             Happened::Kept(News::Opened) => {
                 if let Role::Keeper(keeper) = &self.role {
                     let epoch = keeper.epoch().sequence;
@@ -258,6 +279,7 @@ impl Work {
             }
             Happened::Kept(News::Something)
             | Happened::Said(None)
+            | Happened::Told(None)
             | Happened::Link(_)
             | Happened::Nothing => {}
         }
@@ -276,6 +298,23 @@ impl Work {
         }
         // What is no packet was said by somebody else.
         let _ = self.guest.receive(said.payload, Clock::now());
+    }
+
+    /// Somebody says that it is the keeper of an epoch, or else that it leaves.
+    fn hear_news(&mut self, news: &Bytes) {
+        let begins = std::str::from_utf8(news).ok();
+        let begins = begins.and_then(|text| text.parse::<Epoch>().ok());
+        match (begins, &mut self.role) {
+            (None, _) => self.call(),
+            (Some(epoch), Role::Guest { keeper, .. }) if epoch.sequence > keeper.sequence => {
+                self.visit(epoch);
+            }
+            // It finds that out by itself, and is believed then.
+            (Some(epoch), Role::Keeper(keeper)) if epoch != keeper.epoch() => {
+                keeper.connected_again();
+            }
+            _ => {}
+        }
     }
 
     /// This is the keeper from now on.

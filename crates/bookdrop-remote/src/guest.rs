@@ -17,7 +17,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 use std::sync::Arc;
 use std::task::Context;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bookdrop_backend::Error;
 use bytes::Bytes;
@@ -60,6 +60,8 @@ pub struct Guest {
     offers: VecDeque<(Instant, Offer)>,
     /// Who waits until nothing is in hand.
     draining: Vec<Reply<()>>,
+    /// That of the keeper, once it is known.
+    lease: Duration,
     said_at: Instant,
     heard_at: Instant,
     farewell: Farewell,
@@ -114,6 +116,7 @@ pub fn guest(id: GuestId, terms: Terms, now: Instant) -> (Remote, Guest) {
         deadlines: BinaryHeap::new(),
         offers: VecDeque::new(),
         draining: Vec::new(),
+        lease: shared.terms.lease,
         said_at: now,
         heard_at: now,
         farewell: Farewell::Not,
@@ -160,7 +163,7 @@ impl Guest {
         self.say_calls(now);
         self.say_farewell(now);
         self.tell_the_empty_handed();
-        if now.saturating_duration_since(self.said_at) >= self.shared.terms.beat() {
+        if now.saturating_duration_since(self.said_at) >= self.shared.terms.beat(self.lease) {
             self.say(&Ask::Beat, now);
         }
         let packets = match self.session() {

@@ -58,9 +58,9 @@ impl Terms {
         self.max_event_bytes.min(GREATEST_CONTENT)
     }
 
-    /// How often a guest says something. Then also no call runs out of patience with a keeper that lives.
-    pub(crate) fn beat(&self) -> Duration {
-        self.lease.min(self.patience) / 3
+    /// How often a guest says something to a keeper with this lease. Then also no call runs out of patience with a keeper that lives.
+    pub(crate) fn beat(&self, lease: Duration) -> Duration {
+        lease.min(self.patience) / 3
     }
 }
 

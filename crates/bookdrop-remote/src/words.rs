@@ -122,6 +122,8 @@ pub(crate) enum Tell {
         hands: Vec<(u64, u64)>,
         /// What it had in hand, unsettled, when its lease ended, by its own.
         lost: Vec<u64>,
+        /// In milliseconds: how long the keeper waits for a word of it.
+        lease: u64,
     },
     /// So many records of a call were taken in, and the next one waits.
     Taken { call: u64, count: u64 },

@@ -55,6 +55,19 @@ impl fmt::Display for Epoch {
     }
 }
 
+/// That of which this is the text.
+impl FromStr for Epoch {
+    type Err = ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        let (sequence, driver) = text.split_once('.').unwrap_or((text, ""));
+        Ok(Epoch {
+            sequence: sequence.parse()?,
+            driver: driver.parse()?,
+        })
+    }
+}
+
 /// A message of the stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Page {

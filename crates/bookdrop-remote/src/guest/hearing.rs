@@ -1,7 +1,7 @@
 //! What the keeper says, told to those who wait for it.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bookdrop_backend::{
     Dead, Error, Fetched, NotFetched, Reader, Receipt, Settled, Settlement, Wait,
@@ -37,7 +37,10 @@ impl Guest {
     /// `None` for what no keeper says.
     fn hear(&mut self, tell: Tell, mut rest: Rest, (said, now): (Instant, Instant)) -> Option<()> {
         match tell {
-            Tell::Welcome { hands, lost } => self.welcome(&hands, &lost, now),
+            Tell::Welcome { hands, lost, lease } => {
+                self.lease = Duration::from_millis(lease);
+                self.welcome(&hands, &lost, now);
+            }
             Tell::Taken { call, count } => {
                 if let Some(Asked {
                     call: Call::Publish(parcel),

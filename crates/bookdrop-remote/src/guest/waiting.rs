@@ -99,7 +99,7 @@ impl Guest {
     }
 
     pub(super) fn wakes_at(&mut self, now: Instant) -> Option<Instant> {
-        let beat = self.said_at + self.shared.terms.beat();
+        let beat = self.said_at + self.shared.terms.beat(self.lease);
         let deadline = self.deadlines.peek().map(|Reverse((at, _))| *at);
         let offer = self.offers.front().map(|(since, _)| *since + OFFERED_FOR);
         let patience = self.patience_ends(now);

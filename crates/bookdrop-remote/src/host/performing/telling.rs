@@ -76,7 +76,8 @@ impl<B: Hosted> Host<B> {
             && let Some(arriving) = seat.arriving.take_if(|arriving| arriving.joining == 0)
         {
             let Arriving { hands, lost, .. } = arriving;
-            seat.tell(&Tell::Welcome { hands, lost }, now);
+            let lease = u64::try_from(self.terms.lease.as_millis()).unwrap_or(u64::MAX);
+            seat.tell(&Tell::Welcome { hands, lost, lease }, now);
         }
     }
 

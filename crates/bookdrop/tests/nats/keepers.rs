@@ -1,0 +1,123 @@
+//! The driver that keeps the queue goes, and another one takes its place.
+
+use std::sync::mpsc;
+use std::thread;
+
+use bookdrop::{Consumer, Event, Producer, SendErrorKind};
+
+use crate::engine;
+use crate::server::other::Other;
+use crate::server::{Library, NEVER, PATIENCE, open_at};
+
+/// Where the queue of a test is. Who dies is found dead soon.
+fn address(queue: &str) -> String {
+    engine::address(&engine::shared().url(), queue, "lease=2s")
+}
+
+fn event(name: &str) -> Event<String> {
+    Event::new(name.to_owned()).with_body(name.to_owned())
+}
+
+/// Sends until it is known that it was sent: while the keeper changes it may not be.
+fn send(library: &Library, name: &str) {
+    let mut event = event(name).with_id(name.to_owned());
+    while let Err(error) = Producer::new(library).send(event).wait() {
+        let SendErrorKind::Backend(why) = error.kind() else {
+            panic!("{error}");
+        };
+        assert_eq!(why.kind(), bookdrop::BackendErrorKind::Unknown, "{error}");
+        event = error.into_event();
+    }
+}
+
+/// In three processes: one keeps the queue, and the one that works has nothing to do while it goes.
+#[test]
+fn a_request_finds_the_idle_consumer_of_another_process_when_the_keeper_was_killed() {
+    if engine::is_left_out() {
+        return;
+    }
+    let address = address("killed_keeper");
+    let keeper = Other::start(&address);
+    let mut works = Other::start(&address);
+    assert_eq!(works.does("come"), "came");
+    let asks = open_at(&address);
+    works.begins("receive");
+    keeper.kill();
+    let (told, word) = mpsc::channel();
+    let producer = Producer::new(&asks);
+    thread::spawn(move || told.send(producer.request(event("S"), NEVER).wait()));
+    assert_eq!(works.hear(), "S 1");
+    assert_eq!(works.does("reply S"), "Sent");
+    let reply = word.recv_timeout(PATIENCE).expect("it is answered");
+    assert_eq!(reply.expect("there is a consumer"), "S");
+}
+
+#[test]
+fn what_others_have_in_hand_is_settled_at_the_next_keeper() {
+    if engine::is_left_out() {
+        return;
+    }
+    let address = address("in_other_hands");
+    let keeper = Other::start(&address);
+    let library = open_at(&address);
+    send(&library, "S");
+    let mut consumer = Consumer::new(&library);
+    let held = consumer.receive().wait().expect("it was sent");
+    keeper.kill();
+    send(&library, "T");
+    assert_eq!(
+        library.stats().wait().expect("somebody keeps it").in_hand,
+        1
+    );
+    held.ack().wait().expect("it is in hand");
+    let next = consumer.receive().wait().expect("it was sent");
+    assert_eq!((next.name(), next.attempt()), ("T", 1));
+    next.ack().wait().expect("it is in hand");
+    let stats = library.stats().wait().expect("somebody keeps it");
+    assert_eq!((stats.queued, stats.in_hand, stats.dead), (0, 0, 0));
+}
+
+/// What it was told to do when it was stopped is done, or not, and never twice; and it can be used like any other afterwards.
+#[test]
+fn a_keeper_that_was_stopped_is_a_guest_when_it_goes_on() {
+    if engine::is_left_out() {
+        return;
+    }
+    let address = address("stopped_keeper");
+    let mut keeper = Other::start(&address);
+    assert_eq!(keeper.does("come"), "came");
+    let library = open_at(&address);
+    let mut consumer = Consumer::new(&library);
+    let _ = consumer.try_receive().wait();
+    keeper.pause();
+    for name in ["1", "2", "3"] {
+        send(&library, name);
+    }
+    for name in ["1", "2", "3"] {
+        let delivery = consumer.receive().wait().expect("it was sent");
+        assert_eq!((delivery.name(), delivery.attempt()), (name, 1));
+        delivery.ack().wait().expect("it is in hand");
+    }
+    keeper.go_on();
+    send(&library, "4");
+    assert_eq!(keeper.does("receive"), "4 1");
+    assert_eq!(keeper.does("ack 4"), "acked");
+    let stats = library.stats().wait().expect("somebody keeps it");
+    assert_eq!((stats.queued, stats.in_hand, stats.dead), (0, 0, 0));
+}
+
+#[test]
+fn a_keeper_that_leaves_is_followed_by_another_one() {
+    if engine::is_left_out() {
+        return;
+    }
+    let address = address("left_by_keeper");
+    let keeper = open_at(&address);
+    let library = open_at(&address);
+    send(&keeper, "S");
+    drop(keeper);
+    let delivery = Consumer::new(&library).receive().wait();
+    let delivery = delivery.expect("somebody keeps it");
+    assert_eq!((delivery.name(), delivery.attempt()), ("S", 1));
+    delivery.ack().wait().expect("it is in hand");
+}
