@@ -8,6 +8,7 @@ use bookdrop_backend::{Error, ErrorKind};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::unconstrained;
 
 use crate::error::Trouble;
 use crate::server::Server;
@@ -64,9 +65,9 @@ impl Link {
         if !self.is_connected() {
             return;
         }
-        // Where the client has no room for it now, it is lost.
-        let said = self.0.publish_with_reply(to, from, what).now_or_never();
-        drop(said);
+        // Where the client has no room for it now, it is lost; but not where this task has done much since it had its turn.
+        let said = self.0.publish_with_reply(to, from, what);
+        drop(unconstrained(said).now_or_never());
     }
 
     pub(crate) fn is_connected(&self) -> bool {

@@ -16,6 +16,8 @@ use crate::options::Options;
 use crate::server::Server;
 use crate::work::{Place, Work};
 
+/// A longer span counts as this: about a hundred years.
+const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 /// A packet is no longer than this, whatever the server takes.
 const LONGEST_PACKET: usize = 256 << 10;
 /// Bytes of the server's bound that are left for the subject.
@@ -88,8 +90,8 @@ async fn begin(server: &Server, names: Names, options: Options) -> Result<(Remot
 
 fn terms(options: &Options, link: &Link) -> Terms {
     let mut terms = Terms::default();
-    terms.lease = options.lease;
-    terms.patience = options.patience;
+    terms.lease = options.lease.min(FOREVER);
+    terms.patience = options.patience.min(FOREVER);
     terms.max_packet = link
         .max_payload()
         .saturating_sub(SUBJECT)

@@ -165,6 +165,7 @@ impl Guest {
         self.tell_the_empty_handed();
         if now.saturating_duration_since(self.said_at) >= self.shared.terms.beat(self.lease) {
             self.say(&Ask::Beat, now);
+            self.said_at = now;
         }
         let packets = match self.session() {
             Some(session) => session.packets(now),

@@ -64,6 +64,8 @@ pub struct Host<B: Hosted> {
     /// The last session of each guest that ended, and what it had in hand then: its lease ended before it was settled.
     ended: HashMap<GuestId, (u64, HashSet<HandOver>)>,
     ended_in_order: VecDeque<GuestId>,
+    /// When the next turn is to be taken at the latest.
+    due: Option<Instant>,
     /// What is to be told to those who speak in a session that is over.
     told_over: Vec<Between>,
 }
@@ -79,6 +81,7 @@ impl<B: Hosted> Host<B> {
             work: Work::new(),
             ended: HashMap::new(),
             ended_in_order: VecDeque::new(),
+            due: None,
             told_over: Vec::new(),
         }
     }
@@ -141,6 +144,7 @@ impl<B: Hosted> Host<B> {
 
     /// Does what was asked for, as far as it goes. The task of this context is woken when there is more to do.
     pub fn turn(&mut self, cx: &Context<'_>, now: Instant) -> HostTurn {
+        self.pass_over_a_gap(now);
         self.dismiss_the_silent(now);
         for key in self.work.woken(cx) {
             if let Some(poll) = self.work.poll(key) {
@@ -164,9 +168,10 @@ impl<B: Hosted> Host<B> {
             let silent_at = seat.heard_at + self.terms.lease;
             [Some(silent_at), seat.session.wakes_at()]
         });
+        self.due = wakes.flatten().min();
         HostTurn {
             packets,
-            wakes_at: wakes.flatten().min(),
+            wakes_at: self.due,
         }
     }
 
@@ -205,6 +210,16 @@ impl<B: Hosted> Host<B> {
         if let Some(seat) = self.seats.get_mut(&guest) {
             self.told_over.push(seat.session.between());
             seat.leaves = Some(Leaves::Lost);
+        }
+    }
+
+    /// While this side stood still, and so takes its turn late, it heard nobody, whatever was said.
+    fn pass_over_a_gap(&mut self, now: Instant) {
+        let late = self.due.map(|due| now.saturating_duration_since(due));
+        if late.is_some_and(|late| late > self.terms.lease / 4) {
+            for seat in self.seats.values_mut() {
+                seat.heard_at = now;
+            }
         }
     }
 
