@@ -11,6 +11,7 @@ mod flushing;
 mod shortage;
 mod tidy;
 
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -48,10 +49,13 @@ pub(crate) trait Keep: Send + std::marker::Sync {
     /// Why an event of this length cannot be taken in; `None` if it can, or has to wait for room.
     fn refusal(&self, event: &Event) -> Option<Error>;
 
+    /// Commits for those who wait, until the end, in place of the threads.
+    fn commit_as_task(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
+
     /// Waits on this thread until what was noted up to this note survives a loss of power. It may be the one to commit.
     fn wait_here(&self, note: u64) -> Result<(), Error>;
 
-    /// Writes and flushes everything that was noted, and says in the journal that this is all.
+    /// Writes and flushes everything that was noted, and says in the journal that this is all: when nobody else does so any more.
     fn seal(&self);
 }
 
@@ -392,6 +396,10 @@ where
         self.shortage.why()
     }
 
+    fn commit_as_task(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(Keeper::commit_as_task(self))
+    }
+
     fn wait_here(&self, note: u64) -> Result<(), Error> {
         while let Some(turn) = self.ledger.survival.wait_here(note)? {
             self.commit_or_refuse(Some(turn));
@@ -400,6 +408,7 @@ where
     }
 
     fn seal(&self) {
+        let _turn = self.ledger.survival.last_turn();
         self.commit_or_refuse(None);
         // Where that fails, as much is there as if the process had been killed now.
         let _ = self.writing().journal.seal();

@@ -194,6 +194,8 @@ impl Kept {
         let mut kept = Kept::alone(keeper.clone());
         kept.claim = claim;
         let flushers = match kept.keep.sync() {
+            // Most often a task commits.
+            options::Sync::Always if F::IS_FAR => 1,
             options::Sync::Always => 2,
             options::Sync::Every(_) | options::Sync::Never => 1,
         };
@@ -209,6 +211,12 @@ impl Kept {
         }
         kept.spawn("bookdrop-tidy", move || keeper.keep_tidy())?;
         Ok(kept)
+    }
+
+    /// Commits for those who wait, in place of the threads, until this is dropped.
+    pub(crate) fn commit_as_task(&self) -> impl Future<Output = ()> + Send + use<> {
+        let keep = self.keep.clone();
+        async move { keep.commit_as_task().await }
     }
 
     fn spawn(&mut self, name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Error> {

@@ -85,6 +85,12 @@ impl Records {
         &self.queue
     }
 
+    /// Sees to it that what is done survives, for those who wait for that, until nobody has the queue any more. It waits for nothing on
+    /// the thread that polls it, and is for a folder that is far: dropped, or for a folder that is not, threads do the same.
+    pub fn committing(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.queue.store().commit_as_task()
+    }
+
     pub(crate) fn new(queue: Arc<Queue<Entry>>, folder: Kept) -> Self {
         Records {
             queue: bookdrop_records::Records::new(queue, folder),

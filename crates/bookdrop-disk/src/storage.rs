@@ -27,8 +27,9 @@ pub trait Folder {
     type File: File;
 
     /// Whether it lies behind a network, so that each word to it takes long, and may take for ever. Then nobody waits for it but the
-    /// threads that work for the queue. And the consumers of a queue that is kept there may outlive this process: an event is handed
-    /// over when that is sure to be known, and not before.
+    /// threads that work for the queue. What is done to it is sure in the order in which it was done, so nothing is flushed before
+    /// something else is done. And the consumers of a queue that is kept there may outlive this process: an event is handed over when
+    /// that is sure to be known, and not before.
     const IS_FAR: bool = false;
 
     /// The names of its files, in any order.
@@ -109,6 +110,18 @@ pub trait File {
     // By its caller, tests know which flush it is.
     #[track_caller]
     fn flush(&self) -> io::Result<()>;
+
+    /// The same, but where the folder is [far](Folder::IS_FAR) nothing is waited for on this thread. Dropped, nothing more is written
+    /// to it.
+    ///
+    /// # Errors
+    /// As of [`flush`](File::flush).
+    fn flush_without_waiting(&self) -> impl Future<Output = io::Result<()>> + Send
+    where
+        Self: Sync,
+    {
+        std::future::ready(self.flush())
+    }
 }
 
 impl<F: Folder> Folder for Arc<F> {

@@ -9,25 +9,27 @@ mod files;
 mod tests;
 mod waiting;
 
+use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bookdrop_disk::storage::{File, Folder};
+use bookdrop_queue::park;
 use bytes::Bytes;
 
 use deed::{Deed, Named};
 use files::Files;
 use waiting::Waiting;
 
-/// Where the pages are. Whoever asks waits on this thread.
+/// Where the pages are.
 pub(crate) trait Pages: Send + Sync + 'static {
     /// Bytes that a page may have.
     fn longest(&self) -> usize;
 
-    /// Writes a page behind all others. Returns its sequence when it is sure to be there.
-    fn append(&self, page: Bytes) -> io::Result<u64>;
+    /// Writes a page behind all others. Ends with its sequence when it is sure to be there.
+    fn append(&self, page: Bytes) -> impl Future<Output = io::Result<u64>> + Send;
 
-    /// What these pages say; `None` of one that cannot be read.
+    /// Waits on this thread for what these pages say; `None` of one that cannot be read.
     fn read(&self, sequences: Vec<u64>) -> io::Result<Vec<Option<Bytes>>>;
 
     /// Lets go of all pages before this one, sooner or later.
@@ -42,7 +44,7 @@ pub(crate) struct PagedFolder<P> {
 struct Shared<P> {
     pages: P,
     /// Held by the one who writes pages.
-    turn: Mutex<()>,
+    turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
 }
 
@@ -56,6 +58,8 @@ struct State {
     open: Vec<Arc<Opened>>,
     /// Of the last file that was made.
     last_number: u64,
+    /// Whether something is not needed any more since the last page.
+    can_let_go: bool,
     /// Whether a page could not be written: then nobody knows what lies there.
     has_failed: bool,
 }
@@ -94,12 +98,13 @@ impl<P: Pages> PagedFolder<P> {
             open,
             waiting: Waiting::new(pages.longest()),
             sure,
+            can_let_go: false,
             has_failed: false,
         };
         PagedFolder {
             shared: Arc::new(Shared {
                 pages,
-                turn: Mutex::default(),
+                turn: tokio::sync::Mutex::default(),
                 state: Mutex::new(state),
             }),
         }
@@ -156,10 +161,24 @@ impl State {
     }
 }
 
+/// Pages that were taken to be written. Dropped, they were not: what comes behind them may not be written either.
+struct Unwritten<'a>(&'a Mutex<State>);
+
+impl Drop for Unwritten<'_> {
+    fn drop(&mut self) {
+        lock(self.0).has_failed = true;
+    }
+}
+
 impl<P: Pages> Shared<P> {
     /// Returns when all that was done so far is sure.
     fn flush(&self) -> io::Result<()> {
-        let _turn = lock(&self.turn);
+        park::wait(self.flush_without_waiting())
+    }
+
+    /// Ends when all that was done so far is sure. Dropped before, nothing more is written.
+    async fn flush_without_waiting(&self) -> io::Result<()> {
+        let _turn = self.turn.lock().await;
         let pages = {
             let mut state = lock(&self.state);
             if state.has_failed {
@@ -167,26 +186,24 @@ impl<P: Pages> Shared<P> {
             }
             state.waiting.take()
         };
+        let unwritten = Unwritten(&self.state);
         for page in pages {
-            let written = self.pages.append(page.clone());
-            let mut state = lock(&self.state);
-            match written {
-                Ok(sequence) => {
-                    let is_read = state.sure.turn(sequence, &page);
-                    debug_assert!(is_read, "a page says what was put on it");
-                }
-                Err(error) => {
-                    state.has_failed = true;
-                    return Err(error);
-                }
-            }
+            let sequence = self.pages.append(page.clone()).await?;
+            let is_read = lock(&self.state).sure.turn(sequence, &page);
+            debug_assert!(is_read, "a page says what was put on it");
         }
+        std::mem::forget(unwritten);
+        self.let_go();
         Ok(())
     }
 
-    /// Lets go of what no file needs any more, after all files were said once more on the last page.
+    /// Lets go of what no file needs any more, where that may be more than before.
     fn let_go(&self) {
-        let first = lock(&self.state).sure.first_needed();
+        let first = {
+            let mut state = lock(&self.state);
+            let can_let_go = std::mem::take(&mut state.can_let_go);
+            can_let_go.then(|| state.sure.first_needed()).flatten()
+        };
         if let Some(first) = first {
             self.pages.let_go_before(first);
         }
@@ -256,6 +273,7 @@ impl<P: Pages> Folder for PagedFolder<P> {
         let file = state.call(from, to)?;
         state.waiting.put(&Deed::Recycled { file, to });
         state.say_all();
+        state.can_let_go = true;
         Ok(())
     }
 
@@ -265,13 +283,12 @@ impl<P: Pages> Folder for PagedFolder<P> {
         let file = state.open.remove(at).number;
         state.waiting.put(&Deed::Removed { file });
         state.say_all();
+        state.can_let_go = true;
         Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.shared.flush()?;
-        self.shared.let_go();
-        Ok(())
+        self.shared.flush()
     }
 }
 
@@ -302,6 +319,10 @@ impl<P: Pages> File for PagedFile<P> {
 
     fn flush(&self) -> io::Result<()> {
         self.shared.flush()
+    }
+
+    fn flush_without_waiting(&self) -> impl Future<Output = io::Result<()>> + Send {
+        self.shared.flush_without_waiting()
     }
 }
 

@@ -112,6 +112,8 @@ impl Keeper {
             let folder = opened.await.map_err(|_| ended())?;
             let opened = spawn_blocking(move || Records::open_folder(folder, &options));
             let (records, _) = opened.await.map_err(|_| ended())??;
+            // Here, where pages are written: a thread would have to be woken for each, and to wake this one.
+            spawn_local(records.committing());
             Ok(Arc::new(Keeping::new(records, follows)))
         });
         Ok(Keeper {

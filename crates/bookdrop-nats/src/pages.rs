@@ -1,6 +1,7 @@
 //! The pages of the stream, for threads that wait for the server.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::io;
 use std::sync::mpsc::{self, SyncSender};
 use std::time::Duration;
@@ -9,6 +10,7 @@ use bookdrop_backend::{Error, ErrorKind};
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::clock::ServerClock;
@@ -21,7 +23,7 @@ const READ_AT_ONCE: usize = 128;
 /// told otherwise, may lose what was written instead of them, and not that they were let go of.
 const LETS_GO_AFTER: Duration = Duration::from_secs(150);
 
-/// Asks the driver's thread for pages, and waits.
+/// Asks the driver's thread for pages.
 pub(crate) struct StreamPages {
     asks: UnboundedSender<Ask>,
     longest: usize,
@@ -29,7 +31,7 @@ pub(crate) struct StreamPages {
 
 /// What a thread asks for, and waits for; each for one thing at a time.
 enum Ask {
-    Append(Bytes, Answer<u64>),
+    Append(Bytes, oneshot::Sender<io::Result<u64>>),
     Read(Vec<u64>, Answer<Vec<Option<Bytes>>>),
     LetGo(u64),
 }
@@ -48,7 +50,7 @@ pub(crate) struct Desk {
     /// From when on pages before which one are let go of.
     to_let_go: VecDeque<(Instant, u64)>,
     /// Who asked for a page that could not be written.
-    unanswered: Option<Answer<u64>>,
+    unanswered: Option<oneshot::Sender<io::Result<u64>>>,
 }
 
 impl StreamPages {
@@ -75,7 +77,6 @@ impl StreamPages {
 
     fn ask<A>(&self, ask: impl FnOnce(Answer<A>) -> Ask) -> io::Result<A> {
         let (answer, told) = mpsc::sync_channel(1);
-        let ended = || io::Error::other("the driver is not the keeper of the queue any more");
         self.asks.send(ask(answer)).map_err(|_| ended())?;
         told.recv().map_err(|_| ended())?
     }
@@ -86,8 +87,11 @@ impl Pages for StreamPages {
         self.longest
     }
 
-    fn append(&self, page: Bytes) -> io::Result<u64> {
-        self.ask(|answer| Ask::Append(page, answer))
+    fn append(&self, page: Bytes) -> impl Future<Output = io::Result<u64>> + Send {
+        let (answer, told) = oneshot::channel();
+        // Where nobody is there to be asked, nobody answers either.
+        let _ = self.asks.send(Ask::Append(page, answer));
+        async { told.await.unwrap_or_else(|_| Err(ended())) }
     }
 
     fn read(&self, sequences: Vec<u64>) -> io::Result<Vec<Option<Bytes>>> {
@@ -125,7 +129,11 @@ impl Desk {
         }
     }
 
-    async fn append(&mut self, page: Bytes, answer: Answer<u64>) -> Result<(), Error> {
+    async fn append(
+        &mut self,
+        page: Bytes,
+        answer: oneshot::Sender<io::Result<u64>>,
+    ) -> Result<(), Error> {
         let written = timeout(self.patience, self.write(page)).await;
         match written.unwrap_or_else(|_| Err(silent())) {
             Ok(sequence) => {
@@ -188,6 +196,10 @@ impl Desk {
 /// How long it waits before it asks a full server again: first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+fn ended() -> io::Error {
+    io::Error::other("the driver is not the keeper of the queue any more")
+}
 
 async fn until(at: Option<Instant>) {
     match at {

@@ -242,6 +242,11 @@ impl<S: Store> Records<S> {
         self.hands.give_up(&self.queue, receipt, come_back);
     }
 
+    /// Where the events are kept.
+    pub fn store(&self) -> &S {
+        &self.store
+    }
+
     fn ledger(&self) -> &S::Ledger {
         self.store.ledger()
     }

@@ -1,5 +1,7 @@
 //! What is done beside the one who writes: flushing, making files, reading.
 
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::frame::{Frame, HEAD, Position, length_with, u32_at};
@@ -12,30 +14,49 @@ use crate::storage::{File, Folder};
 #[derive(Debug)]
 pub(super) struct Written<X> {
     pub(super) file: X,
-    /// Whether a flush has failed. The operating system may tell one of those who flush of a failure, and let the next one succeed
+    /// Held by the thread that flushes: the operating system may tell one of those who flush of a failure, and let the next one succeed
     /// though the bytes are gone.
-    has_failed: Mutex<bool>,
+    turn: Mutex<()>,
+    /// Whether a flush has failed.
+    has_failed: AtomicBool,
 }
 
 impl<X: File> Written<X> {
     pub(super) fn new(file: X) -> Self {
         Written {
             file,
-            has_failed: Mutex::new(false),
+            turn: Mutex::default(),
+            has_failed: AtomicBool::new(false),
         }
     }
 
     #[track_caller]
-    fn flush(&self) -> std::io::Result<()> {
-        let mut has_failed = self
-            .has_failed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if *has_failed {
-            return Err(std::io::Error::other("an earlier flush has failed"));
+    fn flush(&self) -> io::Result<()> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        self.check()?;
+        self.note(self.file.flush())
+    }
+
+    /// A folder that is far writes nothing any more once it failed, so nobody has to wait for the turn, which a thread may hold long.
+    async fn flush_without_waiting(&self) -> io::Result<()>
+    where
+        X: Sync,
+    {
+        self.check()?;
+        self.note(self.file.flush_without_waiting().await)
+    }
+
+    fn check(&self) -> io::Result<()> {
+        match self.has_failed.load(Ordering::Acquire) {
+            true => Err(io::Error::other("an earlier flush has failed")),
+            false => Ok(()),
         }
-        let flushed = self.file.flush();
-        *has_failed = flushed.is_err();
+    }
+
+    fn note(&self, flushed: io::Result<()>) -> io::Result<()> {
+        if flushed.is_err() {
+            self.has_failed.store(true, Ordering::Release);
+        }
         flushed
     }
 }
@@ -53,8 +74,19 @@ impl<X: File> Flush<X> {
     /// # Errors
     /// Whatever the file system says; it is for [`Journal::end_flush`](super::Journal::end_flush).
     #[track_caller]
-    pub fn run(&self) -> std::io::Result<()> {
+    pub fn run(&self) -> io::Result<()> {
         self.segment.flush()
+    }
+
+    /// The same, but nothing is waited for on this thread.
+    ///
+    /// # Errors
+    /// As of [`run`](Flush::run).
+    pub async fn run_without_waiting(&self) -> io::Result<()>
+    where
+        X: Send + Sync,
+    {
+        self.segment.flush_without_waiting().await
     }
 }
 
@@ -130,7 +162,7 @@ impl<X: File> Readable<X> {
         decoded.ok_or_else(|| ErrorKind::NoRecord.into())
     }
 
-    fn read_frame(&self, offset: u64, expected: usize) -> std::io::Result<Vec<u8>> {
+    fn read_frame(&self, offset: u64, expected: usize) -> io::Result<Vec<u8>> {
         let there = usize::try_from(self.length.saturating_sub(offset)).unwrap_or(usize::MAX);
         let mut bytes = vec![0; expected.clamp(HEAD, there.max(HEAD))];
         self.file.read_at(&mut bytes, offset)?;

@@ -284,7 +284,9 @@ impl<F: Folder> Journal<F> {
     /// Ends the current segment, and begins another one. There is a spare file for it.
     fn begin_segment(&mut self) -> Result<(), Error> {
         // The new header says that all before it is on the disk.
-        self.flush_current()?;
+        if !F::IS_FAR {
+            self.flush_current()?;
+        }
         self.current = None;
         let (spare, file) = self.spares.take().ok_or(ErrorKind::NoSpace)?;
         let header = Header {
@@ -295,10 +297,13 @@ impl<F: Folder> Journal<F> {
         };
         let name = name_of_segment(header.generation);
         let written = file.write_at(&header.encode(), 0);
-        let made = written.and_then(|()| {
-            file.flush()?;
-            self.folder.rename(&spare, &name)?;
-            self.folder.flush()
+        let made = written.and_then(|()| match F::IS_FAR {
+            true => self.folder.rename(&spare, &name),
+            false => {
+                file.flush()?;
+                self.folder.rename(&spare, &name)?;
+                self.folder.flush()
+            }
         });
         made.map_err(|error| Error::io(format!("make {name}"), error))?;
         self.segments.insert(header.generation, header.length);

@@ -1,6 +1,9 @@
 //! Flushing, for those who wait: in turns, beside those who write.
 
-use bookdrop_backend::Error;
+use std::future::poll_fn;
+use std::task::Poll;
+
+use bookdrop_backend::{Error, ErrorKind};
 use bookdrop_records::Ledger as _;
 
 use super::Keeper;
@@ -64,6 +67,41 @@ where
         }
     }
 
+    /// Commits for those who wait, until the end, as [`flush`](Keeper::flush) does; but whoever polls this waits for nothing on its
+    /// thread. Only what there is no room for is left to the threads.
+    pub(super) async fn commit_as_task(&self) {
+        let task = self.ledger.survival.task();
+        while let Some(turn) = poll_fn(|cx| task.poll_turn(cx)).await {
+            self.commit_without_waiting(turn).await;
+            let_others_go_on().await;
+        }
+    }
+
+    async fn commit_without_waiting(&self, turn: Turn<'_>) {
+        let survival = &self.ledger.survival;
+        match self.write_at_least(self.writing(), self.ledger.noted()) {
+            Ok(()) => {}
+            // Everybody was told.
+            Err(error) if error.kind() == ErrorKind::Broken => return,
+            Err(_) => return survival.leave_to_thread(turn),
+        }
+        let note = survival.written_so_far();
+        match self.flush_journal_without_waiting().await {
+            Ok(()) => drop(survival.flushed(note, Some(turn))),
+            Err(error) => drop(self.break_down(error)),
+        }
+    }
+
+    async fn flush_journal_without_waiting(&self) -> Result<(), journal::Error> {
+        // In a statement of its own: others can write during the flush.
+        let flush = self.writing().journal.begin_flush()?;
+        let Some(flush) = flush else {
+            return Ok(());
+        };
+        let flushed = flush.run_without_waiting().await;
+        self.writing().journal.end_flush(flush, flushed)
+    }
+
     /// Commits; those who wait are told if that cannot be done for now.
     pub(crate) fn commit_or_refuse<'a>(&self, turn: Option<Turn<'a>>) -> Option<Turn<'a>> {
         let noted = self.ledger.noted();
@@ -81,4 +119,17 @@ where
         }
         first
     }
+}
+
+/// Those who were told of one commit have their turn before the next one, which is then for all that they do.
+async fn let_others_go_on() {
+    let mut has_been_asked = false;
+    poll_fn(|cx| match std::mem::replace(&mut has_been_asked, true) {
+        true => Poll::Ready(()),
+        false => {
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    })
+    .await;
 }

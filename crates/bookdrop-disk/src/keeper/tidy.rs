@@ -14,7 +14,7 @@ use bookdrop_queue::clock;
 use bookdrop_records::Unread;
 
 use crate::event::{Event, length_as_of};
-use crate::journal::{Journal, Need, cost};
+use crate::journal::{self, Journal, Need, cost};
 use crate::ledger::{Page, millis};
 use crate::storage::Folder;
 
@@ -357,6 +357,11 @@ where
             let freed = writing.journal.free_before(last + 1);
             self.note_room(&writing.journal);
             freed?;
+        }
+        if F::IS_FAR {
+            // Without the lock, since it takes long.
+            let said = self.folder.flush();
+            said.map_err(|error| journal::Error::io("free segments", error))?;
         }
         self.space().forget_before(last + 1);
         self.reading.forget_before(last + 1);

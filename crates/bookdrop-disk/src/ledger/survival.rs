@@ -77,6 +77,10 @@ struct State {
     watching: BTreeMap<u64, Waker>,
     /// Whether a flush is wanted for which nobody waits.
     wants_flush: bool,
+    /// The task that commits, where one does so instead of the threads.
+    task: Option<Waker>,
+    /// Whether the task found no room: then a thread takes the next turn, since to gain some takes long.
+    is_for_thread: bool,
     /// Whether the one who gives space back is wanted.
     wants_space: bool,
     ends: bool,
@@ -95,6 +99,9 @@ pub(crate) type Waiting = Option<(u64, u64)>;
 /// The turn to commit: one at a time has it, for all who wait. Dropped, it is the next one's.
 #[must_use]
 pub(crate) struct Turn<'a>(&'a Survival);
+
+/// The task that commits instead of the threads, as long as this is there.
+pub(crate) struct Task<'a>(&'a Survival);
 
 impl Survival {
     /// Ready when a note survives a loss of power. Whoever stops waiting calls [`stop`](Survival::stop).
@@ -123,9 +130,9 @@ impl Survival {
         });
         let is_first = !state_of_wait.is_taken && !state_of_wait.wants_commit();
         let gone = state_of_wait.waiting.insert(place, waker);
-        drop(state);
-        if is_first {
-            self.flusher.notify_one();
+        match is_first {
+            true => self.call(state),
+            false => drop(state),
         }
         drop(gone);
         Poll::Pending
@@ -150,9 +157,9 @@ impl Survival {
             self.away.fetch_sub(1, Ordering::Relaxed);
             // It is looked at under the lock, so whoever tells this row from now on changes it.
             let told = self.rows[row].told();
-            drop(state);
-            if is_first {
-                self.flusher.notify_one();
+            match is_first {
+                true => self.call(state),
+                false => drop(state),
             }
             self.rows[row].wait(told);
         }
@@ -182,10 +189,9 @@ impl Survival {
         let mut state = self.lock();
         let gone = state.waiting.remove(&place);
         state.wants_flush |= gone.is_some();
-        let is_wanted = gone.is_some() && !state.is_taken;
-        drop(state);
-        if is_wanted {
-            self.flusher.notify_one();
+        match gone.is_some() && !state.is_taken {
+            true => self.call(state),
+            false => drop(state),
         }
         drop(gone);
     }
@@ -284,8 +290,7 @@ impl Survival {
         let mut state = self.lock();
         if state.refused.take().is_some() {
             state.wants_flush = true;
-            drop(state);
-            self.flusher.notify_one();
+            self.call(state);
         }
     }
 
@@ -313,9 +318,13 @@ impl Survival {
 
     /// Everybody who works for it comes to an end.
     pub(crate) fn end(&self) {
-        self.lock().ends = true;
+        let mut state = self.lock();
+        state.ends = true;
+        let task = state.task.clone();
+        drop(state);
         self.flusher.notify_all();
         self.tidier.notify_all();
+        wake_all(task.into_iter());
     }
 
     /// Somebody is to give space back.
@@ -330,11 +339,49 @@ impl Survival {
         if let Some(turn) = former {
             std::mem::forget(turn);
             state.is_taken = false;
+            if state.is_for_task() && state.wants_commit() {
+                self.call(state);
+                state = self.lock();
+            }
         }
-        let is_idle = |state: &mut State| !state.ends && (state.is_taken || !state.wants_commit());
+        let is_idle = |state: &mut State| {
+            !state.ends && (state.is_taken || state.is_for_task() || !state.wants_commit())
+        };
         let state = self.flusher.wait_while(state, is_idle);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        state.is_for_thread = false;
         (!state.ends).then(|| self.take(&mut state))
+    }
+
+    /// The turn, after the end: whoever had it has done what was begun.
+    pub(crate) fn last_turn(&self) -> Turn<'_> {
+        let is_taken = |state: &mut State| state.is_taken;
+        let state = self.flusher.wait_while(self.lock(), is_taken);
+        let mut state = state.unwrap_or_else(PoisonError::into_inner);
+        self.take(&mut state)
+    }
+
+    /// From now on a task commits, and no thread does so unless there is no room.
+    pub(crate) fn task(&self) -> Task<'_> {
+        self.lock().task = Some(Waker::noop().clone());
+        Task(self)
+    }
+
+    /// This turn is a thread's.
+    pub(crate) fn leave_to_thread(&self, turn: Turn<'_>) {
+        self.lock().is_for_thread = true;
+        // It is wanted still.
+        drop(turn);
+    }
+
+    /// There is something to commit for whoever does so next. A task is woken without the lock: its waker is foreign code.
+    fn call(&self, state: MutexGuard<'_, State>) {
+        let task = state.task.clone().filter(|_| state.is_for_task());
+        drop(state);
+        match task {
+            Some(task) => wake_all([task].into_iter()),
+            None => self.flusher.notify_one(),
+        }
     }
 
     fn is_crowd_away(&self) -> bool {
@@ -350,8 +397,9 @@ impl Survival {
 
     /// A flush would be good, though nobody waits for it.
     pub(crate) fn want_flush(&self) {
-        self.lock().wants_flush = true;
-        self.flusher.notify_one();
+        let mut state = self.lock();
+        state.wants_flush = true;
+        self.call(state);
     }
 
     /// Waits until space is wanted, at most so long. False at the end.
@@ -383,6 +431,39 @@ impl State {
         let is_waited_for = !self.waiting.is_empty() || self.least != [NOBODY; 2];
         self.broken.is_none() && (self.wants_flush || is_waited_for)
     }
+
+    /// Whether the next turn is a task's.
+    fn is_for_task(&self) -> bool {
+        self.task.is_some() && !self.is_for_thread
+    }
+}
+
+impl<'a> Task<'a> {
+    /// Ready when there is something to commit, with the turn to do so; `None` at the end.
+    pub(crate) fn poll_turn(&self, cx: &mut Context<'_>) -> Poll<Option<Turn<'a>>> {
+        let survival = self.0;
+        let waker = cx.waker().clone();
+        let mut state = survival.lock();
+        let former = state.task.replace(waker);
+        let is_its_turn = state.is_for_task() && !state.is_taken && state.wants_commit();
+        let turn = match (state.ends, is_its_turn) {
+            (true, _) => Poll::Ready(None),
+            (false, true) => Poll::Ready(Some(survival.take(&mut state))),
+            (false, false) => Poll::Pending,
+        };
+        drop(state);
+        drop(former);
+        turn
+    }
+}
+
+/// The threads commit again.
+impl Drop for Task<'_> {
+    fn drop(&mut self) {
+        let task = self.0.lock().task.take();
+        drop(task);
+        self.0.flusher.notify_all();
+    }
 }
 
 impl Default for State {
@@ -398,6 +479,8 @@ impl Default for State {
             waiters: 0,
             watching: BTreeMap::new(),
             wants_flush: false,
+            task: None,
+            is_for_thread: false,
             wants_space: false,
             ends: false,
         }
@@ -408,10 +491,11 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.is_taken = false;
-        let is_next_wanted = state.wants_commit();
-        drop(state);
-        if is_next_wanted {
-            self.0.flusher.notify_one();
+        if state.ends {
+            drop(state);
+            self.0.flusher.notify_all();
+        } else if state.wants_commit() {
+            self.0.call(state);
         }
     }
 }

@@ -31,7 +31,7 @@ impl Pages for InMemory {
         LONGEST
     }
 
-    fn append(&self, page: Bytes) -> io::Result<u64> {
+    async fn append(&self, page: Bytes) -> io::Result<u64> {
         let mut written = lock(&self.0);
         if written.is_full {
             return Err(io::ErrorKind::TimedOut.into());

@@ -128,7 +128,10 @@ impl<F: Folder> Journal<F> {
             Some(spare) => self.folder.recycle(&name, &spare.name),
             None => self.folder.remove(&name),
         };
-        let freed = freed.and_then(|()| self.folder.flush());
+        let freed = freed.and_then(|()| match F::IS_FAR {
+            true => Ok(()),
+            false => self.folder.flush(),
+        });
         freed.map_err(|error| Error::io(format!("free {name}"), error))?;
         self.segments.remove(&generation);
         match spare {
