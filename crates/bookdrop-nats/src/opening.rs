@@ -29,14 +29,30 @@ const THREADS_END_WITHIN: Duration = Duration::from_secs(5);
 pub(crate) async fn open(server: Server, queue: &str, options: Options) -> Result<Remote, Error> {
     options.check()?;
     let names = Names::new(queue)?;
+    let sync_interval = options.sync_interval;
     let (told, word) = oneshot::channel();
     let thread = thread::Builder::new().name("bookdrop-nats".to_owned());
     let spawned = thread.spawn(move || run(server, names, options, told));
     spawned.map_err(|error| could_not_start("thread", error))?;
-    word.await.unwrap_or_else(|_| {
+    let opened = word.await.unwrap_or_else(|_| {
         let message = "the driver's thread ended before the queue was open";
         Err(Error::new(ErrorKind::Io, message))
-    })
+    })?;
+    if sync_interval.is_none() {
+        warn_of_loss(queue);
+    }
+    Ok(opened)
+}
+
+/// No account but the system's can see how the server flushes.
+fn warn_of_loss(queue: &str) {
+    tracing::warn!(
+        target: "bookdrop",
+        queue,
+        "what is confirmed may be lost when the server's machine loses its power: unless it is told otherwise, a server of NATS flushes \
+         every two minutes, and not before it confirms. Set `sync_interval: always` in its `jetstream` settings, and open the queue with \
+         `sync_interval=always`; or, where such a loss is accepted, open it with the server's interval, as in `sync_interval=2m`"
+    );
 }
 
 fn run(

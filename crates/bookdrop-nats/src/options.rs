@@ -13,11 +13,12 @@ use crate::clock::ServerClock;
 /// ```
 /// use std::time::Duration;
 ///
-/// use bookdrop_nats::Options;
+/// use bookdrop_nats::{Options, SyncInterval};
 ///
 /// let mut options = Options::default();
 /// assert_eq!((options.limits.capacity, options.lease), (100_000, Duration::from_secs(30)));
 /// options.replicas = 3;
+/// options.sync_interval = Some(SyncInterval::Always);
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -37,10 +38,24 @@ pub struct Options {
     pub cache_bytes: u64,
     /// How many servers of a cluster have each page. Of a queue that is there this is not changed.
     pub replicas: usize,
+    /// What the setting of this name at the server is: when it flushes what it has confirmed. The driver cannot see it. Where it is not
+    /// said here, opening the queue warns of what may be lost; said, it changes nothing else.
+    pub sync_interval: Option<SyncInterval>,
     /// A driver of which the keeper hears nothing for so long is gone: what it has in hand comes back.
     pub lease: Duration,
     /// For how long a send, a settlement and whatever else needs the server waits while it cannot be reached.
     pub patience: Duration,
+}
+
+/// When a server of NATS flushes what it has confirmed: its setting `sync_interval`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SyncInterval {
+    /// Before it confirms: `always`. What is confirmed survives a loss of power.
+    Always,
+    /// So often: two minutes, where the server is told nothing. What was confirmed since may be lost with the power of its machine, and
+    /// that is known to whoever says this.
+    Every(Duration),
 }
 
 impl Options {
@@ -109,6 +124,7 @@ impl Default for Options {
             max_bytes: 1 << 30,
             cache_bytes: 64 << 20,
             replicas: 1,
+            sync_interval: None,
             lease: Duration::from_secs(30),
             patience: Duration::from_secs(30),
         }

@@ -118,11 +118,14 @@ where
     /// | `max_bytes` | 1 GiB | bytes of all events that are there, dead letters among them; beyond it a sender meets a full queue |
     /// | `cache_bytes` | 64 MiB | bytes of events that the driver has in memory which keeps the queue; what waits behind them is read back |
     /// | `replicas` | 1 | how many servers of a cluster have each message, at most 5; it stays that of the queue |
+    /// | `sync_interval` | not said, which warns | what the server is set to, since nobody can see it: `always` (it flushes before it confirms), or a length of time like `2m`, where it is accepted that a loss of its power takes what it confirmed within about that time |
     /// | `lease` | 30 s | how long what the driver has in hand is left with it while nothing is heard of it; at least 1 s |
     /// | `patience` | 30 s | how long a send, a settlement and whatever else asks the server waits while it cannot be reached; requests wait until their deadline, and consumers without an end |
     ///
     /// One of the drivers of a queue keeps it for all of them, and its options count. What that means, and what a server has to be set
-    /// to so that what it confirms survives a loss of power, the guide on guarantees says.
+    /// to so that what it confirms survives a loss of power, the guide on guarantees says. Where `sync_interval` is not said, opening
+    /// warns that it may be otherwise, once for each driver: an event of `tracing` with target `bookdrop`, or a record of `log` where
+    /// there is no subscriber.
     ///
     /// It needs the feature `open`, and `disk` needs the feature `disk`; both are on by default. `postgres` needs the feature
     /// `postgres`, and `nats` the feature `nats`, which are not. Any address needs types that can be written down, so that the next one may be on disk.

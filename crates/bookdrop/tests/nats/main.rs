@@ -9,3 +9,4 @@ mod server;
 
 mod engine;
 mod keepers;
+mod warnings;

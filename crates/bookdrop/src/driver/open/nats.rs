@@ -1,6 +1,8 @@
 //! A driver in NATS.
 
-use bookdrop_nats::{Nats, Options, Server};
+use std::time::Duration;
+
+use bookdrop_nats::{Nats, Options, Server, SyncInterval};
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
@@ -60,6 +62,7 @@ fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
     if let Some(replicas) = given.number("replicas", 1..=Options::MOST_REPLICAS)? {
         options.replicas = replicas;
     }
+    options.sync_interval = sync_interval(&mut given)?;
     if let Some(lease) = given.duration("lease")? {
         if lease < Options::SHORTEST_LEASE {
             let expected = format!("at least {:?}", Options::SHORTEST_LEASE);
@@ -72,4 +75,22 @@ fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
     }
     given.end()?;
     Ok((options, codec))
+}
+
+/// `always`, or a length of time, as the server has it in its settings.
+fn sync_interval(given: &mut address::Options) -> Result<Option<SyncInterval>, OpenError> {
+    let Some(text) = given.text("sync_interval")? else {
+        return Ok(None);
+    };
+    match &*text {
+        "always" => Ok(Some(SyncInterval::Always)),
+        time => match humantime::parse_duration(time) {
+            Ok(time) if time > Duration::ZERO => Ok(Some(SyncInterval::Every(time))),
+            _ => Err(address::invalid(
+                "sync_interval",
+                time,
+                "`always`, or a length of time above zero, like `2m`, as the server's settings have it",
+            )),
+        },
+    }
 }
