@@ -1,5 +1,6 @@
 //! A NATS server of one's own, with JetStream.
 
+mod cluster;
 mod wheel;
 
 use crate::no_server::{NATS, NoServer};
@@ -18,6 +19,9 @@ const VARIABLE: &str = "BOOKDROP_NATS_BIN";
 /// What has to be set in a file. A message is flushed before it is confirmed, as users must have it for events that shall
 /// survive a loss of power.
 const SETTINGS: &str = "jetstream { sync_interval: always }\n";
+
+/// What a server says to whoever has no credentials.
+const REFUSAL: &str = "-ERR 'Authorization Violation'";
 
 /// A NATS server with JetStream, with a port and data of its own. Its drop ends it and removes its data.
 ///
@@ -52,20 +56,35 @@ impl Nats {
     ///
     /// Where there is none to be had. The error says what to install.
     pub fn start() -> Result<Nats, NoServer> {
-        let start = || {
-            let program = Program::find()?;
-            let folder = server::folder(NATS.name)?;
-            fs::write(settings(folder.path()), SETTINGS)
-                .map_err(|error| format!("its settings cannot be written: {error}"))?;
-            Server::start(program, folder)
-        };
-        let server = start().map_err(|why| NoServer::of(&NATS, why))?;
+        Nats::with_settings(SETTINGS)
+    }
+
+    /// Makes a new server with these settings, as they stand in a file, and none beside them.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none to be had.
+    pub fn with_settings(settings: &str) -> Result<Nats, NoServer> {
+        Nats::start_with(settings).map_err(|why| NoServer::of(&NATS, why))
+    }
+
+    fn start_with(settings: &str) -> Result<Nats, String> {
+        let program = Program::find()?;
+        let folder = server::folder(NATS.name)?;
+        fs::write(settings_in(folder.path()), settings)
+            .map_err(|error| format!("its settings cannot be written: {error}"))?;
+        let server = Server::start(program, folder)?;
         Ok(Nats { server })
     }
 
     /// How clients reach it.
     pub fn url(&self) -> String {
         format!("nats://{}", self.address())
+    }
+
+    /// What it calls itself, and no other does.
+    pub fn name(&self) -> String {
+        server::name(self.server.folder())
     }
 
     /// Where it listens.
@@ -114,7 +133,7 @@ impl Program {
 impl Engine for Program {
     fn words(&self, folder: &Path, port: u16) -> Vec<OsString> {
         let mut words: Vec<OsString> = vec![self.0.clone().into()];
-        words.extend(["-c".into(), settings(folder).into()]);
+        words.extend(["-c".into(), settings_in(folder).into()]);
         words.extend(["-a".into(), "127.0.0.1".into()]);
         words.extend(["-p".into(), port.to_string().into()]);
         words.extend(["-sd".into(), folder.into()]);
@@ -122,20 +141,24 @@ impl Engine for Program {
         words
     }
 
-    /// The server tells its name first, which is the folder's.
+    /// The server tells its name first, which is the folder's. One that lets nobody in, or by TLS alone, is at work as well.
     fn greet(&self, stream: &mut TcpStream, folder: &Path) -> io::Result<()> {
         stream.write_all(b"CONNECT {\"verbose\":false}\r\nPING\r\n")?;
         let mut lines = BufReader::new(stream.take(server::ANSWER)).lines();
         let info = lines.next().transpose()?.unwrap_or_default();
-        let pong = lines.next().transpose()?.unwrap_or_default();
-        if info.contains(&server::name(folder)) && pong == "PONG" {
-            Ok(())
-        } else {
-            Err(io::Error::other(format!("it answered {info:?}, {pong:?}")))
+        if !info.contains(&server::name(folder)) {
+            return Err(io::Error::other(format!("it answered {info:?}")));
+        }
+        if info.contains(r#""tls_required":true"#) {
+            return Ok(());
+        }
+        match &*lines.next().transpose()?.unwrap_or_default() {
+            "PONG" | REFUSAL => Ok(()),
+            other => Err(io::Error::other(format!("it answered {other:?}"))),
         }
     }
 }
 
-fn settings(folder: &Path) -> PathBuf {
+fn settings_in(folder: &Path) -> PathBuf {
     folder.join("settings.conf")
 }

@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub(crate) const ANSWER: u64 = 64 * 1024;
 
 /// How many ports are tried before it is given up.
-const PORTS: usize = 10;
+pub(crate) const PORTS: usize = 10;
 
 /// What differs from one kind of server to the other.
 pub(crate) trait Engine {
@@ -70,6 +70,10 @@ impl<E: Engine> Server<E> {
 
     pub(crate) fn address(&self) -> SocketAddr {
         address(self.port)
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Kills it as a crash would, and waits until no process of it is left.
@@ -147,12 +151,12 @@ fn address(port: u16) -> SocketAddr {
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> io::Result<u16> {
+pub(crate) fn free_port() -> io::Result<u16> {
     let listener = TcpListener::bind(address(0))?;
     Ok(listener.local_addr()?.port())
 }
 
 /// Whether a server's log says that somebody else has its port.
-fn is_port_taken(log: &str) -> bool {
+pub(crate) fn is_port_taken(log: &str) -> bool {
     log.to_lowercase().contains("address already in use")
 }
