@@ -24,6 +24,8 @@ mod seeking;
 mod server;
 mod work;
 
+/// Options of the client library, for [`Server::with_options`].
+pub use async_nats::ConnectOptions;
 use bookdrop_backend::Error;
 pub use bookdrop_remote::Remote as Nats;
 

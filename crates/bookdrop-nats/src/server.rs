@@ -1,6 +1,7 @@
 //! The server, and the way to it.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -32,12 +33,27 @@ pub struct Server {
     options: ConnectOptions,
     /// The hosts, as they were written.
     hosts: String,
+    /// Whose certificates are trusted in place of the system's, where the URL says it.
+    trusted: Option<PathBuf>,
 }
 
 impl Server {
     /// A server that is reached by these options of the client library: with credentials, certificates or a configuration of TLS.
     /// How it connects again, how often it asks whether the server is there and who hears of that is the driver's affair, whatever
     /// they say. The URL may not hold a user then.
+    ///
+    /// For files with credentials, and for nkeys, depend on `async-nats` in the version of this crate, with its feature `nkeys`. A
+    /// program with two providers of cryptography for `rustls` has to install one as its default, or say which by a configuration of
+    /// TLS.
+    ///
+    /// ```
+    /// use bookdrop_nats::{ConnectOptions, Server};
+    ///
+    /// let options = ConnectOptions::with_token("secret".to_owned())
+    ///     .add_client_certificate("client.pem".into(), "client.key".into());
+    /// let server = Server::with_options("tls://nats.example", options)?;
+    /// # Ok::<(), bookdrop_backend::Error>(())
+    /// ```
     ///
     /// # Errors
     /// `Invalid`, where the URL is none.
@@ -48,6 +64,11 @@ impl Server {
         if !is_known || hosts.is_empty() || hosts.contains(['@', '/', '?', '#']) {
             return Err(wrong_url());
         }
+        // Those that a cluster tells of have no scheme.
+        let options = match scheme {
+            "tls" => options.require_tls(true),
+            _ => options,
+        };
         let addresses = hosts.split(',');
         let addresses = addresses.map(|host| format!("{scheme}://{host}").parse());
         Ok(Server {
@@ -56,7 +77,20 @@ impl Server {
                 .map_err(|_| wrong_url())?,
             options,
             hosts: hosts.to_owned(),
+            trusted: None,
         })
+    }
+
+    /// The same server, by TLS alone, where its certificate has to come from one in this file (PEM). Those of the system are not trusted
+    /// then. It is read whenever the driver connects.
+    pub fn trusting(self, certificates: impl Into<PathBuf>) -> Self {
+        let certificates = certificates.into();
+        let options = self.options.require_tls(true);
+        Server {
+            options: options.add_root_certificates(certificates.clone()),
+            trusted: Some(certificates),
+            ..self
+        }
     }
 
     /// Connects. What happens to the connection later is told there.
@@ -81,7 +115,10 @@ impl Server {
                 ConnectErrorKind::ServerParse => ErrorKind::Invalid,
                 _ => ErrorKind::Io,
             };
-            let message = format!("could not connect to {}", self.hosts);
+            let mut message = format!("could not connect to {}", self.hosts);
+            if let Some(trusted) = &self.trusted {
+                message += &format!(" with the certificates in {}", trusted.display());
+            }
             Error::with_source(kind, message, error.to_string())
         })
     }

@@ -105,9 +105,10 @@ where
     /// for one type of events, as a folder is.
     ///
     /// `nats://user:password@host:port/queue` names a server; those of a cluster stand there one after the other, as in
-    /// `nats://one,two/library`. With `tls://` in front the connection is one of TLS, with the certificates of the system's. A token
-    /// stands in place of user and password. For credentials in files, open a queue of the crate `bookdrop-nats` over its
-    /// `Server::with_options`, and make the driver by [`with_codec`](Driver::with_codec).
+    /// `nats://one,two/library`. With `tls://` in front the connection is one of TLS, with the certificates of the system's or those
+    /// that `tls_ca` names. A token stands in place of user and password. For credentials in files, or a certificate of the client,
+    /// open a queue of the crate `bookdrop-nats` over its `Server::with_options`, and make the driver by
+    /// [`with_codec`](Driver::with_codec).
     ///
     /// The options of `nats` are those of `memory` but for `spin`, with a `capacity` of 100,000 if none is given, and
     ///
@@ -118,6 +119,7 @@ where
     /// | `max_bytes` | 1 GiB | bytes of all events that are there, dead letters among them; beyond it a sender meets a full queue |
     /// | `cache_bytes` | 64 MiB | bytes of events that the driver has in memory which keeps the queue; what waits behind them is read back |
     /// | `replicas` | 1 | how many servers of a cluster have each message, at most 5; it stays that of the queue |
+    /// | `tls_ca` | none | the path of a file (PEM) with the certificates that are trusted in place of the system's; with it the connection is one of TLS |
     /// | `sync_interval` | not said, which warns | what the server is set to, since nobody can see it: `always` (it flushes before it confirms), or a length of time like `2m`, where it is accepted that a loss of its power takes what it confirmed within about that time |
     /// | `lease` | 30 s | how long what the driver has in hand is left with it while nothing is heard of it; at least 1 s |
     /// | `patience` | 30 s | how long a send, a settlement and whatever else asks the server waits while it cannot be reached; requests wait until their deadline, and consumers without an end |

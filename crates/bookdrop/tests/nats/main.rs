@@ -7,6 +7,8 @@
 #[path = "../server/mod.rs"]
 mod server;
 
+mod credentials;
 mod engine;
 mod keepers;
+mod tls;
 mod warnings;

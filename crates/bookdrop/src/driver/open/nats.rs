@@ -19,8 +19,12 @@ where
     R: Serialize + DeserializeOwned + Send + 'static,
 {
     let (hosts, queue) = place(&address.written_place)?;
-    let server: Server = format!("{}://{hosts}", address.scheme).parse()?;
-    let (options, codec) = options(address.options)?;
+    let mut given = address.options;
+    let mut server: Server = format!("{}://{hosts}", address.scheme).parse()?;
+    if let Some(certificates) = given.text("tls_ca")? {
+        server = server.trusting(certificates);
+    }
+    let (options, codec) = options(given)?;
     let opening = async move { bookdrop_nats::open(server, &queue, options).await };
     Ok(Opening::new(opening, codec))
 }

@@ -1,0 +1,113 @@
+//! A server that is reached by TLS.
+
+use std::fs;
+use std::path::Path;
+
+use bookdrop::{BackendErrorKind, Codec, Driver};
+use bookdrop_nats::{ConnectOptions, Options, Server};
+use bookdrop_test_servers::{Nats, Proxy};
+use futures_lite::future::block_on;
+use tempfile::TempDir;
+
+use crate::credentials::{fails, is_at_work};
+use crate::engine;
+use crate::server::{Library, open_at, wait_until};
+
+/// A server with a certificate of its own, and the folder with the file `server.pem`, which has that.
+fn server_with_tls() -> (Nats, TempDir) {
+    let folder = tempfile::tempdir().expect("there is a folder");
+    write_certificate(folder.path(), "server");
+    let at = folder.path().display();
+    let settings = format!(
+        "jetstream {{ sync_interval: always }}
+        tls {{ cert_file: \"{at}/server.pem\", key_file: \"{at}/server.key\" }}
+        authorization {{ user: app, password: sesame }}"
+    );
+    let server = Nats::with_settings(&settings).unwrap_or_else(|error| panic!("{error}"));
+    (server, folder)
+}
+
+fn write_certificate(folder: &Path, name: &str) {
+    let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    fs::write(folder.join(format!("{name}.pem")), made.cert.pem()).unwrap();
+    let key = made.signing_key.serialize_pem();
+    fs::write(folder.join(format!("{name}.key")), key).unwrap();
+}
+
+/// An address of this server, and the certificates in this file.
+fn address(server: &str, folder: &TempDir, file: &str) -> String {
+    let file = folder.path().join(file);
+    format!(
+        "tls://app:sesame@{server}/library?tls_ca={}",
+        file.display()
+    )
+}
+
+#[test]
+fn a_driver_works_by_tls_and_connects_again_by_tls() {
+    if engine::is_left_out() {
+        return;
+    }
+    let (server, folder) = server_with_tls();
+    let proxy = Proxy::before(server.address());
+    let at = proxy.address().to_string();
+    let library = open_at(&address(&at, &folder, "server.pem"));
+    is_at_work(&library);
+    proxy.cut();
+    wait_until("it is connected again", || {
+        library.stats().wait().unwrap().reconnects == 1
+    });
+    is_at_work(&library);
+}
+
+#[test]
+fn options_of_the_client_may_say_whom_to_trust() {
+    if engine::is_left_out() {
+        return;
+    }
+    let (server, folder) = server_with_tls();
+    let options = ConnectOptions::with_user_and_password("app".to_owned(), "sesame".to_owned())
+        .add_root_certificates(folder.path().join("server.pem"));
+    let server = Server::with_options(&format!("tls://{}", server.address()), options).unwrap();
+    let opening = bookdrop_nats::open(server, "library", Options::default());
+    let library: Library = Driver::with_codec(block_on(opening).unwrap(), Codec::Json);
+    is_at_work(&library);
+}
+
+#[test]
+fn a_server_that_is_not_trusted_is_refused() {
+    if engine::is_left_out() {
+        return;
+    }
+    let (server, folder) = server_with_tls();
+    let at = server.address().to_string();
+    let is_refused = |address: &str| {
+        let (kind, shown) = fails(address);
+        assert_eq!(kind, BackendErrorKind::Io, "{shown}");
+        shown
+    };
+    // The system does not know it, and neither does whoever trusts another one.
+    write_certificate(folder.path(), "other");
+    let by_system = format!("tls://app:sesame@{at}/library");
+    for address in [by_system, address(&at, &folder, "other.pem")] {
+        let shown = is_refused(&address);
+        assert!(shown.contains("invalid peer certificate"), "{shown}");
+    }
+    let by_none = is_refused(&address(&at, &folder, "missing.pem"));
+    assert!(by_none.contains("missing.pem"), "{by_none}");
+}
+
+/// Nothing is sent to it by which others could learn the password.
+#[test]
+fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
+    if engine::is_left_out() {
+        return;
+    }
+    let (_, folder) = server_with_tls();
+    let at = engine::shared().address().to_string();
+    let by_address = address(&at, &folder, "server.pem");
+    for address in [&by_address, &by_address.replace("tls://", "nats://")] {
+        let (kind, shown) = fails(address);
+        assert_eq!(kind, BackendErrorKind::Io, "{shown}");
+    }
+}
