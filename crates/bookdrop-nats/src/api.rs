@@ -1,9 +1,10 @@
 //! What a stream can be asked: JetStream's questions are JSON, over messages like all others.
 
+mod checking;
+
 use std::time::SystemTime;
 
 use async_nats::{HeaderMap, Message, StatusCode};
-use bookdrop_backend::{Error, ErrorKind};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
@@ -62,49 +63,8 @@ impl Stream {
             Err(Trouble::Refused(Code::OTHER_STREAM, _)) => self.ask("INFO", &json!({})).await?,
             created => created?,
         };
-        self.check(&told["config"], &config)
-    }
-
-    /// Whether a stream is one of this driver, for events that are written in the same codec.
-    fn check(&self, found: &Value, wanted: &Value) -> Result<(), Trouble> {
-        let refused = |message| {
-            Err(Trouble::Refused(
-                Code(0),
-                Error::new(ErrorKind::Invalid, message),
-            ))
-        };
-        let stream = self.names.stream();
-        let (format, codec) = (&found["metadata"][FORMAT], &found["metadata"][CODEC]);
-        if *format != wanted["metadata"][FORMAT] {
-            let message = format!(
-                "the stream {stream} says that it has format {format}, and not 1: it is no queue of bookdrop, or one of a newer version"
-            );
-            return refused(message);
-        }
-        if *codec != wanted["metadata"][CODEC] {
-            let wanted = &wanted["metadata"][CODEC];
-            let message = format!(
-                "the events of the queue are written in {codec}, and not in {wanted}; open it with that codec"
-            );
-            return refused(message);
-        }
-        // What was changed by hand may lose what is confirmed.
-        for name in [
-            "subjects",
-            "retention",
-            "storage",
-            "discard",
-            "allow_direct",
-            "deny_delete",
-        ] {
-            if found[name] != wanted[name] {
-                let (found, wanted) = (&found[name], &wanted[name]);
-                let message =
-                    format!("`{name}` of the stream {stream} is {found}; make it {wanted} again");
-                return refused(message);
-            }
-        }
-        Ok(())
+        let checked = checking::check(&self.names.stream(), &told["config"], &config);
+        checked.map_err(|error| Trouble::Refused(Code(0), error))
     }
 
     /// Bytes of a message that the server takes, at least.

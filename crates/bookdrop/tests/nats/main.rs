@@ -10,5 +10,7 @@ mod server;
 mod credentials;
 mod engine;
 mod keepers;
+mod streams;
 mod tls;
+mod user;
 mod warnings;
