@@ -27,6 +27,8 @@ impl Code {
     pub(crate) const OTHER_STREAM: Code = Code(10058);
     /// Another stream takes what is published under these subjects.
     const OVERLAPS: Code = Code(10065);
+    /// Several replicas were asked for, of a server that is alone.
+    const NO_CLUSTER: Code = Code(10074);
 
     /// Whether the same may succeed soon: a cluster has no leader for the stream, or the server is about to start.
     fn is_of_the_moment(self) -> bool {
@@ -36,7 +38,7 @@ impl Code {
     fn kind(self) -> ErrorKind {
         match self {
             Code::NO_STREAM | Code::NO_MESSAGE => ErrorKind::NotFound,
-            Code::OTHER_STREAM | Code::OVERLAPS => ErrorKind::Invalid,
+            Code::OTHER_STREAM | Code::OVERLAPS | Code::NO_CLUSTER => ErrorKind::Invalid,
             // Without JetStream: for all, or for this account.
             Code(10039 | 10076) => ErrorKind::Unsupported,
             // Memory, disk, the account's bounds, the stream's.

@@ -97,6 +97,11 @@ impl Link {
         let _ = tokio::time::timeout(ANSWER, self.0.flush()).await;
     }
 
+    /// Whether the server that this is connected to has JetStream.
+    pub(crate) fn is_with_jetstream(&self) -> bool {
+        self.0.server_info().jetstream
+    }
+
     /// Bytes of a message with its headers that the server takes.
     pub(crate) fn max_payload(&self) -> usize {
         self.0.server_info().max_payload

@@ -40,6 +40,11 @@ impl Names {
         format!("BOOKDROP_{}", self.token)
     }
 
+    /// Where JetStream is asked about the stream.
+    pub(crate) fn info(&self) -> String {
+        format!("$JS.API.STREAM.INFO.{}", self.stream())
+    }
+
     /// Where the keeper of an epoch publishes pages.
     pub(crate) fn pages(&self, epoch: Epoch) -> String {
         format!("bookdrop.{}.j.{epoch}", self.token)

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
 use crate::journal::{DriverId, Journal};
-use crate::link::Link;
+use crate::link::{Called, Link};
 use crate::names::Names;
 use crate::options::Options;
 use crate::server::Server;
@@ -87,6 +87,7 @@ fn run(
 
 async fn begin(server: &Server, names: Names, options: Options) -> Result<(Remote, Work), Error> {
     let (link, events) = Link::new(server).await?;
+    has_jetstream(&link, &names).await?;
     let me = DriverId(fastrand::u128(..).to_be_bytes());
     let terms = terms(&options, &link);
     let (remote, guest): (Remote, Guest) = guest(GuestId(me.0), terms.clone(), Instant::now());
@@ -102,6 +103,16 @@ async fn begin(server: &Server, names: Names, options: Options) -> Result<(Remot
     };
     let work = Work::begin(place, guest).await?;
     Ok((remote, work))
+}
+
+/// A server without JetStream may be beside one that has it, which answers then.
+async fn has_jetstream(link: &Link, names: &Names) -> Result<(), Error> {
+    if link.is_with_jetstream() || link.calls(names.info()).await != Called::Nobody {
+        return Ok(());
+    }
+    let message = "the server has no JetStream, and none beside it answers: it takes a block `jetstream {}` in its settings, or the \
+                   argument `-js`";
+    Err(Error::new(ErrorKind::Unsupported, message))
 }
 
 fn terms(options: &Options, link: &Link) -> Terms {

@@ -13,4 +13,5 @@ mod keepers;
 mod streams;
 mod tls;
 mod user;
+mod versions;
 mod warnings;
