@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use bookdrop_test_servers::Nats;
 use serde_json::{Value, json};
 
 use crate::server::PATIENCE;
@@ -10,6 +11,8 @@ use crate::server::PATIENCE;
 /// A connection of a user.
 pub(crate) struct User {
     server: BufReader<TcpStream>,
+    /// What the server said of itself.
+    greeting: String,
     inbox: String,
 }
 
@@ -22,8 +25,10 @@ impl User {
         let inbox = format!("answers.{}", fastrand::u64(..));
         let mut user = User {
             server: BufReader::new(stream),
+            greeting: String::new(),
             inbox,
         };
+        user.greeting = user.line();
         let subscription = format!("SUB {} 1\r\n", user.inbox);
         user.says("CONNECT {\"verbose\":false}\r\n");
         user.says(&subscription);
@@ -52,6 +57,12 @@ impl User {
                 _ => {}
             }
         }
+    }
+
+    /// Whether the server tells clients of all these.
+    pub(crate) fn knows(&self, cluster: &[Nats]) -> bool {
+        let mut addresses = cluster.iter().map(|server| server.address().to_string());
+        addresses.all(|address| self.greeting.contains(&address))
     }
 
     /// What JetStream says of a stream.

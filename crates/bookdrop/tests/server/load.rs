@@ -34,7 +34,12 @@ pub(crate) struct Load {
 impl Load {
     /// Begins, with a queue of the server behind this URL.
     pub(crate) fn begin(url: &str, queue: &str) -> Self {
-        let options = format!("{OPTIONS}&{}", engine::OPTIONS);
+        Load::begin_with(url, queue, engine::OPTIONS)
+    }
+
+    /// Begins with these options in place of the engine's.
+    pub(crate) fn begin_with(url: &str, queue: &str, options: &str) -> Self {
+        let options = format!("{OPTIONS}&{options}");
         let mut load = Load {
             front: open(url, queue, &options),
             back: open(url, queue, &options),
