@@ -30,9 +30,10 @@ impl Code {
     /// Several replicas were asked for, of a server that is alone.
     const NO_CLUSTER: Code = Code(10074);
 
-    /// Whether the same may succeed soon: a cluster has no leader for the stream, or the server is about to start.
+    /// Whether the same may succeed soon: a cluster has no leader for the stream or does not know all its servers yet, or the server is
+    /// about to start.
     fn is_of_the_moment(self) -> bool {
-        matches!(self.0, 10004 | 10008 | 10009 | 10118)
+        matches!(self.0, 10004 | 10005 | 10008 | 10009 | 10118)
     }
 
     fn kind(self) -> ErrorKind {
