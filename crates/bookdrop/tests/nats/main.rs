@@ -11,6 +11,7 @@ mod cluster;
 mod credentials;
 mod engine;
 mod keepers;
+mod keeping;
 mod streams;
 mod tls;
 mod user;
