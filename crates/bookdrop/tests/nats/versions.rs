@@ -1,5 +1,6 @@
-//! Servers that cannot have a queue.
+//! Servers that cannot have a queue, and the oldest that can.
 
+use std::env;
 use std::io::{BufRead, BufReader, Write, copy};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
@@ -9,6 +10,7 @@ use bookdrop_test_servers::Nats;
 
 use crate::credentials::fails;
 use crate::engine;
+use crate::server::load::Load;
 
 /// Stands before a server, for one connection, and says that it has another version.
 fn disguised(server: SocketAddr, version: &'static str) -> SocketAddr {
@@ -37,6 +39,23 @@ fn disguised(server: SocketAddr, version: &'static str) -> SocketAddr {
         let _ = copy(&mut server, &mut client);
     });
     address
+}
+
+/// In the long form alone: it is fetched for this.
+#[test]
+fn promises_are_kept_when_the_oldest_server_is_killed() {
+    if engine::is_left_out() || env::var_os("BOOKDROP_LONG").is_none() {
+        return;
+    }
+    let mut server = Nats::oldest().unwrap_or_else(|error| panic!("{error}"));
+    let load = Load::begin(&server.url(), "load");
+    for _ in 0..10 {
+        load.go_on(fastrand::usize(10..100));
+        server.kill();
+        server.restart();
+    }
+    load.go_on(10);
+    println!("{:?}", load.end());
 }
 
 #[test]
