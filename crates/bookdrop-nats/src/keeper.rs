@@ -24,6 +24,7 @@ use crate::names::Names;
 use crate::options::Options;
 use crate::pages::{Desk, StreamPages};
 use crate::seeking::Mine;
+use crate::warnings;
 
 /// So often the keeper makes sure that no other one is there.
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
@@ -106,12 +107,13 @@ impl Keeper {
             opens,
             connected.clone(),
         ));
-        let options = options.of_folder(clock);
+        let (options, stream) = (options.of_folder(clock), names.stream());
         let opening = spawn_local(async move {
             let ended = || Error::new(ErrorKind::Io, "the queue could not be read");
             let folder = opened.await.map_err(|_| ended())?;
             let opened = spawn_blocking(move || Records::open_folder(folder, &options));
-            let (records, _) = opened.await.map_err(|_| ended())??;
+            let (records, report) = opened.await.map_err(|_| ended())??;
+            warnings::of_damage(&stream, &report);
             // Here, where pages are written: a thread would have to be woken for each, and to wake this one.
             spawn_local(records.committing());
             Ok(Arc::new(Keeping::new(records, follows)))

@@ -22,6 +22,7 @@ mod options;
 mod pages;
 mod seeking;
 mod server;
+mod warnings;
 mod work;
 
 /// Options of the client library, for [`Server::with_options`].

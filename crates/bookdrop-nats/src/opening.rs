@@ -14,6 +14,7 @@ use crate::link::{Called, Link};
 use crate::names::Names;
 use crate::options::Options;
 use crate::server::Server;
+use crate::warnings;
 use crate::work::{Place, Work};
 
 /// A longer span counts as this: about a hundred years.
@@ -39,20 +40,9 @@ pub(crate) async fn open(server: Server, queue: &str, options: Options) -> Resul
         Err(Error::new(ErrorKind::Io, message))
     })?;
     if sync_interval.is_none() {
-        warn_of_loss(queue);
+        warnings::of_loss(queue);
     }
     Ok(opened)
-}
-
-/// No account but the system's can see how the server flushes.
-fn warn_of_loss(queue: &str) {
-    tracing::warn!(
-        target: "bookdrop",
-        queue,
-        "what is confirmed may be lost when the server's machine loses its power: unless it is told otherwise, a server of NATS flushes \
-         every two minutes, and not before it confirms. Set `sync_interval: always` in its `jetstream` settings, and open the queue with \
-         `sync_interval=always`; or, where such a loss is accepted, open it with the server's interval, as in `sync_interval=2m`"
-    );
 }
 
 fn run(

@@ -265,6 +265,9 @@ impl<T, R> Operation<Open<T, R>> {
     /// drivers than disk, it is not called.
     /// What was not damaged is there, and the driver is opened all the same.
     ///
+    /// In NATS whichever driver becomes the keeper of the queue reads it, perhaps long after it was opened. So damage is not told here:
+    /// that driver warns of it by `tracing`, and [`stats`](Driver::stats) count the places.
+    ///
     /// Nobody else is told which events, or what was done with which events, may be lost: [`stats`](Driver::stats) count the
     /// places (`damaged`), and only until the folder is opened again, which may find nothing any more. So log it. Which records lay
     /// there nobody can tell: a lost event is gone, and where an ack is lost, its event comes back.

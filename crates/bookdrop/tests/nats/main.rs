@@ -9,9 +9,11 @@ mod server;
 
 mod cluster;
 mod credentials;
+mod damage;
 mod engine;
 mod keepers;
 mod keeping;
+mod log;
 mod streams;
 mod tls;
 mod user;

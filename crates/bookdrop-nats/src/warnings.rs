@@ -1,0 +1,36 @@
+//! What no error says, and has to be known.
+
+use bookdrop_disk::Report;
+
+/// A queue was opened, and nobody said how the server flushes: no account but the system's can see it.
+pub(crate) fn of_loss(queue: &str) {
+    tracing::warn!(
+        target: "bookdrop",
+        queue,
+        "what is confirmed may be lost when the server's machine loses its power: unless it is told otherwise, a server of NATS flushes \
+         every two minutes, and not before it confirms. Set `sync_interval: always` in its `jetstream` settings, and open the queue with \
+         `sync_interval=always`; or, where such a loss is accepted, open it with the server's interval, as in `sync_interval=2m`"
+    );
+}
+
+/// This driver keeps the queue from now on, and found it so in the stream.
+pub(crate) fn of_damage(stream: &str, report: &Report) {
+    if !report.damage.is_empty() {
+        tracing::warn!(
+            target: "bookdrop",
+            stream,
+            damage = ?report.damage,
+            "pages of the queue are missing or damaged, and what was written there is lost: an event is gone, and where it was an ack, its \
+             event comes back. All else is there. Look for what was purged by hand, and at the disk of the server"
+        );
+    }
+    if !report.renamed_groups.is_empty() {
+        tracing::warn!(
+            target: "bookdrop",
+            stream,
+            groups = ?report.renamed_groups,
+            "the names of groups are lost, and they are called so now; they get all that is sent, so consume what stands in them by these \
+             names, or remove them"
+        );
+    }
+}
