@@ -1,4 +1,4 @@
-//! What a keeper can do more than a backend.
+//! What a keeper has: a queue, and what hosting needs beside it.
 
 use std::future::Future;
 
@@ -22,8 +22,14 @@ pub enum Ending {
     Drained,
 }
 
-/// A backend that has guests.
-pub trait Hosted: Backend {
+/// A queue that has guests.
+pub trait Hosted: Send + Sync + 'static {
+    /// Its backend.
+    type Queue: Backend;
+
+    /// What is done in the same way for every guest, this does.
+    fn queue(&self) -> &Self::Queue;
+
     /// As [`fetch`](Backend::fetch), for this guest. What is handed over is noted as its own, so that it can be
     /// [claimed](Hosted::claim) at another keeper.
     fn fetch_for(

@@ -3,7 +3,7 @@
 //! One driver, the *keeper*, holds a queue as a [`Backend`](bookdrop_backend::Backend). Others, its *guests*, use it over messages
 //! that may be lost, repeated or late. What carries them is not known here: packets go out and come in as bytes.
 //!
-//! - [`Host`]: the keeper's side, over a backend that can do a little more than others ([`Hosted`]).
+//! - [`Host`]: the keeper's side, over a queue and what hosting needs beside it ([`Hosted`]).
 //! - [`Guest`] drives the other side, and [`Remote`] is the backend that its users have. [`guest()`] makes both.
 //! - [`Terms`]: what both agree on.
 //!

@@ -15,7 +15,7 @@ use bookdrop_backend::{
 };
 use bookdrop_queue::OnFull;
 use bookdrop_queue::park::wait;
-use bookdrop_remote::{Remote, Terms};
+use bookdrop_remote::{Hosted, Remote, Terms};
 use bytes::Bytes;
 use support::kept::limits;
 use support::{Hub, Keeper, Kept, Plan};
@@ -85,7 +85,7 @@ fn what_guests_send_is_received_once() {
     }
     sending.join().expect("all of it is sent");
     assert!(seen.iter().copied().eq(0..COUNT), "they come in order");
-    let stats = wait(kept.stats(None)).expect("it is in memory");
+    let stats = wait(kept.queue().stats(None)).expect("it is in memory");
     let stats = stats.expect("there is a queue");
     assert_eq!((stats.sent, stats.acked, stats.returned), (COUNT, COUNT, 0));
 }
@@ -242,7 +242,7 @@ fn a_send_that_waits_says_what_was_taken_and_takes_no_more_when_it_is_dropped() 
     }
     assert_eq!(ids, ["0", "1"].map(String::from).into());
     assert_eq!(progress.taken(), 2);
-    let stats = wait(kept.stats(None)).expect("it is in memory");
+    let stats = wait(kept.queue().stats(None)).expect("it is in memory");
     assert_eq!(stats.map(|stats| (stats.sent, stats.queued)), Some((2, 0)));
     let full = wait(async {
         publish(&remote, 0..2);
@@ -268,13 +268,13 @@ fn everything_else_is_asked_of_the_keeper_too() {
     }
     assert_eq!(wait(remote.groups()), Ok(vec!["default".to_owned()]));
     let here = wait(remote.dead("default", Letters::All)).expect("the keeper lives");
-    let there = wait(kept.dead("default", Letters::All)).expect("it is in memory");
+    let there = wait(kept.queue().dead("default", Letters::All)).expect("it is in memory");
     assert_eq!(format!("{here:?}"), format!("{there:?}"));
     assert_eq!(here.len(), 3);
     let one = Letters::These(vec![here[1].id]);
     assert_eq!(wait(remote.replay("default", one.clone())), Ok(1));
     assert_eq!(wait(remote.discard("default", Letters::All)), Ok(2));
-    assert_eq!(wait(remote.stats(None)), wait(kept.stats(None)));
+    assert_eq!(wait(remote.stats(None)), wait(kept.queue().stats(None)));
     assert_eq!(wait(remote.stats(Some("nobody"))), Ok(None));
     assert_eq!(wait(remote.purge()), Ok(1));
     assert_eq!(wait(remote.remove_group("default")), Ok(true));

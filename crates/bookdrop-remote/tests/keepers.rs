@@ -15,7 +15,7 @@ use bookdrop_backend::{
 };
 use bookdrop_queue::OnFull;
 use bookdrop_queue::park::wait;
-use bookdrop_remote::{GuestId, Host, Remote, Terms};
+use bookdrop_remote::{GuestId, Host, Hosted, Remote, Terms};
 use bytes::Bytes;
 use support::kept::limits;
 use support::{Hub, Keeper, Kept, Plan};
@@ -79,7 +79,7 @@ fn unknown(error: Error) {
 }
 
 fn stats(kept: &Kept) -> bookdrop_backend::Stats {
-    let stats = wait(kept.stats(None)).expect("it is in memory");
+    let stats = wait(kept.queue().stats(None)).expect("it is in memory");
     stats.expect("there is a queue")
 }
 
@@ -135,7 +135,7 @@ fn who_asks_only_is_answered_by_the_next_keeper() {
     // One that waits at a keeper waits at the next one.
     second.kill();
     let _third = start(&hub, &kept, 3);
-    publish(&*kept, "a").expect("there is room");
+    publish(kept.queue(), "a").expect("there is room");
     let fetched = wait(fetching).expect("it is there");
     assert_eq!(told(&fetched[0]), ("a", 1));
 }
@@ -193,8 +193,8 @@ fn what_was_handed_over_and_never_got_there_goes_back() {
     let mut fetching = pin!(remote.fetch(reader, 1, Wait::Yes));
     begin(fetching.as_mut(), || stats(&kept).waiting_consumers == 1);
     hub.cut_from_keeper(id, true);
-    publish(&*kept, "a").expect("there is room");
-    while kept.in_hand() == 0 {
+    publish(kept.queue(), "a").expect("there is room");
+    while kept.queue().in_hand() == 0 {
         thread::yield_now();
     }
     keeper.kill();
@@ -277,7 +277,7 @@ fn a_driver_that_was_closed_is_closed_at_the_next_keeper() {
     assert!(remote.is_closed());
     let _keeper = start(&hub, &kept, 1);
     assert_eq!(wait(closing), Ok(()));
-    assert!(kept.is_closed());
+    assert!(kept.queue().is_closed());
 }
 
 #[test]

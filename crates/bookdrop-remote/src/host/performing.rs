@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bookdrop_backend::{
-    Asking, Dead, Error, Fetched, NotFetched, NotPublished, Place, Progress, Reader, Receipt,
-    Settled, Settlement, Stats, Unanswered, Wait, Why,
+    Asking, Backend, Dead, Error, Fetched, NotFetched, NotPublished, Place, Progress, Reader,
+    Receipt, Settled, Settlement, Stats, Unanswered, Wait, Why,
 };
 use bytes::Bytes;
 
@@ -84,7 +84,7 @@ impl<B: Hosted> Host<B> {
             }
             Ask::Leave(reader) => {
                 if let Some(reader) = seat.readers.remove(&reader) {
-                    self.hosted.leave(reader);
+                    self.hosted.queue().leave(reader);
                 }
             }
             Ask::Beat => {}
@@ -142,7 +142,7 @@ impl<B: Hosted> Host<B> {
         for (reader, group) in coming.readers {
             let hosted = self.hosted.clone();
             self.errand(guest, now, async move {
-                let joined = hosted.join(Place::In(&group)).await;
+                let joined = hosted.queue().join(Place::In(&group)).await;
                 Done::JoinedAgain(reader, joined)
             });
         }
@@ -233,7 +233,7 @@ impl<B: Hosted> Host<B> {
                     Seat::In(group) => Ok(group),
                     Seat::Beside(other) => Err(seat.readers.get(&other).copied()),
                 };
-                Box::pin(async move { Done::Joined(reader, join(&*hosted, place).await) })
+                Box::pin(async move { Done::Joined(reader, join(hosted.queue(), place).await) })
             }
             What::Fetch { reader, max, waits } => {
                 let Some(reader) = seat.readers.get(&reader).copied() else {
@@ -254,7 +254,7 @@ impl<B: Hosted> Host<B> {
                 let receipt = seat.hands.get(&hand).map(|held| held.receipt);
                 Box::pin(async move {
                     if let Some(receipt) = receipt {
-                        hosted.unwanted(receipt).await;
+                        hosted.queue().unwanted(receipt).await;
                     }
                     Done::Unwanted
                 })
@@ -279,7 +279,7 @@ impl<B: Hosted> Host<B> {
         };
         Box::pin(async move {
             let settled = match receipt {
-                Some(receipt) => hosted.settle(receipt, how).await,
+                Some(receipt) => hosted.queue().settle(receipt, how).await,
                 None => Ok(Settled::TooLate),
             };
             Done::Settled(settling, settled)
@@ -287,29 +287,29 @@ impl<B: Hosted> Host<B> {
     }
 }
 
-async fn join<B: Hosted>(
-    hosted: &B,
+async fn join(
+    queue: &impl Backend,
     place: Result<String, Option<Reader>>,
 ) -> Result<Reader, Error> {
     match place {
-        Ok(group) => hosted.join(Place::In(&group)).await,
-        Err(Some(other)) => hosted.join(Place::Beside(other)).await,
+        Ok(group) => queue.join(Place::In(&group)).await,
+        Err(Some(other)) => queue.join(Place::Beside(other)).await,
         Err(None) => Err(unknown_reader()),
     }
 }
 
 async fn answer<B: Hosted>(hosted: Arc<B>, guest: GuestId, plain: Plain) -> Done {
+    let queue = hosted.queue();
     Done::Plain(match plain {
-        Plain::Stats(group) => hosted.stats(group.as_deref()).await.map(Answer::Stats),
-        Plain::Groups => hosted.groups().await.map(Answer::Groups),
-        Plain::Dead(group, which) => hosted.dead(&group, which.into()).await.map(Answer::Dead),
-        Plain::RemoveGroup(group) => hosted.remove_group(&group).await.map(Answer::Is),
-        Plain::Purge => hosted.purge().await.map(Answer::Count),
-        Plain::Replay(group, which) => hosted.replay(&group, which.into()).await.map(Answer::Count),
-        Plain::Discard(group, which) => hosted
-            .discard(&group, which.into())
-            .await
-            .map(Answer::Count),
+        Plain::Stats(group) => queue.stats(group.as_deref()).await.map(Answer::Stats),
+        Plain::Groups => queue.groups().await.map(Answer::Groups),
+        Plain::Dead(group, which) => queue.dead(&group, which.into()).await.map(Answer::Dead),
+        Plain::RemoveGroup(group) => queue.remove_group(&group).await.map(Answer::Is),
+        Plain::Purge => queue.purge().await.map(Answer::Count),
+        Plain::Replay(group, which) => queue.replay(&group, which.into()).await.map(Answer::Count),
+        Plain::Discard(group, which) => {
+            queue.discard(&group, which.into()).await.map(Answer::Count)
+        }
         Plain::Close => {
             hosted.end_for(guest, Ending::Closed);
             Ok(Answer::Done)

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use bookdrop_backend::{Progress, Reader, Receipt, Record};
+use bookdrop_backend::{Backend, Progress, Reader, Receipt, Record};
 use bytes::Bytes;
 
 use super::{Host, Key, Number};
@@ -121,7 +121,7 @@ impl<B: Hosted> Host<B> {
             });
         }
         for reader in seat.readers.into_values() {
-            self.hosted.leave(reader);
+            self.hosted.queue().leave(reader);
         }
         let confirmed = seat.session.confirmed();
         // One that may have been killed by what it was handed counts as handed it.

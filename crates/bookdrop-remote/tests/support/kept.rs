@@ -8,9 +8,8 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use bookdrop_backend::{
-    Asking, Backend, Capabilities, Dead, Error, Fetched, Letters, NotFetched, NotPublished,
-    Outgoing, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats, Unanswered,
-    Wait,
+    Asking, Backend, Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record,
+    Unanswered, Wait,
 };
 use bookdrop_queue::park::wait;
 use bookdrop_queue::{Backoff, Limits, OnFull};
@@ -49,13 +48,15 @@ impl Kept {
             noted: Mutex::default(),
         }
     }
-
-    pub(crate) fn records(&self) -> &Records {
-        &self.records
-    }
 }
 
 impl Hosted for Kept {
+    type Queue = Records;
+
+    fn queue(&self) -> &Records {
+        &self.records
+    }
+
     async fn fetch_for(
         &self,
         guest: GuestId,
@@ -140,124 +141,5 @@ impl Hosted for Kept {
 
     fn lose(&self, receipt: Receipt) {
         self.records.lose(receipt);
-    }
-}
-
-impl Backend for Kept {
-    fn capabilities(&self) -> Capabilities {
-        self.records.capabilities()
-    }
-
-    fn capacity(&self) -> usize {
-        self.records.capacity()
-    }
-
-    fn is_closed(&self) -> bool {
-        self.records.is_closed()
-    }
-
-    fn publish(
-        &self,
-        records: Vec<Record>,
-        progress: Progress,
-        waits: bool,
-    ) -> impl Future<Output = Result<(), NotPublished>> + Send {
-        self.records.publish(records, progress, waits)
-    }
-
-    fn outgoing(&self, record: Record) -> Result<Outgoing, Error> {
-        self.records.outgoing(record)
-    }
-
-    fn request(
-        &self,
-        record: Record,
-        asking: Asking,
-    ) -> impl Future<Output = Result<Bytes, Unanswered>> + Send {
-        self.records.request(record, asking)
-    }
-
-    fn join(&self, place: Place<'_>) -> impl Future<Output = Result<Reader, Error>> + Send {
-        self.records.join(place)
-    }
-
-    fn leave(&self, reader: Reader) {
-        self.records.leave(reader);
-    }
-
-    fn fetch(
-        &self,
-        reader: Reader,
-        max: usize,
-        wait: Wait,
-    ) -> impl Future<Output = Result<Vec<Fetched>, NotFetched>> + Send {
-        self.records.fetch(reader, max, wait)
-    }
-
-    fn settle(
-        &self,
-        receipt: Receipt,
-        how: Settlement,
-    ) -> impl Future<Output = Result<Settled, Error>> + Send {
-        self.records.settle(receipt, how)
-    }
-
-    fn unwanted(&self, receipt: Receipt) -> impl Future<Output = ()> + Send {
-        self.records.unwanted(receipt)
-    }
-
-    fn in_hand(&self) -> usize {
-        self.records.in_hand()
-    }
-
-    fn stats(
-        &self,
-        group: Option<&str>,
-    ) -> impl Future<Output = Result<Option<Stats>, Error>> + Send {
-        self.records.stats(group)
-    }
-
-    fn groups(&self) -> impl Future<Output = Result<Vec<String>, Error>> + Send {
-        self.records.groups()
-    }
-
-    fn remove_group(&self, group: &str) -> impl Future<Output = Result<bool, Error>> + Send {
-        self.records.remove_group(group)
-    }
-
-    fn purge(&self) -> impl Future<Output = Result<usize, Error>> + Send {
-        self.records.purge()
-    }
-
-    fn dead(
-        &self,
-        group: &str,
-        which: Letters,
-    ) -> impl Future<Output = Result<Vec<Dead>, Error>> + Send {
-        self.records.dead(group, which)
-    }
-
-    fn replay(
-        &self,
-        group: &str,
-        which: Letters,
-    ) -> impl Future<Output = Result<usize, Error>> + Send {
-        self.records.replay(group, which)
-    }
-
-    fn discard(
-        &self,
-        group: &str,
-        which: Letters,
-    ) -> impl Future<Output = Result<usize, Error>> + Send {
-        self.records.discard(group, which)
-    }
-
-    fn close(&self) -> impl Future<Output = Result<(), Error>> + Send {
-        self.records.close()
-    }
-
-    fn drain(&self) -> impl Future<Output = Result<(), Error>> + Send {
-        self.records.drain()
     }
 }
