@@ -6,9 +6,9 @@
 //! # Futures
 //!
 //! The futures of a backend are polled by the user's task or thread, on any executor or none. So one that needs a runtime of
-//! its own keeps a thread for it, and its futures wait for that thread. Each acts at its first poll. What dropping it later
-//! means is said at each method: where it says *goes on*, what was begun is carried out all the same, and only nobody hears
-//! how it ended.
+//! its own keeps a thread for it, and its futures wait for that thread; [`telling`] is for these. Each acts at its first poll.
+//! What dropping it later means is said at each method: where it says *goes on*, what was begun is carried out all the same,
+//! and only nobody hears how it ended.
 
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,7 @@ mod outgoing;
 mod record;
 mod request;
 mod stats;
+pub mod telling;
 
 pub use backend::{Backend, NotFetched, NotPublished, Place, Progress, Reader, Wait};
 pub use capabilities::Capabilities;

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use bookdrop_backend::Unanswered;
+use bookdrop_backend::telling::Promise;
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
 /// How a request ends.
 pub(crate) type Outcome = Result<Bytes, Unanswered>;
@@ -18,7 +18,7 @@ pub(crate) struct Asks {
 }
 
 pub(crate) struct Ask {
-    pub(crate) told: oneshot::Sender<Outcome>,
+    pub(crate) told: Promise<Outcome>,
     pub(crate) deadline: Instant,
     pub(crate) standing: Standing,
 }
@@ -35,7 +35,7 @@ pub(crate) enum Standing {
 }
 
 impl Asks {
-    pub(crate) fn begin(&mut self, told: oneshot::Sender<Outcome>, deadline: Instant) -> i64 {
+    pub(crate) fn begin(&mut self, told: Promise<Outcome>, deadline: Instant) -> i64 {
         self.last += 1;
         let ask = Ask {
             told,

@@ -5,17 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::ThreadId;
 use std::time::{Duration, Instant};
 
+use bookdrop_backend::telling::{Promise, promise};
 use bookdrop_backend::{
     Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, Letters, NotFetched,
     NotPublished, Outgoing, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats,
     Unanswered, Wait, Why,
 };
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
-use crate::commands::{
-    Coming, Command, Deed, How, Look, Parcel, Question, Reply, Settling, Waiter,
-};
+use crate::commands::{Coming, Command, Deed, How, Look, Parcel, Question, Settling, Waiter};
 use crate::error::ended;
 use crate::hands::Stage;
 use crate::opening;
@@ -79,11 +77,11 @@ impl Postgres {
     /// Has the driver's thread do something, and waits for its word.
     async fn ask<V>(
         &self,
-        command: impl FnOnce(Reply<Result<V, Error>>) -> Command,
+        command: impl FnOnce(Promise<Result<V, Error>>) -> Command,
     ) -> Result<V, Error> {
-        let (told, word) = oneshot::channel();
+        let (told, word) = promise();
         self.shared.send(command(told));
-        word.await.unwrap_or_else(|_| Err(ended()))
+        word.await.unwrap_or_else(|| Err(ended()))
     }
 
     /// How many of these can be sent at all, and why the next one cannot.
@@ -170,7 +168,7 @@ impl Backend for Postgres {
         let (sendable, refused) = self.sendable(&records);
         records.truncate(sendable);
         if !records.is_empty() {
-            let (told, word) = oneshot::channel();
+            let (told, word) = promise();
             let interest = Interest::default();
             self.shared.send(Command::Publish(Parcel {
                 records: records.into(),
@@ -183,7 +181,7 @@ impl Backend for Postgres {
                 told,
             }));
             word.await
-                .unwrap_or_else(|_| Err(NotPublished::Backend(ended())))?;
+                .unwrap_or_else(|| Err(NotPublished::Backend(ended())))?;
         }
         refused.map_or(Ok(()), Err)
     }
@@ -206,7 +204,7 @@ impl Backend for Postgres {
         if let Some(error) = self.refusal(&record) {
             return Err(refused(Why::Backend(error)));
         }
-        let (told, word) = oneshot::channel();
+        let (told, word) = promise();
         let deadline = Instant::now() + asking.timeout.min(FOREVER);
         let ask = self.shared.asks().begin(told, deadline);
         let _waiting = Waiting {
@@ -219,7 +217,7 @@ impl Backend for Postgres {
             deadline,
             waits_for_consumer: asking.waits_for_consumer,
         }));
-        word.await.unwrap_or_else(|_| {
+        word.await.unwrap_or_else(|| {
             Err(Unanswered {
                 why: Why::Backend(ended()),
                 was_taken: true,
@@ -253,7 +251,7 @@ impl Backend for Postgres {
         wait: Wait,
     ) -> Result<Vec<Fetched>, NotFetched> {
         loop {
-            let (told, word) = oneshot::channel();
+            let (told, word) = promise();
             let mut fetching = Fetching {
                 shared: &self.shared,
                 reader,
@@ -269,7 +267,7 @@ impl Backend for Postgres {
             }));
             let handed = word
                 .await
-                .unwrap_or_else(|_| Err(NotFetched::Backend(ended())));
+                .unwrap_or_else(|| Err(NotFetched::Backend(ended())));
             fetching.has_ended = true;
             // What was offered may have been taken back, since nobody looked for a while.
             if let Some(fetched) = handed?.take() {

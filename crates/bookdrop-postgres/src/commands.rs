@@ -4,25 +4,22 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use bookdrop_backend::telling::Promise;
 use bookdrop_backend::{
     Dead, DeadReason, Error, Fetched, Letters, NotFetched, NotPublished, Progress, Reader, Receipt,
     Record, Settled, Stats, Wait,
 };
 use bytes::Bytes;
-use tokio::sync::oneshot;
 
 use crate::hands::{Hand, Stage};
 use crate::shared::Shared;
-
-/// Where somebody waits to be told. The other end is gone where nobody does any more.
-pub(crate) type Reply<V> = oneshot::Sender<V>;
 
 pub(crate) enum Command {
     Publish(Parcel),
     Request(Question),
     GiveUp(i64),
     Come(Coming),
-    Beside(Reader, Reply<Result<Seat, Error>>),
+    Beside(Reader, Promise<Result<Seat, Error>>),
     Leave(Reader),
     Fetch(Waiter),
     StopFetching(Reader, u64),
@@ -30,7 +27,7 @@ pub(crate) enum Command {
     Settle(Settling),
     Do(Deed),
     Look(Look),
-    Close(Reply<Result<(), Error>>),
+    Close(Promise<Result<(), Error>>),
     /// Nothing is handed over any more.
     Drain,
     /// Nobody has the driver any more. Told when all is done and the server knows.
@@ -49,7 +46,7 @@ pub(crate) struct Parcel {
     pub(crate) since: Instant,
     /// Whether its sender lost interest. Held while some of it is put on its way.
     pub(crate) is_dropped: Arc<Mutex<bool>>,
-    pub(crate) told: Reply<Result<(), NotPublished>>,
+    pub(crate) told: Promise<Result<(), NotPublished>>,
 }
 
 impl Parcel {
@@ -71,7 +68,7 @@ pub(crate) struct Question {
 
 pub(crate) struct Coming {
     pub(crate) group: String,
-    pub(crate) told: Reply<Result<Seat, Error>>,
+    pub(crate) told: Promise<Result<Seat, Error>>,
 }
 
 /// A consumer that came. It leaves where nobody keeps it.
@@ -108,7 +105,7 @@ pub(crate) struct Waiter {
     pub(crate) number: u64,
     pub(crate) max: usize,
     pub(crate) wait: Wait,
-    pub(crate) told: Reply<Result<Handed, NotFetched>>,
+    pub(crate) told: Promise<Result<Handed, NotFetched>>,
 }
 
 /// What was handed over. Where nobody takes it, it goes back.
@@ -155,7 +152,7 @@ pub(crate) struct Settling {
     pub(crate) since: Instant,
     /// Whether the connection was lost while it was on its way: then it may have been done.
     pub(crate) is_repeated: bool,
-    pub(crate) told: Reply<Result<Settled, Error>>,
+    pub(crate) told: Promise<Result<Settled, Error>>,
 }
 
 impl Settling {
@@ -189,15 +186,15 @@ pub(crate) enum How {
 
 /// Something that is done once.
 pub(crate) enum Deed {
-    Purge(Reply<Result<usize, Error>>),
-    RemoveGroup(String, Reply<Result<bool, Error>>),
-    Replay(String, Letters, Reply<Result<usize, Error>>),
-    Discard(String, Letters, Reply<Result<usize, Error>>),
+    Purge(Promise<Result<usize, Error>>),
+    RemoveGroup(String, Promise<Result<bool, Error>>),
+    Replay(String, Letters, Promise<Result<usize, Error>>),
+    Discard(String, Letters, Promise<Result<usize, Error>>),
 }
 
 /// Something that is only looked at.
 pub(crate) enum Look {
-    Stats(Option<String>, Reply<Result<Option<Stats>, Error>>),
-    Groups(Reply<Result<Vec<String>, Error>>),
-    Dead(String, Letters, Reply<Result<Vec<Dead>, Error>>),
+    Stats(Option<String>, Promise<Result<Option<Stats>, Error>>),
+    Groups(Promise<Result<Vec<String>, Error>>),
+    Dead(String, Letters, Promise<Result<Vec<Dead>, Error>>),
 }

@@ -22,11 +22,12 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use bookdrop_backend::Error;
+use bookdrop_backend::telling::Promise;
 use bookdrop_queue::OnFull;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinHandle;
 
-use crate::commands::{Command, Deed, Look, Reply, Settling};
+use crate::commands::{Command, Deed, Look, Settling};
 use crate::hands::Hand;
 use crate::link::{Event, Link};
 use crate::round::{Results, Round, SeatChange};
@@ -65,7 +66,7 @@ pub(crate) struct Desk {
     put_backs: Vec<i64>,
     drops: Vec<(i64, i32, bool)>,
     settles: Vec<Settling>,
-    closes: Vec<Reply<Result<(), Error>>>,
+    closes: Vec<Promise<Result<(), Error>>>,
     must_close: bool,
     deeds: Vec<(Instant, Deed)>,
     looks: Vec<(Instant, Look)>,
@@ -107,7 +108,7 @@ struct Wakes {
 struct Flight {
     since: Instant,
     playing: JoinHandle<(Round, Results)>,
-    closes: Vec<Reply<Result<(), Error>>>,
+    closes: Vec<Promise<Result<(), Error>>>,
     /// Whether who comes later sends nothing before it has ended.
     comes_first: bool,
     /// Who was last in line when it began, and whether a relay was wanted: all that came before them goes with it, or went before.
@@ -195,8 +196,8 @@ impl Desk {
     }
 
     /// Has somebody told.
-    fn tell<V: Send + 'static>(&self, reply: Reply<V>, word: V) {
-        self.shared.teller.tell(move || drop(reply.send(word)));
+    fn tell<V: Send + 'static>(&self, told: Promise<V>, word: V) {
+        self.shared.teller.tell(move || told.send(word));
     }
 
     fn hear(&mut self, event: Event) {

@@ -26,7 +26,6 @@ mod server;
 mod shared;
 mod shipping;
 mod sql;
-mod teller;
 
 pub use backend::Postgres;
 pub use options::Options;

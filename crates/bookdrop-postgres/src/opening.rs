@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::thread;
 
+use bookdrop_backend::telling::{Promise, promise};
 use bookdrop_backend::{Error, ErrorKind};
 use tokio::runtime;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
-use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
 use crate::backend::Postgres;
-use crate::commands::{Command, Reply};
+use crate::commands::Command;
 use crate::desk::Desk;
 use crate::error::ended;
 use crate::link::Link;
@@ -23,7 +23,7 @@ type Opened = Result<Postgres, Error>;
 /// Opens a queue on a thread of its own.
 pub(crate) async fn open(server: Server, queue: String, options: Options) -> Opened {
     options.check()?;
-    let (told, word) = oneshot::channel();
+    let (told, word) = promise();
     let (commands, orders) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared::new(options, commands));
     let thread = thread::Builder::new().name("bookdrop-postgres".to_owned());
@@ -32,7 +32,7 @@ pub(crate) async fn open(server: Server, queue: String, options: Options) -> Ope
         let message = "could not start the driver's thread";
         Error::with_source(ErrorKind::Io, message, error)
     })?;
-    word.await.unwrap_or_else(|_| Err(ended()))
+    word.await.unwrap_or_else(|| Err(ended()))
 }
 
 fn run(
@@ -40,13 +40,13 @@ fn run(
     queue: String,
     shared: Arc<Shared>,
     orders: UnboundedReceiver<Command>,
-    told: Reply<Opened>,
+    told: Promise<Opened>,
 ) {
     let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             let message = "could not start the driver's runtime";
-            let _ = told.send(Err(Error::with_source(ErrorKind::Io, message, error)));
+            told.send(Err(Error::with_source(ErrorKind::Io, message, error)));
             return;
         }
     };
@@ -55,12 +55,10 @@ fn run(
             Ok(link) => {
                 // Where whoever opened it is gone, it is dropped, and that ends this thread.
                 let opened = Postgres::new(shared.clone(), queue, thread::current().id());
-                shared.teller.tell(move || drop(told.send(Ok(opened))));
+                shared.teller.tell(move || told.send(Ok(opened)));
                 Desk::new(shared, link, orders).run().await;
             }
-            Err(error) => {
-                let _ = told.send(Err(error));
-            }
+            Err(error) => told.send(Err(error)),
         }
     });
 }

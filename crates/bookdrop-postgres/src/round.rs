@@ -8,12 +8,13 @@ mod settles;
 use std::rc::Rc;
 use std::time::Instant;
 
+use bookdrop_backend::telling::Promise;
 use bookdrop_backend::{Error, ErrorKind, Reader};
 use futures_util::future::join_all;
 use futures_util::join;
 use tokio_postgres::Row;
 
-use crate::commands::{Coming, Deed, Look, Reply, Seat, Settling};
+use crate::commands::{Coming, Deed, Look, Seat, Settling};
 use crate::error::Trouble;
 use crate::link::Session;
 use crate::sql::{self, Batch, Bounds, Database, Finished, Parameters};
@@ -93,7 +94,7 @@ pub(crate) enum SeatChange {
         group: i32,
         reader: Reader,
         readers: usize,
-        told: Reply<Result<Seat, Error>>,
+        told: Promise<Result<Seat, Error>>,
     },
     Come(Coming),
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bookdrop_backend::telling::Teller;
 use tokio::sync::Notify;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -11,7 +12,6 @@ use crate::commands::Command;
 use crate::counters::Counters;
 use crate::hands::Hands;
 use crate::options::Options;
-use crate::teller::Teller;
 
 pub(crate) struct Shared {
     pub(crate) options: Options,
@@ -35,7 +35,7 @@ impl Shared {
         Shared {
             options: options.bounded(),
             counters: Counters::default(),
-            teller: Teller::new(),
+            teller: Teller::default(),
             empty_handed: Notify::new(),
             commands,
             is_closed: AtomicBool::new(false),

@@ -8,7 +8,6 @@ mod line;
 mod moving;
 mod own;
 mod remote;
-mod reply;
 mod saying;
 mod shared;
 mod waiting;
@@ -20,6 +19,7 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use bookdrop_backend::Error;
+use bookdrop_backend::telling::Promise;
 use bytes::Bytes;
 
 use crate::names::GuestId;
@@ -30,7 +30,6 @@ use crate::words::{Ask, Word};
 use commands::{Call, Command, Offer};
 use line::Line;
 pub use remote::Remote;
-use reply::Reply;
 use shared::Shared;
 
 /// What a turn of a guest comes to.
@@ -59,7 +58,7 @@ pub struct Guest {
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
     offers: VecDeque<(Instant, Offer)>,
     /// Who waits until nothing is in hand.
-    draining: Vec<Reply<()>>,
+    draining: Vec<Promise<()>>,
     /// That of the keeper, once it is known.
     lease: Duration,
     said_at: Instant,

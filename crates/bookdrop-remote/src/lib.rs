@@ -33,7 +33,6 @@ mod hosted;
 mod names;
 mod packet;
 mod session;
-mod teller;
 mod terms;
 mod wire;
 mod words;

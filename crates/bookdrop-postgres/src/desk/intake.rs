@@ -2,11 +2,12 @@
 
 use std::time::Instant;
 
+use bookdrop_backend::telling::Promise;
 use bookdrop_backend::{NotFetched, NotPublished, Receipt, Wait, Why};
 
 use super::Desk;
 use super::requests::unanswered;
-use crate::commands::{Command, How, Look, Reply, Seat, Settling, Waiter};
+use crate::commands::{Command, How, Look, Seat, Settling, Waiter};
 use crate::error::unreachable;
 use crate::round::SeatChange;
 use crate::shipping::Goods;
@@ -74,7 +75,7 @@ impl Desk {
         }
     }
 
-    fn sit_beside(&mut self, group: i32, told: Reply<Result<Seat, bookdrop_backend::Error>>) {
+    fn sit_beside(&mut self, group: i32, told: Promise<Result<Seat, bookdrop_backend::Error>>) {
         let reader = self.readers.add(group);
         let seat = SeatChange::Beside {
             group,
@@ -161,7 +162,7 @@ impl Desk {
         let awaited = self
             .settles
             .iter()
-            .filter(|settling| !settling.told.is_closed());
+            .filter(|settling| settling.told.is_awaited());
         let settles = awaited.map(|settling| settling.since);
         let deeds = self.deeds.iter().map(|(since, _)| *since);
         let looks = self.looks.iter().map(|(since, _)| *since);
@@ -185,7 +186,7 @@ impl Desk {
         }
         let (over, rest): (Vec<_>, _) = std::mem::take(&mut self.settles)
             .into_iter()
-            .partition(|it| is_over(it.since) && !it.told.is_closed());
+            .partition(|it| is_over(it.since) && it.told.is_awaited());
         self.settles = rest;
         over.into_iter().for_each(|settling| {
             let error = match settling.is_repeated {

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use bookdrop_backend::telling::Promise;
 use bookdrop_backend::{Error, Stats};
 
 use super::Desk;
-use crate::commands::{Deed, Look, Reply, Seat, Settling};
+use crate::commands::{Deed, Look, Seat, Settling};
 use crate::error::Trouble;
 use crate::round::{Results, Round, SeatChange, Seen};
 
@@ -132,7 +133,7 @@ impl Desk {
         &mut self,
         asked: bool,
         closed: Option<Result<(), Trouble>>,
-        closes: Vec<Reply<Result<(), Error>>>,
+        closes: Vec<Promise<Result<(), Error>>>,
     ) {
         match closed {
             Some(Err(trouble)) if trouble.ends_connection() => self.must_close = true,

@@ -21,7 +21,7 @@ impl Desk {
                 settling.is_repeated |= matches!(trouble, Trouble::Lost(_));
                 self.settles.push(settling);
             }
-            Err(_) if settling.told.is_closed() => self.refused.settles.push(settling),
+            Err(_) if !settling.told.is_awaited() => self.refused.settles.push(settling),
             Err(trouble) => self.unsettle(settling, trouble.into_outcome()),
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use bookdrop_backend::telling::Promise;
 use bookdrop_backend::{
     Dead, Error, Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record, Settled,
     Settlement, Stats, Unanswered, Wait,
@@ -10,14 +11,13 @@ use bookdrop_backend::{
 use bytes::Bytes;
 
 use super::hands::Stage;
-use super::reply::Reply;
 use super::shared::Shared;
 use crate::words::{Plain, Seat};
 
 pub(crate) enum Command {
     Begin(u64, Call),
     /// Somebody waits until nothing is in hand.
-    Drain(Reply<()>),
+    Drain(Promise<()>),
     /// Nobody waits for this call any more.
     Cancel(u64),
     PutBack(Vec<Receipt>),
@@ -33,7 +33,7 @@ pub(crate) enum Call {
     Join {
         reader: u64,
         place: Seat,
-        told: Reply<Result<Kept, Error>>,
+        told: Promise<Result<Kept, Error>>,
     },
     Fetch {
         reader: Reader,
@@ -41,23 +41,23 @@ pub(crate) enum Call {
         wait: Wait,
         /// What was handed over so far.
         got: Vec<Fetched>,
-        told: Reply<Result<Handed, NotFetched>>,
+        told: Promise<Result<Handed, NotFetched>>,
     },
     Settle {
         receipt: Receipt,
         /// How it stood.
         stage: Stage,
         how: Settlement,
-        told: Reply<Result<Settled, Error>>,
+        told: Promise<Result<Settled, Error>>,
     },
     Unwanted {
         receipt: Receipt,
-        told: Reply<()>,
+        told: Promise<()>,
     },
     Plain {
         plain: Plain,
         letters: Vec<Dead>,
-        told: Reply<Result<Answer, Error>>,
+        told: Promise<Result<Answer, Error>>,
     },
 }
 
@@ -73,7 +73,7 @@ pub(crate) struct Parcel {
     pub(crate) records: Vec<Record>,
     pub(crate) waits: bool,
     pub(crate) count: Count,
-    pub(crate) told: Reply<Result<(), NotPublished>>,
+    pub(crate) told: Promise<Result<(), NotPublished>>,
 }
 
 /// How many records of a parcel its sender is told were taken in.
@@ -114,7 +114,7 @@ pub(crate) struct Question {
     pub(crate) record: Record,
     pub(crate) deadline: Instant,
     pub(crate) waits_for_consumer: bool,
-    pub(crate) told: Reply<Result<Bytes, Unanswered>>,
+    pub(crate) told: Promise<Result<Bytes, Unanswered>>,
 }
 
 /// What is answered with few words.

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use bookdrop_backend::telling::Promise;
 use bookdrop_backend::{
     Dead, Error, Fetched, NotFetched, Reader, Receipt, Settled, Settlement, Wait,
 };
@@ -10,7 +11,6 @@ use bookdrop_backend::{
 use super::commands::{Answer, Call, Handed, Kept, receipts};
 use super::hands::Stage;
 use super::own::Gone;
-use super::reply::Reply;
 use super::{Asked, Guest, Keeper, Sitting};
 use crate::names::HandOver;
 use crate::wire::Rest;
@@ -185,7 +185,7 @@ impl Guest {
         &mut self,
         (reader, place): (u64, Seat),
         joined: Result<(), Error>,
-        told: Reply<Result<Kept, Error>>,
+        told: Promise<Result<Kept, Error>>,
     ) {
         let kept = joined.map(|()| {
             let (group, is_over) = match place {
@@ -206,7 +206,7 @@ impl Guest {
         &mut self,
         (reader, wait): (Reader, Wait),
         fetched: Result<Vec<Fetched>, NotFetched>,
-        told: Reply<Result<Handed, NotFetched>>,
+        told: Promise<Result<Handed, NotFetched>>,
         now: Instant,
     ) {
         let is_over = matches!(fetched, Err(NotFetched::Closed)) && !self.shared.is_closed();
@@ -228,7 +228,7 @@ impl Guest {
         (receipt, stage): (Receipt, Stage),
         how: &Settlement,
         settled: Result<Settled, Error>,
-        told: Reply<Result<Settled, Error>>,
+        told: Promise<Result<Settled, Error>>,
     ) {
         let owes = matches!(how, Settlement::Owe);
         {
@@ -246,7 +246,7 @@ impl Guest {
     }
 
     /// Tells whoever waits, if anybody does. What nobody takes is dropped there.
-    pub(super) fn tell<V: Send + 'static>(&self, told: Reply<V>, value: V) {
+    pub(super) fn tell<V: Send + 'static>(&self, told: Promise<V>, value: V) {
         self.shared.teller.tell(move || told.send(value));
     }
 

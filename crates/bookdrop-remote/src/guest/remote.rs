@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
 
+use bookdrop_backend::telling::promise;
 use bookdrop_backend::{
     Asking, Backend, Capabilities, Dead, Error, ErrorKind, Fetched, Letters, NotFetched,
     NotPublished, Outgoing, Place, Progress, Reader, Receipt, Record, Settled, Settlement, Stats,
@@ -15,7 +16,6 @@ use bytes::Bytes;
 
 use super::commands::{Answer, Call, Command, Count, Parcel, Question};
 use super::hands::Stage;
-use super::reply::reply;
 use super::shared::Shared;
 use crate::error::{ended, settled_already, too_large};
 use crate::terms::FOREVER;
@@ -46,7 +46,7 @@ impl Remote {
 
     /// Has the keeper do something, and waits for its word. Dropped, it goes on.
     async fn ask(&self, plain: Plain) -> Result<Answer, Error> {
-        let (told, word) = reply();
+        let (told, word) = promise();
         let waits = matches!(plain, Plain::Drain);
         let mut waiting = self.begin(Call::Plain {
             plain,
@@ -56,7 +56,7 @@ impl Remote {
         waiting.has_ended = !waits;
         let answer = word.await;
         waiting.has_ended = true;
-        answer.unwrap_or_else(|_| Err(ended()))
+        answer.unwrap_or_else(|| Err(ended()))
     }
 
     async fn count(&self, plain: Plain) -> Result<usize, Error> {
@@ -113,7 +113,7 @@ impl Backend for Remote {
         let (sendable, refused) = self.sendable(&records);
         records.truncate(sendable);
         if !records.is_empty() {
-            let (told, word) = reply();
+            let (told, word) = promise();
             let interest = Interest::default();
             let mut waiting = self.begin(Call::Publish(Parcel {
                 records,
@@ -123,7 +123,7 @@ impl Backend for Remote {
             }));
             let published = word.await;
             waiting.has_ended = true;
-            published.unwrap_or_else(|_| Err(NotPublished::Backend(ended())))?;
+            published.unwrap_or_else(|| Err(NotPublished::Backend(ended())))?;
         }
         refused.map_or(Ok(()), Err)
     }
@@ -145,7 +145,7 @@ impl Backend for Remote {
         if let Some(error) = self.too_large("event", record.content.len()) {
             return Err(refused(Why::Backend(error)));
         }
-        let (told, word) = reply();
+        let (told, word) = promise();
         let deadline = Instant::now() + asking.timeout.min(FOREVER);
         // Dropped last: whoever sees by it that nobody waits any more answers behind the word that says so.
         let _own = Owned {
@@ -160,7 +160,7 @@ impl Backend for Remote {
         }));
         let answered = word.await;
         waiting.has_ended = true;
-        answered.unwrap_or_else(|_| {
+        answered.unwrap_or_else(|| {
             Err(Unanswered {
                 why: Why::Backend(ended()),
                 was_taken: true,
@@ -173,7 +173,7 @@ impl Backend for Remote {
             Place::In(group) => Seat::In(group.to_owned()),
             Place::Beside(reader) => Seat::Beside(reader.0),
         };
-        let (told, word) = reply();
+        let (told, word) = promise();
         let mut waiting = self.begin(Call::Join {
             reader: self.shared.number(),
             place,
@@ -181,7 +181,7 @@ impl Backend for Remote {
         });
         let joined = word.await;
         waiting.has_ended = true;
-        let kept = joined.unwrap_or_else(|_| Err(ended()))?;
+        let kept = joined.unwrap_or_else(|| Err(ended()))?;
         Ok(kept.keep())
     }
 
@@ -196,7 +196,7 @@ impl Backend for Remote {
         wait: Wait,
     ) -> Result<Vec<Fetched>, NotFetched> {
         loop {
-            let (told, word) = reply();
+            let (told, word) = promise();
             let mut waiting = self.begin(Call::Fetch {
                 reader,
                 max,
@@ -206,7 +206,7 @@ impl Backend for Remote {
             });
             let handed = word.await;
             waiting.has_ended = true;
-            let handed = handed.unwrap_or_else(|_| Err(NotFetched::Backend(ended())));
+            let handed = handed.unwrap_or_else(|| Err(NotFetched::Backend(ended())));
             // What was offered may have been taken back, since nobody looked for a while.
             if let Some(fetched) = handed?.take() {
                 return Ok(fetched);
@@ -234,7 +234,7 @@ impl Backend for Remote {
             // From now on it can be answered, also before the keeper has heard of this.
             self.shared.hands().put(receipt, Stage::Owed);
         }
-        let (told, word) = reply();
+        let (told, word) = promise();
         let mut waiting = self.begin(Call::Settle {
             receipt,
             stage,
@@ -242,7 +242,7 @@ impl Backend for Remote {
             told,
         });
         waiting.has_ended = true;
-        word.await.unwrap_or_else(|_| Err(ended()))
+        word.await.unwrap_or_else(|| Err(ended()))
     }
 
     fn unwanted(&self, receipt: Receipt) -> impl Future<Output = ()> + Send {
@@ -253,10 +253,10 @@ impl Backend for Remote {
                 None => {}
                 Some(hand) if hand.is_unwanted => {}
                 Some(hand) if hand.deadline.is_some() => {
-                    let (told, word) = reply();
+                    let (told, word) = promise();
                     let mut waiting = self.begin(Call::Unwanted { receipt, told });
                     // Where nobody can say it any more, nobody can answer either.
-                    let word = async { drop(word.await) };
+                    let word = async { word.await.unwrap_or_default() };
                     match hand.gone {
                         None => word.await,
                         Some(gone) => either(gone.wait(), word).await,
@@ -335,9 +335,9 @@ impl Backend for Remote {
         self.shared.close();
         self.shared.drain();
         let _ = self.ask(Plain::Drain).await;
-        let (told, word) = reply();
+        let (told, word) = promise();
         self.shared.send(Command::Drain(told));
-        word.await.map_err(|_| ended())
+        word.await.ok_or_else(ended)
     }
 }
 

@@ -8,8 +8,8 @@ use std::task::{Context, Waker};
 use super::commands::Command;
 use super::hands::Hands;
 use super::own::Own;
-use crate::teller::Teller;
 use crate::terms::Terms;
+use bookdrop_backend::telling::Teller;
 
 pub(crate) struct Shared {
     pub(crate) terms: Terms,
@@ -36,7 +36,7 @@ impl Shared {
     pub(crate) fn new(terms: Terms) -> Self {
         Shared {
             terms,
-            teller: Teller::new(),
+            teller: Teller::default(),
             commands: Mutex::default(),
             is_closed: AtomicBool::new(false),
             is_drained: AtomicBool::new(false),

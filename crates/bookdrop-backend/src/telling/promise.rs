@@ -6,14 +6,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 /// Somebody waits to be told. Dropped, that will not be.
-pub(crate) struct Reply<V>(Arc<Shelf<V>>);
+pub struct Promise<V>(Arc<Shelf<V>>);
 
-/// What is told. A waker that is replaced is dropped when it was already decided that this one waits: whatever that waker does meanwhile
-/// does not end the poll in which it happens.
-pub(crate) struct Word<V>(Arc<Shelf<V>>);
-
-/// Whoever was to tell has gone.
-pub(crate) struct Silence;
+/// What is told; `None` where whoever was to tell has gone.
+///
+/// A waker that is replaced is dropped when it was already decided that this one waits: whatever that waker does meanwhile does not end
+/// the poll in which it happens.
+pub struct Word<V>(Arc<Shelf<V>>);
 
 struct Shelf<V>(Mutex<State<V>>);
 
@@ -23,13 +22,14 @@ struct State<V> {
     is_over: bool,
 }
 
-pub(crate) fn reply<V>() -> (Reply<V>, Word<V>) {
+/// Somebody begins to wait.
+pub fn promise<V>() -> (Promise<V>, Word<V>) {
     let shelf = Arc::new(Shelf(Mutex::new(State {
         value: None,
         waker: None,
         is_over: false,
     })));
-    (Reply(shelf.clone()), Word(shelf))
+    (Promise(shelf.clone()), Word(shelf))
 }
 
 impl<V> Shelf<V> {
@@ -38,14 +38,14 @@ impl<V> Shelf<V> {
     }
 }
 
-impl<V> Reply<V> {
+impl<V> Promise<V> {
     /// Whether somebody waits still.
-    pub(crate) fn is_awaited(&self) -> bool {
+    pub fn is_awaited(&self) -> bool {
         !self.0.lock().is_over
     }
 
     /// Tells it. It is dropped where nobody waits.
-    pub(crate) fn send(self, value: V) {
+    pub fn send(self, value: V) {
         let mut state = self.0.lock();
         if state.is_over {
             drop(state);
@@ -56,7 +56,7 @@ impl<V> Reply<V> {
     }
 }
 
-impl<V> Drop for Reply<V> {
+impl<V> Drop for Promise<V> {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.is_over = true;
@@ -69,16 +69,16 @@ impl<V> Drop for Reply<V> {
 }
 
 impl<V> Future for Word<V> {
-    type Output = Result<V, Silence>;
+    type Output = Option<V>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let waker = cx.waker().clone();
         let mut state = self.0.lock();
         if let Some(value) = state.value.take() {
-            return Poll::Ready(Ok(value));
+            return Poll::Ready(Some(value));
         }
         if state.is_over {
-            return Poll::Ready(Err(Silence));
+            return Poll::Ready(None);
         }
         let former = state.waker.replace(waker);
         drop(state);

@@ -16,8 +16,9 @@ const MAX_THREADS: usize = 64;
 
 type Told = Box<dyn FnOnce() + Send>;
 
-/// Tells in the order in which it was asked to, one after the other while nothing blocks.
-pub(crate) struct Teller(Arc<Inner>);
+/// Tells in the order in which it was asked to, one after the other while nothing blocks. Dropped, it tells the rest.
+#[derive(Default)]
+pub struct Teller(Arc<Inner>);
 
 #[derive(Default)]
 struct Inner {
@@ -34,12 +35,8 @@ struct State {
 }
 
 impl Teller {
-    pub(crate) fn new() -> Self {
-        Teller(Arc::default())
-    }
-
     /// Has this told soon.
-    pub(crate) fn tell(&self, told: impl FnOnce() + Send + 'static) {
+    pub fn tell(&self, told: impl FnOnce() + Send + 'static) {
         let mut state = self.0.lock();
         state.waiting.push_back((Instant::now(), Box::new(told)));
         match state.threads {
@@ -48,8 +45,8 @@ impl Teller {
         }
     }
 
-    /// Starts one more thread where the others are kept. Says when that has to be looked at again.
-    pub(crate) fn overtake(&self) -> Option<Instant> {
+    /// Starts one more thread where the others are kept. Says when that has to be looked at again; whoever tells sees to that.
+    pub fn overtake(&self) -> Option<Instant> {
         let mut state = self.0.lock();
         let due = state.waiting.front()?.0 + OVERTAKES_AFTER;
         if due > Instant::now() {

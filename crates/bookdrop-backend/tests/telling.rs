@@ -1,0 +1,113 @@
+//! Words for users' futures, and who tells them.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
+
+use bookdrop_backend::telling::{Promise, Teller, Word, promise};
+
+/// Nothing takes so long.
+const LONG: Duration = Duration::from_secs(30);
+
+fn poll<V>(word: &mut Word<V>, waker: &Waker) -> Poll<Option<V>> {
+    Pin::new(word).poll(&mut Context::from_waker(waker))
+}
+
+/// Says that it was woken.
+struct Bell(Sender<()>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.send(()).expect("somebody listens");
+    }
+}
+
+fn bell() -> (Waker, Receiver<()>) {
+    let (rings, rung) = channel();
+    (Waker::from(Arc::new(Bell(rings))), rung)
+}
+
+#[test]
+fn a_word_wakes_whoever_waits_for_it() {
+    let (told, mut word) = promise();
+    let (waker, rung) = bell();
+    assert_eq!(poll(&mut word, &waker), Poll::Pending);
+    let teller = Teller::default();
+    teller.tell(move || told.send(7));
+    rung.recv_timeout(LONG).expect("it is woken");
+    assert_eq!(poll(&mut word, &waker), Poll::Ready(Some(7)));
+}
+
+#[test]
+fn whoever_waits_is_told_when_nobody_will_tell() {
+    let (told, mut word) = promise::<()>();
+    let (waker, rung) = bell();
+    assert_eq!(poll(&mut word, &waker), Poll::Pending);
+    drop(told);
+    rung.try_recv().expect("it is woken");
+    assert_eq!(poll(&mut word, &waker), Poll::Ready(None));
+}
+
+#[test]
+fn what_nobody_waits_for_is_dropped() {
+    let value = Arc::new(());
+    let (told, word) = promise();
+    assert!(told.is_awaited());
+    drop(word);
+    assert!(!told.is_awaited());
+    told.send(value.clone());
+    assert_eq!(Arc::strong_count(&value), 1);
+    let (told, word) = promise();
+    told.send(value.clone());
+    drop(word);
+    assert_eq!(Arc::strong_count(&value), 1);
+}
+
+/// A waker that tells when it is dropped.
+struct TellsInTheEnd(Mutex<Option<Promise<u8>>>);
+
+impl Wake for TellsInTheEnd {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for TellsInTheEnd {
+    fn drop(&mut self) {
+        let told = self.0.get_mut().expect("no panic").take();
+        told.expect("it is dropped once").send(7);
+    }
+}
+
+#[test]
+fn a_replaced_waker_does_not_end_the_poll_that_replaces_it() {
+    let (told, mut word) = promise();
+    let former = Waker::from(Arc::new(TellsInTheEnd(Mutex::new(Some(told)))));
+    assert_eq!(poll(&mut word, &former), Poll::Pending);
+    drop(former);
+    let (waker, rung) = bell();
+    assert_eq!(poll(&mut word, &waker), Poll::Pending);
+    rung.try_recv().expect("it is woken");
+    assert_eq!(poll(&mut word, &waker), Poll::Ready(Some(7)));
+}
+
+#[test]
+fn one_that_blocks_is_overtaken() {
+    let teller = Teller::default();
+    let (goes_on, is_free) = channel::<()>();
+    teller.tell(move || is_free.recv().unwrap_or_default());
+    let (told, word) = promise();
+    teller.tell(move || told.send(7));
+    let (waker, rung) = bell();
+    let mut word = pin!(word);
+    let mut cx = Context::from_waker(&waker);
+    while word.as_mut().poll(&mut cx).is_pending() {
+        let Some(due) = teller.overtake() else {
+            rung.recv_timeout(LONG).expect("it is woken");
+            continue;
+        };
+        let _ = rung.recv_timeout(due.saturating_duration_since(std::time::Instant::now()));
+    }
+    drop(goes_on);
+}
