@@ -7,11 +7,12 @@ use bookdrop_backend::{
     Unanswered, Wait,
 };
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::names::{GuestId, HandOver};
 
 /// How a guest ends, before it is gone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Ending {
     /// Not at all: it sends and receives.
     #[default]

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::error::garbled;
+use crate::hosted::Ending;
 use crate::names::HandOver;
 use crate::session::Heard;
 use crate::wire::{
@@ -44,10 +45,8 @@ pub(crate) struct Coming {
     pub(crate) readers: Vec<(u64, String)>,
     /// What it has in hand, by its own number.
     pub(crate) held: Vec<(u64, HandOver)>,
-    /// Whether it was closed.
-    pub(crate) is_closed: bool,
-    /// Whether it was drained.
-    pub(crate) is_drained: bool,
+    /// Whether it was closed, or drained.
+    pub(crate) ending: Ending,
 }
 
 /// What is asked of the keeper.
@@ -99,15 +98,14 @@ pub(crate) enum Plain {
     Purge,
     Replay(String, Which),
     Discard(String, Which),
-    Close,
-    Drain,
+    End(Ending),
 }
 
 impl Plain {
     /// Whether it may be done twice.
     pub(crate) fn is_repeatable(&self) -> bool {
         match self {
-            Plain::Stats(_) | Plain::Groups | Plain::Dead(..) | Plain::Close | Plain::Drain => true,
+            Plain::Stats(_) | Plain::Groups | Plain::Dead(..) | Plain::End(_) => true,
             Plain::RemoveGroup(_) | Plain::Purge | Plain::Replay(..) | Plain::Discard(..) => false,
         }
     }

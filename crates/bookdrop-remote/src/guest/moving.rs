@@ -73,8 +73,7 @@ impl Guest {
                 .map(|(reader, sitting)| (*reader, sitting.group.clone()))
                 .collect(),
             held: self.shared.hands().named(),
-            is_closed: self.shared.is_closed(),
-            is_drained: self.shared.is_drained(),
+            ending: self.shared.ending(),
         }
     }
 

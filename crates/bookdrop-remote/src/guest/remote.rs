@@ -18,6 +18,7 @@ use super::commands::{Answer, Call, Command, Count, Parcel, Question};
 use super::hands::Stage;
 use super::shared::Shared;
 use crate::error::{ended, settled_already, too_large};
+use crate::hosted::Ending;
 use crate::terms::FOREVER;
 use crate::words::{Plain, Seat};
 
@@ -47,16 +48,19 @@ impl Remote {
     /// Has the keeper do something, and waits for its word. Dropped, it goes on.
     async fn ask(&self, plain: Plain) -> Result<Answer, Error> {
         let (told, word) = promise();
-        let waits = matches!(plain, Plain::Drain);
         let mut waiting = self.begin(Call::Plain {
             plain,
             letters: Vec::new(),
             told,
         });
-        waiting.has_ended = !waits;
-        let answer = word.await;
         waiting.has_ended = true;
-        answer.unwrap_or_else(|| Err(ended()))
+        word.await.unwrap_or_else(|| Err(ended()))
+    }
+
+    /// Where no keeper can be reached, the next one hears of it.
+    async fn come_to(&self, how: Ending) {
+        self.shared.come_to(how);
+        let _ = self.ask(Plain::End(how)).await;
     }
 
     async fn count(&self, plain: Plain) -> Result<usize, Error> {
@@ -324,17 +328,13 @@ impl Backend for Remote {
             .await
     }
 
-    /// Where no keeper can be reached, the next one hears of it.
     async fn close(&self) -> Result<(), Error> {
-        self.shared.close();
-        let _ = self.ask(Plain::Close).await;
+        self.come_to(Ending::Closed).await;
         Ok(())
     }
 
     async fn drain(&self) -> Result<(), Error> {
-        self.shared.close();
-        self.shared.drain();
-        let _ = self.ask(Plain::Drain).await;
+        self.come_to(Ending::Drained).await;
         let (told, word) = promise();
         self.shared.send(Command::Drain(told));
         word.await.ok_or_else(ended)

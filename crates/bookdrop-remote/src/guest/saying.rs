@@ -130,26 +130,15 @@ impl Guest {
 
     /// Nobody waits for it any more.
     pub(super) fn cancel(&mut self, number: u64, now: Instant) {
-        let Some(asked) = self.calls.get(&number) else {
-            return;
-        };
-        let (is_put, is_drain) = match &asked.call {
-            Call::Plain { .. } => (asked.is_put, true),
-            _ => (asked.is_put, false),
-        };
-        if is_drain && !is_put {
-            // The keeper has to hear of it.
-            return;
-        }
         let Some(asked) = self.take(number) else {
             return;
         };
-        if is_put {
+        if asked.is_put {
             self.say(&Ask::Cancel(number), now);
         }
         match asked.call {
             // It may have joined meanwhile.
-            Call::Join { reader, .. } if is_put => self.say(&Ask::Leave(reader), now),
+            Call::Join { reader, .. } if asked.is_put => self.say(&Ask::Leave(reader), now),
             Call::Fetch { got, .. } => self.put_back(&got, now),
             _ => {}
         }

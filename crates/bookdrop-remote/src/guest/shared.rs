@@ -1,13 +1,14 @@
 //! What users' futures and the side that drives the link share.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 
 use super::commands::Command;
 use super::hands::Hands;
 use super::own::Own;
+use crate::hosted::Ending;
 use crate::terms::Terms;
 use bookdrop_backend::telling::Teller;
 
@@ -15,8 +16,7 @@ pub(crate) struct Shared {
     pub(crate) terms: Terms,
     pub(crate) teller: Teller,
     commands: Mutex<Commands>,
-    is_closed: AtomicBool,
-    is_drained: AtomicBool,
+    ending: Mutex<Ending>,
     numbers: AtomicU64,
     /// How often the connection was made again.
     reconnects: AtomicU64,
@@ -38,8 +38,7 @@ impl Shared {
             terms,
             teller: Teller::default(),
             commands: Mutex::default(),
-            is_closed: AtomicBool::new(false),
-            is_drained: AtomicBool::new(false),
+            ending: Mutex::default(),
             numbers: AtomicU64::new(0),
             reconnects: AtomicU64::new(0),
             hands: Mutex::default(),
@@ -79,20 +78,18 @@ impl Shared {
         drop(all);
     }
 
+    pub(crate) fn ending(&self) -> Ending {
+        *self.ending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn is_closed(&self) -> bool {
-        self.is_closed.load(Ordering::SeqCst)
+        self.ending() >= Ending::Closed
     }
 
-    pub(crate) fn close(&self) {
-        self.is_closed.store(true, Ordering::SeqCst);
-    }
-
-    pub(crate) fn is_drained(&self) -> bool {
-        self.is_drained.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn drain(&self) {
-        self.is_drained.store(true, Ordering::SeqCst);
+    /// It comes so far, if it has not yet.
+    pub(crate) fn come_to(&self, how: Ending) {
+        let mut ending = self.ending.lock().unwrap_or_else(PoisonError::into_inner);
+        *ending = how.max(*ending);
     }
 
     pub(crate) fn count_reconnect(&self) {

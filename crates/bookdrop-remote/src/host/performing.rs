@@ -147,10 +147,8 @@ impl<B: Hosted> Host<B> {
             });
         }
         self.welcome(guest, now);
-        match (coming.is_drained, coming.is_closed) {
-            (true, _) => self.hosted.end_for(guest, Ending::Drained),
-            (false, true) => self.hosted.end_for(guest, Ending::Closed),
-            (false, false) => {}
+        if coming.ending > Ending::Open {
+            self.hosted.end_for(guest, coming.ending);
         }
     }
 
@@ -310,12 +308,8 @@ async fn answer<B: Hosted>(hosted: Arc<B>, guest: GuestId, plain: Plain) -> Done
         Plain::Discard(group, which) => {
             queue.discard(&group, which.into()).await.map(Answer::Count)
         }
-        Plain::Close => {
-            hosted.end_for(guest, Ending::Closed);
-            Ok(Answer::Done)
-        }
-        Plain::Drain => {
-            hosted.end_for(guest, Ending::Drained);
+        Plain::End(how) => {
+            hosted.end_for(guest, how);
             Ok(Answer::Done)
         }
     })
