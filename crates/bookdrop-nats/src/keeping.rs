@@ -9,8 +9,8 @@ use bookdrop_backend::{
     Asking, Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record, Unanswered, Wait,
 };
 use bookdrop_disk::Records;
-use bookdrop_records::Holder;
-use bookdrop_remote::{Ending, GuestId, HandOver, Hosted};
+use bookdrop_records::{HandOver, Holder};
+use bookdrop_remote::{Ending, GuestId, Hosted};
 use bytes::Bytes;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -27,7 +27,7 @@ pub(crate) struct Keeping {
     /// By then all consumers have come again that were there before.
     all_are_here_at: Instant,
     /// What was taken from guests that had not come by then.
-    lost: Mutex<HashSet<(Holder, bookdrop_records::HandOver)>>,
+    lost: Mutex<HashSet<(Holder, HandOver)>>,
     /// How far the guests are that were asked for.
     guests: Mutex<HashMap<GuestId, Arc<watch::Sender<Ending>>>>,
 }
@@ -47,7 +47,7 @@ impl Keeping {
         }
     }
 
-    fn lost(&self) -> MutexGuard<'_, HashSet<(Holder, bookdrop_records::HandOver)>> {
+    fn lost(&self) -> MutexGuard<'_, HashSet<(Holder, HandOver)>> {
         self.lost.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -81,14 +81,6 @@ impl Keeping {
 
 fn holder(guest: GuestId) -> Holder {
     Holder(u128::from_be_bytes(guest.0))
-}
-
-fn known(name: HandOver) -> bookdrop_records::HandOver {
-    bookdrop_records::HandOver {
-        event: name.event,
-        group: name.group,
-        delivery: name.delivery,
-    }
 }
 
 impl Hosted for Keeping {
@@ -181,20 +173,15 @@ impl Hosted for Keeping {
     }
 
     fn name_of(&self, receipt: Receipt) -> Option<HandOver> {
-        let name = self.records.queue().name_of(receipt)?;
-        Some(HandOver {
-            event: name.event,
-            group: name.group,
-            delivery: name.delivery,
-        })
+        self.records.queue().name_of(receipt)
     }
 
     fn claim(&self, guest: GuestId, hand: HandOver) -> Option<Receipt> {
-        self.records.queue().claim(holder(guest), known(hand))
+        self.records.queue().claim(holder(guest), hand)
     }
 
     fn was_lost(&self, guest: GuestId, hand: HandOver) -> bool {
-        self.lost().contains(&(holder(guest), known(hand)))
+        self.lost().contains(&(holder(guest), hand))
     }
 
     fn settle_claims(&self, guest: GuestId) {

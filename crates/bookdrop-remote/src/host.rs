@@ -10,11 +10,12 @@ use std::task::{Context, Poll};
 use std::time::Instant;
 
 use bookdrop_backend::Error;
+use bookdrop_records::HandOver;
 use bytes::Bytes;
 
 use crate::error::garbled;
 use crate::hosted::Hosted;
-use crate::names::{GuestId, HandOver};
+use crate::names::GuestId;
 use crate::packet::{Between, Head, Kind, read};
 use crate::session::{Session, over};
 use crate::terms::{GREATEST_CALLS, Terms};

@@ -6,10 +6,11 @@ use bookdrop_backend::{
     Asking, Backend, Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record,
     Unanswered, Wait,
 };
+use bookdrop_records::HandOver;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::names::{GuestId, HandOver};
+use crate::names::GuestId;
 
 /// How a guest ends, before it is gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

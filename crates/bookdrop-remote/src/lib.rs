@@ -40,5 +40,5 @@ mod words;
 pub use guest::{Guest, GuestTurn, Remote, guest};
 pub use host::{Host, HostTurn};
 pub use hosted::{Ending, Hosted};
-pub use names::{GuestId, HandOver};
+pub use names::GuestId;
 pub use terms::{GREATEST_CALLS, GREATEST_CONTENT, Terms, WINDOW_BYTES, WINDOW_PACKETS};

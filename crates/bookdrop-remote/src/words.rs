@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::garbled;
 use crate::hosted::Ending;
-use crate::names::HandOver;
 use crate::session::Heard;
 use crate::wire::{
     Answered, Contents, How, Left, Rest, Trouble, Which, WhyNotFetched, WhyNotPublished,
@@ -43,8 +42,8 @@ pub(crate) enum Ask {
 pub(crate) struct Coming {
     /// Its consumers, and their groups.
     pub(crate) readers: Vec<(u64, String)>,
-    /// What it has in hand, by its own number.
-    pub(crate) held: Vec<(u64, HandOver)>,
+    /// What it has in hand, by its own number, and as every keeper calls it.
+    pub(crate) held: Vec<(u64, [u64; 3])>,
     /// Whether it was closed, or drained.
     pub(crate) ending: Ending,
 }
@@ -129,7 +128,7 @@ pub(crate) enum Tell {
     Handed {
         call: u64,
         fetched: WrittenFetched,
-        name: HandOver,
+        name: [u64; 3],
     },
     /// One of the dead letters that a call asked for.
     Letter { call: u64, dead: WrittenDead },

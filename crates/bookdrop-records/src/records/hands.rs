@@ -14,16 +14,10 @@ use crate::store::Ledger;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Holder(pub u128);
 
-/// Names something that was handed over, also when the queue is open in another process by then.
+/// Names something that was handed over, also when the queue is open in another process by then: by the event, the group that it was
+/// handed over in, and how often it was by then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct HandOver {
-    /// The event.
-    pub event: u64,
-    /// The group that it was handed over in.
-    pub group: u64,
-    /// How often it was by then.
-    pub delivery: u32,
-}
+pub struct HandOver(pub [u64; 3]);
 
 /// What was handed over before the queue was opened, to one who may be there still.
 pub struct InHand<L: Ledger> {
@@ -260,11 +254,7 @@ fn name_of<L: Ledger>(taken: &Taken<Entry<L>>) -> Option<HandOver> {
     let event = taken.item.event();
     let group = taken.item.hand().group();
     let [event, group] = event.ledger().name_of(event, group)?;
-    Some(HandOver {
-        event,
-        group,
-        delivery: taken.attempt(),
-    })
+    Some(HandOver([event, group, taken.attempt().into()]))
 }
 
 fn told<A>(answered: Result<(), A>) -> Settled {

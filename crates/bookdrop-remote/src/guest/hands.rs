@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bookdrop_backend::Receipt;
+use bookdrop_records::HandOver;
 
 use super::own::Gone;
-use crate::names::HandOver;
 
 /// Everything that was handed over to this guest and is not settled.
 #[derive(Default)]
@@ -123,9 +123,9 @@ impl Hands {
     }
 
     /// All of it, by its names.
-    pub(crate) fn named(&self) -> Vec<(u64, HandOver)> {
+    pub(crate) fn named(&self) -> Vec<(u64, [u64; 3])> {
         let all = self.all.iter();
-        all.map(|(receipt, hand)| (*receipt, hand.name)).collect()
+        all.map(|(receipt, hand)| (*receipt, hand.name.0)).collect()
     }
 
     /// Another keeper knows these, by its own numbers; the others are lost. Returns which of its numbers are not in hand here.

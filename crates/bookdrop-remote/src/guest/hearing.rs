@@ -7,12 +7,12 @@ use bookdrop_backend::telling::Promise;
 use bookdrop_backend::{
     Dead, Error, Fetched, NotFetched, Reader, Receipt, Settled, Settlement, Wait,
 };
+use bookdrop_records::HandOver;
 
 use super::commands::{Answer, Call, Handed, Kept, receipts};
 use super::hands::Stage;
 use super::own::Gone;
 use super::{Asked, Guest, Keeper, Sitting};
-use crate::names::HandOver;
 use crate::wire::Rest;
 use crate::words::{self, Ask, End, Said, Seat, Tell};
 
@@ -56,7 +56,7 @@ impl Guest {
                 name,
             } => {
                 let fetched = fetched.read(&mut rest, said, now)?;
-                self.take_in_hand(call, fetched, name, now);
+                self.take_in_hand(call, fetched, HandOver(name), now);
             }
             Tell::Letter { call, dead } => {
                 let dead = dead.read(&mut rest)?;

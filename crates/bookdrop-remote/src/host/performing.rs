@@ -9,6 +9,7 @@ use bookdrop_backend::{
     Asking, Backend, Dead, Error, Fetched, NotFetched, NotPublished, Place, Progress, Reader,
     Receipt, Settled, Settlement, Stats, Unanswered, Wait, Why,
 };
+use bookdrop_records::HandOver;
 use bytes::Bytes;
 
 use super::seat::{Arriving, Leaves};
@@ -117,6 +118,7 @@ impl<B: Hosted> Host<B> {
         let (mut hands, mut lost) = (Vec::new(), Vec::new());
         let was_lost = self.ended.get(&guest);
         for (own, name) in coming.held {
+            let name = HandOver(name);
             let inherited = seat.inherited.remove(&name).map(|(receipt, _)| receipt);
             match inherited.or_else(|| self.hosted.claim(guest, name)) {
                 // It said itself that it has it.

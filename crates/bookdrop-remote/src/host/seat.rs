@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
 use bookdrop_backend::{Backend, Progress, Reader, Receipt, Record};
+use bookdrop_records::HandOver;
 use bytes::Bytes;
 
 use super::{Host, Key, Number};
 use crate::hosted::Hosted;
-use crate::names::HandOver;
 use crate::packet::Head;
 use crate::session::Session;
 
@@ -148,7 +148,8 @@ impl<B: Hosted> Host<B> {
     }
 }
 
+/// A request has a name that no other keeper knows. No group has such a number.
 fn name_of(hosted: &impl Hosted, epoch: u64, receipt: Receipt) -> HandOver {
-    let name = hosted.name_of(receipt);
-    name.unwrap_or_else(|| HandOver::of_request(epoch, receipt))
+    let of_request = HandOver([receipt.0, u64::MAX - epoch, 0]);
+    hosted.name_of(receipt).unwrap_or(of_request)
 }

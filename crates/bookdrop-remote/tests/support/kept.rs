@@ -13,8 +13,8 @@ use bookdrop_backend::{
 };
 use bookdrop_queue::park::wait;
 use bookdrop_queue::{Backoff, Limits, OnFull};
-use bookdrop_records::Records;
-use bookdrop_remote::{Ending, GuestId, HandOver, Hosted};
+use bookdrop_records::{HandOver, Records};
+use bookdrop_remote::{Ending, GuestId, Hosted};
 use bytes::Bytes;
 
 pub(crate) struct Kept {
@@ -67,11 +67,7 @@ impl Hosted for Kept {
         let fetched = self.records.fetch(reader, max, wait).await?;
         let mut noted = self.noted.lock().expect("no panic");
         for one in fetched.iter().filter(|one| one.deadline.is_none()) {
-            let name = HandOver {
-                event: one.receipt.0,
-                group: 0,
-                delivery: one.attempt,
-            };
+            let name = HandOver([one.receipt.0, 0, one.attempt.into()]);
             noted.names.insert(one.receipt, name);
             noted.guests.insert((guest, name), one.receipt);
         }

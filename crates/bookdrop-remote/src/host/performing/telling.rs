@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use bookdrop_backend::{Error, Fetched, NotFetched, Progress, Reader, Settled};
+use bookdrop_records::HandOver;
 
 use super::{Answer, Done, Settling};
 use crate::host::seat::{Arriving, Seat};
@@ -141,7 +142,7 @@ impl Seat {
     ) -> Result<(), NotFetched> {
         for fetched in fetched? {
             let mut contents = Contents::default();
-            let name = self.name_of(hosted, fetched.receipt);
+            let HandOver(name) = self.name_of(hosted, fetched.receipt);
             let hand = self.hold(fetched.receipt, u64::MAX);
             let fetched = WrittenFetched::new(fetched, hand, now, &mut contents);
             let handed = Tell::Handed {
