@@ -80,9 +80,7 @@ impl<'a, L: Ledger> Giving<'a, L> {
 
     /// All that was read is in the hand of this one.
     pub(super) fn note_holder(&self, holder: Holder) {
-        for fetched in &self.fetched {
-            self.hands.note_holder(fetched.receipt, holder);
-        }
+        self.hands.note_holder(&self.fetched, holder);
     }
 
     /// All that was read is the consumer's.

@@ -111,13 +111,14 @@ impl<L: Ledger> Hands<L> {
         }
     }
 
-    /// What is in hand is in that of this one, who may outlive the process.
-    pub(super) fn note_holder(&self, receipt: Receipt, holder: Holder) {
-        if let Some(Holding::InHand(_, taken)) = self.lock().all.get(&receipt.0) {
-            let event = taken.item.event();
-            event
-                .ledger()
-                .held(event, taken.item.hand().group(), holder);
+    /// All of this is in the hand of this one, who may outlive the process.
+    pub(super) fn note_holder(&self, fetched: &[Fetched], holder: Holder) {
+        let held = self.lock();
+        for one in fetched {
+            if let Some(Holding::InHand(_, taken)) = held.all.get(&one.receipt.0) {
+                let (event, group) = (taken.item.event(), taken.item.hand().group());
+                event.ledger().held(event, group, holder);
+            }
         }
     }
 
