@@ -12,9 +12,9 @@ use percent_encoding::percent_decode_str;
 
 use crate::error::{OpenError, OpenErrorKind};
 pub use disk::disk_address;
-pub(crate) use options::Options;
 #[cfg(any(all(unix, feature = "disk"), feature = "postgres", feature = "nats"))]
 pub(crate) use options::invalid;
+pub(crate) use options::{Options, set};
 
 /// An address, taken apart.
 #[derive(Debug)]

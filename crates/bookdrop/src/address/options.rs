@@ -133,6 +133,13 @@ impl Options {
     }
 }
 
+/// What is not given stays as it is.
+pub(crate) fn set<V>(option: &mut V, given: Option<V>) {
+    if let Some(given) = given {
+        *option = given;
+    }
+}
+
 pub(crate) fn invalid(key: &str, value: &str, expected: impl Display) -> OpenError {
     let message = format!("the option `{key}` is `{value}`; make it {expected}");
     OpenError::new(OpenErrorKind::InvalidOption, message)

@@ -418,11 +418,12 @@ where
         return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
     }
     let mut options = address.options;
-    let (capacity, limits, on_full) = limits::take(&mut options)?;
+    let (mut limits, mut on_full) = Default::default();
+    let has_capacity = limits::take(&mut options, &mut limits, &mut on_full)?;
     let spin = options.duration("spin")?;
     // Before the capacity is missed: its name may be misspelt.
     options.end()?;
-    if capacity.is_none() {
+    if !has_capacity {
         let message = "memory needs a capacity: write `memory:?capacity=100`".to_owned();
         return Err(OpenError::new(OpenErrorKind::InvalidOption, message));
     }

@@ -6,12 +6,12 @@ use crate::error::OpenError;
 #[cfg(not(feature = "message-pack"))]
 use crate::error::OpenErrorKind;
 
-/// Takes what events are written in.
-pub(super) fn take(given: &mut address::Options) -> Result<Codec, OpenError> {
-    let Some(text) = given.text("codec")? else {
-        return Ok(Codec::default());
-    };
-    match &*text {
+/// Takes what events are written in, and sets its name.
+pub(super) fn take(given: &mut address::Options, name: &mut String) -> Result<Codec, OpenError> {
+    if let Some(text) = given.text("codec")? {
+        *name = text;
+    }
+    match &**name {
         "json" => Ok(Codec::Json),
         #[cfg(feature = "message-pack")]
         "msgpack" => Ok(Codec::MessagePack),
@@ -26,14 +26,5 @@ pub(super) fn take(given: &mut address::Options) -> Result<Codec, OpenError> {
             unknown,
             "one of `json`, `msgpack`",
         )),
-    }
-}
-
-/// How an address names it.
-pub(super) fn name_of(codec: Codec) -> &'static str {
-    match codec {
-        Codec::Json => "json",
-        #[cfg(feature = "message-pack")]
-        Codec::MessagePack => "msgpack",
     }
 }

@@ -16,7 +16,7 @@ use serde_core::de::DeserializeOwned;
 
 use super::thread::Working;
 use super::{Damage, OnDamage, OnProgress, codec, limits};
-use crate::address::{self, Address};
+use crate::address::{self, Address, set};
 use crate::backed::Codec;
 use crate::driver::Driver;
 use crate::error::{OpenError, OpenErrorKind};
@@ -161,24 +161,18 @@ fn folder(place: &[u8]) -> Result<PathBuf, OpenError> {
 }
 
 fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
-    let (capacity, mut limits, on_full) = limits::take(&mut given)?;
-    limits.capacity = capacity.unwrap_or(CAPACITY);
-    let codec = codec::take(&mut given)?;
     let mut options = Options::default();
-    options.limits = limits;
-    options.on_full = on_full;
-    options.codec = codec::name_of(codec).to_owned();
+    options.limits.capacity = CAPACITY;
+    limits::take(&mut given, &mut options.limits, &mut options.on_full)?;
+    let codec = codec::take(&mut given, &mut options.codec)?;
     options.sync = sync(&mut given)?;
-    if let Some(bytes) = given.bytes("max_bytes", 1..=u64::MAX)? {
-        options.max_bytes = bytes;
-    }
-    if let Some(bytes) = given.bytes("cache_bytes", 0..=u64::MAX)? {
-        options.cache_bytes = bytes;
-    }
+    let max_bytes = given.bytes("max_bytes", 1..=u64::MAX)?;
+    set(&mut options.max_bytes, max_bytes);
+    let cache_bytes = given.bytes("cache_bytes", 0..=u64::MAX)?;
+    set(&mut options.cache_bytes, cache_bytes);
     let lengths = Options::LEAST_SEGMENT_BYTES..=Options::GREATEST_SEGMENT_BYTES;
-    if let Some(bytes) = given.bytes("segment_bytes", lengths)? {
-        options.segment_bytes = bytes;
-    }
+    let segment_bytes = given.bytes("segment_bytes", lengths)?;
+    set(&mut options.segment_bytes, segment_bytes);
     if let Some(bytes) = given.bytes("max_event_bytes", 1..=usize::MAX)? {
         options.max_event_bytes = within_segment(bytes, options.segment_bytes)?;
     }

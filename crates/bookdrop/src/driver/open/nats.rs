@@ -7,8 +7,8 @@ use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
 use super::server::Opening;
-use super::{codec, limits};
-use crate::address::{self, Address};
+use super::{codec, limits, server};
+use crate::address::{self, Address, set};
 use crate::backed::Codec;
 use crate::error::{OpenError, OpenErrorKind};
 
@@ -48,35 +48,20 @@ fn place(written: &str) -> Result<(&str, String), OpenError> {
 
 fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
     let mut options = Options::default();
-    let (capacity, mut limits, on_full) = limits::take(&mut given)?;
-    limits.capacity = capacity.unwrap_or(options.limits.capacity);
-    let codec = codec::take(&mut given)?;
-    options.limits = limits;
-    options.on_full = on_full;
-    options.codec = codec::name_of(codec).to_owned();
-    if let Some(bytes) = given.bytes("max_event_bytes", 1..=Options::GREATEST_EVENT_BYTES)? {
-        options.max_event_bytes = bytes;
-    }
-    if let Some(bytes) = given.bytes("max_bytes", 1..=u64::MAX)? {
-        options.max_bytes = bytes;
-    }
-    if let Some(bytes) = given.bytes("cache_bytes", 0..=u64::MAX)? {
-        options.cache_bytes = bytes;
-    }
-    if let Some(replicas) = given.number("replicas", 1..=Options::MOST_REPLICAS)? {
-        options.replicas = replicas;
-    }
+    limits::take(&mut given, &mut options.limits, &mut options.on_full)?;
+    let codec = codec::take(&mut given, &mut options.codec)?;
+    let max_event_bytes = given.bytes("max_event_bytes", 1..=Options::GREATEST_EVENT_BYTES)?;
+    set(&mut options.max_event_bytes, max_event_bytes);
+    let max_bytes = given.bytes("max_bytes", 1..=u64::MAX)?;
+    set(&mut options.max_bytes, max_bytes);
+    let cache_bytes = given.bytes("cache_bytes", 0..=u64::MAX)?;
+    set(&mut options.cache_bytes, cache_bytes);
+    let replicas = given.number("replicas", 1..=Options::MOST_REPLICAS)?;
+    set(&mut options.replicas, replicas);
     options.sync_interval = sync_interval(&mut given)?;
-    if let Some(lease) = given.duration("lease")? {
-        if lease < Options::SHORTEST_LEASE {
-            let expected = format!("at least {:?}", Options::SHORTEST_LEASE);
-            return Err(address::invalid("lease", &format!("{lease:?}"), expected));
-        }
-        options.lease = lease;
-    }
-    if let Some(patience) = given.duration("patience")? {
-        options.patience = patience;
-    }
+    let lease = server::lease(&mut given, Options::SHORTEST_LEASE)?;
+    set(&mut options.lease, lease);
+    set(&mut options.patience, given.duration("patience")?);
     given.end()?;
     Ok((options, codec))
 }

@@ -6,8 +6,8 @@ use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
 use super::server::Opening;
-use super::{codec, limits};
-use crate::address::{self, Address};
+use super::{codec, limits, server};
+use crate::address::{self, Address, set};
 use crate::backed::Codec;
 use crate::error::{OpenError, OpenErrorKind};
 
@@ -85,28 +85,15 @@ fn queue(given: &mut address::Options) -> Result<String, OpenError> {
 
 fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
     let mut options = Options::default();
-    let (capacity, mut limits, on_full) = limits::take(&mut given)?;
-    limits.capacity = capacity.unwrap_or(options.limits.capacity);
-    let codec = codec::take(&mut given)?;
-    options.limits = limits;
-    options.on_full = on_full;
-    options.codec = codec::name_of(codec).to_owned();
-    if let Some(bytes) = given.bytes("max_event_bytes", 1..=Options::GREATEST_EVENT_BYTES)? {
-        options.max_event_bytes = bytes;
-    }
-    if let Some(events) = given.number("max_outbox", 1..=usize::MAX)? {
-        options.max_outbox = events;
-    }
-    if let Some(lease) = given.duration("lease")? {
-        if lease < Options::SHORTEST_LEASE {
-            let expected = format!("at least {:?}", Options::SHORTEST_LEASE);
-            return Err(address::invalid("lease", &format!("{lease:?}"), expected));
-        }
-        options.lease = lease;
-    }
-    if let Some(patience) = given.duration("patience")? {
-        options.patience = patience;
-    }
+    limits::take(&mut given, &mut options.limits, &mut options.on_full)?;
+    let codec = codec::take(&mut given, &mut options.codec)?;
+    let max_event_bytes = given.bytes("max_event_bytes", 1..=Options::GREATEST_EVENT_BYTES)?;
+    set(&mut options.max_event_bytes, max_event_bytes);
+    let max_outbox = given.number("max_outbox", 1..=usize::MAX)?;
+    set(&mut options.max_outbox, max_outbox);
+    let lease = server::lease(&mut given, Options::SHORTEST_LEASE)?;
+    set(&mut options.lease, lease);
+    set(&mut options.patience, given.duration("patience")?);
     given.end()?;
     Ok((options, codec))
 }

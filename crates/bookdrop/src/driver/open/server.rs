@@ -3,11 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bookdrop_backend::{Backend, Error as BackendError};
 use serde_core::Serialize;
 use serde_core::de::DeserializeOwned;
 
+use crate::address::{Options, invalid};
 use crate::backed::{Codec, Pending};
 use crate::driver::Driver;
 use crate::error::OpenError;
@@ -41,5 +43,20 @@ impl<B, T, R> Opening<B, T, R> {
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Driver<T, R>, OpenError>> {
         let opened = ready!(Pin::new(&mut self.opening).poll(cx))?;
         Poll::Ready(Ok((self.make)(opened, self.codec)))
+    }
+}
+
+/// Takes for how long a driver is left what it has in hand.
+pub(super) fn lease(
+    given: &mut Options,
+    shortest: Duration,
+) -> Result<Option<Duration>, OpenError> {
+    let lease = given.duration("lease")?;
+    match lease {
+        Some(lease) if lease < shortest => {
+            let expected = format!("at least {shortest:?}");
+            Err(invalid("lease", &format!("{lease:?}"), expected))
+        }
+        lease => Ok(lease),
     }
 }
