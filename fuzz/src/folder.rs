@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arbitrary::Arbitrary;
 use bookdrop_backend::{Backend, Letters, Place, Progress, Record, Settlement, Wait};
 use bookdrop_disk::journal::{self, Journal, Need, Settings};
-use bookdrop_disk::{Options, Records, Sync};
+use bookdrop_disk::{Options, Sync};
 use bookdrop_queue::park::wait;
 
 use crate::InMemory;
@@ -96,7 +96,7 @@ fn write(folder: &InMemory, input: &Input) {
 }
 
 fn use_it(folder: &InMemory, way: Way) {
-    let Ok((records, _)) = Records::open_folder(folder.clone(), &way.options()) else {
+    let Ok((records, _)) = bookdrop_disk::open_folder(folder.clone(), &way.options()) else {
         return;
     };
     let record = Record {

@@ -4,7 +4,7 @@
 
 use std::{env, fs, process};
 
-use bookdrop_disk::{Options, Records, Sync};
+use bookdrop_disk::{Options, Sync};
 
 /// Opens a folder with this label, as each of the codecs, and once more.
 pub fn run(label: &[u8]) {
@@ -17,7 +17,7 @@ pub fn run(label: &[u8]) {
         options.segment_bytes = Options::LEAST_SEGMENT_BYTES;
         options.sync = Sync::Never;
         options.codec = codec.into();
-        let opened = [(); 2].map(|()| match Records::open(&folder, &options) {
+        let opened = [(); 2].map(|()| match bookdrop_disk::open(&folder, &options) {
             Ok(_) => true,
             Err(error) => {
                 assert!(!error.to_string().is_empty());

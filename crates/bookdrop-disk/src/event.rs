@@ -14,7 +14,7 @@ pub(crate) type Event = bookdrop_records::Event<Ledger>;
 pub(crate) type Entry = bookdrop_records::Entry<Ledger>;
 
 /// What the ledger knows of an event.
-pub(crate) struct Account {
+pub struct Account {
     has_delay: bool,
     /// Bytes that it takes in the journal, about.
     pub(crate) length: usize,

@@ -51,8 +51,10 @@ pub(crate) struct Contents {
 }
 
 /// The folder of a queue, as long as it is open.
-pub(crate) struct Kept {
+pub struct Kept {
     keep: Arc<dyn Keep>,
+    /// Places that were damaged when it was opened.
+    damaged: u64,
     /// Reads, where the folder is far.
     aside: Option<Aside>,
     threads: Vec<JoinHandle<()>>,
@@ -80,7 +82,9 @@ impl Kept {
             }
             None => error,
         })?;
-        Ok((queue, Kept::start(keeper, claim)?, contents))
+        let mut kept = Kept::start(keeper, claim)?;
+        kept.damaged = contents.report.damage.len() as u64;
+        Ok((queue, kept, contents))
     }
 
     /// The queue of this folder, for which nobody works yet.
@@ -179,6 +183,7 @@ impl Kept {
     {
         Kept {
             keep: keeper,
+            damaged: 0,
             aside: None,
             threads: Vec::new(),
             claim: None,
@@ -213,8 +218,9 @@ impl Kept {
         Ok(kept)
     }
 
-    /// Commits for those who wait, in place of the threads, until this is dropped.
-    pub(crate) fn commit_as_task(&self) -> impl Future<Output = ()> + Send + use<> {
+    /// Sees to it that what is done survives, for those who wait for that, until nobody has the queue any more. It waits for nothing on
+    /// the thread that polls it, and is for a folder that is far: dropped, or for a folder that is not, threads do the same.
+    pub fn committing(&self) -> impl Future<Output = ()> + Send + use<> {
         let keep = self.keep.clone();
         async move { keep.commit_as_task().await }
     }

@@ -30,7 +30,7 @@ use pending::Pending;
 pub(crate) use survival::{Reach, Survival, Turn, Waiting};
 
 /// What is to be written down.
-pub(crate) struct Ledger {
+pub struct Ledger {
     pending: Mutex<Pending>,
     pub(crate) wall: Wall,
     pub(crate) survival: Survival,

@@ -2,7 +2,7 @@
 //! a killed process and a loss of power.
 //!
 //! - [`Journal`](journal::Journal): appends records, flushes them, reads them back, and gives space back.
-//! - [`Records`]: a queue of records in a folder: the backend.
+//! - [`open`]: a queue of records in a folder, the backend: [`Records`].
 //! - [`Folder`](storage::Folder): what the journal needs of a file system; [`DiskFolder`](storage::DiskFolder) is a real one.
 //!
 //! Every byte on the disk is described in `docs/disk-format.md`.
@@ -41,4 +41,6 @@ mod wall;
 
 pub use kept::Report;
 pub use options::{OnProgress, Opening, Options, Sync};
-pub use records::Records;
+#[cfg(unix)]
+pub use records::open;
+pub use records::{Records, open_folder};

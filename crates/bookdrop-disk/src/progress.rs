@@ -116,7 +116,7 @@ mod tests {
     use bookdrop_queue::park::wait;
 
     use super::*;
-    use crate::{Records, Sync};
+    use crate::Sync;
 
     /// What is told when a folder is opened with this interval.
     fn told(folder: &Path, interval: Duration) -> Vec<Opening> {
@@ -128,7 +128,7 @@ mod tests {
         let noted = told.clone();
         options.progress_interval = interval;
         options.on_progress = Some(Arc::new(move |opening| noted.lock().unwrap().push(opening)));
-        let opened = Records::open(folder, &options).expect("it can be opened");
+        let opened = bookdrop_disk::open(folder, &options).expect("it can be opened");
         let told = std::mem::take(&mut *told.lock().unwrap());
         drop(opened);
         told
@@ -145,7 +145,7 @@ mod tests {
     /// A folder with so many events of so many bytes.
     fn filled(events: usize, bytes: usize) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        let (records, _) = Records::open(folder.path(), &options()).unwrap();
+        let (records, _) = bookdrop_disk::open(folder.path(), &options()).unwrap();
         for number in 0..events {
             let record = Record {
                 id: number.to_string().into(),

@@ -18,7 +18,7 @@ fn options() -> Options {
 }
 
 fn open(path: &Path) -> Result<(Records, Report), Error> {
-    Records::open(path, &options())
+    bookdrop_disk::open(path, &options())
 }
 
 fn refused(path: &Path) -> (ErrorKind, String) {
@@ -127,7 +127,7 @@ fn a_folder_that_is_called_as_a_segment_is_named() {
     let mut told = options();
     told.on_progress = Some(Arc::new(|_| ()));
     for options in [options(), told] {
-        let error = Records::open(folder.path(), &options).err().unwrap();
+        let error = bookdrop_disk::open(folder.path(), &options).err().unwrap();
         let named = "could not open journal-0000000000000009: ";
         assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
         assert!(error.to_string().contains(named), "{error}");
@@ -168,7 +168,7 @@ fn another_codec_or_a_newer_version_is_refused_and_nothing_is_changed() {
     drop(open(folder.path()).unwrap());
     let mut other = options();
     other.codec = "msgpack".into();
-    let error = Records::open(folder.path(), &other).err().unwrap();
+    let error = bookdrop_disk::open(folder.path(), &other).err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Invalid);
     assert!(error.to_string().contains("json"), "{error}");
 

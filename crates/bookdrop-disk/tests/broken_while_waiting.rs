@@ -32,7 +32,7 @@ impl Wake for Told {
 fn opened(disk: &Disk) -> Records {
     let mut options = Options::default();
     options.segment_bytes = 4096;
-    let (records, _) = Records::open_folder(disk.clone(), &options).expect("there is room");
+    let (records, _) = bookdrop_disk::open_folder(disk.clone(), &options).expect("there is room");
     records
 }
 

@@ -14,7 +14,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
 use bookdrop_backend::{Backend, NotPublished, Progress, Record, Settled, Settlement};
-use bookdrop_disk::{Options, Records};
+use bookdrop_disk::{Options, Records, open_folder};
 
 use disk::Disk;
 use support::{fetch, join};
@@ -53,7 +53,7 @@ fn options() -> Options {
 }
 
 fn opened(disk: &Disk) -> Records {
-    let (records, _) = Records::open_folder(disk.clone(), &options()).expect("there is room");
+    let (records, _) = open_folder(disk.clone(), &options()).expect("there is room");
     records
 }
 
@@ -73,7 +73,7 @@ fn left_of(records: Records, disk: &Disk) -> u64 {
     disk.light_fuse(0);
     drop(records);
     disk.lose_power();
-    let (_, report) = Records::open_folder(disk.clone(), &options()).expect("there is room");
+    let (_, report) = open_folder(disk.clone(), &options()).expect("there is room");
     report.events
 }
 
@@ -83,7 +83,7 @@ fn what_the_task_committed_survives_a_loss_of_power() {
     let records = opened(&disk);
     join(&records, "default");
     {
-        let mut committing = pin!(records.committing());
+        let mut committing = pin!(records.store().committing());
         assert!(poll(committing.as_mut()).is_pending(), "nobody waits yet");
         for _ in 0..100 {
             let mut sending = pin!(send(&records, 10));
@@ -101,7 +101,7 @@ fn when_the_task_is_dropped_the_threads_go_on() {
     let records = opened(&disk);
     join(&records, "default");
     {
-        let mut committing = pin!(records.committing());
+        let mut committing = pin!(records.store().committing());
         assert!(poll(committing.as_mut()).is_pending(), "nobody waits yet");
         let mut sending = pin!(send(&records, 10));
         assert!(poll(sending.as_mut()).is_pending(), "the task has no turn");
@@ -116,7 +116,7 @@ fn room_that_has_to_be_gained_is_gained_by_a_thread() {
     let records = opened(&disk);
     // What one is done with is needed by the other one: all of it has to be written again.
     let (reader, _) = (join(&records, "default"), join(&records, "b"));
-    let committing = records.committing();
+    let committing = records.store().committing();
     thread::scope(|scope| {
         scope.spawn(|| wait_as_a_task(committing));
         let mut sent = 0;

@@ -44,7 +44,7 @@ where
     F: Folder + Send + std::marker::Sync + 'static,
     F::File: Send + std::marker::Sync + 'static,
 {
-    let (records, _) = Records::open_folder(folder, options).expect("there is room");
+    let (records, _) = bookdrop_disk::open_folder(folder, options).expect("there is room");
     records
 }
 

@@ -13,7 +13,7 @@ fn opened(folder: &tempfile::TempDir) -> (Records, Reader) {
     options.segment_bytes = 1 << 16;
     options.max_bytes = 10_000;
     options.on_full = OnFull::DropOldest;
-    let (records, _) = Records::open(folder.path(), &options).unwrap();
+    let (records, _) = bookdrop_disk::open(folder.path(), &options).unwrap();
     let reader = wait(records.join(Place::In("default"))).unwrap();
     (records, reader)
 }

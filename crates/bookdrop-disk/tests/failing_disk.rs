@@ -22,7 +22,7 @@ fn opened(disk: &Disk, capacity: usize) -> Records {
     let mut options = Options::default();
     options.segment_bytes = SEGMENT;
     options.limits.capacity = capacity;
-    let (records, _) = Records::open_folder(disk.clone(), &options).expect("there is room");
+    let (records, _) = bookdrop_disk::open_folder(disk.clone(), &options).expect("there is room");
     records
 }
 
@@ -105,7 +105,7 @@ fn a_new_folder_is_not_opened_where_nothing_could_be_sent() {
     let disk = Disk::new(7, room, None);
     let mut options = Options::default();
     options.segment_bytes = SEGMENT;
-    let opened = Records::open_folder(disk.clone(), &options);
+    let opened = bookdrop_disk::open_folder(disk.clone(), &options);
     let error = opened.err().expect("there is room for three files");
     assert_eq!(error.kind(), ErrorKind::NoSpace, "{error}");
     assert_eq!(disk.names().unwrap(), [] as [String; 0]);
@@ -122,7 +122,7 @@ fn an_opening_that_fails_leaves_the_files_that_were_there() {
     disk.set_room(0);
     let mut options = Options::default();
     options.segment_bytes = SEGMENT;
-    let opened = Records::open_folder(disk.clone(), &options);
+    let opened = bookdrop_disk::open_folder(disk.clone(), &options);
     assert_eq!(opened.err().unwrap().kind(), ErrorKind::NoSpace);
     assert_eq!(disk.names().unwrap(), names);
 }
@@ -277,7 +277,7 @@ fn what_cannot_be_read_is_not_tried_to_be_written_again_for_each_settlement() {
     let mut options = Options::default();
     options.segment_bytes = SEGMENT;
     options.cache_bytes = 0;
-    let (records, _) = Records::open_folder(disk.clone(), &options).expect("there is room");
+    let (records, _) = bookdrop_disk::open_folder(disk.clone(), &options).expect("there is room");
     let reader = wait(records.join(Place::In("default"))).unwrap();
     let sent = (0..).find(|number| full(send(&records, *number)).is_some());
     disk.set_room(0);
@@ -351,7 +351,11 @@ fn a_receive_that_cannot_read_says_why_and_the_event_stays() {
     let mut options = Options::default();
     options.segment_bytes = SEGMENT;
     options.cache_bytes = 0;
-    let opened = || Records::open_folder(disk.clone(), &options).unwrap().0;
+    let opened = || {
+        bookdrop_disk::open_folder(disk.clone(), &options)
+            .unwrap()
+            .0
+    };
     let records = opened();
     let reader = wait(records.join(Place::In("default"))).unwrap();
     send(&records, 1).unwrap();

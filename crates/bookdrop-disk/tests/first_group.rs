@@ -27,7 +27,7 @@ fn options() -> Options {
 }
 
 fn opened(disk: &Disk, options: &Options) -> Records {
-    let opened = Records::open_folder(disk.clone(), options);
+    let opened = bookdrop_disk::open_folder(disk.clone(), options);
     opened.expect("there is room").0
 }
 

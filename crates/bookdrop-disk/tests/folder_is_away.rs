@@ -33,7 +33,7 @@ where
     let mut options = Options::default();
     options.segment_bytes = SEGMENT;
     options.cache_bytes = 0;
-    let (records, _) = Records::open_folder(folder, &options).expect("there is room");
+    let (records, _) = bookdrop_disk::open_folder(folder, &options).expect("there is room");
     let reader = join(&records, "default");
     (records, reader)
 }

@@ -53,7 +53,7 @@ where
     options.limits.max_dead = usize::MAX;
     options.limits.max_attempts = u32::MAX;
     options.limits.max_deliveries = u32::MAX;
-    let (records, _) = Records::open_folder(folder, &options).expect("there is room");
+    let (records, _) = bookdrop_disk::open_folder(folder, &options).expect("there is room");
     records
 }
 
@@ -473,7 +473,7 @@ fn is_refused_with_longer_segments(disk: &Disk) {
     let before = lengths_of_spares(disk);
     let mut longer = Options::default();
     longer.segment_bytes = 8 * SEGMENT;
-    let refused = Records::open_folder(disk.clone(), &longer).map(drop);
+    let refused = bookdrop_disk::open_folder(disk.clone(), &longer).map(drop);
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::NoSpace);
     assert_eq!(lengths_of_spares(disk), before);
 }

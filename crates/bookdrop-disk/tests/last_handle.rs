@@ -67,11 +67,11 @@ fn let_go_in_a_waker(records: Records, length: usize, thread: &str) {
 #[test]
 fn it_may_go_on_a_thread_that_flushes() {
     let folder = tempfile::tempdir().unwrap();
-    let (records, _) = Records::open(folder.path(), &Options::default()).unwrap();
+    let (records, _) = bookdrop_disk::open(folder.path(), &Options::default()).unwrap();
     let_go_in_a_waker(records, 10, "bookdrop-flush");
     // Nobody waits for it, but it is given up.
     let (records, report) = loop {
-        match Records::open(folder.path(), &Options::default()) {
+        match bookdrop_disk::open(folder.path(), &Options::default()) {
             Err(error) if error.kind() == ErrorKind::InUse => thread::yield_now(),
             opened => break opened.unwrap(),
         }
@@ -87,7 +87,7 @@ fn everything_is_flushed_where_it_goes_on_the_thread_that_tidies() {
     options.sync = Sync::Never;
     options.segment_bytes = 4096;
     options.max_bytes = 1000;
-    let opened = |disk: &Disk| Records::open_folder(disk.clone(), &options).unwrap();
+    let opened = |disk: &Disk| bookdrop_disk::open_folder(disk.clone(), &options).unwrap();
     for seed in 0..4 {
         let disk = Disk::new(seed, 1 << 20, None);
         let (records, _) = opened(&disk);

@@ -17,7 +17,7 @@ fn open_and_report(folder: &Path, segment_bytes: u64) -> (Records, Report) {
     let mut options = Options::default();
     options.segment_bytes = segment_bytes;
     options.sync = Sync::Never;
-    Records::open(folder, &options).expect("it can be opened")
+    bookdrop_disk::open(folder, &options).expect("it can be opened")
 }
 
 fn open(folder: &Path, segment_bytes: u64) -> Records {

@@ -3,7 +3,7 @@
 use std::sync::Barrier;
 
 use bookdrop_backend::{Backend, ErrorKind, Place, Progress, Record};
-use bookdrop_disk::{Options, Records, Sync};
+use bookdrop_disk::{Options, Sync};
 use bookdrop_queue::park::wait;
 
 const THREADS: usize = 32;
@@ -14,7 +14,7 @@ fn not_even_where_many_join_at_once() {
     let mut options = Options::default();
     options.segment_bytes = 4096;
     options.sync = Sync::Never;
-    let (records, _) = Records::open(folder.path(), &options).unwrap();
+    let (records, _) = bookdrop_disk::open(folder.path(), &options).unwrap();
     let most = {
         let join = |number| wait(records.join(Place::In(&name("before", number))));
         let most = (0..).find(|number| join(*number).is_err()).unwrap();

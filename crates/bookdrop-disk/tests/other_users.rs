@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bookdrop_backend::{Backend, Place};
-use bookdrop_disk::{Options, Records};
+use bookdrop_disk::Options;
 use bookdrop_queue::park::wait;
 use tempfile::TempDir;
 
@@ -31,7 +31,7 @@ fn options() -> Options {
 fn child() {
     if let Ok(folder) = env::var(FOLDER) {
         // Behind what the harness says, on a line of its own.
-        match Records::open(folder.as_ref(), &options()) {
+        match bookdrop_disk::open(folder.as_ref(), &options()) {
             Ok(_) => println!("\n> opened"),
             Err(error) => println!("\n> {:?}: {error}", error.kind()),
         }
@@ -82,7 +82,7 @@ fn queue() -> TempDir {
     let above = TempDir::new().unwrap();
     set_mode(above.path(), 0o755);
     let queue = above.path().join("queue");
-    let (records, _) = Records::open(&queue, &options()).unwrap();
+    let (records, _) = bookdrop_disk::open(&queue, &options()).unwrap();
     wait(records.join(Place::In("default"))).unwrap();
     drop(records);
     for entry in fs::read_dir(&queue).unwrap() {

@@ -5,7 +5,7 @@
 use std::{env, fs};
 
 use bookdrop_backend::{Backend, Place, Progress, Record};
-use bookdrop_disk::{Options, Records};
+use bookdrop_disk::Options;
 use bookdrop_queue::park::wait;
 
 #[test]
@@ -15,7 +15,7 @@ fn it_stays_the_one_that_was_opened() {
     env::set_current_dir(here.path()).unwrap();
     let mut options = Options::default();
     options.segment_bytes = 4096;
-    let (records, _) = Records::open("queue".as_ref(), &options).unwrap();
+    let (records, _) = bookdrop_disk::open("queue".as_ref(), &options).unwrap();
     env::set_current_dir(there.path()).unwrap();
     for _ in 0..100 {
         let record = vec![Record::default()];
@@ -24,7 +24,7 @@ fn it_stays_the_one_that_was_opened() {
     drop(records);
     let left = fs::read_dir(there.path().join("queue")).unwrap();
     assert_eq!(left.count(), 0);
-    let (records, _) = Records::open(&here.path().join("queue"), &options).unwrap();
+    let (records, _) = bookdrop_disk::open(&here.path().join("queue"), &options).unwrap();
     wait(records.join(Place::In("default"))).expect("anybody can join");
     let stats = wait(records.stats(Some("default"))).unwrap();
     assert_eq!(stats.expect("it is there").queued, 100);

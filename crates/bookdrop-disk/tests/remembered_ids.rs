@@ -37,7 +37,7 @@ where
     options.segment_bytes = SEGMENT;
     options.limits.duplicate_window = window;
     options.limits.max_remembered_ids = ids;
-    let (records, _) = Records::open_folder(folder, &options).expect("there is room");
+    let (records, _) = bookdrop_disk::open_folder(folder, &options).expect("there is room");
     records
 }
 

@@ -19,7 +19,7 @@ fn options() -> Options {
 }
 
 fn open(path: &Path, options: &Options) -> Records {
-    let (records, report) = Records::open(path, options).expect("it can be opened");
+    let (records, report) = bookdrop_disk::open(path, options).expect("it can be opened");
     assert!(report.damage.is_empty(), "{report:?}");
     records
 }
@@ -178,7 +178,7 @@ fn damage_second(folder: &Path, generation: u64) {
 
 /// That event is damaged, and this is the only group. It has the first one.
 fn assert_left(folder: &Path, group: &str) {
-    let (records, report) = Records::open(folder, &options()).unwrap();
+    let (records, report) = bookdrop_disk::open(folder, &options()).unwrap();
     assert_eq!(report.damage.len(), 1, "{report:?}");
     assert_eq!(wait(records.groups()).unwrap(), [group]);
     assert_eq!(drain(&records, group), ["first"]);

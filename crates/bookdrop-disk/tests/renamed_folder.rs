@@ -23,7 +23,7 @@ fn open(folder: &Path) -> (Records, Reader) {
     let mut options = Options::default();
     options.segment_bytes = 4096;
     options.cache_bytes = 0;
-    let (records, report) = Records::open(folder, &options).expect("it can be opened");
+    let (records, report) = bookdrop_disk::open(folder, &options).expect("it can be opened");
     assert!(report.damage.is_empty(), "{:?}", report.damage);
     let reader = join(&records, "default");
     (records, reader)
@@ -94,7 +94,7 @@ fn a_folder_that_was_renamed_is_in_use() {
     let (_above, name, later) = names();
     let ours = open(&name);
     fs::rename(&name, &later).unwrap();
-    let Err(error) = Records::open(&later, &Options::default()) else {
+    let Err(error) = bookdrop_disk::open(&later, &Options::default()) else {
         panic!("it is in use");
     };
     assert!(

@@ -29,7 +29,7 @@ fn open(path: &Path) -> Records {
 }
 
 fn open_with(path: &Path, options: &Options) -> Records {
-    let (records, report) = Records::open(path, options).expect("it can be opened");
+    let (records, report) = bookdrop_disk::open(path, options).expect("it can be opened");
     assert!(report.damage.is_empty() && report.cut == 0, "{report:?}");
     records
 }
@@ -377,7 +377,7 @@ fn what_is_on_the_disk_alone_is_read_back() {
         settle(&records, fetched, Settlement::Done);
     }
     drop(records);
-    let (records, report) = Records::open(folder.path(), &few).unwrap();
+    let (records, report) = bookdrop_disk::open(folder.path(), &few).unwrap();
     assert_eq!(report.events, 500);
     let reader = join(&records, "default");
     assert_eq!(ids(drain(&records, reader)), names[500..]);
@@ -388,7 +388,7 @@ fn a_full_folder_makes_a_sender_wait_for_bytes() {
     let folder = tempfile::tempdir().unwrap();
     let mut small = options();
     small.max_bytes = 4000;
-    let (records, _) = Records::open(folder.path(), &small).unwrap();
+    let (records, _) = bookdrop_disk::open(folder.path(), &small).unwrap();
     let reader = join(&records, "default");
     let big = |id: &str| Record {
         content: vec![0; 1500].into(),
@@ -431,7 +431,7 @@ fn what_was_begun_and_dropped_is_written_all_the_same() {
     }
     let is_gone = || {
         let copy = copy_of(folder.path());
-        let (records, _) = Records::open(copy.path(), &options).unwrap();
+        let (records, _) = bookdrop_disk::open(copy.path(), &options).unwrap();
         let reader = join(&records, "default");
         fetch(&records, reader).is_none()
     };

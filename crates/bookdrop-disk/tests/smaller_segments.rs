@@ -22,7 +22,7 @@ fn options(segment_bytes: u64) -> Options {
 }
 
 fn open(path: &Path, segment_bytes: u64) -> Records {
-    let (records, report) = Records::open(path, &options(segment_bytes)).unwrap();
+    let (records, report) = bookdrop_disk::open(path, &options(segment_bytes)).unwrap();
     assert_eq!(report.damage, []);
     records
 }
@@ -70,7 +70,7 @@ fn how_opening_goes_on_is_told_by_the_real_lengths() {
     for _ in 0..3 {
         let mut options = options(1 << 20);
         options.on_progress = Some(Arc::new(|opening| assert!(opening.bytes <= opening.of)));
-        let (records, _) = Records::open(folder.path(), &options).unwrap();
+        let (records, _) = bookdrop_disk::open(folder.path(), &options).unwrap();
         publish(&records, record("one more", 100));
     }
 }

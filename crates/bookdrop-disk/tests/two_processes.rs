@@ -17,7 +17,7 @@ const FOLDER: &str = "BOOKDROP_FOLDER_OF_TWO";
 fn open(folder: &Path) -> Result<Records, Error> {
     let mut options = Options::default();
     options.segment_bytes = 1 << 16;
-    Records::open(folder, &options).map(|(records, _)| records)
+    bookdrop_disk::open(folder, &options).map(|(records, _)| records)
 }
 
 /// Not a test of its own: what the child does. It has the folder until its input ends.
@@ -149,5 +149,5 @@ fn a_folder_that_was_not_opened_for_the_first_time_may_have_another_codec() {
     let mut options = Options::default();
     options.segment_bytes = 1 << 16;
     options.codec = "msgpack".into();
-    Records::open(folder.path(), &options).unwrap();
+    bookdrop_disk::open(folder.path(), &options).unwrap();
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_nats::{Message, Subscriber};
 use bookdrop_backend::{Error, ErrorKind};
-use bookdrop_disk::Records;
 use bookdrop_remote::{GuestId, Host, HostTurn, Terms};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -111,11 +110,11 @@ impl Keeper {
         let opening = spawn_local(async move {
             let ended = || Error::new(ErrorKind::Io, "the queue could not be read");
             let folder = opened.await.map_err(|_| ended())?;
-            let opened = spawn_blocking(move || Records::open_folder(folder, &options));
+            let opened = spawn_blocking(move || bookdrop_disk::open_folder(folder, &options));
             let (records, report) = opened.await.map_err(|_| ended())??;
             warnings::of_damage(&stream, &report);
             // Here, where pages are written: a thread would have to be woken for each, and to wake this one.
-            spawn_local(records.committing());
+            spawn_local(records.store().committing());
             Ok(Arc::new(Keeping::new(records, follows)))
         });
         Ok(Keeper {

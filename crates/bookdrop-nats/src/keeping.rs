@@ -74,7 +74,7 @@ impl Keeping {
 
     /// Whoever had something in hand when the former keeper ended, and has not come since, is gone.
     pub(crate) fn lose_unclaimed(&self) {
-        let lost = self.records.queue().lose_unclaimed();
+        let lost = self.records.lose_unclaimed();
         *self.lost() = lost.into_iter().collect();
     }
 }
@@ -97,7 +97,7 @@ impl Hosted for Keeping {
         max: usize,
         wait: Wait,
     ) -> Result<Vec<Fetched>, NotFetched> {
-        let queue = self.records.queue();
+        let queue = &self.records;
         let fetch = |wait| queue.fetch_for(holder(guest), reader, max, wait);
         if wait != Wait::No {
             tokio::select! {
@@ -136,7 +136,7 @@ impl Hosted for Keeping {
         waits: bool,
     ) -> impl Future<Output = Result<(), NotPublished>> + Send {
         let closed = self.comes_to(guest, Ending::Closed);
-        let queue = self.records.queue();
+        let queue = &self.records;
         queue.publish_until(closed, records, progress, waits)
     }
 
@@ -155,7 +155,7 @@ impl Hosted for Keeping {
             ..asking
         };
         let closed = self.comes_to(guest, Ending::Closed);
-        let queue = self.records.queue();
+        let queue = &self.records;
         queue.request_until(closed, record, asking).await
     }
 
@@ -165,7 +165,7 @@ impl Hosted for Keeping {
             *ending = how.max(*ending);
             is_news
         });
-        self.records.queue().waive_backoff();
+        self.records.waive_backoff();
     }
 
     fn forget(&self, guest: GuestId) {
@@ -173,11 +173,11 @@ impl Hosted for Keeping {
     }
 
     fn name_of(&self, receipt: Receipt) -> Option<HandOver> {
-        self.records.queue().name_of(receipt)
+        self.records.name_of(receipt)
     }
 
     fn claim(&self, guest: GuestId, hand: HandOver) -> Option<Receipt> {
-        self.records.queue().claim(holder(guest), hand)
+        self.records.claim(holder(guest), hand)
     }
 
     fn was_lost(&self, guest: GuestId, hand: HandOver) -> bool {
@@ -185,14 +185,14 @@ impl Hosted for Keeping {
     }
 
     fn settle_claims(&self, guest: GuestId) {
-        self.records.queue().put_back_unclaimed(holder(guest));
+        self.records.put_back_unclaimed(holder(guest));
     }
 
     fn put_back(&self, receipt: Receipt) {
-        self.records.queue().put_back(receipt);
+        self.records.put_back(receipt);
     }
 
     fn lose(&self, receipt: Receipt) {
-        self.records.queue().lose(receipt);
+        self.records.lose(receipt);
     }
 }

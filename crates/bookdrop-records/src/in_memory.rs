@@ -59,6 +59,12 @@ impl Ledger for Nowhere {
 impl Store for InMemory {
     type Ledger = Nowhere;
 
+    const SURVIVES_RESTART: bool = false;
+
+    fn damaged(&self) -> u64 {
+        0
+    }
+
     fn ledger(&self) -> &Arc<Nowhere> {
         &self.0
     }

@@ -393,6 +393,7 @@ impl<S: Store> Backend for Records<S> {
         all.duplicate_detection = true;
         all.dead_letters = true;
         all.no_consumer_detection = true;
+        all.survives_restart = S::SURVIVES_RESTART;
         all
     }
 
@@ -479,6 +480,7 @@ impl<S: Store> Backend for Records<S> {
         let mut stats = stats_of(counters, depths);
         stats.waiting_senders = self.queue.waiting_senders();
         stats.waiting_requests = self.queue.waiting_requests();
+        stats.damaged = self.store.damaged();
         Ok(Some(stats))
     }
 

@@ -59,6 +59,12 @@ pub trait Store: Send + Sync + 'static {
     /// Where it is noted.
     type Ledger: Ledger;
 
+    /// Whether it outlives the process.
+    const SURVIVES_RESTART: bool;
+
+    /// How many places of it were found damaged.
+    fn damaged(&self) -> u64;
+
     /// Where it is noted.
     fn ledger(&self) -> &Arc<Self::Ledger>;
 

@@ -47,6 +47,12 @@ async fn end(mood: &AtomicU8) -> Result<(), Error> {
 impl Store for Moody {
     type Ledger = Nowhere;
 
+    const SURVIVES_RESTART: bool = false;
+
+    fn damaged(&self) -> u64 {
+        0
+    }
+
     fn ledger(&self) -> &Arc<Nowhere> {
         &self.ledger
     }

@@ -184,7 +184,7 @@ fn a_send_for_which_no_file_can_be_made_says_why_and_goes_on_when_one_can() {
         let is_shut = Arc::new(AtomicBool::new(false));
         let disk = DiskFolder::open(folder.path()).unwrap();
         let shut = Shut(disk, is_shut.clone(), reason);
-        let (records, _) = Records::open_folder(shut, &options).unwrap();
+        let (records, _) = bookdrop_disk::open_folder(shut, &options).unwrap();
         let driver = Driver::new(records);
         is_shut.store(true, Ordering::SeqCst);
         assert_eq!(send_until_it_says(&driver, "the shelf is locked"), kind);

@@ -110,7 +110,7 @@ fn opened(sync: Sync) -> Opened {
     options.sync = sync;
     options.segment_bytes = 4096;
     let gated = Gated(DiskFolder::open(folder.path()).unwrap(), gate.clone());
-    let (records, _) = Records::open_folder(gated, &options).unwrap();
+    let (records, _) = bookdrop_disk::open_folder(gated, &options).unwrap();
     let producer = Producer::new(&Driver::new(records));
     producer.send(Event::new("first")).wait().unwrap();
     Opened {

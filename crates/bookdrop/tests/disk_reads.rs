@@ -89,7 +89,7 @@ fn opened() -> Opened {
     options.cache_bytes = 0;
     options.segment_bytes = 1 << 20;
     let watched = Watched(DiskFolder::open(folder.path()).unwrap(), reads.clone());
-    let (records, _) = Records::open_folder(watched, &options).unwrap();
+    let (records, _) = bookdrop_disk::open_folder(watched, &options).unwrap();
     let driver = Driver::new(records);
     let (a, mut b) = (Producer::new(&driver), Consumer::new(&driver));
     for _ in 0..COUNT {

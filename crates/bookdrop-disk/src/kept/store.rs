@@ -13,6 +13,12 @@ use crate::ledger::Ledger;
 impl Store for Kept {
     type Ledger = Ledger;
 
+    const SURVIVES_RESTART: bool = true;
+
+    fn damaged(&self) -> u64 {
+        self.damaged
+    }
+
     fn ledger(&self) -> &Arc<Ledger> {
         self.keep.ledger()
     }

@@ -198,7 +198,8 @@ fn queue(pages: &InMemory) -> Records {
     let mut options = Options::default();
     options.segment_bytes = 4096;
     options.cache_bytes = 0;
-    let (records, report) = Records::open_folder(pages.open(), &options).expect("it can be read");
+    let (records, report) =
+        bookdrop_disk::open_folder(pages.open(), &options).expect("it can be read");
     assert_eq!(report.damage, []);
     records
 }
@@ -244,12 +245,12 @@ fn handed_over(pages: &InMemory, holder: Holder) -> HandOver {
     let records = queue(pages);
     let reader = wait(records.join(Place::In("default"))).expect("anybody can join");
     (0..2).for_each(|number| send(&records, number));
-    let fetch = |holder| records.queue().fetch_for(holder, reader, 1, Wait::Yes);
+    let fetch = |holder| records.fetch_for(holder, reader, 1, Wait::Yes);
     let first = wait(fetch(Holder(1))).expect("there is one");
     wait(records.settle(first[0].receipt, Settlement::Failed)).expect("it is in hand");
     let again = wait(fetch(holder)).expect("there is one");
     assert_eq!(again[0].attempt, 2);
-    let name = records.queue().name_of(again[0].receipt);
+    let name = records.name_of(again[0].receipt);
     // No word of its end is written.
     lock(&pages.0).is_full = true;
     drop(records);
@@ -274,7 +275,7 @@ fn what_is_in_hand_stays_there_when_the_next_process_keeps_the_queue() {
     let records = queue(&pages);
     assert_eq!(records.in_hand(), 1);
     assert_eq!(received(&records), [(1, 1)]);
-    let queue = records.queue();
+    let queue = &records;
     assert_eq!(queue.claim(Holder(8), name), None);
     let receipt = queue.claim(Holder(7), name).expect("it has it");
     assert_eq!(queue.claim(Holder(7), name), None, "once");
@@ -291,9 +292,9 @@ fn what_never_reached_its_holder_was_not_handed_over() {
     let pages = InMemory::default();
     handed_over(&pages, Holder(7));
     let records = queue(&pages);
-    records.queue().put_back_unclaimed(Holder(8));
+    records.put_back_unclaimed(Holder(8));
     assert_eq!(records.in_hand(), 1);
-    records.queue().put_back_unclaimed(Holder(7));
+    records.put_back_unclaimed(Holder(7));
     assert_eq!(records.in_hand(), 0);
     drop(records);
     // So it is for the process after that.
@@ -305,6 +306,6 @@ fn what_a_holder_has_that_is_gone_was_handed_over() {
     let pages = InMemory::default();
     let name = handed_over(&pages, Holder(7));
     let records = queue(&pages);
-    assert_eq!(records.queue().lose_unclaimed(), [(Holder(7), name)]);
+    assert_eq!(records.lose_unclaimed(), [(Holder(7), name)]);
     assert_eq!(received(&records), [(0, 3), (1, 1)]);
 }

@@ -48,7 +48,7 @@ where
             Arc::new(told) as bookdrop_disk::OnProgress
         });
         let working = Working::begin(move || {
-            let (records, report) = Records::open(&path, &options)?;
+            let (records, report) = bookdrop_disk::open(&path, &options)?;
             if let Some(told) = on_damage.filter(|_| !report.damage.is_empty()) {
                 let damage = report.damage.into_iter();
                 let damage = damage.map(|found| damage_in(&path, found));
