@@ -5,9 +5,9 @@ use std::pin::{Pin, pin};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use bookdrop_backend::telling::{Promise, Teller, Word, promise};
+use bookdrop_backend::telling::{Offered, Offers, Promise, TakesBack, Teller, Word, promise};
 
 /// Nothing takes so long.
 const LONG: Duration = Duration::from_secs(30);
@@ -107,7 +107,58 @@ fn one_that_blocks_is_overtaken() {
             rung.recv_timeout(LONG).expect("it is woken");
             continue;
         };
-        let _ = rung.recv_timeout(due.saturating_duration_since(std::time::Instant::now()));
+        let _ = rung.recv_timeout(due.saturating_duration_since(Instant::now()));
     }
     drop(goes_on);
+}
+
+/// What came back.
+#[derive(Default)]
+struct Back(Mutex<Vec<u8>>);
+
+impl TakesBack<u8> for Back {
+    fn take_back(&self, value: u8) {
+        self.0.lock().expect("no panic").push(value);
+    }
+}
+
+impl Back {
+    fn came(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.lock().expect("no panic"))
+    }
+}
+
+#[test]
+fn what_is_offered_and_not_taken_comes_back() {
+    let back = Arc::new(Back::default());
+    assert_eq!(Offered::new(&back, 1).take(), Some(1));
+    assert_eq!(back.came(), []);
+    drop(Offered::new(&back, 2));
+    assert_eq!(back.came(), [2]);
+    let (told, word) = promise();
+    told.send(Offered::new(&back, 3));
+    drop(word);
+    assert_eq!(back.came(), [3]);
+}
+
+#[test]
+fn what_is_offered_for_long_is_taken_back() {
+    let back = Arc::new(Back::default());
+    let (mut offers, now) = (Offers::default(), Instant::now());
+    assert_eq!(offers.wakes_at(), None);
+    let [gone, late, soon] = [1, 2, 3].map(|value| Offered::new(&back, value));
+    offers.note(&gone, now);
+    offers.note(&late, now);
+    offers.note(&soon, now + LONG);
+    drop(gone);
+    assert_eq!(back.came(), [1]);
+    assert_eq!(offers.take_back(now), [0; 0]);
+    let due = offers.wakes_at().expect("two are not taken");
+    assert!(due > now && due < now + LONG);
+    assert_eq!(offers.take_back(due), [2]);
+    assert_eq!(late.take(), None);
+    assert_eq!(soon.take(), Some(3));
+    assert_eq!(offers.take_back(due), [0; 0]);
+    assert_eq!(offers.wakes_at(), None);
+    assert_eq!(back.came(), []);
 }

@@ -237,7 +237,7 @@ impl Backend for Postgres {
             }
             Place::Beside(reader) => self.ask(|told| Command::Beside(reader, told)).await?,
         };
-        Ok(seat.keep())
+        Ok(seat.take().expect("nobody takes it back"))
     }
 
     fn leave(&self, reader: Reader) {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
-use bookdrop_backend::telling::Promise;
+use bookdrop_backend::telling::{Offered, Promise, TakesBack};
 use bookdrop_backend::{
     Dead, DeadReason, Error, Fetched, Letters, NotFetched, NotPublished, Progress, Reader, Receipt,
     Record, Settled, Stats, Wait,
@@ -72,29 +72,11 @@ pub(crate) struct Coming {
 }
 
 /// A consumer that came. It leaves where nobody keeps it.
-pub(crate) struct Seat {
-    shared: Arc<Shared>,
-    reader: Option<Reader>,
-}
+pub(crate) type Seat = Offered<Reader, Shared>;
 
-impl Seat {
-    pub(crate) fn new(shared: &Arc<Shared>, reader: Reader) -> Self {
-        Seat {
-            shared: shared.clone(),
-            reader: Some(reader),
-        }
-    }
-
-    pub(crate) fn keep(mut self) -> Reader {
-        self.reader.take().expect("it is kept once")
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        if let Some(reader) = self.reader {
-            self.shared.send(Command::Leave(reader));
-        }
+impl TakesBack<Reader> for Shared {
+    fn take_back(&self, reader: Reader) {
+        self.send(Command::Leave(reader));
     }
 }
 
@@ -109,39 +91,13 @@ pub(crate) struct Waiter {
 }
 
 /// What was handed over. Where nobody takes it, it goes back.
-pub(crate) struct Handed {
-    shared: Arc<Shared>,
-    offer: Offer,
-}
+pub(crate) type Handed = Offered<Vec<Fetched>, Shared>;
 
-/// What was handed over and not taken yet, shared with whoever may take it back.
-pub(crate) type Offer = Arc<Mutex<Option<Vec<Fetched>>>>;
-
-impl Handed {
-    pub(crate) fn new(shared: &Arc<Shared>, offer: Offer) -> Self {
-        Handed {
-            shared: shared.clone(),
-            offer,
-        }
+impl TakesBack<Vec<Fetched>> for Shared {
+    fn take_back(&self, fetched: Vec<Fetched>) {
+        let receipts = fetched.iter().map(|fetched| fetched.receipt).collect();
+        self.send(Command::PutBack(receipts));
     }
-
-    /// What was handed over, unless it was taken back meanwhile.
-    pub(crate) fn take(self) -> Option<Vec<Fetched>> {
-        taken(&self.offer)
-    }
-}
-
-impl Drop for Handed {
-    fn drop(&mut self) {
-        if let Some(fetched) = taken(&self.offer) {
-            let receipts = fetched.iter().map(|fetched| fetched.receipt).collect();
-            self.shared.send(Command::PutBack(receipts));
-        }
-    }
-}
-
-pub(crate) fn taken(offer: &Offer) -> Option<Vec<Fetched>> {
-    offer.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// Something in hand that is being settled.

@@ -13,13 +13,13 @@ mod shared;
 mod waiting;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-use bookdrop_backend::Error;
-use bookdrop_backend::telling::Promise;
+use bookdrop_backend::telling::{Offers, Promise};
+use bookdrop_backend::{Error, Fetched};
 use bytes::Bytes;
 
 use crate::names::GuestId;
@@ -27,7 +27,7 @@ use crate::packet::{Kind, read};
 use crate::session::Session;
 use crate::terms::Terms;
 use crate::words::{Ask, Word};
-use commands::{Call, Command, Offer};
+use commands::{Call, Command};
 use line::Line;
 pub use remote::Remote;
 use shared::Shared;
@@ -56,7 +56,7 @@ pub struct Guest {
     readers: BTreeMap<u64, Sitting>,
     /// Deadlines of requests, some of which may have ended.
     deadlines: BinaryHeap<Reverse<(Instant, u64)>>,
-    offers: VecDeque<(Instant, Offer)>,
+    offers: Offers<Vec<Fetched>>,
     /// Who waits until nothing is in hand.
     draining: Vec<Promise<()>>,
     /// That of the keeper, once it is known.
@@ -113,7 +113,7 @@ pub fn guest(id: GuestId, terms: Terms, now: Instant) -> (Remote, Guest) {
         calls: BTreeMap::new(),
         readers: BTreeMap::new(),
         deadlines: BinaryHeap::new(),
-        offers: VecDeque::new(),
+        offers: Offers::default(),
         draining: Vec::new(),
         lease: shared.terms.lease,
         said_at: now,

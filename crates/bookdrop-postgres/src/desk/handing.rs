@@ -1,7 +1,7 @@
 //! What was fetched, and who gets it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
 use bookdrop_backend::{Fetched, NotFetched, Wait};
@@ -161,10 +161,10 @@ impl Desk {
     }
 
     fn give(&mut self, waiter: Waiter, fetched: Vec<Fetched>) {
-        let offer = Arc::new(Mutex::new(Some(fetched)));
+        let handed = Handed::new(&self.shared, fetched);
         if waiter.wait == Wait::Loosely {
-            self.readers.note_offer(offer.clone());
+            self.readers.offers.note(&handed, Instant::now());
         }
-        self.tell(waiter.told, Ok(Handed::new(&self.shared, offer)));
+        self.tell(waiter.told, Ok(handed));
     }
 }

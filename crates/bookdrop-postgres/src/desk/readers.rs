@@ -1,15 +1,13 @@
 //! Consumers of this driver, and those that wait.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use bookdrop_backend::telling::Offers;
 use bookdrop_backend::{Fetched, Reader, Receipt, Wait};
 
-use crate::commands::{Offer, Waiter, taken};
+use crate::commands::Waiter;
 
-/// What a consumer was woken for that may not look for a while is taken back after so long, and offered to the next one.
-const OFFERED_FOR: Duration = Duration::from_millis(50);
 /// So many events are fetched at once for a group, at most.
 const MAX_FETCHED: usize = 512;
 
@@ -19,7 +17,8 @@ pub(super) struct Readers {
     last: u64,
     groups_of: HashMap<Reader, i32>,
     groups: HashMap<i32, Group>,
-    offers: VecDeque<(Instant, Offer)>,
+    /// What was offered to consumers that may not look.
+    pub(super) offers: Offers<Vec<Fetched>>,
 }
 
 #[derive(Default)]
@@ -190,28 +189,10 @@ impl Readers {
         served.collect()
     }
 
-    /// Something was offered to a consumer that may not look.
-    pub(super) fn note_offer(&mut self, offer: Offer) {
-        self.offers.push_back((Instant::now() + OFFERED_FOR, offer));
-    }
-
     /// What was offered too long ago, and not taken.
     pub(super) fn take_back(&mut self, now: Instant) -> Vec<Receipt> {
-        let mut back = Vec::new();
-        while self
-            .offers
-            .front()
-            .is_some_and(|(until, offer)| *until <= now || Arc::strong_count(offer) == 1)
-        {
-            let offer = self.offers.pop_front().and_then(|(_, offer)| taken(&offer));
-            back.extend(
-                offer
-                    .into_iter()
-                    .flatten()
-                    .map(|fetched: Fetched| fetched.receipt),
-            );
-        }
-        back
+        let back = self.offers.take_back(now).into_iter().flatten();
+        back.map(|fetched: Fetched| fetched.receipt).collect()
     }
 
     pub(super) fn wakes_at(&self) -> Option<Instant> {
@@ -220,8 +201,7 @@ impl Readers {
             .values()
             .filter(|group| !group.waiters.is_empty());
         let due = groups.filter_map(|group| group.wakes_at).min();
-        let offer = self.offers.front().map(|(until, _)| *until);
-        due.into_iter().chain(offer).min()
+        due.into_iter().chain(self.offers.wakes_at()).min()
     }
 
     pub(super) fn look_at_the_clock(&mut self, now: Instant) {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use bookdrop_backend::telling::Promise;
+use bookdrop_backend::telling::{Offered, Promise, TakesBack};
 use bookdrop_backend::{
     Dead, Error, Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record, Settled,
     Settlement, Stats, Unanswered, Wait,
@@ -128,65 +128,21 @@ pub(crate) enum Answer {
 }
 
 /// A consumer that came. It leaves where nobody keeps it.
-pub(crate) struct Kept {
-    shared: Arc<Shared>,
-    reader: Option<Reader>,
-}
-
-impl Kept {
-    pub(crate) fn new(shared: &Arc<Shared>, reader: Reader) -> Self {
-        Kept {
-            shared: shared.clone(),
-            reader: Some(reader),
-        }
-    }
-
-    pub(crate) fn keep(mut self) -> Reader {
-        self.reader.take().expect("it is kept once")
-    }
-}
-
-impl Drop for Kept {
-    fn drop(&mut self) {
-        if let Some(reader) = self.reader {
-            self.shared.send(Command::Leave(reader));
-        }
-    }
-}
+pub(crate) type Kept = Offered<Reader, Shared>;
 
 /// What was handed over. Where nobody takes it, it goes back.
-pub(crate) struct Handed {
-    shared: Arc<Shared>,
-    offer: Offer,
-}
+pub(crate) type Handed = Offered<Vec<Fetched>, Shared>;
 
-/// What was handed over and not taken yet, shared with whoever may take it back.
-pub(crate) type Offer = Arc<Mutex<Option<Vec<Fetched>>>>;
-
-impl Handed {
-    pub(crate) fn new(shared: &Arc<Shared>, offer: Offer) -> Self {
-        Handed {
-            shared: shared.clone(),
-            offer,
-        }
-    }
-
-    /// What was handed over, unless it was taken back meanwhile.
-    pub(crate) fn take(self) -> Option<Vec<Fetched>> {
-        taken(&self.offer)
+impl TakesBack<Reader> for Shared {
+    fn take_back(&self, reader: Reader) {
+        self.send(Command::Leave(reader));
     }
 }
 
-impl Drop for Handed {
-    fn drop(&mut self) {
-        if let Some(fetched) = taken(&self.offer) {
-            self.shared.send(Command::PutBack(receipts(&fetched)));
-        }
+impl TakesBack<Vec<Fetched>> for Shared {
+    fn take_back(&self, fetched: Vec<Fetched>) {
+        self.send(Command::PutBack(receipts(&fetched)));
     }
-}
-
-pub(crate) fn taken(offer: &Offer) -> Option<Vec<Fetched>> {
-    offer.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 pub(crate) fn receipts(fetched: &[Fetched]) -> Vec<Receipt> {

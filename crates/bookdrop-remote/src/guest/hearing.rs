@@ -1,6 +1,6 @@
 //! What the keeper says, told to those who wait for it.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bookdrop_backend::telling::Promise;
@@ -214,11 +214,11 @@ impl Guest {
             sitting.is_over = true;
         }
         let handed = fetched.map(|fetched| {
-            let offer = Arc::new(Mutex::new(Some(fetched)));
+            let handed = Handed::new(&self.shared, fetched);
             if wait == Wait::Loosely {
-                self.offers.push_back((now, offer.clone()));
+                self.offers.note(&handed, now);
             }
-            Handed::new(&self.shared, offer)
+            handed
         });
         self.tell(told, handed);
     }

@@ -186,7 +186,7 @@ impl Backend for Remote {
         let joined = word.await;
         waiting.has_ended = true;
         let kept = joined.unwrap_or_else(|| Err(ended()))?;
-        Ok(kept.keep())
+        Ok(kept.take().expect("nobody takes it back"))
     }
 
     fn leave(&self, reader: Reader) {

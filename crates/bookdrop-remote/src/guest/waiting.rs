@@ -5,14 +5,12 @@ use std::time::{Duration, Instant};
 
 use bookdrop_backend::{Unanswered, Wait, Why};
 
-use super::commands::{Call, receipts, taken};
-use super::{Command, Guest};
+use super::Guest;
+use super::commands::Call;
 use crate::words::Ask;
 
 /// Who is past the deadline waits so long, at most, for the keeper to say whether a consumer has the request.
 const LAST_WORD: Duration = Duration::from_secs(2);
-/// What a consumer was woken for that may not look for a while is taken back after so long, and offered to the next one.
-const OFFERED_FOR: Duration = Duration::from_millis(50);
 /// So many deadlines are kept beside two for each call that waits. Those of requests that ended are among them.
 const SPARE_DEADLINES: usize = 64;
 
@@ -74,13 +72,8 @@ impl Guest {
     }
 
     fn take_offers_back(&mut self, now: Instant) {
-        while let Some((since, _)) = self.offers.front()
-            && *since + OFFERED_FOR <= now
-            && let Some((_, offer)) = self.offers.pop_front()
-        {
-            if let Some(fetched) = taken(&offer) {
-                self.obey(Command::PutBack(receipts(&fetched)), now);
-            }
+        for fetched in self.offers.take_back(now) {
+            self.put_back(&fetched, now);
         }
     }
 
@@ -101,12 +94,17 @@ impl Guest {
     pub(super) fn wakes_at(&mut self, now: Instant) -> Option<Instant> {
         let beat = self.said_at + self.shared.terms.beat(self.lease);
         let deadline = self.deadlines.peek().map(|Reverse((at, _))| *at);
-        let offer = self.offers.front().map(|(since, _)| *since + OFFERED_FOR);
         let patience = self.patience_ends(now);
         let teller = self.shared.teller.overtake();
         let session = self.session().map(|session| session.wakes_at());
         let is_heard = session.is_some();
-        let all = [deadline, offer, patience, teller, session.flatten()];
+        let all = [
+            deadline,
+            self.offers.wakes_at(),
+            patience,
+            teller,
+            session.flatten(),
+        ];
         let beat = is_heard.then_some(beat);
         all.into_iter().chain([beat]).flatten().min()
     }
