@@ -2,7 +2,7 @@
 
 mod checking;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use async_nats::{HeaderMap, Message, StatusCode};
 use bytes::Bytes;
@@ -112,13 +112,17 @@ impl Stream {
         }
     }
 
-    /// The message of this sequence, if it is there. A replica may not have it yet.
-    pub(crate) async fn get(&self, sequence: u64) -> Result<Option<Bytes>, Trouble> {
+    /// The message of this sequence, if it is there. A replica may not have it yet. The answer may take so long.
+    pub(crate) async fn get(
+        &self,
+        sequence: u64,
+        limit: Duration,
+    ) -> Result<Option<Bytes>, Trouble> {
         let subject = format!("$JS.API.DIRECT.GET.{}", self.names.stream());
         let question = json!({ "seq": sequence }).to_string();
         let answer = self
             .link
-            .ask(subject, HeaderMap::new(), question.into())
+            .ask_within(limit, subject, HeaderMap::new(), question.into())
             .await?;
         match answer.status {
             None => Ok(Some(answer.payload)),

@@ -7,6 +7,7 @@ mod chain;
 mod claim;
 #[cfg(all(test, unix))]
 mod live;
+mod pace;
 mod page;
 pub(crate) mod placing;
 mod reading;
@@ -14,20 +15,22 @@ mod reading;
 mod tests;
 
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use bookdrop_backend::{Error, ErrorKind};
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 
 use crate::api::Stream;
 use crate::clock::ServerClock;
 use crate::error::Trouble;
-use crate::link::Link;
+use crate::link::{ANSWER, Link};
 use crate::names::Names;
 use crate::options::Options;
 use chain::{Chain, Written};
 use claim::{Claim, ClaimAnswer, ClaimAsk, Claimed};
+use pace::{MESSAGES_AT_ONCE, Turns};
 pub(crate) use page::{DriverId, Epoch};
 use page::{Page, Unreadable};
 use placing::{Answer, Ask, Placing};
@@ -35,9 +38,6 @@ use reading::{Reading, Seen};
 
 /// What was not answered is asked again after so long.
 const ASKS_AGAIN_AFTER: Duration = Duration::from_millis(50);
-/// So many messages are asked for at once.
-const READ_AT_ONCE: usize = 128;
-
 /// Bytes of a message at most, whatever the server takes: what is written at once is to be there soon.
 const LONGEST_MESSAGE: usize = 512 << 10;
 
@@ -46,6 +46,8 @@ const LONGEST_MESSAGE: usize = 512 << 10;
 pub(crate) struct Journal {
     stream: Stream,
     driver: DriverId,
+    /// Of all who read.
+    turns: Rc<Turns>,
 }
 
 impl Journal {
@@ -62,13 +64,16 @@ impl Journal {
         let stream = Stream::new(link, names);
         let created = again_for(options.patience, || stream.create(options.of_stream())).await;
         created.map_err(Trouble::into_error)?;
-        Ok(Journal { stream, driver })
+        Ok(Journal {
+            turns: Rc::new(Turns::new(longest_message(&stream))),
+            stream,
+            driver,
+        })
     }
 
     /// Bytes that a page may have.
     pub(crate) fn longest_page(&self) -> usize {
-        let message = self.stream.longest_message().min(LONGEST_MESSAGE);
-        message.saturating_sub(Page::BESIDE)
+        longest_message(&self.stream).saturating_sub(Page::BESIDE)
     }
 
     /// The server's clock.
@@ -162,7 +167,7 @@ impl Journal {
             let message = self.get(sequence).await;
             message.map(|message| (sequence, message))
         };
-        let mut messages = stream::iter(sequences).map(get).buffered(READ_AT_ONCE);
+        let mut messages = stream::iter(sequences).map(get).buffered(MESSAGES_AT_ONCE);
         let (mut reading, mut damaged) = (Reading::default(), Vec::new());
         while let Some(message) = messages.next().await {
             let (sequence, message) = message?;
@@ -176,11 +181,16 @@ impl Journal {
         Ok(damaged)
     }
 
-    /// What a page says that lies there; `None` where it is gone, or cannot be read.
+    /// What these pages say, in their order; `None` of one that is gone, or cannot be read. The server is asked until it answers.
     ///
     /// # Errors
     /// Whatever the server says.
-    pub(crate) async fn page(&self, sequence: u64) -> Result<Option<Bytes>, Error> {
+    pub(crate) async fn pages(&self, sequences: Vec<u64>) -> Result<Vec<Option<Bytes>>, Error> {
+        let pages = stream::iter(sequences).map(|sequence| self.page(sequence));
+        pages.buffered(MESSAGES_AT_ONCE).try_collect().await
+    }
+
+    async fn page(&self, sequence: u64) -> Result<Option<Bytes>, Error> {
         let message = self.get(sequence).await?;
         let page = message.and_then(|message| Page::decode(&message).ok());
         Ok(page.map(|page| page.body))
@@ -189,7 +199,8 @@ impl Journal {
     /// A message that all replicas have, or will have soon; `None` where it is gone.
     async fn get(&self, sequence: u64) -> Result<Option<Bytes>, Error> {
         loop {
-            let got = again(|| self.stream.get(sequence)).await;
+            let get = async |limit| self.stream.get(sequence, limit).await;
+            let got = self.turns.ask(get).await;
             if let Some(message) = got.map_err(Trouble::into_error)? {
                 return Ok(Some(message));
             }
@@ -260,6 +271,10 @@ impl Writer {
     }
 }
 
+fn longest_message(stream: &Stream) -> usize {
+    stream.longest_message().min(LONGEST_MESSAGE)
+}
+
 /// What the server says to this.
 async fn answer(
     stream: &Stream,
@@ -276,7 +291,7 @@ async fn answer(
                 false => Answer::NotTheEnd,
             })
         }
-        Ask::Look => stream.get(placing.place()).await.map(Answer::Found),
+        Ask::Look => stream.get(placing.place(), ANSWER).await.map(Answer::Found),
         Ask::Bounds => stream.bounds().await.map(Answer::Bounds),
     };
     or_nothing(answer, Answer::Nothing).await

@@ -16,6 +16,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::clock::ServerClock;
 use crate::folder::{Known, PagedFolder};
+use crate::held::{Held, HeldPages};
 use crate::journal::{Epoch, Journal, Writer};
 use crate::keeping::Keeping;
 use crate::link::Link;
@@ -99,19 +100,21 @@ impl Keeper {
         let ears = link.hear(names.keeper(epoch)).await?;
         let (opens, opened) = tokio::sync::oneshot::channel();
         let connected = Arc::new(Notify::new());
+        let held = Held::default();
         let work = spawn_local(work(
             journal.clone(),
             (writer, clock),
             options.patience,
-            opens,
+            (opens, held.clone()),
             connected.clone(),
         ));
         let (options, stream) = (options.of_folder(clock), names.stream());
         let opening = spawn_local(async move {
             let ended = || Error::new(ErrorKind::Io, "the queue could not be read");
             let folder = opened.await.map_err(|_| ended())?;
-            let opened = spawn_blocking(move || bookdrop_disk::open_folder(folder, &options));
-            let (records, report) = opened.await.map_err(|_| ended())??;
+            let opened = spawn_blocking(move || bookdrop_disk::open_folder(folder, &options)).await;
+            held.let_go();
+            let (records, report) = opened.map_err(|_| ended())??;
             warnings::of_damage(&stream, &report);
             // Here, where pages are written: a thread would have to be woken for each, and to wake this one.
             spawn_local(records.store().committing());
@@ -291,7 +294,10 @@ async fn work(
     journal: Journal,
     (writer, clock): (Writer, ServerClock),
     patience: Duration,
-    opens: tokio::sync::oneshot::Sender<PagedFolder<StreamPages>>,
+    (opens, held): (
+        tokio::sync::oneshot::Sender<PagedFolder<HeldPages<StreamPages>>>,
+        Held,
+    ),
     connected: Arc<Notify>,
 ) -> Ended {
     let epoch = writer.epoch();
@@ -299,13 +305,14 @@ async fn work(
     // What cannot be read is missing in files, where it is found.
     let read = journal.read(&writer, |sequence, page| {
         let _ = known.read(sequence, &page);
+        held.hold(sequence, page);
     });
     if let Err(error) = read.await {
         return Ended::new(error);
     }
     let (pages, mut desk) = StreamPages::new(journal.clone(), writer, clock, patience);
     // Where nobody opens it any more, nobody asks.
-    let _ = opens.send(PagedFolder::new(pages, known));
+    let _ = opens.send(PagedFolder::new(HeldPages { pages, held }, known));
     let ended = tokio::select! {
         ended = desk.run() => ended,
         replaced = is_replaced(&journal, epoch, &connected) => Err(replaced),

@@ -12,6 +12,7 @@ mod bell;
 mod clock;
 mod error;
 mod folder;
+mod held;
 mod journal;
 mod keeper;
 mod keeping;

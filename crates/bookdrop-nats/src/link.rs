@@ -14,7 +14,7 @@ use crate::error::Trouble;
 use crate::server::Server;
 
 /// How long the server has for an answer.
-const ANSWER: Duration = Duration::from_secs(1);
+pub(crate) const ANSWER: Duration = Duration::from_secs(1);
 /// Whoever waits for a connection looks again after so long.
 const LOOKS_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// Servers of earlier versions lose settings of a stream without a word.
@@ -114,10 +114,21 @@ impl Link {
         headers: HeaderMap,
         question: Bytes,
     ) -> Result<Message, Trouble> {
+        self.ask_within(ANSWER, subject, headers, question).await
+    }
+
+    /// The same where the answer may take so long.
+    pub(crate) async fn ask_within(
+        &self,
+        limit: Duration,
+        subject: String,
+        headers: HeaderMap,
+        question: Bytes,
+    ) -> Result<Message, Trouble> {
         let request = Request::new().headers(headers).payload(question);
-        let asked = self.0.send_request(subject, request.timeout(Some(ANSWER)));
+        let asked = self.0.send_request(subject, request.timeout(Some(limit)));
         // While the server is away the client takes questions without an end, and then none: that counts as well.
-        match tokio::time::timeout(ANSWER, asked).await {
+        match tokio::time::timeout(limit, asked).await {
             Ok(answer) => Ok(answer?),
             Err(_) => {
                 let message = "the server did not answer in time";

@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use bookdrop_backend::{Error, ErrorKind};
 use bytes::Bytes;
-use futures_util::stream::{self, StreamExt, TryStreamExt};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -17,8 +16,6 @@ use crate::clock::ServerClock;
 use crate::folder::Pages;
 use crate::journal::{Journal, Writer};
 
-/// So many pages are asked for at once.
-const READ_AT_ONCE: usize = 128;
 /// Pages are let go of this long after nobody needs them any more. A server that flushes every two minutes, as it does unless it is
 /// told otherwise, may lose what was written instead of them, and not that they were let go of.
 const LETS_GO_AFTER: Duration = Duration::from_secs(150);
@@ -168,12 +165,7 @@ impl Desk {
     fn read(&self, sequences: Vec<u64>, answer: Answer<Vec<Option<Bytes>>>) {
         let (journal, patience) = (self.journal.clone(), self.patience);
         tokio::task::spawn_local(async move {
-            let get = |sequence| {
-                let journal = &journal;
-                async move { journal.page(sequence).await }
-            };
-            let pages = stream::iter(sequences).map(get).buffered(READ_AT_ONCE);
-            let read = timeout(patience, pages.try_collect()).await;
+            let read = timeout(patience, journal.pages(sequences)).await;
             let read = read.unwrap_or_else(|_| Err(silent()));
             let _ = answer.send(read.map_err(io::Error::other));
         });

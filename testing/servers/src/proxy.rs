@@ -115,6 +115,16 @@ impl Proxy {
     pub fn delay(&self, direction: Direction, time: Duration) {
         self.rules.delay(direction, time);
     }
+
+    /// Lets no more bytes go this way in a second, whoever sends them, until something else is told.
+    pub fn narrow(&self, direction: Direction, width: Option<u32>) {
+        self.rules.narrow(direction, width);
+    }
+
+    /// Bytes that went this way so far.
+    pub fn passed(&self, direction: Direction) -> u64 {
+        self.rules.passed(direction)
+    }
 }
 
 impl Drop for Proxy {

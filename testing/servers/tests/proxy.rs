@@ -203,6 +203,25 @@ fn nothing_comes_before_its_delay_has_passed() {
 }
 
 #[test]
+fn no_more_passes_in_a_second_than_the_way_is_wide() {
+    const WIDTH: u32 = 1_000_000;
+    let proxy = Proxy::before(echo());
+    let client = at_work(&proxy);
+    let before = proxy.passed(Direction::ToClient);
+    proxy.narrow(Direction::ToClient, Some(WIDTH));
+    let begun = Instant::now();
+    let story = vec![7; WIDTH as usize / 5];
+    thread::scope(|scope| {
+        scope.spawn(|| say(&client, &story));
+        hear(&client, &story);
+    });
+    // The last parcel is not waited for.
+    assert!(begun.elapsed() >= Duration::from_millis(150));
+    let passed = proxy.passed(Direction::ToClient) - before;
+    assert_eq!(passed, story.len() as u64);
+}
+
+#[test]
 fn a_server_that_is_not_there_hangs_up() {
     let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let proxy = Proxy::before(nobody.local_addr().unwrap());

@@ -14,6 +14,7 @@ mod engine;
 mod keepers;
 mod keeping;
 mod log;
+mod reading;
 mod streams;
 mod tls;
 mod user;

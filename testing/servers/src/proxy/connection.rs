@@ -92,7 +92,7 @@ impl Connection {
             Way::ToClient => &self.client,
         };
         for Parcel { arrived, bytes } in line {
-            if !rules.may_pass(way, arrived, self) {
+            if !rules.may_pass(way, (arrived, bytes.len()), self) {
                 return;
             }
             let written = if bytes.is_empty() {

@@ -37,6 +37,12 @@ struct Told {
 struct Terms {
     is_held: bool,
     delay: Duration,
+    /// Bytes that pass in a second, if there is a bound.
+    width: Option<u32>,
+    /// When all that passed is through.
+    is_free_at: Option<Instant>,
+    /// Bytes that passed.
+    passed: u64,
 }
 
 impl Rules {
@@ -105,16 +111,39 @@ impl Rules {
         });
     }
 
-    /// Waits until what arrived then may go on its way. It never may once its connection was cut.
-    pub(super) fn may_pass(&self, way: Way, arrived: Instant, connection: &Connection) -> bool {
+    pub(super) fn narrow(&self, direction: Direction, width: Option<u32>) {
+        self.tell(|told| {
+            for way in direction.ways() {
+                told.terms(*way).width = width;
+            }
+        });
+    }
+
+    pub(super) fn passed(&self, direction: Direction) -> u64 {
+        let mut told = self.told();
+        let ways = direction.ways().iter();
+        ways.map(|way| told.terms(*way).passed).sum()
+    }
+
+    /// Waits until so many bytes that arrived then may go on their way. They never may once their connection was cut.
+    pub(super) fn may_pass(
+        &self,
+        way: Way,
+        (arrived, length): (Instant, usize),
+        connection: &Connection,
+    ) -> bool {
         let mut told = self.told();
         while !connection.is_cut() {
             let terms = told.terms(way);
-            let left = terms.delay.saturating_sub(arrived.elapsed());
+            let left = terms
+                .delay
+                .saturating_sub(arrived.elapsed())
+                .max(terms.takes());
             told = if terms.is_held || connection.is_forgotten() {
                 let woken = self.changed.wait(told);
                 woken.unwrap_or_else(PoisonError::into_inner)
             } else if left.is_zero() {
+                terms.pass(length);
                 return true;
             } else {
                 let woken = self.changed.wait_timeout(told, left);
@@ -147,6 +176,24 @@ impl Told {
         match way {
             Way::ToServer => &mut self.to_server,
             Way::ToClient => &mut self.to_client,
+        }
+    }
+}
+
+impl Terms {
+    /// How long what passed takes yet.
+    fn takes(&self) -> Duration {
+        let is_free_at = self.is_free_at.filter(|_| self.width.is_some());
+        is_free_at.map_or(Duration::ZERO, |at| {
+            at.saturating_duration_since(Instant::now())
+        })
+    }
+
+    fn pass(&mut self, length: usize) {
+        self.passed += length as u64;
+        if let Some(width) = self.width {
+            let takes = Duration::from_secs(1).mul_f64(length as f64 / f64::from(width));
+            self.is_free_at = Some(Instant::now() + takes);
         }
     }
 }
