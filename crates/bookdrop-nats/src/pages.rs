@@ -10,6 +10,7 @@ use bookdrop_backend::{Error, ErrorKind};
 use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::clock::ServerClock;
@@ -46,6 +47,8 @@ pub(crate) struct Desk {
     patience: Duration,
     /// From when on pages before which one are let go of.
     to_let_go: VecDeque<(Instant, u64)>,
+    /// What is read. It ends with this.
+    reads: JoinSet<()>,
     /// Who asked for a page that could not be written.
     unanswered: Option<oneshot::Sender<io::Result<u64>>>,
 }
@@ -67,6 +70,7 @@ impl StreamPages {
             clock,
             patience,
             to_let_go: VecDeque::new(),
+            reads: JoinSet::new(),
             unanswered: None,
         };
         (StreamPages { asks, longest }, desk)
@@ -109,6 +113,7 @@ impl Desk {
             let due = self.to_let_go.front().map(|(at, _)| *at);
             let asked = tokio::select! {
                 asked = self.asks.recv() => asked,
+                Some(_) = self.reads.join_next() => continue,
                 () = until(due) => {
                     self.let_go().await;
                     continue;
@@ -161,12 +166,11 @@ impl Desk {
         written
     }
 
-    /// Reads beside what is written.
-    fn read(&self, sequences: Vec<u64>, answer: Answer<Vec<Option<Bytes>>>) {
-        let (journal, patience) = (self.journal.clone(), self.patience);
-        tokio::task::spawn_local(async move {
-            let read = timeout(patience, journal.pages(sequences)).await;
-            let read = read.unwrap_or_else(|_| Err(silent()));
+    /// Reads beside what is written, for as long as this driver is the keeper.
+    fn read(&mut self, sequences: Vec<u64>, answer: Answer<Vec<Option<Bytes>>>) {
+        let journal = self.journal.clone();
+        self.reads.spawn_local(async move {
+            let read = journal.pages(sequences).await;
             let _ = answer.send(read.map_err(io::Error::other));
         });
     }

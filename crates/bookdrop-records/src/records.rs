@@ -270,8 +270,8 @@ impl<S: Store> Records<S> {
         self.store.survive(note).await.map_err(uncertain)
     }
 
-    /// Makes deliveries of what was taken. What cannot be read back failed, and where its record is damaged it is buried. Says why, if
-    /// the store may be better tomorrow.
+    /// Makes deliveries of what was taken. What cannot be read back failed, and where its record is damaged it is buried; what is out of
+    /// reach was not handed over. Says why, if the store may be better tomorrow.
     async fn hand_over(
         &self,
         reader: bookdrop_queue::Reader,
@@ -287,6 +287,10 @@ impl<S: Store> Records<S> {
                 Err(Unread::ForGood(error)) => giving.bury(&error),
                 Err(Unread::ForNow(error)) => {
                     giving.fail();
+                    trouble = Some(error);
+                }
+                Err(Unread::OutOfReach(error)) => {
+                    giving.put_back();
                     trouble = Some(error);
                 }
             }

@@ -116,12 +116,14 @@ pub enum Unread {
     ForGood(Error),
     /// It may be there still.
     ForNow(Error),
+    /// It is there, and this process has no way to it: that says nothing of the event, nor of a delivery.
+    OutOfReach(Error),
 }
 
 impl From<Unread> for Error {
     fn from(unread: Unread) -> Self {
         match unread {
-            Unread::ForGood(error) | Unread::ForNow(error) => error,
+            Unread::ForGood(error) | Unread::ForNow(error) | Unread::OutOfReach(error) => error,
         }
     }
 }

@@ -77,7 +77,8 @@ impl Store for Moody {
 
     async fn read(&self, event: &Arc<Event<Nowhere>>) -> Result<Arc<Record>, Unread> {
         let read = end(&self.moods.reads).await;
-        read.map(|()| event.account.clone()).map_err(Unread::ForNow)
+        let read = read.map(|()| event.account.clone());
+        read.map_err(Unread::OutOfReach)
     }
 
     fn watch(&self, _event: &Event<Nowhere>, _place: &mut Option<u64>, _cx: &Context<'_>) -> bool {
@@ -144,13 +145,15 @@ fn who_gives_up_before_the_store_is_done_has_taken_nothing() {
 }
 
 #[test]
-fn what_the_store_refuses_to_hand_over_stays() {
+fn what_the_store_refuses_to_hand_over_or_has_no_way_to_stays() {
     let (records, moods, reader) = queue();
-    moods.hands_over.store(REFUSES, SeqCst);
-    let refused = fetch(&records, reader);
-    let is_told =
-        matches!(refused, Err(NotFetched::Backend(error)) if error.kind() == ErrorKind::Io);
-    assert!(is_told);
-    moods.hands_over.store(READY, SeqCst);
+    for mood in [&moods.hands_over, &moods.reads] {
+        mood.store(REFUSES, SeqCst);
+        let refused = fetch(&records, reader);
+        let is_told =
+            matches!(refused, Err(NotFetched::Backend(error)) if error.kind() == ErrorKind::Io);
+        assert!(is_told);
+        mood.store(READY, SeqCst);
+    }
     assert_both_are_new(&records, reader);
 }

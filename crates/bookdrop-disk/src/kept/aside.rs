@@ -36,9 +36,14 @@ impl Aside {
         let (answer, read) = oneshot::channel();
         // Where nobody takes it, nobody answers either.
         let _ = self.0.send(Question { event, answer });
-        read.await.unwrap_or_else(|_| {
+        let read = read.await.unwrap_or_else(|_| {
             let message = "the queue is not open any more";
             Err(Unread::ForNow(Error::new(ErrorKind::Broken, message)))
+        });
+        read.map_err(|unread| match unread {
+            // A folder that is far is asked until it answers, or nobody keeps the queue there any more.
+            Unread::ForNow(error) => Unread::OutOfReach(error),
+            unread => unread,
         })
     }
 }

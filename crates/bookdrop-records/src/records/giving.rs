@@ -71,6 +71,13 @@ impl<'a, L: Ledger> Giving<'a, L> {
         }
     }
 
+    /// It is as if nobody had taken it.
+    pub(super) fn put_back(&mut self) {
+        if let Some(taken) = self.current.take() {
+            self.queue.put_back(self.reader, taken);
+        }
+    }
+
     /// Whether all that was read are requests: of these nothing is noted.
     pub(super) fn asks_alone(&self) -> bool {
         self.fetched
