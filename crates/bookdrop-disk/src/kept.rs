@@ -74,6 +74,7 @@ impl Kept {
         F: Folder + Send + Sync + 'static,
         F::File: Send + Sync + 'static,
     {
+        let damaged = folder.damaged();
         let read = Kept::read(folder, options, seed);
         let (queue, keeper, contents) = read.map_err(|error| match &claim {
             Some(claim) => {
@@ -83,7 +84,7 @@ impl Kept {
             None => error,
         })?;
         let mut kept = Kept::start(keeper, claim)?;
-        kept.damaged = contents.report.damage.len() as u64;
+        kept.damaged = damaged.max(contents.report.damage.len() as u64);
         Ok((queue, kept, contents))
     }
 

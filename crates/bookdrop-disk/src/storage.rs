@@ -32,6 +32,11 @@ pub trait Folder {
     /// that is sure to be known, and not before.
     const IS_FAR: bool = false;
 
+    /// How many places of it were found damaged, whether or not that is seen in a file.
+    fn damaged(&self) -> u64 {
+        0
+    }
+
     /// The names of its files, in any order.
     ///
     /// # Errors
@@ -128,6 +133,10 @@ impl<F: Folder> Folder for Arc<F> {
     type File = F::File;
 
     const IS_FAR: bool = F::IS_FAR;
+
+    fn damaged(&self) -> u64 {
+        (**self).damaged()
+    }
 
     fn names(&self) -> io::Result<Vec<String>> {
         (**self).names()

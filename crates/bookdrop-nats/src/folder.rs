@@ -43,6 +43,8 @@ pub(crate) struct PagedFolder<P> {
 
 struct Shared<P> {
     pages: P,
+    /// How many pages could not be read.
+    damaged: u64,
     /// Held by the one who writes pages.
     turn: tokio::sync::Mutex<()>,
     state: Mutex<State>,
@@ -60,6 +62,8 @@ struct State {
     last_number: u64,
     /// Whether something is not needed any more since the last page.
     can_let_go: bool,
+    /// So often all files are to be said yet, each time on another page.
+    says_all: u8,
     /// Whether a page could not be written: then nobody knows what lies there.
     has_failed: bool,
 }
@@ -77,26 +81,48 @@ pub(crate) struct PagedFile<P> {
     opened: Arc<Opened>,
 }
 
+/// All files are said on so many pages when one got another name, and by whoever takes the folder over: a page that is damaged takes no
+/// name with it.
+const SAID_ON: u8 = 2;
+
+/// A name may be as long as this without taking more room when it is said with all others.
+const LONGEST_NAME: usize = 32;
+/// Bytes that a file takes there beside its name, at most.
+const BESIDE_NAME: usize = 24;
+
 /// What the pages of a folder say, while they are read.
 #[derive(Default)]
-pub(crate) struct Known(Files);
+pub(crate) struct Known {
+    files: Files,
+    damaged: u64,
+}
 
 impl Known {
     /// What the next page says. False where that cannot be read: then what it said is lost.
     #[must_use]
     pub(crate) fn read(&mut self, sequence: u64, page: &[u8]) -> bool {
-        self.0.turn(sequence, page)
+        self.files.turn(sequence, page)
+    }
+
+    /// So many pages cannot be read. What they said is missing in files, where it is found.
+    pub(crate) fn miss(&mut self, pages: usize) {
+        self.damaged += pages as u64;
     }
 }
 
 impl<P: Pages> PagedFolder<P> {
     /// The folder of which the pages say this.
-    pub(crate) fn new(pages: P, Known(sure): Known) -> Self {
+    pub(crate) fn new(pages: P, known: Known) -> Self {
+        let Known {
+            files: sure,
+            damaged,
+        } = known;
         let open: Vec<_> = sure.all().map(Opened::new).collect();
         let state = State {
             last_number: open.iter().map(|one| one.number).max().unwrap_or(0),
             open,
             waiting: Waiting::new(pages.longest()),
+            says_all: SAID_ON,
             sure,
             can_let_go: false,
             has_failed: false,
@@ -104,6 +130,7 @@ impl<P: Pages> PagedFolder<P> {
         PagedFolder {
             shared: Arc::new(Shared {
                 pages,
+                damaged,
                 turn: tokio::sync::Mutex::default(),
                 state: Mutex::new(state),
             }),
@@ -149,15 +176,29 @@ impl State {
         Ok(file.number)
     }
 
-    /// Says all files once more, so that what said so before is not needed.
-    fn say_all(&mut self) {
-        let names: Vec<_> = self.open.iter().map(|one| one.name().clone()).collect();
-        let all = self.open.iter().zip(&names).map(|(one, name)| Named {
-            number: one.number,
-            name,
-            length: one.length,
-        });
-        self.waiting.put(&Deed::All(all.collect()));
+    /// Takes what waits to be written. Names that are new go with it, so that what said so before is not needed.
+    fn take(&mut self) -> Vec<Bytes> {
+        if !self.waiting.is_empty() && self.says_all > 0 {
+            self.says_all -= 1;
+            let names: Vec<_> = self.open.iter().map(|one| one.name().clone()).collect();
+            let all = self.open.iter().zip(&names).map(|(one, name)| Named {
+                number: one.number,
+                name,
+                length: one.length,
+            });
+            self.waiting.put(&Deed::All(all.collect()));
+        }
+        self.waiting.take()
+    }
+
+    /// Whether all files can be said on a page of so many bytes, with one more of this name.
+    fn has_room_for(&self, name: &str, longest: usize) -> bool {
+        let names = self.open.iter().map(|one| one.name().len());
+        let all: usize = names
+            .chain([name.len()])
+            .map(|length| length.max(LONGEST_NAME) + BESIDE_NAME)
+            .sum();
+        all + BESIDE_NAME <= longest
     }
 }
 
@@ -184,7 +225,7 @@ impl<P: Pages> Shared<P> {
             if state.has_failed {
                 return Err(io::Error::other("an earlier page could not be written"));
             }
-            state.waiting.take()
+            state.take()
         };
         let unwritten = Unwritten(&self.state);
         for page in pages {
@@ -230,16 +271,23 @@ impl<P: Pages> Folder for PagedFolder<P> {
 
     const IS_FAR: bool = true;
 
+    fn damaged(&self) -> u64 {
+        self.shared.damaged
+    }
+
     fn names(&self) -> io::Result<Vec<String>> {
         let state = lock(&self.shared.state);
         Ok(state.open.iter().map(|one| one.name().clone()).collect())
     }
 
-    /// There is room as long as the server has some.
+    /// There is room as long as the server has some, and all files can be said on one page.
     fn create(&self, name: &str, length: u64) -> io::Result<PagedFile<P>> {
         let mut state = lock(&self.shared.state);
         if state.find(name).is_ok() {
             return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        if !state.has_room_for(name, self.shared.pages.longest()) {
+            return Err(io::ErrorKind::StorageFull.into());
         }
         state.last_number += 1;
         let named = Named {
@@ -263,8 +311,7 @@ impl<P: Pages> Folder for PagedFolder<P> {
         let mut state = lock(&self.shared.state);
         let file = state.call(from, to)?;
         state.waiting.put(&Deed::Renamed { file, to });
-        // A page that is lost does not take the name with it.
-        state.say_all();
+        state.says_all = SAID_ON;
         Ok(())
     }
 
@@ -272,7 +319,7 @@ impl<P: Pages> Folder for PagedFolder<P> {
         let mut state = lock(&self.shared.state);
         let file = state.call(from, to)?;
         state.waiting.put(&Deed::Recycled { file, to });
-        state.say_all();
+        state.says_all = SAID_ON;
         state.can_let_go = true;
         Ok(())
     }
@@ -282,7 +329,7 @@ impl<P: Pages> Folder for PagedFolder<P> {
         let at = state.find(name)?;
         let file = state.open.remove(at).number;
         state.waiting.put(&Deed::Removed { file });
-        state.say_all();
+        state.says_all = SAID_ON;
         state.can_let_go = true;
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! What was read to know which files there are is read no second time to know what lies in them.
 
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -70,7 +71,7 @@ impl<P: Pages> Pages for HeldPages<P> {
         self.pages.longest()
     }
 
-    fn append(&self, page: Bytes) -> io::Result<u64> {
+    fn append(&self, page: Bytes) -> impl Future<Output = io::Result<u64>> + Send {
         self.pages.append(page)
     }
 
@@ -108,7 +109,7 @@ mod tests {
             1
         }
 
-        fn append(&self, _: Bytes) -> io::Result<u64> {
+        async fn append(&self, _: Bytes) -> io::Result<u64> {
             Err(io::ErrorKind::Unsupported.into())
         }
 

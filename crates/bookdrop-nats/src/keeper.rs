@@ -289,15 +289,15 @@ async fn next(stage: &mut Stage) -> Next {
     }
 }
 
+/// The folder of a queue.
+type Found = PagedFolder<HeldPages<StreamPages>>;
+
 /// Reads the stream, and writes pages until another driver is the keeper.
 async fn work(
     journal: Journal,
     (writer, clock): (Writer, ServerClock),
     patience: Duration,
-    (opens, held): (
-        tokio::sync::oneshot::Sender<PagedFolder<HeldPages<StreamPages>>>,
-        Held,
-    ),
+    (opens, held): (tokio::sync::oneshot::Sender<Found>, Held),
     connected: Arc<Notify>,
 ) -> Ended {
     let epoch = writer.epoch();
@@ -307,12 +307,14 @@ async fn work(
         let _ = known.read(sequence, &page);
         held.hold(sequence, page);
     });
-    if let Err(error) = read.await {
-        return Ended::new(error);
+    match read.await {
+        Ok(damaged) => known.miss(damaged.len()),
+        Err(error) => return Ended::new(error),
     }
     let (pages, mut desk) = StreamPages::new(journal.clone(), writer, clock, patience);
     // Where nobody opens it any more, nobody asks.
-    let _ = opens.send(PagedFolder::new(HeldPages { pages, held }, known));
+    let folder = PagedFolder::new(HeldPages { pages, held }, known);
+    let _ = opens.send(folder);
     let ended = tokio::select! {
         ended = desk.run() => ended,
         replaced = is_replaced(&journal, epoch, &connected) => Err(replaced),

@@ -62,16 +62,12 @@ impl<V> Offers<V> {
 
     /// Takes back what was offered for long enough.
     pub fn take_back(&mut self, now: Instant) -> Vec<V> {
-        let mut back = Vec::new();
         // What is held here alone is taken, or has gone back.
-        let is_over = |until, offer| until <= now || Arc::strong_count(offer) == 1;
-        while let Some((until, offer)) = self.0.front()
-            && is_over(*until, offer)
-        {
-            back.extend(taken(offer));
-            self.0.pop_front();
-        }
-        back
+        let is_over =
+            |(until, offer): &&(Instant, Offer<V>)| *until <= now || Arc::strong_count(offer) == 1;
+        let over = self.0.iter().take_while(is_over).count();
+        let over = self.0.drain(..over);
+        over.filter_map(|(_, offer)| taken(&offer)).collect()
     }
 
     /// When there may be something to take back.

@@ -96,6 +96,9 @@ impl<X: File> Spares<X> {
                 false => others.push((name, found)),
             }
         }
+        if F::IS_FAR {
+            spares.clean(folder)?;
+        }
         let known: Vec<u64> = of_segments
             .chain(others.iter().map(|other| other.1))
             .collect();
@@ -110,6 +113,17 @@ impl<X: File> Spares<X> {
             removed.map_err(|error| Error::io(format!("remove {name}"), error))?;
         }
         Ok(spares)
+    }
+
+    /// Lets go of what was written to them: a process ended before they were segments, and a folder that is far would keep it.
+    fn clean<F: Folder<File = X>>(&mut self, folder: &F) -> Result<(), Error> {
+        for at in 0..self.files.len() {
+            let new = self.new_name();
+            let name = std::mem::replace(&mut self.files[at].name, new);
+            let cleaned = folder.recycle(&name, &self.files[at].name);
+            cleaned.map_err(|error| Error::io(format!("clean {name}"), error))?;
+        }
+        Ok(())
     }
 
     /// Whether there are files that became too short. As long as no longer ones can be made they are all there is for a full disk, with

@@ -9,8 +9,8 @@ use super::deed::{Deed, Named};
 #[derive(Default)]
 pub(super) struct Files {
     all: BTreeMap<u64, File>,
-    /// The last page that says all files.
-    said_at: Option<u64>,
+    /// The last two pages that say all files: one of them may be damaged.
+    said_at: [Option<u64>; 2],
 }
 
 #[derive(Default)]
@@ -62,14 +62,12 @@ impl Files {
         Ok(pages.into_iter().map(|(_, part)| part.page).collect())
     }
 
-    /// The first page that is needed to know all files and what lies in them. `None` before all files were ever said at once.
+    /// The first page that is needed to know all files and what lies in them. `None` before all files were said on two pages.
     pub(super) fn first_needed(&self) -> Option<u64> {
+        let [said_at, _] = self.said_at;
         let parts = self.all.values().flat_map(|file| file.parts.values());
-        parts
-            .map(|part| part.page)
-            .chain(self.said_at)
-            .min()
-            .filter(|_| self.said_at.is_some())
+        let first = parts.map(|part| part.page).min();
+        said_at.map(|said_at| first.map_or(said_at, |first| first.min(said_at)))
     }
 
     fn apply(&mut self, page: u64, deed: &Deed<'_>) {
@@ -80,7 +78,10 @@ impl Files {
                     let file = former.remove(&one.number);
                     self.make(*one, file.unwrap_or_default());
                 }
-                self.said_at = Some(page);
+                let [_, last] = self.said_at;
+                if last != Some(page) {
+                    self.said_at = [last, Some(page)];
+                }
             }
             Deed::Made(named) => self.make(named, File::default()),
             Deed::Renamed { file, to } => to.clone_into(&mut self.file(file).name),

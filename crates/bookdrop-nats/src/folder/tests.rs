@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use bookdrop_backend::{Backend, Place, Progress, Record, Settled, Settlement, Wait};
 use bookdrop_disk::storage::{File, Folder};
-use bookdrop_disk::{Options, Records};
+use bookdrop_disk::{Options, Records, Report};
 use bookdrop_queue::park::wait;
 use bookdrop_records::{HandOver, Holder};
 use bytes::Bytes;
@@ -24,7 +25,8 @@ struct Written {
     is_full: bool,
 }
 
-const LONGEST: usize = 100;
+/// Far shorter than a segment, and long enough for the names of all files.
+const LONGEST: usize = 1_500;
 
 impl Pages for InMemory {
     fn longest(&self) -> usize {
@@ -36,7 +38,7 @@ impl Pages for InMemory {
         if written.is_full {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        assert!(page.len() <= LONGEST || !is_write(&page));
+        assert!(page.len() <= LONGEST);
         written.last += 1;
         let last = written.last;
         written.pages.insert(last, page);
@@ -55,13 +57,6 @@ impl Pages for InMemory {
     }
 }
 
-/// The names of all files may be longer than a page.
-fn is_write(page: &[u8]) -> bool {
-    use super::deed::Deed;
-    let mut deeds = Deed::all_on(page).flatten();
-    deeds.any(|deed| matches!(deed, Deed::Written { .. }))
-}
-
 impl InMemory {
     /// The folder as the next process finds it.
     fn open(&self) -> PagedFolder<InMemory> {
@@ -71,6 +66,27 @@ impl InMemory {
         }
         PagedFolder::new(self.clone(), known)
     }
+
+    /// The same pages but for this one, which cannot be read.
+    fn without(&self, damaged: u64) -> Self {
+        let written = lock(&self.0);
+        let mut pages = written.pages.clone();
+        pages.remove(&damaged);
+        let last = written.last;
+        InMemory(Arc::new(Mutex::new(Written {
+            last,
+            pages,
+            is_full: false,
+        })))
+    }
+
+    fn sequences(&self) -> Vec<u64> {
+        lock(&self.0).pages.keys().copied().collect()
+    }
+}
+
+fn found_names(folder: &PagedFolder<InMemory>) -> usize {
+    folder.names().expect("they are known").len()
 }
 
 fn contents(file: &PagedFile<InMemory>) -> Vec<u8> {
@@ -181,6 +197,28 @@ fn a_file_that_is_open_is_found_under_its_new_name() {
 }
 
 #[test]
+fn there_are_no_more_files_than_can_be_said_on_a_page() {
+    let pages = InMemory::default();
+    let folder = pages.open();
+    let mut count = 0;
+    let refused = loop {
+        match folder.create(&format!("segment-{count:016x}"), u64::MAX) {
+            Ok(_) => count += 1,
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(refused.kind(), io::ErrorKind::StorageFull);
+    folder.flush().expect("there is room");
+    assert_eq!(found_names(&pages.open()), count);
+    let last = lock(&pages.0).pages.pop_last();
+    assert!(last.is_some_and(|(_, page)| page.len() > LONGEST / 3));
+    folder
+        .remove("segment-0000000000000000")
+        .expect("it is there");
+    folder.create("another", 1).expect("there is room again");
+}
+
+#[test]
 fn nothing_is_written_behind_a_page_that_could_not_be() {
     let pages = InMemory::default();
     let folder = pages.open();
@@ -195,13 +233,16 @@ fn nothing_is_written_behind_a_page_that_could_not_be() {
 
 /// A queue with short segments, and pages that are far shorter than these.
 fn queue(pages: &InMemory) -> Records {
+    let (records, report) = found_queue(pages);
+    assert_eq!(report.damage, []);
+    records
+}
+
+fn found_queue(pages: &InMemory) -> (Records, Report) {
     let mut options = Options::default();
     options.segment_bytes = 4096;
     options.cache_bytes = 0;
-    let (records, report) =
-        bookdrop_disk::open_folder(pages.open(), &options).expect("it can be read");
-    assert_eq!(report.damage, []);
-    records
+    bookdrop_disk::open_folder(pages.open(), &options).expect("it can be read")
 }
 
 fn send(records: &Records, number: u32) {
@@ -308,4 +349,108 @@ fn what_a_holder_has_that_is_gone_was_handed_over() {
     let records = queue(&pages);
     assert_eq!(records.lose_unclaimed(), [(Holder(7), name)]);
     assert_eq!(received(&records), [(0, 3), (1, 1)]);
+}
+
+/// What a process sends and receives. Zeros are no content.
+type Process = (Range<u32>, Range<u32>);
+
+const PROCESSES: [Process; 4] = [
+    (1..20, 1..1),
+    (20..60, 1..20),
+    (60..100, 20..50),
+    (100..110, 50..55),
+];
+
+fn work(pages: &InMemory, (sent, received): Process) {
+    let records = queue(pages);
+    let reader = wait(records.join(Place::In("default"))).expect("anybody can join");
+    sent.for_each(|number| send(&records, number));
+    received.for_each(|number| assert_eq!(receive(&records, reader), number));
+}
+
+/// Where the content of this event lies, and all that may belong to it, as file and pages.
+fn pages_of(folder: &PagedFolder<InMemory>, number: u32) -> Vec<u64> {
+    const BESIDE: u64 = 100;
+    let content = [number as u8; 200];
+    let state = lock(&folder.shared.state);
+    let files: Vec<_> = state
+        .open
+        .iter()
+        .map(|one| folder.file(one.clone()))
+        .collect();
+    drop(state);
+    let mut pages = Vec::new();
+    for file in files {
+        let bytes = contents(&file);
+        let Some(at) = bytes.windows(200).position(|bytes| bytes == content) else {
+            continue;
+        };
+        let (from, to) = ((at as u64).saturating_sub(BESIDE), at as u64 + 200 + BESIDE);
+        let of_file = folder.shared.pages_of(&file.opened, from, to);
+        pages.extend(of_file.expect("it is there"));
+    }
+    pages
+}
+
+/// What can be received, in whatever group.
+fn all_of(records: &Records) -> Vec<u32> {
+    let mut all = Vec::new();
+    for group in wait(records.groups()).expect("it is open") {
+        let reader = wait(records.join(Place::In(&group))).expect("anybody can join");
+        let fetched = wait(records.fetch(reader, 999, Wait::No)).unwrap_or_default();
+        let numbers = fetched.iter().map(|one| one.record.id.parse::<u32>());
+        all.extend(numbers.map(|number| number.expect("it is a number")));
+    }
+    all
+}
+
+#[test]
+fn a_page_that_is_damaged_costs_what_lies_on_it_and_nothing_else() {
+    let (pages, mut lost) = (InMemory::default(), 0);
+    for process in PROCESSES {
+        let queued = process.1.end..process.0.end;
+        work(&pages, process);
+        let whole = pages.open();
+        let lies_on: BTreeMap<_, _> = queued.map(|one| (one, pages_of(&whole, one))).collect();
+        assert!(lies_on.values().all(|pages| !pages.is_empty()));
+        for damaged in pages.sequences() {
+            let (records, report) = found_queue(&pages.without(damaged));
+            let found = all_of(&records);
+            for (one, _) in lies_on.iter().filter(|(one, _)| !found.contains(one)) {
+                lost += 1;
+                assert_ne!(report.damage, [], "{one} was lost with {damaged}");
+                let pages = &lies_on[one];
+                assert!(
+                    pages.contains(&damaged),
+                    "{one} on {pages:?}, with {damaged}"
+                );
+            }
+        }
+    }
+    assert!(lost > 0, "what lies on a page is lost with it");
+}
+
+/// A process that ends between the two leaves one to which it wrote, and that is no segment.
+#[test]
+fn what_was_written_to_a_file_that_waits_to_be_used_is_not_kept_for_ever() {
+    let pages = InMemory::default();
+    work(&pages, (0..1, 0..1));
+    let folder = pages.open();
+    let names = folder.names().expect("they are known");
+    let spares = names.iter().filter(|name| name.starts_with("spare"));
+    for spare in spares {
+        let file = folder.open(spare).expect("it is there");
+        file.write_at(&[1; 64], 0).expect("it waits");
+        file.flush().expect("there is room");
+    }
+    let before = lock(&pages.0).last;
+    let records = queue(&pages);
+    let reader = wait(records.join(Place::In("default"))).expect("anybody can join");
+    for number in 0..100 {
+        send(&records, number);
+        assert_eq!(receive(&records, reader), number);
+    }
+    drop(records);
+    let first = pages.sequences()[0];
+    assert!(first > before, "{first} of {before} is kept");
 }
