@@ -9,8 +9,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::error::{Code, Trouble};
-use crate::journal::Epoch;
 use crate::journal::placing::Bounds;
+use crate::journal::{Epoch, Unreadable, unreadable};
 use crate::link::Link;
 use crate::names::Names;
 
@@ -149,8 +149,10 @@ impl Stream {
                 let sequence = message["seq"].as_u64().unwrap_or(0);
                 let subject = message["subject"].as_str();
                 let epoch = subject.and_then(|subject| self.names.epoch_of(subject, sequence));
-                let unknown = || Trouble::unexpected("a message that is none of its stream");
-                epoch.map(Some).ok_or_else(unknown)
+                epoch.map(Some).ok_or_else(|| {
+                    let error = unreadable(sequence, Unreadable::Foreign);
+                    Trouble::Refused(Code(0), error)
+                })
             }
             Err(Trouble::Refused(Code::NO_MESSAGE, _)) => Ok(None),
             Err(trouble) => Err(trouble),

@@ -31,8 +31,8 @@ use crate::options::Options;
 use chain::{Chain, Written};
 use claim::{Claim, ClaimAnswer, ClaimAsk, Claimed};
 use pace::{MESSAGES_AT_ONCE, Turns};
-pub(crate) use page::{DriverId, Epoch};
-use page::{Page, Unreadable};
+use page::Page;
+pub(crate) use page::{DriverId, Epoch, Unreadable};
 use placing::{Answer, Ask, Placing};
 use reading::{Reading, Seen};
 
@@ -348,7 +348,7 @@ fn told(written: Written) -> Result<u64, Error> {
 }
 
 /// What is said of a message that is in the way.
-fn unreadable(sequence: u64, why: Unreadable) -> Error {
+pub(crate) fn unreadable(sequence: u64, why: Unreadable) -> Error {
     let (kind, what) = match why {
         Unreadable::Foreign => (
             ErrorKind::Invalid,

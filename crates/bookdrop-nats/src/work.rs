@@ -25,8 +25,8 @@ use crate::seeking::{Sought, answers, seek};
 const CALLS_AFTER: Duration = Duration::from_secs(1);
 /// It is called after so long whatever was said.
 const CALLS_EVERY: Duration = Duration::from_secs(5);
-/// Where the queue could not be opened it is tried again after so long.
-const TRIES_AGAIN_AFTER: Duration = Duration::from_secs(1);
+/// Where the queue could not be opened it is tried again after so long, first and at most: each try takes a message of the stream.
+const TRIES_AGAIN_AFTER: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
 /// Guest and keeper of one thread take so many turns before others have theirs.
 const TURNS_AT_ONCE: usize = 16;
 /// Ending takes no longer.
@@ -52,6 +52,8 @@ pub(crate) struct Work {
     role: Role,
     /// Whether the connection was lost, and is not there again.
     was_cut_off: bool,
+    /// How often the queue could not be opened, since there was a keeper.
+    failures: u32,
     bell: Bell,
 }
 
@@ -99,6 +101,7 @@ impl Work {
             ears,
             news,
             was_cut_off: false,
+            failures: 0,
             bell: Bell::default(),
         };
         loop {
@@ -131,8 +134,10 @@ impl Work {
             // Whoever is rung all the time would leave nothing to those who talk to the server.
             tokio::task::yield_now().await;
             let happened = self.happens(wakes_at).await;
-            if self.take(happened).await.is_some() {
-                self.seek_after(TRIES_AGAIN_AFTER);
+            if let Some(error) = self.take(happened).await {
+                self.guest.there_is_none(error);
+                self.seek_after(pause_after(self.failures));
+                self.failures = self.failures.saturating_add(1);
             }
         }
         let Place {
@@ -246,12 +251,17 @@ impl Work {
                     Role::Guest { keeper, .. } => Some(keeper),
                     _ => None,
                 };
-                self.seek(gone);
+                match self.failures {
+                    0 => self.seek(gone),
+                    // It could not open the queue either.
+                    failures => self.seek_after(pause_after(failures - 1)),
+                }
             }
             Happened::CallDue => self.call(),
             Happened::Told(Some(news)) => self.hear_news(&news.payload),
             Happened::Kept(News::Opened) => {
                 if let Role::Keeper(keeper) = &self.role {
+                    self.failures = 0;
                     let epoch = keeper.epoch().sequence;
                     self.guest.new_keeper(epoch, Clock::now());
                 }
@@ -295,6 +305,8 @@ impl Work {
         } = &mut self.role
         {
             (*heard_at, *has_said) = (Instant::now(), false);
+            // Its queue is open.
+            self.failures = 0;
         }
         // What is no packet was said by somebody else.
         let _ = self.guest.receive(said.payload, Clock::now());
@@ -309,6 +321,7 @@ impl Work {
             (Some(epoch), Role::Guest { keeper, .. }) if epoch.sequence > keeper.sequence => {
                 self.visit(epoch);
             }
+            (Some(epoch), Role::Seeking(_)) if self.failures > 0 => self.visit(epoch),
             // It finds that out by itself, and is believed then.
             (Some(epoch), Role::Keeper(keeper)) if epoch != keeper.epoch() => {
                 keeper.connected_again();
@@ -350,12 +363,21 @@ impl Work {
     }
 
     fn seek_after(&mut self, pause: Duration) {
+        self.guest.keeper_is_gone();
         let seeking = seeking(&self.place, None);
         self.role = Role::Seeking(Box::pin(async move {
             sleep(pause).await;
             seeking.await
         }));
     }
+}
+
+/// Doubling, so that what cannot be opened for good fills no stream.
+fn pause_after(failures: u32) -> Duration {
+    let [first, longest] = TRIES_AGAIN_AFTER;
+    first
+        .saturating_mul(2u32.saturating_pow(failures))
+        .min(longest)
 }
 
 fn seeking(
@@ -398,5 +420,16 @@ async fn until(at: Option<Clock>) {
     match at {
         Some(at) => sleep_until(at.into()).await,
         None => pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_opened_is_tried_more_and_more_seldom() {
+        let pauses = [0, 1, 2, 100].map(|failures| pause_after(failures).as_secs());
+        assert_eq!(pauses, [1, 2, 4, 30]);
     }
 }

@@ -29,12 +29,15 @@ pub(crate) fn unknown() -> Error {
     Error::new(ErrorKind::Unknown, message)
 }
 
-/// The keeper was not heard for so long.
-pub(crate) fn unreachable(patience: Duration) -> Error {
+/// The keeper was not heard for so long, and perhaps it is known why there is none.
+pub(crate) fn unreachable(patience: Duration, why: Option<&Error>) -> Error {
     let message = format!(
         "no keeper of the queue could be reached for {patience:?}, and nothing was done; the driver goes on trying"
     );
-    Error::new(ErrorKind::Io, message)
+    match why {
+        None => Error::new(ErrorKind::Io, message),
+        Some(why) => Error::with_source(ErrorKind::Io, format!("{message}: {why}"), why.clone()),
+    }
 }
 
 /// The side that drives the link has gone.

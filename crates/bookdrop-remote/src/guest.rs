@@ -49,6 +49,8 @@ pub struct Guest {
     shared: Arc<Shared>,
     id: GuestId,
     keeper: Keeper,
+    /// Why there is none, if that is known.
+    trouble: Option<Error>,
     /// How many sessions there were.
     sessions: u64,
     line: Line,
@@ -108,6 +110,7 @@ pub fn guest(id: GuestId, terms: Terms, now: Instant) -> (Remote, Guest) {
         shared: shared.clone(),
         id,
         keeper: Keeper::Gone,
+        trouble: None,
         sessions: 0,
         line: Line::default(),
         calls: BTreeMap::new(),

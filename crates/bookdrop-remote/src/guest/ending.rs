@@ -8,9 +8,10 @@ use crate::error::{unknown, unreachable};
 
 impl Guest {
     pub(super) fn end_out_of_patience(&mut self, asked: Asked) {
+        let unreachable = unreachable(self.shared.terms.patience, self.trouble.as_ref());
         let error = match asked.was_put {
             true => unknown(),
-            false => unreachable(self.shared.terms.patience),
+            false => unreachable.clone(),
         };
         match asked.call {
             Call::Publish(mut parcel) => {
@@ -28,7 +29,7 @@ impl Guest {
             Call::Plain { plain, told, .. } => {
                 // It did no harm, whether it was done or not.
                 let error: Error = match plain.is_repeatable() {
-                    true => unreachable(self.shared.terms.patience),
+                    true => unreachable,
                     false => error,
                 };
                 self.tell(told, Err(error));

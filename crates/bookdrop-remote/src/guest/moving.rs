@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use bookdrop_backend::{NotPublished, Settled};
+use bookdrop_backend::{Error, NotPublished, Settled};
 
 use super::commands::Call;
 use super::line::Line;
@@ -17,6 +17,11 @@ impl Guest {
     pub fn keeper_is_gone(&mut self) {
         self.shared.hands().end_requests();
         self.session_is_over();
+    }
+
+    /// This is why there is none. Whoever waits for one in vain is told.
+    pub fn there_is_none(&mut self, why: Error) {
+        self.trouble = Some(why);
     }
 
     /// What may have been done in it ends as unknown; the rest waits for the next one.
@@ -120,7 +125,10 @@ impl Guest {
     /// The keeper knows what this guest has, and says what of it is in hand still.
     pub(super) fn welcome(&mut self, hands: &[(u64, u64)], lost: &[u64], now: Instant) {
         match std::mem::replace(&mut self.keeper, Keeper::Gone) {
-            Keeper::Met(session) => self.keeper = Keeper::Here(session),
+            Keeper::Met(session) => {
+                self.trouble = None;
+                self.keeper = Keeper::Here(session);
+            }
             other => return self.keeper = other,
         }
         let let_go = self.shared.hands().renumber(hands);

@@ -1,5 +1,7 @@
 //! The driver that keeps the queue goes, and another one takes its place.
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
 use std::sync::mpsc;
 use std::thread;
 
@@ -7,7 +9,7 @@ use bookdrop::{Consumer, Event, Producer, SendErrorKind};
 
 use crate::engine;
 use crate::server::other::Other;
-use crate::server::{Library, NEVER, PATIENCE, open_at};
+use crate::server::{Library, NEVER, PATIENCE, open_at, wait_until};
 
 /// Where the queue of a test is. Who dies is found dead soon.
 fn address(queue: &str) -> String {
@@ -120,4 +122,32 @@ fn a_keeper_that_leaves_is_followed_by_another_one() {
     let delivery = delivery.expect("somebody keeps it");
     assert_eq!((delivery.name(), delivery.attempt()), ("S", 1));
     delivery.ack().wait().expect("it is in hand");
+}
+
+/// Publishes into the stream by hand.
+fn publish(subject: &str, what: &str) {
+    let mut server = TcpStream::connect(engine::shared().address()).expect("it is there");
+    let length = what.len();
+    let said = format!("CONNECT {{}}\r\nPUB {subject} {length}\r\n{what}\r\nPING\r\n");
+    server.write_all(said.as_bytes()).expect("it hears");
+    let mut lines = BufReader::new(server).lines();
+    assert!(lines.any(|line| line.expect("it answers") == "PONG"));
+}
+
+#[test]
+fn who_waits_for_a_queue_that_cannot_be_opened_is_told_why() {
+    if engine::is_left_out() {
+        return;
+    }
+    let address = engine::address(&engine::shared().url(), "spoilt", "patience=2s");
+    let library = open_at(&address);
+    send(&library, "S");
+    publish("bookdrop.spoilt.j.x", "hello");
+    let mut why = String::new();
+    wait_until("it is told why", || {
+        let sent = Producer::new(&library).send(event("T")).wait();
+        why = sent.expect_err("nothing can be written").to_string();
+        why.contains("was not published by a driver of bookdrop")
+    });
+    assert!(why.contains("no keeper of the queue"), "{why}");
 }
