@@ -13,7 +13,7 @@ use bookdrop::{
     ReceiveError, SendErrorKind, TryReceiveError,
 };
 use bookdrop_disk::storage::{DiskFolder, Folder};
-use bookdrop_disk::{Options, Records};
+use bookdrop_disk::Options;
 use tempfile::TempDir;
 
 /// Nothing takes that long.

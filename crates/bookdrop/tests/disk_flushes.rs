@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bookdrop::{Driver, Event, Producer};
 use bookdrop_disk::storage::{self, DiskFolder, Folder};
-use bookdrop_disk::{Options, Records, Sync};
+use bookdrop_disk::{Options, Sync};
 use tempfile::TempDir;
 
 /// Holds flushes of records up while it is shut, and counts those that have ended.
