@@ -10,6 +10,7 @@ mod server;
 mod cluster;
 mod credentials;
 mod damage;
+mod disguise;
 mod engine;
 mod keepers;
 mod keeping;

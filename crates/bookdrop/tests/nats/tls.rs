@@ -1,6 +1,8 @@
 //! A server that is reached by TLS.
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 
 use bookdrop::{BackendErrorKind, Codec, Driver};
@@ -10,8 +12,9 @@ use futures_lite::future::block_on;
 use tempfile::TempDir;
 
 use crate::credentials::{fails, is_at_work};
+use crate::disguise::disguised;
 use crate::engine;
-use crate::server::{Library, open_at, wait_until};
+use crate::server::{Library, PATIENCE, open_at, wait_until};
 
 /// A server with a certificate of its own, and the folder with the file `server.pem`, which has that.
 fn server_with_tls() -> (Nats, TempDir) {
@@ -60,18 +63,54 @@ fn a_driver_works_by_tls_and_connects_again_by_tls() {
     is_at_work(&library);
 }
 
+/// By options of the client library, which trust the certificate in this file.
+fn open_by_options(at: SocketAddr, folder: &TempDir) -> Library {
+    let options = ConnectOptions::with_user_and_password("app".to_owned(), "sesame".to_owned())
+        .add_root_certificates(folder.path().join("server.pem"));
+    let server = Server::with_options(&format!("tls://{at}"), options).unwrap();
+    let opening = bookdrop_nats::open(server, "library", Options::default());
+    Driver::with_codec(block_on(opening).unwrap(), Codec::Json)
+}
+
 #[test]
 fn options_of_the_client_may_say_whom_to_trust() {
     if engine::is_left_out() {
         return;
     }
     let (server, folder) = server_with_tls();
-    let options = ConnectOptions::with_user_and_password("app".to_owned(), "sesame".to_owned())
-        .add_root_certificates(folder.path().join("server.pem"));
-    let server = Server::with_options(&format!("tls://{}", server.address()), options).unwrap();
-    let opening = bookdrop_nats::open(server, "library", Options::default());
-    let library: Library = Driver::with_codec(block_on(opening).unwrap(), Codec::Json);
-    is_at_work(&library);
+    is_at_work(&open_by_options(server.address(), &folder));
+}
+
+/// Servers of a cluster tell of each other, without a scheme.
+#[test]
+fn a_server_that_another_one_tells_of_hears_nothing_but_tls() {
+    if engine::is_left_out() {
+        return;
+    }
+    let (server, folder) = server_with_tls();
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let known = other.local_addr().unwrap();
+    let tells = disguised(server.address(), move |info| {
+        info.replacen('{', &format!(r#"{{"connect_urls":["{known}"],"#), 1)
+    });
+    let proxy = Proxy::before(tells);
+    let _library = open_by_options(proxy.address(), &folder);
+    proxy.refuse();
+    proxy.cut();
+    other.set_nonblocking(true).unwrap();
+    let mut came = None;
+    wait_until("it connects to the other one", || {
+        came = other.accept().ok();
+        came.is_some()
+    });
+    let (mut stream, _) = came.unwrap();
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let info = "INFO {\"server_id\":\"other\",\"version\":\"2.15.1\",\"max_payload\":1048576}\r\n";
+    stream.write_all(info.as_bytes()).unwrap();
+    let mut first = [0];
+    stream.read_exact(&mut first).unwrap();
+    assert_eq!(first, [0x16], "that is how TLS begins");
 }
 
 #[test]

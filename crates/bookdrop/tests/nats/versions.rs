@@ -1,45 +1,14 @@
 //! Servers that cannot have a queue, and the oldest that can.
 
 use std::env;
-use std::io::{BufRead, BufReader, Write, copy};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::thread;
 
 use bookdrop::BackendErrorKind;
 use bookdrop_test_servers::Nats;
 
 use crate::credentials::fails;
+use crate::disguise::disguised;
 use crate::engine;
 use crate::server::load::Load;
-
-/// Stands before a server, for one connection, and says that it has another version.
-fn disguised(server: SocketAddr, version: &'static str) -> SocketAddr {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
-    let address = listener.local_addr().expect("it was bound");
-    thread::spawn(move || {
-        let (mut client, _) = listener.accept().expect("somebody comes");
-        let server = TcpStream::connect(server).expect("it is there");
-        let (mut to_server, mut of_client) =
-            (server.try_clone().unwrap(), client.try_clone().unwrap());
-        thread::spawn(move || {
-            let _ = copy(&mut of_client, &mut to_server);
-            let _ = to_server.shutdown(Shutdown::Write);
-        });
-        let mut server = BufReader::new(server);
-        let mut info = String::new();
-        server.read_line(&mut info).expect("it speaks first");
-        let (before, rest) = info
-            .split_once(r#""version":""#)
-            .expect("it says its version");
-        let (_, behind) = rest.split_once('"').expect("it says its version");
-        let info = format!(r#"{before}"version":"{version}"{behind}"#);
-        client
-            .write_all(info.as_bytes())
-            .expect("the client is there");
-        let _ = copy(&mut server, &mut client);
-    });
-    address
-}
 
 /// In the long form alone: it is fetched for this.
 #[test]
@@ -63,7 +32,13 @@ fn a_server_that_is_too_old_is_refused() {
     if engine::is_left_out() {
         return;
     }
-    let old = disguised(engine::shared().address(), "2.9.25");
+    let old = disguised(engine::shared().address(), |info| {
+        let (before, rest) = info
+            .split_once(r#""version":""#)
+            .expect("it says its version");
+        let (_, behind) = rest.split_once('"').expect("it says its version");
+        format!(r#"{before}"version":"2.9.25"{behind}"#)
+    });
     let (kind, shown) = fails(&format!("nats://{old}/library"));
     assert_eq!(kind, BackendErrorKind::Unsupported, "{shown}");
     let told = "the server has version 2.9.25; it takes 2.10 or newer";
