@@ -1,6 +1,6 @@
 //! What the server, or the way to it, says.
 
-use async_nats::RequestErrorKind;
+use async_nats::{Event, RequestErrorKind, ServerError};
 use bookdrop_backend::{Error, ErrorKind};
 
 /// Why something that the server was asked for did not succeed.
@@ -100,4 +100,17 @@ impl From<async_nats::RequestError> for Trouble {
             }
         }
     }
+}
+
+/// What a connection was told, if that is that the user lacks a right. The server says so beside whatever was asked.
+pub(crate) fn denied(event: &Event) -> Option<Error> {
+    let Event::ServerError(ServerError::Other(told)) = event else {
+        return None;
+    };
+    told.to_lowercase()
+        .contains("permissions violation")
+        .then(|| {
+            let message = format!("the user lacks a right: the server says: {told}");
+            Error::new(ErrorKind::Denied, message)
+        })
 }

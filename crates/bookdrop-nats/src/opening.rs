@@ -9,8 +9,9 @@ use tokio::runtime;
 use tokio::sync::oneshot;
 use tokio::task::LocalSet;
 
+use crate::error::denied;
 use crate::journal::{DriverId, Journal};
-use crate::link::{Called, Link};
+use crate::link::{Called, Events, Link};
 use crate::names::Names;
 use crate::options::Options;
 use crate::server::Server;
@@ -76,12 +77,15 @@ fn run(
 }
 
 async fn begin(server: &Server, names: Names, options: Options) -> Result<(Remote, Work), Error> {
-    let (link, events) = Link::new(server).await?;
+    let (link, mut events) = Link::new(server).await?;
     has_jetstream(&link, &names).await?;
     let me = DriverId(fastrand::u128(..).to_be_bytes());
     let terms = terms(&options, &link);
     let (remote, guest): (Remote, Guest) = guest(GuestId(me.0), terms.clone(), Instant::now());
-    let journal = Journal::open(link.clone(), names.clone(), &options, me).await?;
+    let journal = tokio::select! {
+        opened = Journal::open(link.clone(), names.clone(), &options, me) => opened?,
+        error = is_denied(&mut events) => return Err(error),
+    };
     let place = Place {
         link,
         events,
@@ -93,6 +97,17 @@ async fn begin(server: &Server, names: Names, options: Options) -> Result<(Remot
     };
     let work = Work::begin(place, guest).await?;
     Ok((remote, work))
+}
+
+/// Ends when the server says that the user lacks a right: of what was asked it says nothing then.
+async fn is_denied(events: &mut Events) -> Error {
+    loop {
+        match events.recv().await.as_ref().map(denied) {
+            Some(Some(error)) => return error,
+            Some(None) => {}
+            None => std::future::pending().await,
+        }
+    }
 }
 
 /// A server without JetStream may be beside one that has it, which answers then.
@@ -137,10 +152,8 @@ fn capabilities() -> Capabilities {
 
 /// It is asked no longer.
 pub(crate) fn gives_no_word(patience: Duration) -> Error {
-    let message = format!(
-        "the queue could not be opened within {patience:?}: the server gives no word, or the user lacks a right, which NATS does not say to \
-         whoever asks"
-    );
+    let message =
+        format!("the queue could not be opened within {patience:?}: the server gives no word");
     Error::new(ErrorKind::Io, message)
 }
 

@@ -13,6 +13,7 @@ use futures_util::StreamExt;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::bell::Bell;
+use crate::error::denied;
 use crate::journal::{DriverId, Epoch, Journal};
 use crate::keeper::{Keeper, News};
 use crate::link::{Events, Link};
@@ -113,6 +114,11 @@ impl Work {
             let Ok(happened) = happened else {
                 return Err(gives_no_word(patience));
             };
+            if let Happened::Link(Some(event)) = &happened
+                && let Some(error) = denied(event)
+            {
+                return Err(error);
+            }
             if let Some(error) = work.take(happened).await {
                 return Err(error);
             }

@@ -137,8 +137,8 @@ where
     /// wrong option, and a backend that could not be opened. Of the latter the [kind](crate::BackendError::kind) says why: for
     /// a folder that is `InUse`, `Denied`, `Invalid` (it holds something else, or events in another codec), `NewerVersion`,
     /// `NotFound`, `NoSpace` or `Io`. For a server it is `Io` (it cannot be reached, for which opening does not wait), `Denied`
-    /// (it does not let the user in, or make or read the schema), `NotFound` (there is no such database), `Invalid` (the
-    /// settings are wrong, or the queue is in another codec), `NewerVersion` or `Unsupported` (the server is older than version
+    /// (it does not let the user in, or make or read the schema, or use the stream), `NotFound` (there is no such database), `Invalid`
+    /// (the settings are wrong, or the queue is in another codec), `NewerVersion` or `Unsupported` (the server is older than version
     /// 13, or the database is not in UTF-8; a NATS server is older than version 2.10, or has no JetStream). A password is in none of
     /// them.
     ///

@@ -21,7 +21,7 @@ fn event(name: &str) -> Event<String> {
 }
 
 /// Sends until it is known that it was sent: while the keeper changes it may not be.
-fn send(library: &Library, name: &str) {
+pub(crate) fn send(library: &Library, name: &str) {
     let mut event = event(name).with_id(name.to_owned());
     while let Err(error) = Producer::new(library).send(event).wait() {
         let SendErrorKind::Backend(why) = error.kind() else {

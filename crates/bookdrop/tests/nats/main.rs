@@ -16,6 +16,7 @@ mod keepers;
 mod keeping;
 mod log;
 mod reading;
+mod rights;
 mod streams;
 mod tls;
 mod user;
