@@ -49,7 +49,7 @@ pub(crate) struct Desk {
     to_let_go: VecDeque<(Instant, u64)>,
     /// What is read. It ends with this.
     reads: JoinSet<()>,
-    /// Who asked for a page that could not be written.
+    /// Who asked for a page that is not written, and may never be.
     unanswered: Option<oneshot::Sender<io::Result<u64>>>,
 }
 
@@ -136,18 +136,15 @@ impl Desk {
         page: Bytes,
         answer: oneshot::Sender<io::Result<u64>>,
     ) -> Result<(), Error> {
+        // Also where this is dropped, since another driver is found to be the keeper.
+        self.unanswered = Some(answer);
         let written = timeout(self.patience, self.write(page)).await;
-        match written.unwrap_or_else(|_| Err(silent())) {
-            Ok(sequence) => {
-                // Whoever waits does so as long as this is asked.
-                let _ = answer.send(Ok(sequence));
-                Ok(())
-            }
-            Err(error) => {
-                self.unanswered = Some(answer);
-                Err(error)
-            }
+        let sequence = written.unwrap_or_else(|_| Err(silent()))?;
+        if let Some(answer) = self.unanswered.take() {
+            // Whoever waits does so as long as this is asked.
+            let _ = answer.send(Ok(sequence));
         }
+        Ok(())
     }
 
     /// Where there is no room, it is made of what nobody needs any more, and asked for again.
