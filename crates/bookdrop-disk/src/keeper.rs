@@ -27,7 +27,7 @@ use crate::options::Sync;
 use crate::reading::Reading;
 use crate::space::{Segment, Space};
 use crate::storage::Folder;
-use errors::{no_space, nowhere};
+use errors::{no_space, nowhere, scarce};
 use shortage::Shortage;
 use tidy::Tidying;
 
@@ -124,10 +124,12 @@ where
         if journal.lacks_spares() {
             shortage.begin(no_space());
         }
+        if folder.scarce().is_some() {
+            shortage.begin(scarce());
+        }
         let grown = space.grown();
         journal.reserve(grown.load(Ordering::Relaxed));
-        ledger.set_room(journal.room(Need::TakesRoom, settings.max_event_bytes));
-        Keeper {
+        let keeper = Keeper {
             writing: Mutex::new(Writing {
                 journal,
                 empty: Page::default(),
@@ -147,7 +149,9 @@ where
             ledger,
             queue,
             settings,
-        }
+        };
+        keeper.note_room(&keeper.writing().journal);
+        keeper
     }
 
     /// Writes everything that was noted so far.
@@ -230,7 +234,10 @@ where
 
     /// Bytes that events can take before a file is made for them.
     fn room_for_events(&self, journal: &Journal<Arc<F>>) -> u64 {
-        journal.room(Need::TakesRoom, self.settings.max_event_bytes)
+        match self.folder.scarce() {
+            None => journal.room(Need::TakesRoom, self.settings.max_event_bytes),
+            Some(_) => 0,
+        }
     }
 
     /// Appends the notes of a page to the journal, as many as there is room for. Returns how many they are.

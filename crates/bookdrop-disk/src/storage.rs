@@ -82,6 +82,12 @@ pub trait Folder {
     // By its caller, tests know which flush it is.
     #[track_caller]
     fn flush(&self) -> io::Result<()>;
+
+    /// Bytes that can be written yet, as far as is known, where files that are there have no room of their own and there is little
+    /// left: then nothing is taken in, and what is there makes room. `None` where there is enough.
+    fn scarce(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A file whose length does not change.
@@ -165,5 +171,9 @@ impl<F: Folder> Folder for Arc<F> {
     #[track_caller]
     fn flush(&self) -> io::Result<()> {
         (**self).flush()
+    }
+
+    fn scarce(&self) -> Option<u64> {
+        (**self).scarce()
     }
 }

@@ -165,6 +165,12 @@ impl Stream {
         self.ask("PURGE", &question).await.map(drop)
     }
 
+    /// Lets go of all that takes room and says nothing.
+    pub(crate) async fn purge_reserve(&self) -> Result<(), Trouble> {
+        let question = json!({ "filter": self.names.reserves() });
+        self.ask("PURGE", &question).await.map(drop)
+    }
+
     pub(crate) fn names(&self) -> &Names {
         &self.names
     }

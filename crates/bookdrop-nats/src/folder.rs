@@ -34,6 +34,11 @@ pub(crate) trait Pages: Send + Sync + 'static {
 
     /// Lets go of all pages before this one, sooner or later.
     fn let_go_before(&self, sequence: u64);
+
+    /// Bytes for which there is room, where that is known to be little.
+    fn scarce(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// A folder in pages. Clones share it.
@@ -336,6 +341,10 @@ impl<P: Pages> Folder for PagedFolder<P> {
 
     fn flush(&self) -> io::Result<()> {
         self.shared.flush()
+    }
+
+    fn scarce(&self) -> Option<u64> {
+        self.shared.pages.scarce()
     }
 }
 

@@ -94,6 +94,10 @@ impl<P: Pages> Pages for HeldPages<P> {
     fn let_go_before(&self, sequence: u64) {
         self.pages.let_go_before(sequence);
     }
+
+    fn scarce(&self) -> Option<u64> {
+        self.pages.scarce()
+    }
 }
 
 #[cfg(test)]

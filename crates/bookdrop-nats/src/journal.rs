@@ -11,6 +11,7 @@ mod pace;
 mod page;
 pub(crate) mod placing;
 mod reading;
+mod reserve;
 #[cfg(test)]
 mod tests;
 
@@ -35,11 +36,23 @@ use page::Page;
 pub(crate) use page::{DriverId, Epoch, Unreadable};
 use placing::{Answer, Ask, Placing};
 use reading::{Reading, Seen};
+use reserve::Reserve;
 
 /// What was not answered is asked again after so long.
 const ASKS_AGAIN_AFTER: Duration = Duration::from_millis(50);
 /// Bytes of a message at most, whatever the server takes: what is written at once is to be there soon.
 const LONGEST_MESSAGE: usize = 512 << 10;
+
+/// What was found in a stream beside its pages.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// Messages that cannot be read, or are missing.
+    pub(crate) damaged: Vec<u64>,
+    /// Messages that take room and say nothing.
+    pub(crate) reserve: Vec<u64>,
+    /// Bytes of pages.
+    pub(crate) bytes: u64,
+}
 
 /// The journal of a queue.
 #[derive(Clone)]
@@ -104,7 +117,8 @@ impl Journal {
     /// Begins an epoch, in place of this one, at this time in milliseconds since 1970. `None` where another one has begun meanwhile,
     /// or the keeper of that one has written something.
     ///
-    /// From then on nobody else writes, so what lies before it is all that there is.
+    /// From then on nobody else writes, so what lies before it is all that there is. Where the server has no room, what the former keeper
+    /// kept in reserve is let go of.
     ///
     /// # Errors
     /// Whatever the server says.
@@ -114,8 +128,17 @@ impl Journal {
         at: u64,
     ) -> Result<Option<Writer>, Error> {
         let mut claim = Claim::new(self.driver, former, at);
+        let mut is_scarce = false;
         loop {
-            let answer = self.answer_to_claim(claim.asks()).await?;
+            let answer = match self.answer_to_claim(claim.asks()).await {
+                Err(error) if error.kind() == ErrorKind::NoSpace && !is_scarce => {
+                    is_scarce = true;
+                    let purged = again(|| self.stream.purge_reserve()).await;
+                    purged.map_err(Trouble::into_error)?;
+                    continue;
+                }
+                answer => answer?,
+            };
             match claim.told(answer) {
                 None => {}
                 Some(Claimed::Beaten) => return Ok(None),
@@ -124,6 +147,7 @@ impl Journal {
                         stream: self.stream.clone(),
                         epoch,
                         chain: Chain::new(epoch),
+                        reserve: Reserve::new(is_scarce),
                     }));
                 }
             }
@@ -143,8 +167,8 @@ impl Journal {
         or_nothing(answer, ClaimAnswer::Nothing).await
     }
 
-    /// Reads what lies before the epoch of this keeper: hands every page over with its sequence, in their order. Returns the sequences of
-    /// messages that cannot be read, or are missing.
+    /// Reads what lies before the epoch of this keeper: hands every page over with its sequence, in their order. Returns what else was
+    /// found.
     ///
     /// # Errors
     /// Whatever the server says; `NewerVersion` where a newer version wrote it, and `Invalid` where somebody else did.
@@ -152,7 +176,7 @@ impl Journal {
         &self,
         up_to: &Writer,
         page: impl FnMut(u64, Bytes),
-    ) -> Result<Vec<u64>, Error> {
+    ) -> Result<Found, Error> {
         let bounds = again(|| self.stream.bounds()).await;
         let first = bounds.map_err(Trouble::into_error)?.first;
         self.read_all(first..=up_to.epoch.sequence, page).await
@@ -162,23 +186,28 @@ impl Journal {
         &self,
         sequences: RangeInclusive<u64>,
         mut page: impl FnMut(u64, Bytes),
-    ) -> Result<Vec<u64>, Error> {
+    ) -> Result<Found, Error> {
         let get = async |sequence| {
             let message = self.get(sequence).await;
             message.map(|message| (sequence, message))
         };
         let mut messages = stream::iter(sequences).map(get).buffered(MESSAGES_AT_ONCE);
-        let (mut reading, mut damaged) = (Reading::default(), Vec::new());
+        let (mut reading, mut found) = (Reading::default(), Found::default());
         while let Some(message) = messages.next().await {
             let (sequence, message) = message?;
             match reading.see(sequence, message.as_ref()) {
-                Ok(Seen::Page(body)) => page(sequence, body),
+                Ok(Seen::Page(body)) => {
+                    found.bytes += body.len() as u64;
+                    page(sequence, body);
+                }
+                Ok(Seen::Reserve) => found.reserve.push(sequence),
                 Ok(Seen::Nothing) => {}
-                Err(Unreadable::Damaged) => damaged.push(sequence),
+                Err(Unreadable::Damaged) => found.damaged.push(sequence),
                 Err(other) => return Err(unreadable(sequence, other)),
             }
         }
-        Ok(damaged)
+        found.damaged.append(&mut reading.into_lost());
+        Ok(found)
     }
 
     /// What these pages say, in their order; `None` of one that is gone, or cannot be read. The server is asked until it answers.
@@ -219,6 +248,7 @@ pub(crate) struct Writer {
     stream: Stream,
     epoch: Epoch,
     chain: Chain,
+    reserve: Reserve,
 }
 
 impl Writer {
@@ -239,6 +269,7 @@ impl Writer {
         if self.chain.is_busy() {
             self.go_on().await?;
         }
+        self.reserve.note_written(body.len());
         self.chain.write(body, at);
         self.go_on().await
     }
@@ -251,7 +282,11 @@ impl Writer {
     /// # Panics
     /// If there is none.
     pub(crate) async fn go_on(&mut self) -> Result<u64, Error> {
-        let subject = self.stream.names().pages(self.epoch);
+        let names = self.stream.names();
+        let subject = match self.chain.is_reserve() {
+            true => names.reserve(self.epoch),
+            false => names.pages(self.epoch),
+        };
         while let Some((ask, placing)) = self.chain.asks() {
             let answer = answer(&self.stream, subject.clone(), ask, placing).await?;
             if let Some(written) = self.chain.told(answer) {
@@ -265,8 +300,9 @@ impl Writer {
     ///
     /// # Errors
     /// Whatever the server says. It may be done all the same.
-    pub(crate) async fn purge_before(&self, sequence: u64) -> Result<(), Error> {
+    pub(crate) async fn purge_before(&mut self, sequence: u64) -> Result<(), Error> {
         let purged = self.stream.purge_before(sequence).await;
+        self.reserve.note_purge(sequence);
         purged.map_err(Trouble::into_error)
     }
 }

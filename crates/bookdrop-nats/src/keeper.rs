@@ -22,7 +22,7 @@ use crate::keeping::Keeping;
 use crate::link::Link;
 use crate::names::Names;
 use crate::options::Options;
-use crate::pages::{Desk, StreamPages};
+use crate::pages::{Desk, StreamPages, silent};
 use crate::seeking::Mine;
 use crate::warnings;
 
@@ -295,7 +295,7 @@ type Found = PagedFolder<HeldPages<StreamPages>>;
 /// Reads the stream, and writes pages until another driver is the keeper.
 async fn work(
     journal: Journal,
-    (writer, clock): (Writer, ServerClock),
+    (mut writer, clock): (Writer, ServerClock),
     patience: Duration,
     (opens, held): (tokio::sync::oneshot::Sender<Found>, Held),
     connected: Arc<Notify>,
@@ -308,8 +308,14 @@ async fn work(
         held.hold(sequence, page);
     });
     match read.await {
-        Ok(damaged) => known.miss(damaged.len()),
+        Ok(found) => {
+            writer.found_reserve(found.reserve, found.bytes);
+            known.miss(found.damaged.len());
+        }
         Err(error) => return Ended::new(error),
+    }
+    if let Err(error) = restore_reserve(&mut writer, clock, patience).await {
+        return Ended::new(error);
     }
     let (pages, mut desk) = StreamPages::new(journal.clone(), writer, clock, patience);
     // Where nobody opens it any more, nobody asks.
@@ -324,6 +330,19 @@ async fn work(
         why: ended.err().unwrap_or_else(nobody),
         _desk: Some(Box::new(desk)),
     }
+}
+
+/// Where there is room again, the queue is opened with it.
+async fn restore_reserve(
+    writer: &mut Writer,
+    clock: ServerClock,
+    patience: Duration,
+) -> Result<(), Error> {
+    if writer.scarce().is_none() {
+        return Ok(());
+    }
+    let restored = timeout(patience, writer.restore_reserve(clock.millis())).await;
+    restored.unwrap_or_else(|_| Err(silent()))
 }
 
 /// Ends when another driver is the keeper.

@@ -7,6 +7,9 @@ use crate::journal::{DriverId, Epoch};
 /// Bytes of a token at most. The server takes 255 of a stream's name, and longer ones are file names no more.
 const LONGEST: usize = 200;
 
+/// How a subject ends where room is taken and nothing is said.
+const RESERVE: &str = ".r";
+
 /// The names of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Names {
@@ -50,6 +53,16 @@ impl Names {
         format!("bookdrop.{}.j.{epoch}", self.token)
     }
 
+    /// Where the keeper of an epoch puts what takes room and says nothing.
+    pub(crate) fn reserve(&self, epoch: Epoch) -> String {
+        format!("{}{RESERVE}", self.pages(epoch))
+    }
+
+    /// Where all of them did.
+    pub(crate) fn reserves(&self) -> String {
+        format!("bookdrop.{}.j.*.*{RESERVE}", self.token)
+    }
+
     /// Where this driver says that it is the keeper.
     pub(crate) fn beginning(&self, driver: DriverId) -> String {
         format!("bookdrop.{}.e.{driver}", self.token)
@@ -77,7 +90,9 @@ impl Names {
             let driver = driver.parse().ok()?;
             return Some(Epoch { sequence, driver });
         }
-        let (sequence, driver) = inside.strip_prefix(".j.")?.split_once('.')?;
+        let epoch = inside.strip_prefix(".j.")?;
+        let epoch = epoch.strip_suffix(RESERVE).unwrap_or(epoch);
+        let (sequence, driver) = epoch.split_once('.')?;
         Some(Epoch {
             sequence: sequence.parse().ok()?,
             driver: driver.parse().ok()?,
@@ -128,6 +143,7 @@ mod tests {
         assert_eq!(begins, format!("bookdrop.a=2Eb.e.{}", "ab".repeat(16)));
         assert_eq!(names.epoch_of(&begins, 7), Some(epoch));
         assert_eq!(names.epoch_of(&names.pages(epoch), 9), Some(epoch));
+        assert_eq!(names.epoch_of(&names.reserve(epoch), 9), Some(epoch));
         for other in ["bookdrop.a=2Eb.j", "bookdrop.a=2Eb.e.x", "bookdrop.c.e.ab"] {
             assert_eq!(names.epoch_of(other, 7), None);
         }

@@ -1,9 +1,10 @@
 //! The pages of the stream, for threads that wait for the server.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io;
 use std::sync::mpsc::{self, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bookdrop_backend::{Error, ErrorKind};
@@ -25,6 +26,7 @@ const LETS_GO_AFTER: Duration = Duration::from_secs(150);
 pub(crate) struct StreamPages {
     asks: UnboundedSender<Ask>,
     longest: usize,
+    scarce: Arc<Mutex<Option<u64>>>,
 }
 
 /// What a thread asks for, and waits for; each for one thing at a time.
@@ -47,6 +49,10 @@ pub(crate) struct Desk {
     patience: Duration,
     /// From when on pages before which one are let go of.
     to_let_go: VecDeque<(Instant, u64)>,
+    /// Where the reserve was let go of, it is tried to make it anew then.
+    tries_again_at: Instant,
+    /// What is known of that.
+    scarce: Arc<Mutex<Option<u64>>>,
     /// What is read. It ends with this.
     reads: JoinSet<()>,
     /// Who asked for a page that is not written, and may never be.
@@ -63,6 +69,7 @@ impl StreamPages {
     ) -> (Self, Desk) {
         let (asks, asked) = unbounded_channel();
         let longest = journal.longest_page();
+        let scarce = Arc::new(Mutex::new(writer.scarce()));
         let desk = Desk {
             journal,
             writer,
@@ -71,9 +78,16 @@ impl StreamPages {
             patience,
             to_let_go: VecDeque::new(),
             reads: JoinSet::new(),
+            tries_again_at: Instant::now() + TRIES_AGAIN_EVERY,
+            scarce: scarce.clone(),
             unanswered: None,
         };
-        (StreamPages { asks, longest }, desk)
+        let pages = StreamPages {
+            asks,
+            longest,
+            scarce,
+        };
+        (pages, desk)
     }
 
     fn ask<A>(&self, ask: impl FnOnce(Answer<A>) -> Ask) -> io::Result<A> {
@@ -103,6 +117,10 @@ impl Pages for StreamPages {
         // Whoever works for it no more has nothing to let go of.
         let _ = self.asks.send(Ask::LetGo(sequence));
     }
+
+    fn scarce(&self) -> Option<u64> {
+        *self.scarce.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Desk {
@@ -111,11 +129,23 @@ impl Desk {
     pub(crate) async fn run(&mut self) -> Result<(), Error> {
         loop {
             let due = self.to_let_go.front().map(|(at, _)| *at);
+            let is_scarce = self.writer.scarce().is_some();
+            let lacks_reserve = self.writer.lacks_reserve();
             let asked = tokio::select! {
-                asked = self.asks.recv() => asked,
-                Some(_) = self.reads.join_next() => continue,
+                // The reserve can wait.
+                biased;
                 () = until(due) => {
                     self.let_go().await;
+                    continue;
+                }
+                () = sleep_until(self.tries_again_at), if is_scarce => {
+                    self.restore_reserve().await?;
+                    continue;
+                }
+                asked = self.asks.recv() => asked,
+                Some(_) = self.reads.join_next() => continue,
+                () = ready(()), if lacks_reserve => {
+                    self.add_to_reserve().await?;
                     continue;
                 }
             };
@@ -124,7 +154,11 @@ impl Desk {
                 Some(Ask::Append(page, answer)) => self.append(page, answer).await?,
                 Some(Ask::Read(sequences, answer)) => self.read(sequences, answer),
                 Some(Ask::LetGo(sequence)) => {
-                    let at = Instant::now() + LETS_GO_AFTER;
+                    let now = Instant::now();
+                    let at = match is_scarce {
+                        true => now,
+                        false => now + LETS_GO_AFTER,
+                    };
                     self.to_let_go.push_back((at, sequence));
                 }
             }
@@ -176,7 +210,24 @@ impl Desk {
         if let Some((_, sequence)) = self.to_let_go.pop_front() {
             // If they stay, they go with the next ones.
             let _ = self.writer.purge_before(sequence).await;
+            // There may be room for it now.
+            self.tries_again_at = Instant::now();
         }
+    }
+
+    async fn restore_reserve(&mut self) -> Result<(), Error> {
+        let restored = self.writer.restore_reserve(self.clock.millis());
+        let restored = timeout(self.patience, restored).await;
+        self.tries_again_at = Instant::now() + TRIES_AGAIN_EVERY;
+        let mut scarce = self.scarce.lock().unwrap_or_else(PoisonError::into_inner);
+        *scarce = self.writer.scarce();
+        restored.unwrap_or_else(|_| Err(silent()))
+    }
+
+    async fn add_to_reserve(&mut self) -> Result<(), Error> {
+        let added = self.writer.add_to_reserve(self.clock.millis());
+        let added = timeout(self.patience, added).await;
+        added.unwrap_or_else(|_| Err(silent()))
     }
 
     async fn let_go_of_all(&mut self) {
@@ -186,6 +237,8 @@ impl Desk {
     }
 }
 
+/// While the reserve is let go of, it is tried so often to make it anew, and whenever something else was let go of.
+const TRIES_AGAIN_EVERY: Duration = Duration::from_secs(30);
 /// How long it waits before it asks a full server again: first, and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
@@ -201,7 +254,7 @@ async fn until(at: Option<Instant>) {
     }
 }
 
-fn silent() -> Error {
+pub(crate) fn silent() -> Error {
     Error::new(
         ErrorKind::Io,
         "the server could not be reached, or had no room, for longer than `patience`",

@@ -12,8 +12,8 @@ use bookdrop::{
     BackendError, BackendErrorKind, Consumer, Driver, Error, Event, OpenErrorKind, Producer,
     ReceiveError, SendErrorKind, TryReceiveError,
 };
-use bookdrop_disk::storage::{DiskFolder, Folder};
 use bookdrop_disk::Options;
+use bookdrop_disk::storage::{DiskFolder, Folder};
 use tempfile::TempDir;
 
 /// Nothing takes that long.

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bookdrop::{Consumer, DeadLetterId, DeadLetters, Driver, Event, Producer};
-use bookdrop_disk::storage::{self, DiskFolder, Folder};
 use bookdrop_disk::Options;
+use bookdrop_disk::storage::{self, DiskFolder, Folder};
 use tempfile::TempDir;
 
 /// Far more than all that is read beside a body of such a length.

@@ -16,6 +16,13 @@ pub(super) fn no_space() -> Error {
     journal::Error::from(journal::ErrorKind::NoSpace).into()
 }
 
+/// A folder that has no room but for what makes some.
+pub(super) fn scarce() -> Error {
+    let message = "where the queue is kept there is no room but for what makes some; have events consumed, or make room there, and \
+                   send it again";
+    Error::new(ErrorKind::NoSpace, message)
+}
+
 pub(super) fn nowhere() -> Unread {
     let error = Error::new(ErrorKind::NotFound, "the event is gone meanwhile");
     Unread::ForGood(error)

@@ -18,7 +18,7 @@ use crate::journal::{self, Journal, Need, cost};
 use crate::ledger::{Page, millis};
 use crate::storage::Folder;
 
-use super::errors::no_space;
+use super::errors::{no_space, scarce};
 use super::{Keep, Keeper, Writing};
 
 /// It is looked every so often whether there is something to tidy up, also where nobody asked for it.
@@ -121,6 +121,12 @@ where
             }
             self.note_room(&writing.journal);
         };
+        if self.folder.scarce().is_some() {
+            self.shortage.begin_if_new(scarce());
+            return self.note_room(&self.writing().journal);
+        }
+        // There may have been too little before.
+        self.note_room(&self.writing().journal);
         match is_one_wanted {
             false => self.shortage.end(),
             // It could not be made before. Whoever waits for it would be woken again and again.
@@ -266,7 +272,8 @@ where
         // while the others are written again, is not in the sum, and acks may take what is left of the segment that is written to.
         // The reserve is for both (`Journal::reserve`), and where it does not suffice, what could not be written again is tried
         // again later.
-        self.writing().journal.room(Need::Frees, longest) >= needed
+        let room = self.writing().journal.room(Need::Frees, longest);
+        self.folder.scarce().map_or(room, |left| left.min(room)) >= needed
     }
 
     /// Writes down again what is needed of a segment.
@@ -398,7 +405,7 @@ where
         unneeded.last().copied()
     }
 
-    fn note_room(&self, journal: &Journal<Arc<F>>) {
+    pub(super) fn note_room(&self, journal: &Journal<Arc<F>>) {
         self.ledger.set_room(self.room_for_events(journal));
     }
 

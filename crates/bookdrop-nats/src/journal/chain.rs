@@ -16,6 +16,8 @@ pub(crate) struct Chain {
     /// How many pages were written.
     pages: u64,
     placing: Option<Placing>,
+    /// What that is, or the last one was.
+    on_its_way: Kind,
 }
 
 /// What became of a page.
@@ -39,6 +41,7 @@ impl Chain {
             last: epoch.sequence,
             pages: 0,
             placing: None,
+            on_its_way: Kind::Epoch,
         }
     }
 
@@ -47,14 +50,38 @@ impl Chain {
         self.placing.is_some()
     }
 
+    /// Whether what is on its way says nothing.
+    pub(crate) fn is_reserve(&self) -> bool {
+        matches!(self.on_its_way, Kind::Reserve { .. })
+    }
+
     /// A page that says this is to be written, at this time. None may be on its way.
     pub(crate) fn write(&mut self, body: Bytes, at: u64) {
+        let kind = Kind::Notes {
+            epoch: self.epoch.sequence,
+            number: self.pages + 1,
+        };
+        self.place(kind, body, at);
+    }
+
+    /// A page that says nothing is to be put there, at this time. None may be on its way.
+    pub(crate) fn reserve(&mut self, body: Bytes, at: u64) {
+        let epoch = self.epoch.sequence;
+        self.place(Kind::Reserve { epoch }, body, at);
+    }
+
+    /// There is no room for the page that says nothing. An earlier copy of it may come yet, and is passed over.
+    pub(crate) fn give_up_reserve(&mut self) {
+        if self.is_reserve() {
+            self.placing = None;
+        }
+    }
+
+    fn place(&mut self, kind: Kind, body: Bytes, at: u64) {
         assert!(!self.is_busy(), "one page is on its way at a time");
+        self.on_its_way = kind;
         let page = Page {
-            kind: Kind::Notes {
-                epoch: self.epoch.sequence,
-                number: self.pages + 1,
-            },
+            kind,
             driver: self.epoch.driver,
             at,
             body,
@@ -78,12 +105,13 @@ impl Chain {
         match placed {
             Placed::There => {
                 self.last = place;
-                self.pages += 1;
+                self.pages += u64::from(matches!(self.on_its_way, Kind::Notes { .. }));
                 Some(Written::At(place))
             }
             Placed::Taken(other) => match Page::decode(&other) {
                 Ok(page) if page.kind == Kind::Epoch => Some(Written::Replaced),
-                // A late page of an earlier epoch, where the server lost what was behind that. Nobody reads it.
+                // A late page of an earlier epoch, where the server lost what was behind that, or one that says nothing and was
+                // given up. Nobody reads it.
                 Ok(_) => {
                     self.last = place;
                     self.placing = Some(Placing::new(message, place));

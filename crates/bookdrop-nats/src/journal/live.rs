@@ -35,6 +35,12 @@ fn server() -> Option<Nats> {
     (!is_left_out("nats")).then(|| Nats::start().expect("there is a server"))
 }
 
+/// A server that is full early.
+fn small_server(limit: &str) -> Option<Nats> {
+    let settings = format!("jetstream {{ sync_interval: always, max_file_store: {limit} }}\n");
+    (!is_left_out("nats")).then(|| Nats::with_settings(&settings).expect("there is a server"))
+}
+
 async fn journal(url: &str, driver: u8) -> Journal {
     let server: Server = url.parse().expect("it is a URL");
     let (link, _) = Link::new(&server).await.expect("it is there");
@@ -61,7 +67,7 @@ async fn read(journal: &Journal, writer: &Writer) -> Vec<String> {
     let read = journal.read(writer, |_, text| {
         texts.push(String::from_utf8(text.into()).expect("it is text"));
     });
-    assert_eq!(read.await.expect("it can be read"), [0; 0]);
+    assert_eq!(read.await.expect("it can be read").damaged, [0; 0]);
     texts
 }
 
@@ -156,5 +162,64 @@ fn what_was_purged_is_not_missed() {
         write(&mut writer, "three").await.expect("it is the keeper");
         let next = begin(&journal).await;
         assert_eq!(read(&journal, &next).await, ["two", "three"]);
+    });
+}
+
+/// Writes until there is no room. Returns where the pages lie.
+async fn fill(writer: &mut Writer) -> Vec<u64> {
+    let page = "x".repeat(100 << 10);
+    let mut pages = Vec::new();
+    loop {
+        match write(writer, &page).await {
+            Ok(sequence) => pages.push(sequence),
+            Err(full) => {
+                assert_eq!(full.kind(), ErrorKind::NoSpace);
+                return pages;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_full_stream_is_told_and_goes_on_when_there_is_room() {
+    let Some(nats) = small_server("1MB") else {
+        return;
+    };
+    run(async {
+        let journal = journal(&nats.url(), 1).await;
+        let mut writer = begin(&journal).await;
+        let pages = fill(&mut writer).await;
+        let last = pages[pages.len() - 1];
+        writer.purge_before(last).await.expect("it can be purged");
+        write(&mut writer, "behind").await.expect("there is room");
+        let next = begin(&journal).await;
+        let texts = read(&journal, &next).await;
+        assert_eq!(texts.last().map(|text| &**text), Some("behind"));
+        let count = texts.len();
+        assert_eq!(count, 3, "the page that found no room is written first");
+    });
+}
+
+#[test]
+fn a_full_server_has_room_for_the_next_keeper_where_the_former_one_kept_a_reserve() {
+    let Some(nats) = small_server("2MB") else {
+        return;
+    };
+    run(async {
+        let journal = journal(&nats.url(), 1).await;
+        let mut writer = begin(&journal).await;
+        assert!(writer.lacks_reserve());
+        writer.add_to_reserve(0).await.expect("there is room");
+        let pages = fill(&mut writer).await;
+        let mut next = begin(&journal).await;
+        assert!(next.scarce().is_some());
+        write(&mut next, "one").await.expect("there is room");
+        // The purge of the reserve is no damage.
+        assert_eq!(read(&journal, &next).await.len(), pages.len());
+        next.restore_reserve(0).await.expect("the server answers");
+        assert!(next.scarce().is_some(), "there is no room for it");
+        write(&mut next, "two")
+            .await
+            .expect("it was let go of again");
     });
 }

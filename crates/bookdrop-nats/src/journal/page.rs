@@ -17,6 +17,7 @@ const HEAD: usize = MAGIC.len() + 2 + 3 * 8 + 16;
 
 const EPOCH: u8 = 1;
 const PAGE: u8 = 2;
+const RESERVE: u8 = 3;
 
 /// A driver in one of its lives: random, so that no two are called the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -79,7 +80,7 @@ pub(crate) struct Page {
     pub(crate) body: Bytes,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// The driver is the keeper from now on.
     Epoch,
@@ -89,6 +90,11 @@ pub(crate) enum Kind {
         epoch: u64,
         /// The first of an epoch is number one.
         number: u64,
+    },
+    /// Nothing: it takes room that is let go of when there is no other.
+    Reserve {
+        /// The sequence of the keeper's epoch.
+        epoch: u64,
     },
 }
 
@@ -111,6 +117,7 @@ impl Page {
         let (kind, epoch, number) = match self.kind {
             Kind::Epoch => (EPOCH, 0, 0),
             Kind::Notes { epoch, number } => (PAGE, epoch, number),
+            Kind::Reserve { epoch } => (RESERVE, epoch, 0),
         };
         let mut bytes = Vec::with_capacity(Page::BESIDE + self.body.len());
         bytes.extend_from_slice(&MAGIC);
@@ -151,6 +158,7 @@ impl Page {
         let kind = match kind {
             EPOCH => Kind::Epoch,
             PAGE => Kind::Notes { epoch, number },
+            RESERVE => Kind::Reserve { epoch },
             _ => return None,
         };
         Some(Page {
@@ -181,7 +189,7 @@ impl Reader<'_> {
 mod tests {
     use super::*;
 
-    fn pages() -> [Page; 2] {
+    fn pages() -> [Page; 3] {
         let page = Page {
             kind: Kind::Notes {
                 epoch: 7,
@@ -196,7 +204,12 @@ mod tests {
             body: Bytes::new(),
             ..page.clone()
         };
-        [page, beginning]
+        let reserve = Page {
+            kind: Kind::Reserve { epoch: 7 },
+            body: Bytes::from_static(&[0; 9]),
+            ..page.clone()
+        };
+        [page, beginning, reserve]
     }
 
     #[test]

@@ -13,6 +13,10 @@ pub(crate) struct Reading {
     first: Option<u64>,
     /// What is not there, or cannot be read.
     unread: BTreeSet<u64>,
+    /// What is not there, since the last page. It may have said nothing, and been let go of.
+    missing: Vec<u64>,
+    /// What is not there, and was a page.
+    lost: Vec<u64>,
     /// The epoch that goes on, and the number of its last page.
     epoch: Option<(Epoch, u64)>,
 }
@@ -22,31 +26,40 @@ pub(crate) struct Reading {
 pub(crate) enum Seen {
     /// A page, which says this.
     Page(Bytes),
-    /// One that says nothing: it begins an epoch, or came too late.
+    /// One that says nothing: it begins an epoch, or came too late, or is not there.
     Nothing,
+    /// One that says nothing, and takes room.
+    Reserve,
 }
 
 impl Reading {
     /// The next message, if it is there.
     ///
     /// # Errors
-    /// It is not there, or no message of this driver, or not the one that was written. Those behind it can be read.
+    /// It is no message of this driver, or not the one that was written. Those behind it can be read.
     pub(crate) fn see(
         &mut self,
         sequence: u64,
         message: Option<&Bytes>,
     ) -> Result<Seen, Unreadable> {
         self.first.get_or_insert(sequence);
-        let page = message.ok_or(Unreadable::Damaged).and_then(Page::decode);
-        let page = page.inspect_err(|_| {
+        let Some(message) = message else {
+            self.unread.insert(sequence);
+            self.missing.push(sequence);
+            return Ok(Seen::Nothing);
+        };
+        let page = Page::decode(message).inspect_err(|_| {
             self.unread.insert(sequence);
         })?;
         let driver = page.driver;
         match page.kind {
             Kind::Epoch => {
                 self.epoch = Some((Epoch { sequence, driver }, 0));
+                // Behind the last page of an epoch nobody can tell.
+                self.missing.clear();
                 Ok(Seen::Nothing)
             }
+            Kind::Reserve { .. } => Ok(Seen::Reserve),
             Kind::Notes { epoch, number } => {
                 let epoch = Epoch {
                     sequence: epoch,
@@ -54,6 +67,11 @@ impl Reading {
                 };
                 match self.last_page_of(epoch) {
                     Some(last) if number > last => {
+                        let goes_on = self.epoch.is_some_and(|(known, _)| known == epoch);
+                        match goes_on && number == last + 1 {
+                            true => self.missing.clear(),
+                            false => self.lost.append(&mut self.missing),
+                        }
                         self.epoch = Some((epoch, number));
                         Ok(Seen::Page(page.body))
                     }
@@ -62,6 +80,11 @@ impl Reading {
                 }
             }
         }
+    }
+
+    /// The messages that are not there, and were pages.
+    pub(crate) fn into_lost(self) -> Vec<u64> {
+        self.lost
     }
 
     /// The number of the last page of this epoch, if that goes on: zero if it may have begun where nothing could be read.
@@ -142,12 +165,37 @@ mod tests {
         let mut reading = Reading::default();
         let damaged = reading.see(1, Some(&Bytes::from_static(b"BDJ\x01")));
         assert_eq!(damaged, Err(Unreadable::Damaged));
-        assert_eq!(reading.see(2, None), Err(Unreadable::Damaged));
+        assert_eq!(reading.see(2, None), Ok(Seen::Nothing));
         let page = reading.see(3, Some(&notes(1, 3, b'a')));
         assert!(matches!(page, Ok(Seen::Page(_))));
         // What began this epoch is not there.
-        assert_eq!(reading.see(4, None), Err(Unreadable::Damaged));
+        assert_eq!(reading.see(4, None), Ok(Seen::Nothing));
         let page = reading.see(5, Some(&notes(4, 1, b'b')));
         assert!(matches!(page, Ok(Seen::Page(_))));
+        assert_eq!(reading.into_lost(), [2, 4]);
+    }
+
+    #[test]
+    fn what_said_nothing_is_not_missed() {
+        let mut reading = Reading::default();
+        let messages = [
+            Some(message(Kind::Epoch, b'a')),
+            None,
+            Some(notes(1, 1, b'a')),
+            Some(message(Kind::Reserve { epoch: 1 }, b'a')),
+            None,
+            None,
+            Some(notes(1, 2, b'a')),
+            None,
+            Some(notes(1, 4, b'a')),
+            None,
+            Some(message(Kind::Epoch, b'b')),
+            Some(notes(11, 1, b'b')),
+        ];
+        let seen = (1..).zip(&messages);
+        let seen = seen.map(|(at, message)| reading.see(at, message.as_ref()));
+        let seen = seen.filter(|seen| matches!(seen, Ok(Seen::Reserve | Seen::Page(_))));
+        assert_eq!(seen.count(), 5);
+        assert_eq!(reading.into_lost(), [8]);
     }
 }

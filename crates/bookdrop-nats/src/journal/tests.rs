@@ -84,7 +84,7 @@ impl World {
         let page = page_in(self.stream.last()?);
         let sequence = match page.kind {
             Kind::Epoch => self.stream.len() as u64,
-            Kind::Notes { epoch, .. } => epoch,
+            Kind::Notes { epoch, .. } | Kind::Reserve { epoch } => epoch,
         };
         Some(Epoch {
             sequence,
@@ -344,4 +344,28 @@ fn a_keeper_is_told_what_is_in_its_way() {
         }
         assert_eq!(chain.told(last), Some(end));
     }
+}
+
+#[test]
+fn a_page_that_says_nothing_has_no_number_and_may_be_given_up_or_come_late() {
+    let mut chain = chain();
+    chain.reserve(Bytes::from_static(&[0]), 0);
+    let late = chain.asks().expect("it is on its way").1.message().clone();
+    chain.give_up_reserve();
+    assert!(!chain.is_busy());
+    chain.write(Bytes::from_static(b"one"), 0);
+    chain.give_up_reserve();
+    assert!(chain.is_busy(), "that is a page");
+    assert_eq!(chain.told(Answer::NotTheEnd), None);
+    assert_eq!(chain.told(Answer::Found(Some(late))), None);
+    assert_eq!(chain.told(Answer::Put), Some(Written::At(7)));
+    chain.reserve(Bytes::from_static(&[0]), 0);
+    assert_eq!(chain.told(Answer::Put), Some(Written::At(8)));
+    chain.write(Bytes::from_static(b"two"), 0);
+    let (_, placing) = chain.asks().expect("it is on its way");
+    let second = Kind::Notes {
+        epoch: 5,
+        number: 2,
+    };
+    assert_eq!(page_in(placing.message()).kind, second);
 }

@@ -13,6 +13,8 @@ fn keepers(user: &mut User, stream: &str) -> Vec<String> {
     let info = user.asks("INFO", stream, &question);
     let subjects = info["state"]["subjects"].as_object();
     let mut subjects: Vec<String> = subjects.expect("there are pages").keys().cloned().collect();
+    // The reserve says nothing.
+    subjects.retain(|subject| !subject.ends_with(".r"));
     let epoch = |subject: &String| -> u64 {
         let sequence = subject.split('.').nth(3).expect("it names its epoch");
         sequence.parse().expect("it is a sequence")

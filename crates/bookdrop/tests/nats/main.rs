@@ -12,6 +12,7 @@ mod credentials;
 mod damage;
 mod disguise;
 mod engine;
+mod full;
 mod keepers;
 mod keeping;
 mod log;
