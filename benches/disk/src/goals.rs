@@ -27,6 +27,36 @@ pub(crate) struct Goal {
     pub is_reached: bool,
 }
 
+/// Says what was reached.
+pub(crate) fn print(goals: &[Goal]) {
+    println!("\n== goals\n");
+    for goal in goals {
+        let verdict = if goal.is_reached {
+            "reached"
+        } else {
+            "not reached"
+        };
+        println!(
+            "  {}: {}, {}: {verdict}",
+            goal.rows, goal.wanted, goal.reached
+        );
+    }
+}
+
+/// The same for the page.
+pub(crate) fn section(goals: &[Goal]) -> String {
+    let rows = goals.iter().map(|goal| {
+        let reached = match goal.is_reached {
+            true => format!("**{}**", goal.reached),
+            false => goal.reached.clone(),
+        };
+        vec![goal.rows.clone(), goal.wanted.clone(), reached]
+    });
+    let head = ["rows", "goal", "reached"].map(str::to_owned);
+    let table = markdown::table(&head, 3, &rows.collect::<Vec<_>>());
+    format!("\n## Goals\n\nWhat is reached is in bold.\n\n{table}")
+}
+
 /// Those of which something was measured.
 pub(crate) fn all(measured: &[Measured]) -> Vec<Goal> {
     let mut goals: Vec<Goal> = WITH_THE_DISK

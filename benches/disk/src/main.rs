@@ -9,50 +9,41 @@ mod contenders;
 mod goals;
 mod load;
 mod options;
-mod page;
 mod place;
 mod queue;
-mod report;
 mod rows;
 mod turns;
 
 use std::time::Duration;
 
+use bookdrop_bench_common::options::{Options, fail};
+use bookdrop_bench_common::page::Page;
+use bookdrop_bench_common::report::Report;
 use bookdrop_bench_common::watchdog::Watchdog;
 
-use crate::options::Options;
+use crate::options::Sizes;
 use crate::place::Place;
-use crate::report::Report;
 use crate::rows::{Context, Row};
 
 /// No turn takes nearly so long, nor does filling the longest queue.
 const LIMIT: Duration = Duration::from_secs(1_800);
 
 fn main() {
-    let options = Options::from_command_line();
+    let (options, sizes) = options::from_command_line();
     let mut rows = rows::all();
-    rows.retain(|row| options.wants(&row.name));
-    if rows.is_empty() {
-        fail(
-            "no row has all these texts in its name; --list prints the names of the rows",
-            2,
-        );
-    }
-    if options.list {
-        rows.iter().for_each(|row| println!("{}", row.name));
-        return;
-    }
-    if let Err(problem) = measure(&rows, &options) {
+    options.choose(&mut rows, |row| row.name.clone());
+    if let Err(problem) = measure(&rows, &options, &sizes) {
         fail(&problem, 1);
     }
 }
 
-fn measure(rows: &[Row], options: &Options) -> Result<(), String> {
+fn measure(rows: &[Row], options: &Options, sizes: &Sizes) -> Result<(), String> {
     let watchdog = Watchdog::start(LIMIT);
-    let place = Place::below(options.folder.as_deref())?;
-    let mut report = Report::new(options)?;
+    let place = Place::below(sizes.folder.as_deref())?;
+    let mut report = Report::new(options, "disk")?;
     let context = Context {
         options,
+        sizes,
         place: &place,
         watchdog: &watchdog,
     };
@@ -63,11 +54,11 @@ fn measure(rows: &[Row], options: &Options) -> Result<(), String> {
         }
         measured.into_iter().for_each(|one| report.row(one));
     }
-    report.end()
-}
-
-/// What was asked for cannot be done.
-fn fail(problem: &str, code: i32) -> ! {
-    eprintln!("{problem}");
-    std::process::exit(code);
+    let goals = goals::all(report.measured());
+    goals::print(&goals);
+    report.end(&Page {
+        title: "The queue on disk",
+        conditions: &[],
+        summary: &goals::section(&goals),
+    })
 }

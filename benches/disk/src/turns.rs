@@ -1,86 +1,66 @@
-//! Runs contenders in turn, round after round.
+//! Contenders with open folders, and their turns.
 
+use std::ops::Deref;
 use std::path::PathBuf;
 
-use bookdrop_bench_common::calibration::calibrate;
-use bookdrop_bench_common::measured::{Measurement, Role};
-use bookdrop_bench_common::progress;
+use bookdrop_bench_common::measured::Measurement;
+use bookdrop_bench_common::turns;
 
 use crate::place::Place;
 use crate::queue::{Contender, Durability, Queue};
-
-/// A contender whose queue is open.
-pub(crate) struct Seat {
-    /// Who.
-    pub name: &'static str,
-    /// What it is to us.
-    pub role: Role,
-    /// Its queue.
-    pub queue: Box<dyn Queue>,
-    /// Events of a round.
-    pub events: u64,
-    folder: PathBuf,
-}
-
-impl Seat {
-    /// Opens the queue that lies in a folder of this name.
-    pub(crate) fn open(
-        contender: &Contender,
-        place: &Place,
-        folder: &str,
-        durability: Durability,
-    ) -> Self {
-        let folder = place.folder(&format!("{folder} {}", contender.name));
-        Self {
-            name: contender.name,
-            role: contender.role,
-            queue: (contender.open)(&folder, durability),
-            events: 0,
-            folder,
-        }
-    }
-
-    /// Closes it, and removes its folder.
-    pub(crate) fn remove(self, place: &Place) {
-        drop(self.queue);
-        place.remove(&self.folder);
-    }
-}
+use crate::rows::Context;
 
 /// No turn has more events.
 const MOST: u64 = 1 << 21;
 
-/// Lets all of them have their turn in each round, and another one begin each round, so that a drift of the disk meets all of
-/// them alike. The first round, in which nothing is counted, tells each how many events it has.
+/// A contender whose queue is open.
+pub(crate) type Seat = turns::Seat<InFolder>;
+
+/// A queue, and the folder that it lies in.
+pub(crate) struct InFolder {
+    queue: Box<dyn Queue>,
+    folder: PathBuf,
+}
+
+impl Deref for InFolder {
+    type Target = dyn Queue;
+
+    fn deref(&self) -> &Self::Target {
+        &*self.queue
+    }
+}
+
+/// Opens the queue that lies in a folder of this name.
+pub(crate) fn open(
+    contender: &Contender,
+    place: &Place,
+    folder: &str,
+    durability: Durability,
+) -> Seat {
+    let folder = place.folder(&format!("{folder} {}", contender.name));
+    let queue = (contender.open)(&folder, durability);
+    Seat::new(contender.name, contender.role, InFolder { queue, folder })
+}
+
+/// Closes them, and removes their folders.
+pub(crate) fn remove(seats: Vec<Seat>, place: &Place) {
+    for seat in seats {
+        drop(seat.queue.queue);
+        place.remove(&seat.queue.folder);
+    }
+}
+
+/// Lets all of them have their turn in each round; nobody pays for what another one has left behind.
 pub(crate) fn rounds(
     name: &str,
     seats: &mut [Seat],
-    rounds: usize,
-    seconds: f64,
-    place: &Place,
+    context: &Context<'_>,
     mut turn: impl FnMut(usize, &Seat, u64) -> f64,
 ) -> Vec<Measurement> {
-    let mut results: Vec<_> = seats.iter().map(nothing_yet).collect();
-    for (index, seat) in seats.iter_mut().enumerate() {
-        seat.events = calibrate(seconds, MOST, |events| turn(index, seat, events));
-        place.settle();
-    }
-    for round in 0..rounds {
-        for index in (0..seats.len()).map(|at| (at + round) % seats.len()) {
-            let seat = &seats[index];
-            results[index].rounds.push(turn(index, seat, seat.events));
-            place.settle();
-        }
-        progress::show(&format!("{name} {}/{rounds}", round + 1));
-    }
-    progress::show("");
-    results
-}
-
-fn nothing_yet(seat: &Seat) -> Measurement {
-    Measurement {
-        contender: seat.name,
-        role: seat.role,
-        rounds: Vec::new(),
-    }
+    turns::rounds(name, seats, context.options, MOST, |index, seat, events| {
+        context.watchdog.round(format!("{name}, {}", seat.name));
+        let rate = turn(index, seat, events);
+        context.place.settle();
+        rate
+    })
 }

@@ -8,79 +8,36 @@
 
 #![forbid(unsafe_code)]
 
-pub mod load;
 pub mod place;
-pub mod queue;
 
 mod contenders;
-mod options;
-mod page;
-mod report;
-mod rows;
-mod turns;
 
-use std::time::Duration;
+use bookdrop_bench_common::at_server::Benchmark;
+use bookdrop_bench_common::at_server::load::Work;
+use bookdrop_bench_common::at_server::queue;
+use bookdrop_bench_common::options::Program;
 
-use bookdrop_bench_common::watchdog::Watchdog;
-
-use crate::load::Work;
-use crate::options::Options;
 use crate::place::Place;
-use crate::queue::Contender;
-use crate::report::Report;
-use crate::rows::{Context, Row};
 
-/// No turn takes nearly so long.
-const LIMIT: Duration = Duration::from_secs(300);
+/// Who takes part.
+pub type Contender = queue::Contender<Place>;
 
-/// Those who can do this work.
-pub type Contenders = fn(Work) -> Vec<Contender>;
+const BENCHMARK: Benchmark = Benchmark {
+    program: Program {
+        about: "Measures bookdrop's queue in PostgreSQL beside the bare client and others, on one server",
+        command: "cargo run --release -p bookdrop-bench-postgres",
+        rounds: 5,
+        further: "",
+    },
+    engine: "PostgreSQL",
+    page: "postgres",
+};
 
-/// Does what the command line asks for, with further contenders.
-pub fn run(further: Contenders) {
-    let options = Options::from_command_line();
-    let mut rows = rows::all();
-    rows.retain(|row| options.wants(&row.name()));
-    if rows.is_empty() {
-        fail(
-            "no row has all these texts in its name; --list prints the names of the rows",
-            2,
-        );
-    }
-    if options.list {
-        rows.iter().for_each(|row| println!("{}", row.name()));
-        return;
-    }
-    if let Err(problem) = measure(&rows, &options, further) {
-        fail(&problem, 1);
-    }
-}
-
-fn measure(rows: &[Row], options: &Options, further: Contenders) -> Result<(), String> {
-    let watchdog = Watchdog::start(LIMIT);
-    let place = Place::start()?;
-    let mut report = Report::new(options, &place)?;
-    let context = Context {
-        options,
-        place: &place,
-        watchdog: &watchdog,
-        further,
-    };
-    for row in rows {
-        let measured = rows::run(row, &context);
-        if measured.results.is_empty() {
-            return Err(format!(
-                "none of the contenders of --with takes part in {}",
-                row.name()
-            ));
-        }
-        report.row(measured);
-    }
-    report.end()
-}
-
-/// What was asked for cannot be done.
-fn fail(problem: &str, code: i32) -> ! {
-    eprintln!("{problem}");
-    std::process::exit(code);
+/// Does what the command line asks for, with further contenders who can do a work.
+pub fn run(further: fn(Work) -> Vec<Contender>) {
+    BENCHMARK.run(|work| {
+        let mut all = contenders::of(work);
+        all.extend(further(work));
+        all
+    });
 }

@@ -1,5 +1,6 @@
 //! The server, and what is done on it beside the contenders' turns.
 
+use bookdrop_bench_common::at_server::queue;
 use bookdrop_test_servers::Postgres;
 use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls};
@@ -14,8 +15,20 @@ pub struct Place {
 }
 
 impl Place {
-    /// Starts it.
-    pub fn start() -> Result<Self, String> {
+    /// How it is reached.
+    pub fn url(&self) -> String {
+        self.postgres.url()
+    }
+
+    /// Does something that returns nothing.
+    pub fn execute(&self, sql: &str) {
+        let done = self.attendant.batch_execute(sql);
+        self.runtime.block_on(done).expect("the server does it");
+    }
+}
+
+impl queue::Place for Place {
+    fn start() -> Result<Self, String> {
         let postgres = Postgres::start().map_err(|error| error.to_string())?;
         let runtime = Runtime::new().map_err(|error| format!("no executor: {error}"))?;
         let attendant = runtime.block_on(connect(&postgres.url(), ""));
@@ -26,13 +39,11 @@ impl Place {
         })
     }
 
-    /// How it is reached.
-    pub fn url(&self) -> String {
-        self.postgres.url()
+    fn runtime(&self) -> &Runtime {
+        &self.runtime
     }
 
-    /// Its version, and what it does with a commit.
-    pub fn conditions(&self) -> String {
+    fn conditions(&self) -> String {
         let shown = |setting: &str| -> String {
             let show = format!("SHOW {setting}");
             let row = self.runtime.block_on(self.attendant.query_one(&show, &[]));
@@ -47,14 +58,8 @@ impl Place {
         )
     }
 
-    /// Does something that returns nothing.
-    pub fn execute(&self, sql: &str) {
-        let done = self.attendant.batch_execute(sql);
-        self.runtime.block_on(done).expect("the server does it");
-    }
-
-    /// Clears away what a turn left behind, so that nobody pays for another one's turn.
-    pub fn settle(&self, tables: &[String]) {
+    /// Vacuums the tables.
+    fn settle(&self, tables: &[String]) {
         for table in tables {
             self.execute(&format!("VACUUM {table}"));
         }

@@ -10,7 +10,7 @@ use bookdrop_bench_common::progress;
 use super::{BYTES, Context, FILLED_AT_ONCE, Row};
 use crate::contenders::ours;
 use crate::queue::{Contender, Durability, Queue};
-use crate::turns::{Seat, rounds};
+use crate::turns::{self, Seat, rounds};
 
 /// The name of the group.
 pub(crate) const GROUP: &str = "standing backlog";
@@ -32,10 +32,9 @@ pub(crate) fn row(durability: Durability, backlog: u64) -> String {
 }
 
 fn run(context: &Context<'_>, durability: Durability) -> Vec<Measured> {
-    let options = context.options;
     let name = format!("{GROUP}, {}", durability.name());
     let events = Events::of(BYTES);
-    let backlogs = [SMALL, options.backlog];
+    let backlogs = [SMALL, context.sizes.backlog];
     let contenders = context.admitted(vec![ours()]);
     let mut seats: Vec<Seat> = Vec::new();
     for contender in &contenders {
@@ -49,20 +48,10 @@ fn run(context: &Context<'_>, durability: Durability) -> Vec<Measured> {
     }
     // What each has sent and received so far.
     let mut past: Vec<_> = (0..seats.len()).map(|at| (backlogs[at % 2], 0)).collect();
-    let results = rounds(
-        &name,
-        &mut seats,
-        options.rounds,
-        options.seconds,
-        context.place,
-        |index, seat, count| {
-            context.watchdog.round(format!("{name}, {}", seat.name));
-            turn(&*seat.queue, &events, count, &mut past[index])
-        },
-    );
-    seats
-        .into_iter()
-        .for_each(|seat| seat.remove(context.place));
+    let results = rounds(&name, &mut seats, context, |index, seat, count| {
+        turn(&*seat.queue, &events, count, &mut past[index])
+    });
+    turns::remove(seats, context.place);
     let of = |at: usize| Measured {
         group: GROUP,
         row: row(durability, backlogs[at]),
@@ -81,10 +70,10 @@ fn filled(
     events: &Events,
 ) -> Seat {
     let folder = format!("{} {backlog}", durability.name());
-    let seat = Seat::open(contender, context.place, &folder, Durability::Never);
+    let seat = turns::open(contender, context.place, &folder, Durability::Never);
     fill(&*seat.queue, events, backlog);
     drop(seat);
-    Seat::open(contender, context.place, &folder, durability)
+    turns::open(contender, context.place, &folder, durability)
 }
 
 /// Puts so many events in.

@@ -10,7 +10,7 @@ use bookdrop_bench_common::measured::{Measured, Measurement, Unit};
 use super::{BYTES, Context, Row};
 use crate::contenders::queues;
 use crate::queue::{Durability, Queue};
-use crate::turns::Seat;
+use crate::turns::{self, Seat};
 
 const GROUP: &str = "latency of a send";
 /// Each takes long.
@@ -38,10 +38,10 @@ fn run(context: &Context<'_>, durability: Durability) -> Vec<Measured> {
         Durability::Never => BYTES,
     };
     let events = Events::of(bytes);
-    let count = options.volume / bytes as u64;
+    let count = context.sizes.volume / bytes as u64;
     let name = format!("{GROUP}, {}", durability.name());
     let contenders = context.admitted(queues());
-    let open = |one| Seat::open(one, context.place, &name, durability);
+    let open = |one| turns::open(one, context.place, &name, durability);
     let seats: Vec<Seat> = contenders.iter().map(open).collect();
     let mut told: Vec<Vec<[f64; 3]>> = vec![Vec::new(); seats.len()];
     for round in 0..options.rounds.min(MOST_ROUNDS) {
@@ -74,9 +74,7 @@ fn run(context: &Context<'_>, durability: Durability) -> Vec<Measured> {
                 .collect(),
         });
     let measured = measured.collect();
-    seats
-        .into_iter()
-        .for_each(|seat| seat.remove(context.place));
+    turns::remove(seats, context.place);
     measured
 }
 

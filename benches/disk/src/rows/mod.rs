@@ -6,9 +6,10 @@ mod opening;
 mod throughput;
 
 use bookdrop_bench_common::measured::Measured;
+use bookdrop_bench_common::options::Options;
 use bookdrop_bench_common::watchdog::Watchdog;
 
-use crate::options::Options;
+use crate::options::Sizes;
 use crate::place::Place;
 use crate::queue::Contender;
 
@@ -24,6 +25,8 @@ const FILLED_AT_ONCE: u64 = 1_000;
 pub(crate) struct Context<'a> {
     /// What was asked for.
     pub options: &'a Options,
+    /// How much there is of everything.
+    pub sizes: &'a Sizes,
     /// Where the files go.
     pub place: &'a Place,
     /// Told of each turn.

@@ -24,7 +24,7 @@ pub(crate) fn only_row() -> Row {
 }
 
 fn run(context: &Context<'_>) -> Measured {
-    let stored = context.options.stored;
+    let stored = context.sizes.stored;
     let events = Events::of(BYTES);
     let contenders = context.admitted(queues());
     let folder = |name: &str| context.place.folder(&format!("{GROUP} {name}"));

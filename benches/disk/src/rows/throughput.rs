@@ -9,7 +9,7 @@ use super::{BYTES, Context, Row};
 use crate::contenders::for_threads;
 use crate::load::Load;
 use crate::queue::Durability;
-use crate::turns::{Seat, rounds};
+use crate::turns::{self, Seat, rounds};
 
 /// The group in which nothing is received.
 pub(crate) const SEND_ONLY: &str = "send only";
@@ -48,33 +48,22 @@ fn run(
     let consumers = if group == SEND_ONLY { 0 } else { senders };
     let contenders = context.admitted(for_threads(senders + consumers));
     let name = format!("{group}, {}", row(durability, senders));
-    let open = |one| Seat::open(one, context.place, &name, durability);
+    let open = |one| turns::open(one, context.place, &name, durability);
     let mut seats: Vec<Seat> = contenders.iter().map(open).collect();
     let of = Arc::new(Events::of(BYTES));
-    let options = context.options;
-    let results = rounds(
-        &name,
-        &mut seats,
-        options.rounds,
-        options.seconds,
-        context.place,
-        |_, seat, events| {
-            context.watchdog.round(format!("{name}, {}", seat.name));
-            let of = of.clone();
-            turn(
-                seat,
-                Load {
-                    senders,
-                    consumers,
-                    events,
-                    of,
-                },
-            )
-        },
-    );
-    seats
-        .into_iter()
-        .for_each(|seat| seat.remove(context.place));
+    let results = rounds(&name, &mut seats, context, |_, seat, events| {
+        let of = of.clone();
+        turn(
+            seat,
+            Load {
+                senders,
+                consumers,
+                events,
+                of,
+            },
+        )
+    });
+    turns::remove(seats, context.place);
     Measured {
         group,
         row: row(durability, senders),

@@ -13,10 +13,10 @@ use apalis_core::worker::builder::WorkerBuilder;
 use apalis_core::worker::context::WorkerContext;
 use apalis_core::worker::ext::parallelize::ParallelizeExt;
 use apalis_postgres::{Config, PostgresStorage};
+use bookdrop_bench_common::at_server::load::{Load, Work};
+use bookdrop_bench_common::at_server::queue::Queue;
 use bookdrop_bench_common::event::Numbers;
-use bookdrop_bench_postgres::load::{Load, Work};
 use bookdrop_bench_postgres::place::Place;
-use bookdrop_bench_postgres::queue::Queue;
 use sqlx::PgPool;
 use sqlx::postgres::PgPoolOptions;
 use tokio::runtime::Handle;
@@ -146,7 +146,7 @@ impl Queue for Apalis {
         cleared.expect("the server does it");
     }
 
-    fn tables(&self) -> Vec<String> {
+    fn traces(&self) -> Vec<String> {
         vec!["apalis.jobs".to_owned(), "apalis.workers".to_owned()]
     }
 }

@@ -6,9 +6,11 @@ mod apalis;
 mod load;
 mod ruststream;
 
+use bookdrop_bench_common::at_server::load::Work;
+use bookdrop_bench_common::at_server::queue::Open;
 use bookdrop_bench_common::measured::Role;
-use bookdrop_bench_postgres::load::Work;
-use bookdrop_bench_postgres::queue::{Contender, Open};
+use bookdrop_bench_postgres::Contender;
+use bookdrop_bench_postgres::place::Place;
 
 fn main() {
     bookdrop_bench_postgres::run(contenders);
@@ -24,7 +26,7 @@ fn contenders(work: Work) -> Vec<Contender> {
     }
 }
 
-fn contender(name: &'static str, open: Open) -> Contender {
+fn contender(name: &'static str, open: Open<Place>) -> Contender {
     Contender {
         name,
         role: Role::Peer,

@@ -8,10 +8,10 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::time::Duration;
 
+use bookdrop_bench_common::at_server::load::{Load, Work, Worker, on_tasks};
+use bookdrop_bench_common::at_server::queue::Queue;
 use bookdrop_bench_common::event::number_of;
-use bookdrop_bench_postgres::load::{Load, Work, Worker, on_tasks};
 use bookdrop_bench_postgres::place::Place;
-use bookdrop_bench_postgres::queue::Queue;
 use futures_core::Stream;
 use ruststream::{Broker, IncomingMessage, OutgoingMessage, PublishPolicy, Publisher};
 use ruststream::{Subscriber, SubscriptionSource};
@@ -130,7 +130,7 @@ impl<B: Send + 'static, S: Subscriber + 'static> Queue for Ruststream<B, S> {
         cleared.expect("the server does it");
     }
 
-    fn tables(&self) -> Vec<String> {
+    fn traces(&self) -> Vec<String> {
         vec![TABLE.to_owned()]
     }
 }

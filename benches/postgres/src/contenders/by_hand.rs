@@ -12,13 +12,13 @@ mod statements;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bookdrop_bench_common::at_server::load::{Load, Work, Worker, on_tasks};
+use bookdrop_bench_common::at_server::queue::Queue;
 use bookdrop_bench_common::event::number_of;
 use tokio::runtime::Handle;
 use tokio_postgres::Client;
 
-use crate::load::{Load, Work, Worker, on_tasks};
 use crate::place::{Place, connect};
-use crate::queue::Queue;
 use requests::Correspondence;
 use statements::{Statements, Tables};
 
@@ -85,7 +85,7 @@ impl Queue for ByHand {
         self.runtime.block_on(cleared).expect("the server does it");
     }
 
-    fn tables(&self) -> Vec<String> {
+    fn traces(&self) -> Vec<String> {
         self.tables.names().into()
     }
 }

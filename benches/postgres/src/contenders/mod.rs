@@ -3,10 +3,12 @@
 mod bookdrop;
 mod by_hand;
 
+use bookdrop_bench_common::at_server::load::Work;
+use bookdrop_bench_common::at_server::queue::Open;
 use bookdrop_bench_common::measured::{OURS, Role};
 
-use crate::load::Work;
-use crate::queue::{Contender, Open};
+use crate::Contender;
+use crate::place::Place;
 
 /// Those who can do this work, each with the best that it can do there.
 pub(crate) fn of(work: Work) -> Vec<Contender> {
@@ -19,6 +21,6 @@ pub(crate) fn of(work: Work) -> Vec<Contender> {
     all
 }
 
-fn contender(name: &'static str, role: Role, open: Open) -> Contender {
+fn contender(name: &'static str, role: Role, open: Open<Place>) -> Contender {
     Contender { name, role, open }
 }

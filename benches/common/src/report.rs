@@ -4,28 +4,25 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use bookdrop_bench_common::machine::Origin;
-use bookdrop_bench_common::measured::Measured;
-use bookdrop_bench_common::shown::{self, Conditions};
-
+use crate::machine::Origin;
+use crate::measured::Measured;
 use crate::options::Options;
-use crate::page;
-use crate::place::Place;
+use crate::page::Page;
+use crate::shown::{self, Conditions};
 
 /// Prints what was measured, and keeps it for the page.
-pub(crate) struct Report {
-    options: Options,
+pub struct Report<'a> {
+    options: &'a Options,
+    /// Of the page and of the file with the machine-readable lines, without their endings.
+    name: &'static str,
     origin: Origin,
-    server: String,
     json: Vec<File>,
     measured: Vec<Measured>,
 }
 
-impl Report {
-    /// Starts a report and says under which conditions.
-    pub(crate) fn new(options: &Options, place: &Place) -> Result<Self, String> {
-        let server = place.conditions();
-        println!("PostgreSQL {server}");
+impl<'a> Report<'a> {
+    /// Starts a report, whose page has this name.
+    pub fn new(options: &'a Options, name: &'static str) -> Result<Self, String> {
         println!(
             "{} rounds of about {} s; median (least..greatest round), ratios round by round: median [quartiles].",
             options.rounds, options.seconds
@@ -37,16 +34,16 @@ impl Report {
         if let Some(directory) = &options.publish {
             fs::create_dir_all(directory)
                 .map_err(|error| format!("{}: {error}", directory.display()))?;
-            files.push(directory.join(page::DATA));
+            files.push(directory.join(format!("{name}.jsonl")));
         }
         files.extend(options.json.clone());
         let create = |path: &Path| {
             File::create(path).map_err(|error| format!("{}: {error}", path.display()))
         };
         Ok(Self {
-            options: options.clone(),
+            options,
+            name,
             origin: Origin::of_this_run(),
-            server,
             json: files
                 .iter()
                 .map(|path| create(path))
@@ -56,7 +53,7 @@ impl Report {
     }
 
     /// Adds a row.
-    pub(crate) fn row(&mut self, measured: Measured) {
+    pub fn row(&mut self, measured: Measured) {
         let is_first = |last: &Measured| last.group != measured.group;
         if self.measured.last().is_none_or(is_first) {
             println!("\n== {}", measured.group);
@@ -76,13 +73,18 @@ impl Report {
         self.measured.push(measured);
     }
 
-    /// Writes the page.
-    pub(crate) fn end(self) -> Result<(), String> {
+    /// All rows so far.
+    pub fn measured(&self) -> &[Measured] {
+        &self.measured
+    }
+
+    /// Writes the page, if that was asked for.
+    pub fn end(self, page: &Page<'_>) -> Result<(), String> {
         let Some(directory) = &self.options.publish else {
             return Ok(());
         };
-        let path = directory.join(page::NAME);
-        let text = page::page(&self.measured, &self.options, &self.origin, &self.server);
+        let path = directory.join(format!("{}.md", self.name));
+        let text = page.text(self.name, &self.measured, self.options, &self.origin);
         fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
     }
 }

@@ -2,45 +2,47 @@
 
 use std::sync::Arc;
 
-use bookdrop_bench_common::event::Events;
-use bookdrop_bench_common::measured::{Measured, Unit};
-use bookdrop_bench_common::watchdog::Watchdog;
-
-use crate::Contenders;
-use crate::contenders;
-use crate::load::{Load, Work};
+use crate::event::Events;
+use crate::measured::{Measured, Unit};
 use crate::options::Options;
-use crate::place::Place;
-use crate::turns::{Seat, rounds};
+use crate::turns::{self, rounds};
+use crate::watchdog::Watchdog;
+
+use super::load::{Load, Work};
+use super::queue::{Contender, Place, Queue};
+
+type Seat = turns::Seat<Box<dyn Queue>>;
 
 /// Bytes of an event.
 const BYTES: usize = 256;
 /// How many tasks are at work at the same time.
 const TASKS: [usize; 2] = [1, 64];
+/// No turn has more events.
+const MOST: u64 = 1 << 16;
 /// So many events are put in at once where a queue is filled.
 const FILLED_AT_ONCE: u64 = 1_000;
 
 /// What all rows are run with.
-pub(crate) struct Context<'a> {
+pub(super) struct Context<'a, P> {
     /// What was asked for.
     pub options: &'a Options,
     /// The server.
-    pub place: &'a Place,
+    pub place: &'a P,
     /// Told of each turn.
     pub watchdog: &'a Watchdog,
-    /// Who takes part beside those of this crate.
-    pub further: Contenders,
+    /// Who takes part.
+    pub contenders: &'a dyn Fn(Work) -> Vec<Contender<P>>,
 }
 
 /// Something to measure.
-pub(crate) struct Row {
+pub(super) struct Row {
     work: Work,
     tasks: usize,
 }
 
 impl Row {
     /// Its name, for filters.
-    pub(crate) fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("{}, {}", self.work.name(), self.conditions())
     }
 
@@ -51,51 +53,37 @@ impl Row {
 }
 
 /// Everything that there is.
-pub(crate) fn all() -> Vec<Row> {
+pub(super) fn all() -> Vec<Row> {
     let of = |work| TASKS.map(|tasks| Row { work, tasks });
     Work::ALL.into_iter().flat_map(of).collect()
 }
 
 /// Measures a row.
-pub(crate) fn run(row: &Row, context: &Context<'_>) -> Measured {
+pub(super) fn run<P: Place>(row: &Row, context: &Context<'_, P>) -> Measured {
     let (options, place) = (context.options, context.place);
     let name = row.name();
-    let mut seats: Vec<Seat> = contenders::of(row.work)
-        .into_iter()
-        .chain((context.further)(row.work))
-        .filter(|contender| options.admits(contender.name))
-        .map(|contender| {
-            let table =
-                format!("{} {name}", contender.name).replace(|c: char| !c.is_alphanumeric(), "_");
-            Seat {
-                queue: (contender.open)(place, &table, row.work, row.tasks),
-                contender,
-                events: 0,
-            }
+    let contenders = (context.contenders)(row.work).into_iter();
+    let mut seats: Vec<Seat> = contenders
+        .filter(|one| options.admits(one.name))
+        .map(|one| {
+            let queue_name =
+                format!("{} {name}", one.name).replace(|c: char| !c.is_alphanumeric(), "_");
+            let queue = (one.open)(place, &queue_name, row.work, row.tasks);
+            Seat::new(one.name, one.role, queue)
         })
         .collect();
     let of = Arc::new(Events::of(BYTES));
-    let results = rounds(
-        &name,
-        &mut seats,
-        options.rounds,
-        options.seconds,
-        place,
-        |seat, events| {
-            context
-                .watchdog
-                .round(format!("{name}, {}", seat.contender.name));
-            let of = of.clone();
-            turn(
-                seat,
-                &Load {
-                    work: row.work,
-                    events,
-                    of,
-                },
-            )
-        },
-    );
+    let results = rounds(&name, &mut seats, options, MOST, |_, seat, events| {
+        context.watchdog.round(format!("{name}, {}", seat.name));
+        let load = Load {
+            work: row.work,
+            events,
+            of: of.clone(),
+        };
+        let rate = turn(seat, &load);
+        place.settle(&seat.queue.traces());
+        rate
+    });
     Measured {
         group: row.work.name(),
         row: row.conditions(),
@@ -115,12 +103,7 @@ fn turn(seat: &mut Seat, load: &Load) -> f64 {
     } else {
         0
     };
-    assert_eq!(
-        seat.queue.count(),
-        left,
-        "events of {}",
-        seat.contender.name
-    );
+    assert_eq!(seat.queue.count(), left, "events of {}", seat.name);
     if left > 0 {
         seat.queue.clear();
     }

@@ -4,9 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bookdrop_bench_common::event::{Events, Numbers, Tally};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
+
+use crate::event::{Events, Numbers, Tally};
 
 /// What each task does, again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +34,21 @@ impl Work {
             Self::AllThree => "send + receive + ack",
             Self::Request => "request",
         }
+    }
+
+    /// What so many tasks have for themselves: those who do the work, and behind them as many who answer, if there is something
+    /// to answer.
+    pub fn workers<W>(
+        self,
+        tasks: usize,
+        mut does: impl FnMut() -> W,
+        mut answers: impl FnMut() -> W,
+    ) -> Vec<W> {
+        let mut workers: Vec<W> = (0..tasks).map(|_| does()).collect();
+        if self == Self::Request {
+            workers.extend((0..tasks).map(|_| answers()));
+        }
+        workers
     }
 }
 
