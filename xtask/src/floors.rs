@@ -29,6 +29,7 @@ const HOUSE: &[(&str, Place)] = &[
     ("bookdrop-bench", Place::Tool),
     ("bookdrop-bench-common", Place::Tool),
     ("bookdrop-bench-disk", Place::Tool),
+    ("bookdrop-bench-nats", Place::Tool),
     ("bookdrop-bench-postgres", Place::Tool),
     ("bookdrop-guard", Place::Tool),
     ("bookdrop-test-servers", Place::Tool),

@@ -8,9 +8,10 @@ use crate::steps::{Outcome, Steps};
 use crate::workspace::{Target, Workspace};
 
 /// They measure and prove nothing, and the peers take long to build.
-const BENCHMARKS: [&str; 4] = [
+const BENCHMARKS: [&str; 5] = [
     "bookdrop-bench",
     "bookdrop-bench-disk",
+    "bookdrop-bench-nats",
     "bookdrop-bench-postgres",
     "bookdrop-guard",
 ];

@@ -16,10 +16,6 @@ use std::sync::OnceLock;
 /// The variable that names the program.
 const VARIABLE: &str = "BOOKDROP_NATS_BIN";
 
-/// What has to be set in a file. A message is flushed before it is confirmed, as users must have it for events that shall
-/// survive a loss of power.
-const SETTINGS: &str = "jetstream { sync_interval: always }\n";
-
 /// What a server says to whoever has no credentials.
 const REFUSAL: &str = "-ERR 'Authorization Violation'";
 
@@ -50,13 +46,16 @@ pub fn nats() -> &'static Nats {
 struct Program(PathBuf);
 
 impl Nats {
+    /// A message is flushed before it is confirmed, as users must have it for events that shall survive a loss of power.
+    pub const SYNC_INTERVAL: &str = "always";
+
     /// Makes a new server and waits until it takes connections.
     ///
     /// # Errors
     ///
     /// Where there is none to be had. The error says what to install.
     pub fn start() -> Result<Nats, NoServer> {
-        Nats::with_settings(SETTINGS)
+        Nats::with_settings(&settings())
     }
 
     /// Makes a new server with these settings, as they stand in a file, and none beside them.
@@ -75,7 +74,7 @@ impl Nats {
     /// Where there is none to be had.
     pub fn oldest() -> Result<Nats, NoServer> {
         let program = wheel::program(&wheel::OLDEST).map(Program);
-        let server = program.and_then(|program| Nats::run(program, SETTINGS));
+        let server = program.and_then(|program| Nats::run(program, &settings()));
         server.map_err(|why| NoServer::of(&NATS, why))
     }
 
@@ -171,6 +170,11 @@ impl Engine for Program {
             other => Err(io::Error::other(format!("it answered {other:?}"))),
         }
     }
+}
+
+/// What has to be set in a file.
+fn settings() -> String {
+    format!("jetstream {{ sync_interval: {} }}\n", Nats::SYNC_INTERVAL)
 }
 
 fn settings_in(folder: &Path) -> PathBuf {

@@ -1,6 +1,6 @@
 //! Several NATS servers that are one cluster.
 
-use super::{Nats, SETTINGS};
+use super::Nats;
 use crate::no_server::{NATS, NoServer};
 use crate::server;
 use std::thread;
@@ -48,7 +48,8 @@ fn start(servers: usize) -> Result<Vec<Nats>, String> {
 fn settings(port: u16, ports: &[u16]) -> String {
     let routes = ports.iter().map(|port| format!("nats://127.0.0.1:{port}"));
     let routes = routes.collect::<Vec<_>>().join(", ");
+    let alone = super::settings();
     format!(
-        "{SETTINGS}cluster {{ name: bookdrop, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}\n"
+        "{alone}cluster {{ name: bookdrop, listen: \"127.0.0.1:{port}\", routes: [{routes}] }}\n"
     )
 }
