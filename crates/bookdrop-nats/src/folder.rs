@@ -65,10 +65,10 @@ struct State {
     open: Vec<Arc<Opened>>,
     /// Of the last file that was made.
     last_number: u64,
-    /// Whether something is not needed any more since the last page.
-    can_let_go: bool,
     /// So often all files are to be said yet, each time on another page.
-    says_all: u8,
+    to_say_all: u8,
+    /// Whether what waits says all files: then earlier pages may not be needed any more when it is sure.
+    says_all: bool,
     /// Whether a page could not be written: then nobody knows what lies there.
     has_failed: bool,
 }
@@ -127,9 +127,9 @@ impl<P: Pages> PagedFolder<P> {
             last_number: open.iter().map(|one| one.number).max().unwrap_or(0),
             open,
             waiting: Waiting::new(pages.longest()),
-            says_all: SAID_ON,
+            to_say_all: SAID_ON,
+            says_all: false,
             sure,
-            can_let_go: false,
             has_failed: false,
         };
         PagedFolder {
@@ -182,18 +182,23 @@ impl State {
     }
 
     /// Takes what waits to be written. Names that are new go with it, so that what said so before is not needed.
-    fn take(&mut self) -> Vec<Bytes> {
-        if !self.waiting.is_empty() && self.says_all > 0 {
-            self.says_all -= 1;
-            let names: Vec<_> = self.open.iter().map(|one| one.name().clone()).collect();
-            let all = self.open.iter().zip(&names).map(|(one, name)| Named {
-                number: one.number,
-                name,
-                length: one.length,
-            });
-            self.waiting.put(&Deed::All(all.collect()));
+    fn take(&mut self) -> (Vec<Bytes>, bool) {
+        if !self.waiting.is_empty() && self.to_say_all > 0 && !self.says_all {
+            self.say_all();
         }
-        self.waiting.take()
+        (self.waiting.take(), std::mem::take(&mut self.says_all))
+    }
+
+    fn say_all(&mut self) {
+        self.to_say_all -= 1;
+        self.says_all = true;
+        let names: Vec<_> = self.open.iter().map(|one| one.name().clone()).collect();
+        let all = self.open.iter().zip(&names).map(|(one, name)| Named {
+            number: one.number,
+            name,
+            length: one.length,
+        });
+        self.waiting.put(&Deed::All(all.collect()));
     }
 
     /// Whether all files can be said on a page of so many bytes, with one more of this name.
@@ -225,7 +230,12 @@ impl<P: Pages> Shared<P> {
     /// Ends when all that was done so far is sure. Dropped before, nothing more is written.
     async fn flush_without_waiting(&self) -> io::Result<()> {
         let _turn = self.turn.lock().await;
-        let pages = {
+        self.write_pages().await
+    }
+
+    /// Writes what waits, for the one who has the turn.
+    async fn write_pages(&self) -> io::Result<()> {
+        let (pages, says_all) = {
             let mut state = lock(&self.state);
             if state.has_failed {
                 return Err(io::Error::other("an earlier page could not be written"));
@@ -239,17 +249,15 @@ impl<P: Pages> Shared<P> {
             debug_assert!(is_read, "a page says what was put on it");
         }
         std::mem::forget(unwritten);
-        self.let_go();
+        if says_all {
+            self.let_go();
+        }
         Ok(())
     }
 
-    /// Lets go of what no file needs any more, where that may be more than before.
+    /// Lets go of what no file needs any more.
     fn let_go(&self) {
-        let first = {
-            let mut state = lock(&self.state);
-            let can_let_go = std::mem::take(&mut state.can_let_go);
-            can_let_go.then(|| state.sure.first_needed()).flatten()
-        };
+        let first = lock(&self.state).sure.first_needed();
         if let Some(first) = first {
             self.pages.let_go_before(first);
         }
@@ -257,16 +265,25 @@ impl<P: Pages> Shared<P> {
 
     /// The pages in which this part of a file lies, when all that was done so far is sure.
     fn pages_of(&self, file: &Opened, from: u64, to: u64) -> io::Result<Vec<u64>> {
-        loop {
-            let state = lock(&self.state);
-            if state.waiting.is_empty() {
-                // What is on its way is neither here nor there.
-                if let Ok(_turn) = self.turn.try_lock() {
-                    return state.sure.pages_of(file.number, from, to);
-                }
+        park::wait(async {
+            // What is on its way is neither here nor there. And whoever gave the turn back in between might wait for ever.
+            let _turn = self.turn.lock().await;
+            if !lock(&self.state).waiting.is_empty() {
+                self.write_pages().await?;
             }
-            drop(state);
+            lock(&self.state).sure.pages_of(file.number, from, to)
+        })
+    }
+
+    /// Returns when all names are sure, also where a page that says them is lost.
+    fn flush_names(&self) -> io::Result<()> {
+        loop {
             self.flush()?;
+            let mut state = lock(&self.state);
+            if state.to_say_all == 0 {
+                return Ok(());
+            }
+            state.say_all();
         }
     }
 }
@@ -316,7 +333,7 @@ impl<P: Pages> Folder for PagedFolder<P> {
         let mut state = lock(&self.shared.state);
         let file = state.call(from, to)?;
         state.waiting.put(&Deed::Renamed { file, to });
-        state.says_all = SAID_ON;
+        state.to_say_all = SAID_ON;
         Ok(())
     }
 
@@ -324,8 +341,7 @@ impl<P: Pages> Folder for PagedFolder<P> {
         let mut state = lock(&self.shared.state);
         let file = state.call(from, to)?;
         state.waiting.put(&Deed::Recycled { file, to });
-        state.says_all = SAID_ON;
-        state.can_let_go = true;
+        state.to_say_all = SAID_ON;
         Ok(())
     }
 
@@ -334,13 +350,12 @@ impl<P: Pages> Folder for PagedFolder<P> {
         let at = state.find(name)?;
         let file = state.open.remove(at).number;
         state.waiting.put(&Deed::Removed { file });
-        state.says_all = SAID_ON;
-        state.can_let_go = true;
+        state.to_say_all = SAID_ON;
         Ok(())
     }
 
     fn flush(&self) -> io::Result<()> {
-        self.shared.flush()
+        self.shared.flush_names()
     }
 
     fn scarce(&self) -> Option<u64> {

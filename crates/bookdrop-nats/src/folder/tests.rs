@@ -1,9 +1,12 @@
 //! The folder over pages in memory: against plain files, and under a queue.
 
 use std::collections::BTreeMap;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::ops::Range;
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 
 use bookdrop_backend::{Backend, Place, Progress, Record, Settled, Settlement, Wait};
 use bookdrop_disk::storage::{File, Folder};
@@ -23,6 +26,8 @@ struct Written {
     last: u64,
     pages: BTreeMap<u64, Bytes>,
     is_full: bool,
+    /// Whether the next page takes until it is asked for once more.
+    is_slow: bool,
 }
 
 /// Far shorter than a segment, and long enough for the names of all files.
@@ -34,6 +39,11 @@ impl Pages for InMemory {
     }
 
     async fn append(&self, page: Bytes) -> io::Result<u64> {
+        poll_fn(|_| match std::mem::take(&mut lock(&self.0).is_slow) {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        })
+        .await;
         let mut written = lock(&self.0);
         if written.is_full {
             return Err(io::ErrorKind::TimedOut.into());
@@ -77,6 +87,7 @@ impl InMemory {
             last,
             pages,
             is_full: false,
+            is_slow: false,
         })))
     }
 
@@ -428,6 +439,30 @@ fn a_page_that_is_damaged_costs_what_lies_on_it_and_nothing_else() {
         }
     }
     assert!(lost > 0, "what lies on a page is lost with it");
+}
+
+/// Nor is that let go of sooner.
+#[test]
+fn what_is_freed_while_a_page_is_on_its_way_is_let_go_of_with_the_next_one() {
+    let pages = InMemory::default();
+    let folder = pages.open();
+    let [old, new] = ["old", "new"].map(|name| folder.create(name, 64).expect("it is new"));
+    folder.flush().expect("there is room");
+    for file in [&old, &new] {
+        file.write_at(&[1; 8], 0).expect("it waits");
+        file.flush().expect("there is room");
+    }
+    lock(&pages.0).is_slow = true;
+    new.write_at(&[2; 8], 8).expect("it waits");
+    let mut flushing = pin!(new.flush_without_waiting());
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(flushing.as_mut().poll(&mut cx).is_pending());
+    folder.recycle("old", "spare").expect("it is there");
+    assert!(matches!(flushing.poll(&mut cx), Poll::Ready(Ok(()))));
+    folder.flush().expect("there is room");
+    let needed = lock(&folder.shared.state).sure.first_needed();
+    assert_eq!(pages.sequences().first().copied(), needed);
+    assert_eq!(contents(&new)[..16], [[1; 8], [2; 8]].concat());
 }
 
 /// A process that ends between the two leaves one to which it wrote, and that is no segment.
