@@ -11,6 +11,7 @@ mod flushing;
 mod shortage;
 mod tidy;
 
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -49,7 +50,7 @@ pub(crate) trait Keep: Send + std::marker::Sync {
     /// Why an event of this length cannot be taken in; `None` if it can, or has to wait for room.
     fn refusal(&self, event: &Event) -> Option<Error>;
 
-    /// Commits for those who wait, until the end, in place of the threads.
+    /// Commits for those who wait, until the end, in place of the threads; but not where the folder is near.
     fn commit_as_task(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 
     /// Waits on this thread until what was noted up to this note survives a loss of power. It may be the one to commit.
@@ -404,7 +405,10 @@ where
     }
 
     fn commit_as_task(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(Keeper::commit_as_task(self))
+        match F::IS_FAR {
+            true => Box::pin(Keeper::commit_as_task(self)),
+            false => Box::pin(ready(())),
+        }
     }
 
     fn wait_here(&self, note: u64) -> Result<(), Error> {

@@ -219,8 +219,8 @@ impl Kept {
         Ok(kept)
     }
 
-    /// Sees to it that what is done survives, for those who wait for that, until nobody has the queue any more. It waits for nothing on
-    /// the thread that polls it, and is for a folder that is far: dropped, or for a folder that is not, threads do the same.
+    /// Sees to it that what is done survives, for those who wait for that, until nobody has the queue any more, and waits for nothing on
+    /// the thread that polls it. Dropped, threads do so, as for a folder that is not far: there this is over at once.
     pub fn committing(&self) -> impl Future<Output = ()> + Send + use<> {
         let keep = self.keep.clone();
         async move { keep.commit_as_task().await }

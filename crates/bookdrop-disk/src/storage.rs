@@ -122,8 +122,8 @@ pub trait File {
     #[track_caller]
     fn flush(&self) -> io::Result<()>;
 
-    /// The same, but where the folder is [far](Folder::IS_FAR) nothing is waited for on this thread. Dropped, nothing more is written
-    /// to it.
+    /// The same of a folder that is [far](Folder::IS_FAR), but nothing is waited for on this thread. Dropped, nothing more is written to
+    /// it.
     ///
     /// # Errors
     /// As of [`flush`](File::flush).

@@ -1,9 +1,10 @@
-//! A task that commits in place of the threads, for a folder that is far: here the disk is as near as ever, and only who does it is
-//! another one.
+//! A task that commits in place of the threads, where the folder is far.
 
 #[path = "power_loss/disk.rs"]
 #[allow(dead_code)]
 mod disk;
+#[path = "support/far.rs"]
+mod far;
 #[allow(dead_code)]
 mod support;
 
@@ -17,10 +18,13 @@ use bookdrop_backend::{Backend, NotPublished, Progress, Record, Settled, Settlem
 use bookdrop_disk::{Options, Records, open_folder};
 
 use disk::Disk;
+use far::{Far, TASK};
 use support::{fetch, join};
 
 const SEGMENT: u64 = 4096;
 const ROOM: u64 = 40 * SEGMENT;
+/// Those that commit where no task does.
+const THREAD: &str = "bookdrop-flush";
 
 /// Wakes its thread, of which nobody knows that it could commit by itself.
 struct Unparks(Thread);
@@ -46,14 +50,10 @@ fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
-fn options() -> Options {
+fn opened(folder: &Far<Disk>) -> Records {
     let mut options = Options::default();
     options.segment_bytes = SEGMENT;
-    options
-}
-
-fn opened(disk: &Disk) -> Records {
-    let (records, _) = open_folder(disk.clone(), &options()).expect("there is room");
+    let (records, _) = open_folder(folder.clone(), &options).expect("there is room");
     records
 }
 
@@ -68,55 +68,55 @@ fn send(
     records.publish(vec![record], Progress::default(), true)
 }
 
-/// How many are there when the power went now, and came back.
-fn left_of(records: Records, disk: &Disk) -> u64 {
-    disk.light_fuse(0);
-    drop(records);
-    disk.lose_power();
-    let (_, report) = open_folder(disk.clone(), &options()).expect("there is room");
-    report.events
+/// How often a file was flushed by them so far.
+fn flushes_by(folder: &Far<Disk>, who: &str) -> usize {
+    let all = folder.flushed_by();
+    all.iter().filter(|by| *by == who).count()
 }
 
 #[test]
-fn what_the_task_committed_survives_a_loss_of_power() {
-    let disk = Disk::new(7, ROOM, None);
-    let records = opened(&disk);
+fn a_task_commits_and_no_thread() {
+    let folder = Far::new(Disk::new(7, ROOM, None));
+    let records = opened(&folder);
+    let mut committing = pin!(records.store().committing());
+    assert!(poll(committing.as_mut()).is_pending(), "nobody waits yet");
     join(&records, "default");
-    {
-        let mut committing = pin!(records.store().committing());
-        assert!(poll(committing.as_mut()).is_pending(), "nobody waits yet");
-        for _ in 0..100 {
-            let mut sending = pin!(send(&records, 10));
-            while poll(sending.as_mut()).is_pending() {
-                assert!(poll(committing.as_mut()).is_pending(), "it goes on");
-            }
+    let before = [TASK, THREAD].map(|who| flushes_by(&folder, who));
+    for _ in 0..100 {
+        let mut sending = pin!(send(&records, 10));
+        while poll(sending.as_mut()).is_pending() {
+            assert!(poll(committing.as_mut()).is_pending(), "it goes on");
         }
     }
-    assert_eq!(left_of(records, &disk), 100);
+    let after = [TASK, THREAD].map(|who| flushes_by(&folder, who));
+    assert!(after[0] >= before[0] + 100, "{after:?}");
+    assert_eq!(after[1], before[1]);
 }
 
 #[test]
 fn when_the_task_is_dropped_the_threads_go_on() {
-    let disk = Disk::new(7, ROOM, None);
-    let records = opened(&disk);
+    let folder = Far::new(Disk::new(7, ROOM, None));
+    let records = opened(&folder);
     join(&records, "default");
+    let mut sending = pin!(send(&records, 10));
     {
         let mut committing = pin!(records.store().committing());
         assert!(poll(committing.as_mut()).is_pending(), "nobody waits yet");
-        let mut sending = pin!(send(&records, 10));
         assert!(poll(sending.as_mut()).is_pending(), "the task has no turn");
     }
-    wait_as_a_task(send(&records, 10)).expect("there is room");
-    assert_eq!(left_of(records, &disk), 2);
+    wait_as_a_task(sending).expect("there is room");
+    assert!(flushes_by(&folder, THREAD) > 0);
 }
 
 #[test]
 fn room_that_has_to_be_gained_is_gained_by_a_thread() {
     let disk = Disk::new(7, ROOM, None);
-    let records = opened(&disk);
+    let folder = Far::new(disk.clone());
+    let records = opened(&folder);
     // What one is done with is needed by the other one: all of it has to be written again.
     let (reader, _) = (join(&records, "default"), join(&records, "b"));
     let committing = records.store().committing();
+    let before = flushes_by(&folder, THREAD);
     thread::scope(|scope| {
         scope.spawn(|| wait_as_a_task(committing));
         let mut sent = 0;
@@ -133,4 +133,17 @@ fn room_that_has_to_be_gained_is_gained_by_a_thread() {
         }
         drop(records);
     });
+    assert!(flushes_by(&folder, THREAD) > before);
+}
+
+/// Where the folder is near, a flush takes the thread that asks for it.
+#[test]
+fn on_a_disk_there_is_no_task() {
+    let mut options = Options::default();
+    options.segment_bytes = SEGMENT;
+    let disk = Disk::new(7, ROOM, None);
+    let (records, _) = open_folder(disk, &options).expect("there is room");
+    assert!(poll(pin!(records.store().committing())).is_ready());
+    join(&records, "default");
+    wait_as_a_task(send(&records, 10)).expect("there is room");
 }
