@@ -1,4 +1,4 @@
-//! The pages of the stream, for threads that wait for the server.
+//! The pages of the stream: who needs them asks, and one desk talks to the server.
 
 use std::collections::VecDeque;
 use std::future::{Future, ready};
@@ -29,7 +29,7 @@ pub(crate) struct StreamPages {
     scarce: Arc<Mutex<Option<u64>>>,
 }
 
-/// What a thread asks for, and waits for; each for one thing at a time.
+/// What is asked for: one page is appended at a time, and each thread that reads waits for what it asked for.
 enum Ask {
     Append(Bytes, oneshot::Sender<io::Result<u64>>),
     Read(Vec<u64>, Answer<Vec<Option<Bytes>>>),
