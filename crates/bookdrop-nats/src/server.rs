@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use async_nats::{Client, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
+use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use bookdrop_backend::{Error, ErrorKind};
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -13,6 +13,13 @@ use tokio::sync::mpsc::UnboundedSender;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A server of which nothing was heard for twice this long is taken for lost.
 const PING_INTERVAL: Duration = Duration::from_secs(2);
+/// How a certificate begins in a file.
+const BEGINS: &[u8] = b"-----BEGIN CERTIFICATE-----";
+/// What helps where the file that is to have certificates has none.
+const NO_CERTIFICATE: &str = "; there is no certificate in that file: it takes one in PEM";
+/// What helps where the server answers otherwise than by TLS.
+const NO_TLS: &str =
+    "; the server has no TLS: give it a certificate, or write `nats://` and leave `tls_ca` out";
 /// How long the client waits before it connects again: first, and at most.
 const RECONNECT_AFTER: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(2)];
 
@@ -107,20 +114,39 @@ impl Server {
             .max_reconnects(None)
             .reconnect_delay_callback(reconnect_after);
         let connecting = options.connect(&self.addresses);
-        connecting.await.map_err(|error| {
-            let kind = match error.kind() {
-                ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
-                    ErrorKind::Denied
-                }
-                ConnectErrorKind::ServerParse => ErrorKind::Invalid,
-                _ => ErrorKind::Io,
-            };
-            let mut message = format!("could not connect to {}", self.hosts);
-            if let Some(trusted) = &self.trusted {
-                message += &format!(" with the certificates in {}", trusted.display());
+        connecting.await.map_err(|error| self.not_connected(&error))
+    }
+
+    /// Says all of it: what an error came of is not shown by everybody who shows the error.
+    fn not_connected(&self, error: &ConnectError) -> Error {
+        let (kind, advice) = match error.kind() {
+            _ if self.trusts_nobody() => (ErrorKind::Invalid, NO_CERTIFICATE),
+            ConnectErrorKind::Authentication | ConnectErrorKind::AuthorizationViolation => {
+                let advice = "; the user, password or token is wrong or missing";
+                (ErrorKind::Denied, advice)
             }
-            Error::with_source(kind, message, error.to_string())
-        })
+            ConnectErrorKind::ServerParse => (ErrorKind::Invalid, ""),
+            _ if is_without_tls(error) => (ErrorKind::Io, NO_TLS),
+            _ => (ErrorKind::Io, ""),
+        };
+        let hosts = &self.hosts;
+        let message = match &self.trusted {
+            None => format!("could not connect to {hosts}: {error}{advice}"),
+            Some(trusted) => {
+                let trusted = trusted.display();
+                format!(
+                    "could not connect to {hosts} with the certificates in {trusted}: {error}{advice}"
+                )
+            }
+        };
+        Error::new(kind, message)
+    }
+
+    /// Whether the file that can be read has no certificate. The client library takes it all the same.
+    fn trusts_nobody(&self) -> bool {
+        let read = self.trusted.as_ref().map(std::fs::read);
+        read.and_then(Result::ok)
+            .is_some_and(|it| !it.windows(BEGINS.len()).any(|part| part == BEGINS))
     }
 }
 
@@ -152,6 +178,11 @@ impl fmt::Debug for Server {
     }
 }
 
+/// Whether what came in answer to the beginning of TLS was no TLS.
+fn is_without_tls(error: &ConnectError) -> bool {
+    error.to_string().contains("InvalidContentType")
+}
+
 fn decoded(text: &str) -> Result<String, Error> {
     let text = percent_encoding::percent_decode_str(text).decode_utf8();
     text.map(Into::into).map_err(|_| wrong_url())
@@ -159,7 +190,7 @@ fn decoded(text: &str) -> Result<String, Error> {
 
 fn wrong_url() -> Error {
     let message = "the URL of the server is wrong; write `nats://host:4222`, `nats://user:password@host`, or `tls://one,two` for a \
-                   cluster";
+                   cluster; what is no letter and no digit in a password is written with `%`, as in `%2F` for `/`";
     Error::new(ErrorKind::Invalid, message)
 }
 

@@ -67,6 +67,32 @@ fn a_user_is_let_in_by_the_password_alone() {
     }
 }
 
+/// A program that ends in the error shows nothing of what it came of.
+#[test]
+fn the_error_alone_says_why_it_could_not_connect() {
+    if engine::is_left_out() {
+        return;
+    }
+    let server = server(&format!("user: app, password: \"{SECRET}\""));
+    let at = server.address().to_string();
+    for (hosts, why) in [
+        ("127.0.0.1:1", "onnection refused"),
+        ("nowhere.invalid", "DNS error"),
+        (
+            &at,
+            "authorization violation; the user, password or token is wrong or missing",
+        ),
+    ] {
+        let address = format!("nats://app:sesame@{hosts}/library");
+        let opened = Library::open(address).wait_for(PATIENCE);
+        let error = bookdrop::Error::from(opened.expect("it does not hang").unwrap_err());
+        let said = error.to_string();
+        let known = format!("could not connect to {hosts}: ");
+        assert!(said.contains(&known) && said.contains(why), "{said}");
+        assert!(error.source().is_none(), "nothing is said twice");
+    }
+}
+
 #[test]
 fn whoever_has_the_token_is_let_in() {
     if engine::is_left_out() {

@@ -134,6 +134,12 @@ fn a_server_that_is_not_trusted_is_refused() {
     }
     let by_none = is_refused(&address(&at, &folder, "missing.pem"));
     assert!(by_none.contains("missing.pem"), "{by_none}");
+    let (kind, by_key) = fails(&address(&at, &folder, "server.key"));
+    assert_eq!(kind, BackendErrorKind::Invalid, "{by_key}");
+    assert!(
+        by_key.contains("there is no certificate in that file"),
+        "{by_key}"
+    );
 }
 
 /// Nothing is sent to it by which others could learn the password.
@@ -148,5 +154,6 @@ fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
     for address in [&by_address, &by_address.replace("tls://", "nats://")] {
         let (kind, shown) = fails(address);
         assert_eq!(kind, BackendErrorKind::Io, "{shown}");
+        assert!(shown.contains("the server has no TLS"), "{shown}");
     }
 }
