@@ -7,6 +7,9 @@ use std::time::Duration;
 use bookdrop_backend::{Error, ErrorKind};
 use tokio_postgres::error::SqlState;
 
+/// What the client library says where the server asks for a password and there is none.
+const NO_PASSWORD: &str = "password missing";
+
 /// Why a statement did not succeed.
 #[derive(Clone, Debug)]
 pub(crate) enum Trouble {
@@ -51,7 +54,13 @@ impl From<tokio_postgres::Error> for Trouble {
             return without_word(error);
         };
         let code = told.code().clone();
-        let message = format!("the server says: {}", told.message());
+        let advice = match code == SqlState::INSUFFICIENT_PRIVILEGE {
+            true => {
+                "; docs/guarantees.md of bookdrop says which rights a user needs, under \"What it needs\""
+            }
+            false => "",
+        };
+        let message = format!("the server says: {}{advice}", told.message());
         let with = |kind| Error::with_source(kind, message.clone(), error);
         match &code {
             &SqlState::T_R_DEADLOCK_DETECTED | &SqlState::T_R_SERIALIZATION_FAILURE => {
@@ -62,6 +71,30 @@ impl From<tokio_postgres::Error> for Trouble {
             code if is_end_of_connection(code) => Trouble::Lost(with(ErrorKind::Io)),
             code => Trouble::Refused(with(kind_of(code))),
         }
+    }
+}
+
+/// No connection was made. It says all of it: what an error came of is not shown by everybody who shows the error.
+pub(crate) fn not_connected(hosts: &str, error: tokio_postgres::Error) -> Trouble {
+    if error.as_db_error().is_some() {
+        return Trouble::from(error);
+    }
+    let cause = error.source();
+    let is_of_connection = error.is_closed() || cause.is_some_and(|cause| cause.is::<io::Error>());
+    let why = match cause {
+        Some(cause) if cause.to_string() == NO_PASSWORD => {
+            let message = format!("{hosts} asks for a password; the address has none");
+            return Trouble::Refused(Error::new(ErrorKind::Denied, message));
+        }
+        Some(cause) if is_of_connection => cause.to_string(),
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    };
+    let message = format!("could not connect to {hosts}: {why}");
+    let error = Error::new(ErrorKind::Io, message);
+    match is_of_connection {
+        true => Trouble::Lost(error),
+        false => Trouble::Refused(error),
     }
 }
 

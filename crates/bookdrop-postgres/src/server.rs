@@ -9,12 +9,16 @@ use std::time::Duration;
 
 use bookdrop_backend::{Error, ErrorKind};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 use tokio_postgres::tls::{MakeTlsConnect, NoTls, TlsConnect};
 use tokio_postgres::{AsyncMessage, Client, Config, Socket};
 
+use crate::error::{Trouble, not_connected};
+
 /// How long it takes to connect, at most, where the configuration does not say.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The port where the configuration does not say.
+const DEFAULT_PORT: u16 = 5432;
 /// A connection on which the other end has acknowledged nothing for so long is taken for dead, where the configuration does not say.
 const DEAD_AFTER: Duration = Duration::from_secs(10);
 
@@ -23,6 +27,11 @@ const NAMES_AN_OPTION: &str = "invalid value for option";
 /// What is said instead.
 const UNREADABLE: &str = "they can be read neither as a URL, where what is no letter and no digit in a password is written with \
                           `%`, nor as settings like `host=db.example user=app` that the client library knows";
+/// The client library does not know `verify-ca` and `verify-full`: what a certificate has to be is the affair of the connector.
+const SSLMODE: &str = "`sslmode`";
+/// What helps there.
+const BY_CONNECTOR: &str = "open the driver with `bookdrop_postgres::Server::with_tls`, and a connector of your choice, which checks the \
+                            certificate";
 
 /// A server of PostgreSQL, version 13 or newer, and how it is connected to: the client library's own configuration and TLS.
 ///
@@ -53,6 +62,8 @@ type Connecting = Pin<Box<dyn Future<Output = Result<Connected, tokio_postgres::
 
 trait Connect: Send + Sync {
     fn connect(&self, notes: Notes) -> Connecting;
+
+    fn config(&self) -> &Config;
 }
 
 impl Server {
@@ -62,7 +73,7 @@ impl Server {
     /// `Invalid` where the configuration requires TLS.
     pub fn new(config: Config) -> Result<Self, Error> {
         if config.get_ssl_mode() == SslMode::Require {
-            let message = "`sslmode=require` needs TLS: open the driver with `Server::with_tls` and a connector of your choice";
+            let message = format!("`sslmode=require` needs TLS: {BY_CONNECTOR}");
             return Err(Error::new(ErrorKind::Invalid, message));
         }
         Ok(Server::with_tls(config, NoTls))
@@ -91,8 +102,9 @@ impl Server {
         Server(Arc::new(Connector { config, connector }))
     }
 
-    pub(crate) async fn connect(&self, notes: Notes) -> Result<Connected, tokio_postgres::Error> {
-        self.0.connect(notes).await
+    pub(crate) async fn connect(&self, notes: Notes) -> Result<Connected, Trouble> {
+        let connected = self.0.connect(notes).await;
+        connected.map_err(|error| not_connected(&hosts(self.0.config()), error))
     }
 }
 
@@ -104,10 +116,11 @@ impl FromStr for Server {
         let config = settings.parse().map_err(|error: tokio_postgres::Error| {
             let reason = std::error::Error::source(&error).map(|source| source.to_string());
             let shown = reason.filter(|reason| reason.starts_with(NAMES_AN_OPTION));
-            let message = format!(
-                "the settings of the connection are wrong: {}",
-                shown.as_deref().unwrap_or(UNREADABLE)
-            );
+            let shown = shown.as_deref().unwrap_or(UNREADABLE);
+            let mut message = format!("the settings of the connection are wrong: {shown}");
+            if shown.contains(SSLMODE) {
+                message += &format!("; for TLS, {BY_CONNECTOR}");
+            }
             Error::new(ErrorKind::Invalid, message)
         })?;
         Server::new(config)
@@ -119,6 +132,31 @@ impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Server").finish_non_exhaustive()
     }
+}
+
+/// Where the server is, as it was written. Where an `@` in a password was not written with `%`, what is taken for the hosts begins
+/// with a part of that; where a `/` was not, the database ends with one.
+fn hosts(config: &Config) -> String {
+    let names = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        #[cfg(unix)]
+        Host::Unix(folder) => folder.display().to_string(),
+    });
+    let mut names: Vec<_> = names.collect();
+    if names.is_empty() {
+        names.extend(config.get_hostaddrs().iter().map(ToString::to_string));
+    }
+    let database = config.get_dbname().unwrap_or_default();
+    if names.iter().any(|name| name.contains('@')) || database.contains('@') {
+        return "the server".to_owned();
+    }
+    let ports = config.get_ports();
+    let port = |at: usize| ports.get(at).or(ports.first()).unwrap_or(&DEFAULT_PORT);
+    let places = names.iter().enumerate();
+    let places: Vec<_> = places
+        .map(|(at, name)| format!("{name}:{}", port(at)))
+        .collect();
+    places.join(",")
 }
 
 /// Nothing waits for ever for an end that does not answer.
@@ -165,5 +203,9 @@ where
                 Box::pin(running) as Pin<Box<dyn Future<Output = ()> + Send>>,
             ))
         })
+    }
+
+    fn config(&self) -> &Config {
+        &self.config
     }
 }

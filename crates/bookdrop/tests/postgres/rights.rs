@@ -117,7 +117,12 @@ fn who_may_not_create_in_the_database_makes_no_schema() {
     let database = Database::make(postgres(), "barred");
     database.owner.does("CREATE ROLE guest LOGIN");
     let of_guest = url(postgres(), "guest", "barred");
-    let refused = || refusal(&format!("{of_guest}?queue=library")).kind();
+    let refused = || {
+        let refusal = refusal(&format!("{of_guest}?queue=library"));
+        let said = refusal.to_string();
+        assert!(said.contains("docs/guarantees.md"), "{said}");
+        refusal.kind()
+    };
     assert_eq!(refused(), BackendErrorKind::Denied);
     assert!(!database.has_schema());
     // Nor does it see the one of somebody else.

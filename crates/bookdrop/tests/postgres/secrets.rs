@@ -91,8 +91,16 @@ fn no_password_is_seen_where_the_server_refuses_it() {
     assert!(nowhere.contains("NotFound"), "{nowhere}");
     let unreachable = fails_in_silence(&open.replace(&at, "nowhere.invalid"));
     assert!(unreachable.contains("Io"), "{unreachable}");
+    let known = "could not connect to nowhere.invalid:5432: ";
+    assert!(unreachable.contains(known), "{unreachable}");
     let closed = fails_in_silence(&open.replace(&at, "127.0.0.1:1"));
     assert!(closed.contains("Io"), "{closed}");
+    let said = "could not connect to 127.0.0.1:1: Connection refused";
+    assert!(closed.contains(said), "{closed}");
+    let missing = fails_in_silence(&open.replace(&format!(":{PASSWORD}"), ""));
+    assert!(missing.contains("Denied"), "{missing}");
+    let said = format!("{at} asks for a password; the address has none");
+    assert!(missing.contains(&said), "{missing}");
     fails_in_silence(&(open + "&sslmode=require"));
 }
 
