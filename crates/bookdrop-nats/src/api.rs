@@ -63,7 +63,7 @@ impl Stream {
             Err(Trouble::Refused(Code::OTHER_STREAM, _)) => self.ask("INFO", &json!({})).await?,
             created => created?,
         };
-        let checked = checking::check(&self.names.stream(), &told["config"], &config);
+        let checked = checking::check(&self.names, &told["config"], &config);
         checked.map_err(|error| Trouble::Refused(Code(0), error))
     }
 

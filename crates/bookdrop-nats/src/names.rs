@@ -13,6 +13,7 @@ const RESERVE: &str = ".r";
 /// The names of a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Names {
+    queue: String,
     token: String,
 }
 
@@ -31,11 +32,22 @@ impl Names {
             }
         }
         let refused = match token.len() {
-            0 => "a queue needs a name",
-            1..=LONGEST => return Ok(Names { token }),
-            _ => "the name of the queue is too long; make it 60 bytes at most",
+            0 => "a queue needs a name".to_owned(),
+            1..=LONGEST => {
+                let queue = queue.to_owned();
+                return Ok(Names { queue, token });
+            }
+            length => format!(
+                "the name of the queue is too long: it takes {length} bytes at the server, and {LONGEST} at most; `a` to `z`, `0` to `9`, \
+                 `-` and `_` take one, and each byte of anything else takes three"
+            ),
         };
         Err(Error::new(ErrorKind::Invalid, refused))
+    }
+
+    /// What the queue is called.
+    pub(crate) fn queue(&self) -> &str {
+        &self.queue
     }
 
     /// The stream that is the journal.
@@ -150,10 +162,19 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_name_is_refused() {
-        for queue in ["", &"x".repeat(201), &"ü".repeat(40)] {
+    fn what_cannot_be_a_name_is_refused_and_told_the_rule() {
+        for (queue, said) in [
+            ("", "a queue needs a name"),
+            (
+                &"x".repeat(201),
+                "takes 201 bytes at the server, and 200 at most",
+            ),
+            (&"ü".repeat(40), "takes 240 bytes"),
+        ] {
             let refused = Names::new(queue).expect_err("it cannot be called so");
             assert_eq!(refused.kind(), ErrorKind::Invalid);
+            assert!(refused.to_string().contains(said), "{refused}");
         }
+        assert!(Names::new(&"x".repeat(200)).is_ok());
     }
 }

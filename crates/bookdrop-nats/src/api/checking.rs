@@ -4,6 +4,7 @@ use bookdrop_backend::{Error, ErrorKind};
 use serde_json::Value;
 
 use super::{CODEC, FORMAT};
+use crate::names::Names;
 
 /// What has to be as it was made.
 const KEPT: &[&str] = &[
@@ -41,7 +42,8 @@ const PERSIST_MODE: (&str, &str) = ("persist_mode", "default");
 ///
 /// # Errors
 /// `Invalid`, with what to do.
-pub(super) fn check(stream: &str, found: &Value, wanted: &Value) -> Result<(), Error> {
+pub(super) fn check(names: &Names, found: &Value, wanted: &Value) -> Result<(), Error> {
+    let stream = &*names.stream();
     let (format, codec) = (&found["metadata"][FORMAT], &found["metadata"][CODEC]);
     if *format != wanted["metadata"][FORMAT] {
         return refused(format!(
@@ -50,9 +52,12 @@ pub(super) fn check(stream: &str, found: &Value, wanted: &Value) -> Result<(), E
         ));
     }
     if *codec != wanted["metadata"][CODEC] {
-        let wanted = &wanted["metadata"][CODEC];
+        let queue = names.queue();
+        let written = |codec: &Value| codec.as_str().unwrap_or("nothing known").to_owned();
+        let (codec, wanted) = (written(codec), written(&wanted["metadata"][CODEC]));
         return refused(format!(
-            "the events of the queue are written in {codec}, and not in {wanted}; open it with that codec"
+            "the events of queue `{queue}` are written in `{codec}`, and not in `{wanted}`; open it with `codec={codec}`, or give another \
+             name"
         ));
     }
     for name in KEPT {

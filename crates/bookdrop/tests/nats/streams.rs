@@ -34,7 +34,7 @@ fn a_queue_in_another_codec_says_which() {
     }
     used(&mut User::at(engine::shared().address()), "in_json");
     let shown = is_refused("in_json", "codec=msgpack");
-    let told = "written in \"json\", and not in \"msgpack\"; open it with that codec";
+    let told = "the events of queue `in_json` are written in `json`, and not in `msgpack`; open it with `codec=json`";
     assert!(shown.contains(told), "{shown}");
 }
 
