@@ -79,7 +79,8 @@ impl fmt::Display for SettleErrorKind {
                  give events back"
             }
             SettleErrorKind::LeaseEnded => {
-                "its lease had ended, and somebody else has it by now; `extend` the lease while you work, or ask for a longer one"
+                "its lease had ended, and somebody else has it by now; make `lease` longer in the address, or, over a backend that \
+                 does not prolong it by itself, `extend` it while you work"
             }
             SettleErrorKind::AlreadySettled => {
                 "it was settled before, though whoever did so may have been told that this was not known; let go of it"
