@@ -48,12 +48,21 @@ impl Code {
             _ => ErrorKind::Io,
         }
     }
+
+    /// What helps, where the server does not say it.
+    fn advice(self) -> &'static str {
+        match self {
+            Code::NO_CLUSTER => "; leave `replicas` out, or use a cluster",
+            _ => "",
+        }
+    }
 }
 
 impl Trouble {
     /// What the server said.
     pub(crate) fn refused(code: Code, status: u64, told: &str) -> Self {
-        let message = format!("the server says: {told} ({})", code.0);
+        let advice = code.advice();
+        let message = format!("the server says: {told} ({}){advice}", code.0);
         if code.is_of_the_moment() || (status == 503 && code.kind() == ErrorKind::Io) {
             return Trouble::Lost(Error::new(ErrorKind::Io, message));
         }

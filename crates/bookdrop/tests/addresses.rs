@@ -144,6 +144,41 @@ fn a_codec_that_nobody_knows_is_refused() {
 }
 
 #[test]
+fn a_driver_that_nobody_knows_is_told_all_there_are() {
+    let (kind, said) = refused("http://x");
+    assert_eq!(kind, OpenErrorKind::UnknownScheme);
+    let all = "`memory:`, `disk:`, `postgres:`, `nats:` and `tls:`";
+    assert!(said.contains(all), "{said}");
+}
+
+#[cfg(feature = "nats")]
+#[test]
+fn a_slash_too_many_is_told_by_what_it_may_be() {
+    for (address, what) in [
+        ("nats://host/a/b", "one `/` too many"),
+        ("nats://host/library/", "one `/` too many"),
+        ("nats://app:secret/1@host/library", "written as `%2F`"),
+        ("nats://app:secret/1@host", "`%2F` for `/`"),
+        ("nats://host", "a server and a queue are needed"),
+    ] {
+        let (_, said) = refused(address);
+        assert!(said.contains(what), "{address}: {said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[cfg(feature = "postgres")]
+#[test]
+fn tls_by_an_address_of_postgres_is_refused_with_the_way_to_it() {
+    for mode in ["require", "verify-ca", "verify-full"] {
+        let address = format!("postgres://app@host/app?queue=library&sslmode={mode}");
+        let (_, said) = refused(&address);
+        let way = "`bookdrop_postgres::Server::with_tls`";
+        assert!(said.contains(way), "{mode}: {said}");
+    }
+}
+
+#[test]
 fn a_capacity_that_is_misspelt_is_named() {
     let (kind, said) = refused("memory:?capacty=1");
     assert_eq!(kind, OpenErrorKind::UnknownOption);

@@ -399,7 +399,7 @@ where
         }
         unknown => {
             let message = format!(
-                "there is no driver `{unknown}:`; there are `memory:`, `disk:`, `postgres:` and `nats:`"
+                "there is no driver `{unknown}:`; there are `memory:`, `disk:`, `postgres:`, `nats:` and `tls:`"
             );
             let error = OpenError::new(OpenErrorKind::UnknownScheme, message);
             Begun::Opened(Err(error))

@@ -66,6 +66,8 @@ fn replicas_that_no_cluster_has_are_refused() {
     let (kind, shown) = fails(&engine::address(&url, "replicated", "replicas=3"));
     assert_eq!(kind, BackendErrorKind::Invalid, "{shown}");
     assert!(shown.contains("replicas > 1 not supported"), "{shown}");
+    let what_to_do = "leave `replicas` out, or use a cluster";
+    assert!(shown.contains(what_to_do), "{shown}");
 }
 
 /// JetStream is there, and this user's account has none of it.

@@ -37,13 +37,27 @@ fn place(written: &str) -> Result<(&str, String), OpenError> {
         is_whole.then_some((hosts, queue))
     });
     let Some((hosts, queue)) = parts else {
-        let message = "a server and a queue are needed: write `nats://host:4222/library`";
         return Err(OpenError::new(
             OpenErrorKind::InvalidOption,
-            message.to_owned(),
+            wrong_place(written).to_owned(),
         ));
     };
     Ok((hosts, address::decoded(queue)?))
+}
+
+/// What is wrong with it. Of what is written nothing is said: it may be a part of a password.
+fn wrong_place(written: &str) -> &'static str {
+    let behind = written.strip_prefix("//").and_then(|it| it.split_once('/'));
+    match behind.map(|(_, behind)| behind) {
+        Some(queue) if queue.contains('/') && queue.contains('@') => {
+            "a `/` in a user, password or token has to be written as `%2F`"
+        }
+        Some(queue) if queue.contains('/') => {
+            "there is one `/` too many behind the server: what follows it is the name of the queue alone, as in \
+             `nats://host:4222/library`; a `/` in that name has to be written as `%2F`"
+        }
+        _ => "a server and a queue are needed: write `nats://host:4222/library`",
+    }
 }
 
 fn options(mut given: address::Options) -> Result<(Options, Codec), OpenError> {
