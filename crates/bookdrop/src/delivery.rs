@@ -177,8 +177,8 @@ impl<T, R> Delivery<T, R> {
     }
 
     /// Keeps the event in hand for longer. In one process there is no lease to run out: the delivery is the ownership, and this
-    /// does nothing, successfully. Nor does it in PostgreSQL, where the driver prolongs its lease by itself; there it does not
-    /// ask the server, and so says only what the driver knows.
+    /// does nothing, successfully. Nor does it in PostgreSQL and in NATS, where the driver prolongs its lease by itself; there it
+    /// does not ask the server, and so says only what the driver knows.
     ///
     /// # Errors
     /// None in memory. Else [`ErrorKind::Backend`](crate::ErrorKind::Backend), or
