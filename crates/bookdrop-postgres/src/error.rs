@@ -100,13 +100,15 @@ pub(crate) fn not_connected(hosts: &str, error: tokio_postgres::Error) -> Troubl
 
 /// The server did not say it.
 fn without_word(error: tokio_postgres::Error) -> Trouble {
-    let is_of_connection = error.is_closed()
-        || error
-            .source()
-            .is_some_and(|source| source.is::<io::Error>());
+    let cause = error.source();
+    let is_of_connection = error.is_closed() || cause.is_some_and(|cause| cause.is::<io::Error>());
+    let why = match cause {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    };
     let message = match is_of_connection {
-        true => format!("the connection to the server failed: {error}"),
-        false => format!("the server could not be asked: {error}"),
+        true => format!("the connection to the server failed: {why}"),
+        false => format!("the server could not be asked: {why}"),
     };
     let error = Error::with_source(ErrorKind::Io, message, error);
     match is_of_connection {
@@ -149,7 +151,7 @@ pub(crate) fn unreachable(patience: Duration, last: Option<&Error>) -> Error {
         "the server could not be reached for {patience:?}, and nothing was done; the driver goes on trying"
     );
     match last {
-        Some(last) => Error::with_source(ErrorKind::Io, message, last.clone()),
+        Some(last) => Error::with_source(ErrorKind::Io, format!("{message}: {last}"), last.clone()),
         None => Error::new(ErrorKind::Io, message),
     }
 }

@@ -212,8 +212,9 @@ async fn connect(
     let connecting = connect_patiently(server, queue, codec, lease, former);
     let connected = tokio::time::timeout(LONGEST_CONNECTING, connecting).await;
     connected.unwrap_or_else(|_| {
+        let hosts = server.hosts();
         let message = format!(
-            "the connection to the server was not ready after {LONGEST_CONNECTING:?}: it does not answer, or somebody has locked what \
+            "the connection to {hosts} was not ready after {LONGEST_CONNECTING:?}: it does not answer, or somebody has locked what \
              is needed"
         );
         Err(Trouble::Lost(Error::new(ErrorKind::Io, message)))

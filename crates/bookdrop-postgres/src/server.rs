@@ -104,7 +104,12 @@ impl Server {
 
     pub(crate) async fn connect(&self, notes: Notes) -> Result<Connected, Trouble> {
         let connected = self.0.connect(notes).await;
-        connected.map_err(|error| not_connected(&hosts(self.0.config()), error))
+        connected.map_err(|error| not_connected(&self.hosts(), error))
+    }
+
+    /// Where it is, for an error.
+    pub(crate) fn hosts(&self) -> String {
+        hosts(self.0.config())
     }
 }
 

@@ -35,6 +35,8 @@ fn opening_ends_where_the_other_end_says_nothing() {
         panic!("{error}");
     };
     assert_eq!(error.kind(), BackendErrorKind::Io, "{error}");
+    let known = format!("the connection to {address} was not ready");
+    assert!(error.to_string().contains(&known), "{error}");
 }
 
 #[test]

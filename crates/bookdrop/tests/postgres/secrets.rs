@@ -123,6 +123,8 @@ fn no_password_is_seen_where_the_connection_is_lost() {
     let event = Event::new("S").with_body(String::new());
     let unsent = Producer::new(&library).send(event).wait().unwrap_err();
     is_hidden(&all_of(&unsent));
+    let said = unsent.to_string();
+    assert_eq!(said.matches("could not connect to").count(), 1, "{said}");
     is_debugged_in_silence(&library);
 }
 
