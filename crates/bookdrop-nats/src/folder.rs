@@ -103,10 +103,11 @@ pub(crate) struct Known {
 }
 
 impl Known {
-    /// What the next page says. False where that cannot be read: then what it said is lost.
-    #[must_use]
-    pub(crate) fn read(&mut self, sequence: u64, page: &[u8]) -> bool {
-        self.files.turn(sequence, page)
+    /// What the next page says. Where that cannot be read it is lost, and the page counts as one of those.
+    pub(crate) fn read(&mut self, sequence: u64, page: &[u8]) {
+        if !self.files.turn(sequence, page) {
+            self.miss(1);
+        }
     }
 
     /// So many pages cannot be read. What they said is missing in files, where it is found.

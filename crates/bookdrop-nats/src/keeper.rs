@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_nats::{Message, Subscriber};
 use bookdrop_backend::{Error, ErrorKind};
+use bookdrop_disk::storage::Folder;
 use bookdrop_remote::{GuestId, Host, HostTurn, Terms};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -112,10 +113,11 @@ impl Keeper {
         let opening = spawn_local(async move {
             let ended = || Error::new(ErrorKind::Io, "the queue could not be read");
             let folder = opened.await.map_err(|_| ended())?;
+            let damaged = folder.damaged();
             let opened = spawn_blocking(move || bookdrop_disk::open_folder(folder, &options)).await;
             held.let_go();
             let (records, report) = opened.map_err(|_| ended())??;
-            warnings::of_damage(&stream, &report);
+            warnings::of_damage(&stream, damaged, &report);
             // Here, where pages are written: a thread would have to be woken for each, and to wake this one.
             spawn_local(records.store().committing());
             Ok(Arc::new(Keeping::new(records, follows)))
@@ -304,7 +306,7 @@ async fn work(
     let mut known = Known::default();
     // What cannot be read is missing in files, where it is found.
     let read = journal.read(&writer, |sequence, page| {
-        let _ = known.read(sequence, &page);
+        known.read(sequence, &page);
         held.hold(sequence, page);
     });
     match read.await {

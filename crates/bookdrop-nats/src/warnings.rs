@@ -13,12 +13,14 @@ pub(crate) fn of_loss(queue: &str) {
     );
 }
 
-/// This driver keeps the queue from now on, and found it so in the stream.
-pub(crate) fn of_damage(stream: &str, report: &Report) {
-    if !report.damage.is_empty() {
+/// This driver keeps the queue from now on, and found it so in the stream, where so many pages cannot be read. What was written last
+/// is not in the report: nobody can tell there whether it was written to its end.
+pub(crate) fn of_damage(stream: &str, pages: u64, report: &Report) {
+    if pages > 0 || !report.damage.is_empty() {
         tracing::warn!(
             target: "bookdrop",
             stream,
+            pages,
             damage = ?report.damage,
             "pages of the queue are missing or damaged, and what was written there is lost: an event is gone, and where it was an ack, its \
              event comes back. All else is there. Look for what was purged by hand, and at the disk of the server"

@@ -3,6 +3,7 @@
 use bookdrop::{Consumer, Event, Producer};
 use serde_json::{Value, json};
 
+use crate::keepers::publish;
 use crate::server::open;
 use crate::user::User;
 use crate::{engine, log};
@@ -57,4 +58,32 @@ fn what_lay_on_pages_that_are_lost_is_lost_alone_and_told() {
         delivery.ack().wait().unwrap();
     }
     assert_eq!(library.stats().wait().unwrap().queued, 0);
+}
+
+/// No file lacks anything then, so that the files alone tell nothing of it.
+#[test]
+fn a_last_page_that_cannot_be_read_is_told() {
+    if engine::is_left_out() {
+        return;
+    }
+    log::listen();
+    let url = engine::shared().url();
+    let event = Event::new("A").with_body("A".to_owned());
+    let library = open(&url, "garbled", "");
+    Producer::new(&library).send(event).wait().unwrap();
+    drop(library);
+    let of_queue = "stream=\"BOOKDROP_garbled\"";
+    assert_eq!(log::said(of_queue), [""; 0]);
+    let mut user = User::at(engine::shared().address());
+    let keepers = keepers(&mut user, "BOOKDROP_garbled");
+    // So a message of this driver begins, and goes on otherwise.
+    publish(keepers.last().unwrap(), "BDJ\u{1}");
+    let library = open(&url, "garbled", "");
+    assert_eq!(library.stats().wait().unwrap().damaged, 1);
+    let said = log::said(of_queue);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("pages=1 "), "{said:?}");
+    let delivery = Consumer::new(&library).receive().wait().unwrap();
+    assert_eq!(delivery.name(), "A");
+    delivery.ack().wait().unwrap();
 }

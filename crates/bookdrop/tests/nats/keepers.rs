@@ -125,7 +125,7 @@ fn a_keeper_that_leaves_is_followed_by_another_one() {
 }
 
 /// Publishes into the stream by hand.
-fn publish(subject: &str, what: &str) {
+pub(crate) fn publish(subject: &str, what: &str) {
     let mut server = TcpStream::connect(engine::shared().address()).expect("it is there");
     let length = what.len();
     let said = format!("CONNECT {{}}\r\nPUB {subject} {length}\r\n{what}\r\nPING\r\n");
