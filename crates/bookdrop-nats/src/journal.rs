@@ -177,9 +177,20 @@ impl Journal {
         up_to: &Writer,
         page: impl FnMut(u64, Bytes),
     ) -> Result<Found, Error> {
+        let first = self.first().await?;
+        let mut found = self.read_all(first..=up_to.epoch.sequence, page).await?;
+        if !found.damaged.is_empty() {
+            // What the former keeper let go of meanwhile is needed by nobody.
+            let first = self.first().await?;
+            found.damaged.retain(|sequence| *sequence >= first);
+        }
+        Ok(found)
+    }
+
+    /// Where the stream begins.
+    async fn first(&self) -> Result<u64, Error> {
         let bounds = again(|| self.stream.bounds()).await;
-        let first = bounds.map_err(Trouble::into_error)?.first;
-        self.read_all(first..=up_to.epoch.sequence, page).await
+        Ok(bounds.map_err(Trouble::into_error)?.first)
     }
 
     async fn read_all(

@@ -10,7 +10,7 @@ use bookdrop_backend::{Error, ErrorKind};
 use bookdrop_test_servers::{Nats, is_left_out};
 use bytes::Bytes;
 
-use super::{DriverId, Journal, Writer};
+use super::{DriverId, Journal, MESSAGES_AT_ONCE, Writer};
 use crate::link::Link;
 use crate::names::Names;
 use crate::options::Options;
@@ -162,6 +162,46 @@ fn what_was_purged_is_not_missed() {
         write(&mut writer, "three").await.expect("it is the keeper");
         let next = begin(&journal).await;
         assert_eq!(read(&journal, &next).await, ["two", "three"]);
+    });
+}
+
+#[test]
+fn what_is_purged_while_it_is_read_is_not_missed() {
+    let Some(nats) = server() else { return };
+    let url = &nats.url();
+    // The first one is handed over before the last ones are asked for.
+    let pages = 3 * MESSAGES_AT_ONCE;
+    run(async {
+        let journal = journal(url, 1).await;
+        let mut former = begin(&journal).await;
+        let mut last = 0;
+        for page in 0..pages {
+            let written = write(&mut former, &page.to_string()).await;
+            last = written.expect("it is the keeper");
+        }
+        let next = begin(&journal).await;
+        let mut found = Vec::new();
+        let read = journal.read(&next, |sequence, _| {
+            if found.is_empty() {
+                purge_elsewhere(url, last);
+            }
+            found.push(sequence);
+        });
+        assert_eq!(read.await.expect("it can be read").damaged, [0; 0]);
+        assert!(found.len() < pages, "it is purged meanwhile");
+        assert_eq!(found.last(), Some(&last));
+    });
+}
+
+/// Another process lets go of all before this sequence, and this thread waits for it.
+fn purge_elsewhere(url: &str, before: u64) {
+    thread::scope(|threads| {
+        threads.spawn(|| {
+            run(async {
+                let purged = journal(url, 2).await.stream.purge_before(before).await;
+                purged.expect("the server answers");
+            });
+        });
     });
 }
 
