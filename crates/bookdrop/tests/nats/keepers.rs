@@ -108,6 +108,33 @@ fn a_keeper_that_was_stopped_is_a_guest_when_it_goes_on() {
     assert_eq!((stats.queued, stats.in_hand, stats.dead), (0, 0, 0));
 }
 
+/// It comes again as a guest before its lease is over, and has still what it had.
+#[test]
+fn what_a_keeper_that_was_stopped_has_in_hand_is_settled_when_it_goes_on() {
+    if engine::is_left_out() {
+        return;
+    }
+    let address = engine::address(&engine::shared().url(), "stopped_in_hand", "lease=1h");
+    let mut keeper = Other::start(&address);
+    assert_eq!(keeper.does("come"), "came");
+    let library = open_at(&address);
+    for name in ["1", "2"] {
+        send(&library, name);
+        assert_eq!(keeper.does("receive"), format!("{name} 1"));
+    }
+    keeper.pause();
+    // Somebody else has to keep the queue for that.
+    send(&library, "3");
+    keeper.go_on();
+    for name in ["1", "2"] {
+        assert_eq!(keeper.does(&format!("ack {name}")), "acked");
+    }
+    assert_eq!(keeper.does("receive"), "3 1");
+    assert_eq!(keeper.does("ack 3"), "acked");
+    let stats = library.stats().wait().expect("somebody keeps it");
+    assert_eq!((stats.queued, stats.in_hand, stats.dead), (0, 0, 0));
+}
+
 #[test]
 fn a_keeper_that_leaves_is_followed_by_another_one() {
     if engine::is_left_out() {
