@@ -65,6 +65,18 @@ impl User {
         addresses.all(|address| self.greeting.contains(&address))
     }
 
+    /// The major and the minor version of the server.
+    pub(crate) fn version_of_server(&self) -> [u32; 2] {
+        let (_, info) = self.greeting.split_once("INFO ").expect("it greets");
+        let info: Value = serde_json::from_str(info).expect("it is JSON");
+        let version = info["version"].as_str().expect("it says its version");
+        let mut numbers = version.split('.').map(|number| number.parse());
+        [(); 2].map(|()| {
+            let number = numbers.next().expect("a version has two numbers");
+            number.expect("it is a number")
+        })
+    }
+
     /// What JetStream says of a stream.
     pub(crate) fn info(&mut self, stream: &str) -> Value {
         self.asks("INFO", stream, &json!({}))
