@@ -165,6 +165,16 @@ impl Stream {
         self.ask("PURGE", &question).await.map(drop)
     }
 
+    /// Whether the user may let go of messages: any answer says so. What it asks for cannot be done, and so nothing is let go of.
+    pub(crate) async fn may_purge(&self) -> Result<(), Trouble> {
+        // Neither an empty question nor the first sequence: for some versions of the server each of these means all messages.
+        let question = json!({ "filter": self.names.of_none(), "seq": "none" });
+        match self.ask("PURGE", &question).await {
+            Err(Trouble::Refused(..)) => Ok(()),
+            answer => answer.map(drop),
+        }
+    }
+
     /// Lets go of all that takes room and says nothing.
     pub(crate) async fn purge_reserve(&self) -> Result<(), Trouble> {
         let question = json!({ "filter": self.names.reserves() });

@@ -15,6 +15,7 @@ mod reserve;
 #[cfg(test)]
 mod tests;
 
+use std::future::Future;
 use std::ops::RangeInclusive;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -82,6 +83,15 @@ impl Journal {
             stream,
             driver,
         })
+    }
+
+    /// Ends when it is known that the user may let go of pages. Where not, the server says so beside.
+    ///
+    /// # Errors
+    /// Whatever the server or the way to it says.
+    pub(crate) async fn may_purge(&self, patience: Duration) -> Result<(), Error> {
+        let asked = again_for(patience, || self.stream.may_purge()).await;
+        asked.map_err(Trouble::into_error)
     }
 
     /// Bytes that a page may have.
@@ -312,9 +322,23 @@ impl Writer {
     /// # Errors
     /// Whatever the server says. It may be done all the same.
     pub(crate) async fn purge_before(&mut self, sequence: u64) -> Result<(), Error> {
-        let purged = self.stream.purge_before(sequence).await;
-        self.reserve.note_purge(sequence);
-        purged.map_err(Trouble::into_error)
+        let purged = self.purging(sequence).await;
+        self.note_purge(sequence);
+        purged
+    }
+
+    /// The same beside what is written. This is told of it by [`note_purge`](Writer::note_purge) when it has ended.
+    pub(crate) fn purging(&self, before: u64) -> impl Future<Output = Result<(), Error>> + use<> {
+        let stream = self.stream.clone();
+        async move {
+            let purged = stream.purge_before(before).await;
+            purged.map_err(Trouble::into_error)
+        }
+    }
+
+    /// What lies before this sequence was let go of, or may have been.
+    pub(crate) fn note_purge(&mut self, before: u64) {
+        self.reserve.note_purge(before);
     }
 }
 

@@ -75,6 +75,11 @@ impl Names {
         format!("bookdrop.{}.j.*.*{RESERVE}", self.token)
     }
 
+    /// Where nobody ever publishes.
+    pub(crate) fn of_none(&self) -> String {
+        format!("bookdrop.{}.j.none", self.token)
+    }
+
     /// Where this driver says that it is the keeper.
     pub(crate) fn beginning(&self, driver: DriverId) -> String {
         format!("bookdrop.{}.e.{driver}", self.token)

@@ -82,8 +82,14 @@ async fn begin(server: &Server, names: Names, options: Options) -> Result<(Remot
     let me = DriverId(fastrand::u128(..).to_be_bytes());
     let terms = terms(&options, &link);
     let (remote, guest): (Remote, Guest) = guest(GuestId(me.0), terms.clone(), Instant::now());
+    let open = async {
+        let journal = Journal::open(link.clone(), names.clone(), &options, me).await?;
+        // Much later it would be asked for the first time, and nobody would hear that it is refused.
+        journal.may_purge(options.patience).await?;
+        Ok::<_, Error>(journal)
+    };
     let journal = tokio::select! {
-        opened = Journal::open(link.clone(), names.clone(), &options, me) => opened?,
+        opened = open => opened?,
         error = is_denied(&mut events) => return Err(error),
     };
     let place = Place {

@@ -53,6 +53,8 @@ pub(crate) struct Desk {
     tries_again_at: Instant,
     /// What is known of that.
     scarce: Arc<Mutex<Option<u64>>>,
+    /// What is let go of, one after the other; it says before which page.
+    purges: JoinSet<u64>,
     /// What is read. It ends with this.
     reads: JoinSet<()>,
     /// Who asked for a page that is not written, and may never be.
@@ -77,6 +79,7 @@ impl StreamPages {
             clock,
             patience,
             to_let_go: VecDeque::new(),
+            purges: JoinSet::new(),
             reads: JoinSet::new(),
             tries_again_at: Instant::now() + TRIES_AGAIN_EVERY,
             scarce: scarce.clone(),
@@ -134,8 +137,12 @@ impl Desk {
             let asked = tokio::select! {
                 // The reserve can wait.
                 biased;
-                () = until(due) => {
-                    self.let_go().await;
+                () = until(due), if self.purges.is_empty() => {
+                    self.let_go();
+                    continue;
+                }
+                Some(purged) = self.purges.join_next() => {
+                    self.note_purge(purged.ok());
                     continue;
                 }
                 () = sleep_until(self.tries_again_at), if is_scarce => {
@@ -206,13 +213,24 @@ impl Desk {
         });
     }
 
-    async fn let_go(&mut self) {
+    /// Lets go of pages beside what is written: a server that does not answer holds up no page.
+    fn let_go(&mut self) {
         if let Some((_, sequence)) = self.to_let_go.pop_front() {
-            // If they stay, they go with the next ones.
-            let _ = self.writer.purge_before(sequence).await;
-            // There may be room for it now.
-            self.tries_again_at = Instant::now();
+            let purging = self.writer.purging(sequence);
+            self.purges.spawn_local(async move {
+                // If they stay, they go with the next ones.
+                let _ = purging.await;
+                sequence
+            });
         }
+    }
+
+    fn note_purge(&mut self, before: Option<u64>) {
+        if let Some(sequence) = before {
+            self.writer.note_purge(sequence);
+        }
+        // There may be room for the reserve now.
+        self.tries_again_at = Instant::now();
     }
 
     async fn restore_reserve(&mut self) -> Result<(), Error> {
@@ -259,4 +277,66 @@ pub(crate) fn silent() -> Error {
         ErrorKind::Io,
         "the server could not be reached, or had no room, for longer than `patience`",
     )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use bookdrop_test_servers::{Nats, is_left_out};
+    use tokio::runtime;
+    use tokio::task::LocalSet;
+
+    use super::*;
+    use crate::journal::DriverId;
+    use crate::link::Link;
+    use crate::names::Names;
+    use crate::options::Options;
+    use crate::server::Server;
+
+    /// Each of them would hold it up for as long as an answer may take.
+    const DUE: u64 = 30;
+
+    #[test]
+    fn pages_that_cannot_be_let_go_of_hold_up_no_other() {
+        if is_left_out("nats") {
+            return;
+        }
+        let settings = "jetstream { sync_interval: always }
+            authorization { users: [ { user: app, password: secret, permissions: {
+                publish: { deny: \"$JS.API.STREAM.PURGE.>\" }
+            } } ] }";
+        let nats = Nats::with_settings(settings).expect("there is a server");
+        let url = format!("nats://app:secret@{}", nats.address());
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        LocalSet::new().block_on(&runtime.expect("there is one"), async {
+            let (pages, mut desk) = desk(&url).await;
+            let now = Instant::now();
+            desk.to_let_go
+                .extend((2..2 + DUE).map(|before| (now, before)));
+            // By the second one they are due.
+            let written = async {
+                for page in ["one", "two"] {
+                    let written = pages.append(Bytes::from_static(page.as_bytes())).await;
+                    written.expect("there is room");
+                }
+            };
+            tokio::select! {
+                _ = desk.run() => panic!("it works as long as it is asked"),
+                () = written => {}
+            }
+            assert!(!desk.to_let_go.is_empty(), "they were written first");
+        });
+    }
+
+    async fn desk(url: &str) -> (StreamPages, Desk) {
+        let server: Server = url.parse().expect("it is a URL");
+        let (link, _) = Link::new(&server).await.expect("it is there");
+        let names = Names::new("library").expect("it can be called so");
+        let options = Options::default();
+        let opened = Journal::open(link, names, &options, DriverId([1; 16])).await;
+        let journal = opened.expect("it can be opened");
+        let clock = journal.clock().await.expect("the server answers");
+        let begun = journal.begin(None, 0).await.expect("the server answers");
+        let writer = begun.expect("nobody else claims");
+        StreamPages::new(journal, writer, clock, options.patience)
+    }
 }

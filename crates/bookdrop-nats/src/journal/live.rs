@@ -166,6 +166,24 @@ fn what_was_purged_is_not_missed() {
 }
 
 #[test]
+fn asking_whether_pages_may_be_let_go_of_lets_go_of_none() {
+    let Some(nats) = server() else { return };
+    run(async {
+        let journal = journal(&nats.url(), 1).await;
+        let mut writer = begin(&journal).await;
+        write(&mut writer, "one").await.expect("it is the keeper");
+        let before = journal.stream.bounds().await.expect("it answers");
+        let patience = Options::default().patience;
+        let may_purge = journal.may_purge(patience).await;
+        may_purge.expect("everybody may");
+        let after = journal.stream.bounds().await.expect("it answers");
+        assert_eq!((after.first, after.last), (before.first, before.last));
+        let next = begin(&journal).await;
+        assert_eq!(read(&journal, &next).await, ["one"]);
+    });
+}
+
+#[test]
 fn what_is_purged_while_it_is_read_is_not_missed() {
     let Some(nats) = server() else { return };
     let url = &nats.url();

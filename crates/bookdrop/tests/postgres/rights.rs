@@ -1,13 +1,13 @@
 //! What the users of a server may do, and have to be allowed.
 
-use std::thread;
 use std::time::Duration;
 
-use bookdrop::{Answer, BackendErrorKind, Consumer, Event, Producer};
+use bookdrop::{BackendErrorKind, Consumer, Event, Producer};
 use bookdrop_test_servers::{is_left_out, postgres};
 
 use crate::database::{Database, url};
 use crate::openings::refusal;
+use crate::server::sharing::asks;
 use crate::server::{Library, PATIENCE, open, wait_until};
 use crate::user::User;
 
@@ -69,18 +69,6 @@ fn sends_and_receives(library: &Library, elsewhere: &Library) {
     let again = consumer.receive().wait().unwrap();
     assert_eq!((again.name(), again.attempt()), ("W", 2));
     again.ack().wait().unwrap();
-}
-
-fn asks(library: &Library, elsewhere: &Library) {
-    let mut consumer = Consumer::new(elsewhere);
-    let _ = consumer.try_receive().wait();
-    let working = thread::spawn(move || {
-        let delivery = consumer.receive().wait().unwrap();
-        delivery.reply("fine".to_owned()).wait().unwrap()
-    });
-    let reply = Producer::new(library).request(book("S"), PATIENCE).wait();
-    assert_eq!(reply.unwrap(), "fine");
-    assert_eq!(working.join().unwrap(), Answer::Sent);
 }
 
 fn buries(library: &Library) {

@@ -21,6 +21,19 @@ fn book(name: &str) -> Event<String> {
     Event::new(name.to_owned()).with_body(String::new())
 }
 
+/// One driver asks, and a consumer of the other one replies.
+pub(crate) fn asks(library: &Library, elsewhere: &Library) {
+    let mut consumer = Consumer::new(elsewhere);
+    let _ = consumer.try_receive().wait();
+    let working = thread::spawn(move || {
+        let delivery = consumer.receive().wait().unwrap();
+        delivery.reply("fine".to_owned()).wait().unwrap()
+    });
+    let reply = Producer::new(library).request(book("S"), PATIENCE).wait();
+    assert_eq!(reply.unwrap(), "fine");
+    assert_eq!(working.join().unwrap(), Answer::Sent);
+}
+
 #[test]
 fn the_capacity_counts_what_all_drivers_sent() {
     if engine::is_left_out() {
