@@ -1,5 +1,8 @@
 //! This driver as the keeper: it opens the queue, and does what its guests ask.
 
+#[cfg(all(test, unix))]
+mod tests;
+
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -243,6 +246,22 @@ impl Keeper {
             }
         }
         work.abort();
+    }
+
+    /// Ends where the driver could not be opened, and this thread is about to end. Whatever is open by then is closed.
+    pub(crate) async fn end(self) {
+        let Keeper { stage, work, .. } = self;
+        work.abort();
+        // Threads that wait for a page find then that nobody works for them any more.
+        let _ = work.await;
+        let keeping = match stage {
+            Stage::Opening(opening) => opening.await.ok().and_then(Result::ok),
+            Stage::Open { keeping, host, .. } => {
+                drop(host);
+                Some(keeping)
+            }
+        };
+        let _ = spawn_blocking(move || drop(keeping)).await;
     }
 
     /// Another driver is the keeper, or nothing can be written: what is not written is lost.

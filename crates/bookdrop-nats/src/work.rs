@@ -105,11 +105,25 @@ impl Work {
             failures: 0,
             bell: Bell::default(),
         };
+        match work.begins(patience).await {
+            Ok(()) => Ok(work),
+            Err(error) => {
+                if let Role::Keeper(keeper) = work.role {
+                    // What it has opened waits for this thread, which ends as well.
+                    let _ = timeout(LEAVES_WITHIN, keeper.end()).await;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Ends when it is known who the keeper is, and the queue is open.
+    async fn begins(&mut self, patience: Duration) -> Result<(), Error> {
         loop {
-            let happened = match work.role {
-                Role::Seeking(_) => timeout(patience, work.happens(None)).await,
+            let happened = match self.role {
+                Role::Seeking(_) => timeout(patience, self.happens(None)).await,
                 // Reading what is there takes as long as it takes.
-                _ => Ok(work.happens(None).await),
+                _ => Ok(self.happens(None).await),
             };
             let Ok(happened) = happened else {
                 return Err(gives_no_word(patience));
@@ -119,12 +133,12 @@ impl Work {
             {
                 return Err(error);
             }
-            if let Some(error) = work.take(happened).await {
+            if let Some(error) = self.take(happened).await {
                 return Err(error);
             }
-            match &work.role {
-                Role::Guest { .. } => return Ok(work),
-                Role::Keeper(keeper) if keeper.is_open() => return Ok(work),
+            match &self.role {
+                Role::Guest { .. } => return Ok(()),
+                Role::Keeper(keeper) if keeper.is_open() => return Ok(()),
                 _ => {}
             }
         }
