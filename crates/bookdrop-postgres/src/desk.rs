@@ -75,6 +75,10 @@ pub(crate) struct Desk {
     came: u64,
     wanted_after: u64,
     tried: u64,
+    /// How many trips were begun when somebody wanted to look last, and how many have landed: what is under way may be a further try of
+    /// what had come long before.
+    trips_before_look: u64,
+    trips_landed: u64,
     /// Deadlines of requests, and when to stop waiting for the server's word on one that has passed.
     deadlines: BinaryHeap<Reverse<(Instant, i64)>>,
     reads_told: bool,
@@ -142,6 +146,8 @@ impl Desk {
             looks: Vec::new(),
             came: 0,
             wanted_after: 0,
+            trips_before_look: 0,
+            trips_landed: 0,
             tried: 0,
             deadlines: BinaryHeap::new(),
             reads_told: false,

@@ -201,6 +201,10 @@ async fn what_was_not_sent_is_no_duplicate(ctx: &Context) -> Outcome {
     );
     let mut waiting = producer.start_send(book(3).with_id("dropped"));
     ensure!(waiting.poll_once().is_pending(), "sent into a full queue");
+    // One that is dropped before may be sent, when there is room.
+    driver
+        .stats_until("the sender waits", |stats| stats.waiting_senders == 1)
+        .await?;
     drop(waiting);
     ensure_eq!(
         finish(consumer.receive().await?).await?,

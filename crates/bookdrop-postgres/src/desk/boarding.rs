@@ -54,7 +54,9 @@ impl Desk {
 
     /// Whether what was sent before somebody wanted to look has been tried.
     fn may_look(&self) -> bool {
-        self.sending.is_none() && !self.has_goods() || self.tried >= self.wanted_after
+        let is_tried =
+            self.sending.is_none() && !self.has_goods() || self.tried >= self.wanted_after;
+        is_tried && self.trips_landed >= self.trips_before_look
     }
 
     /// Whether there is something to do that takes several trips.

@@ -55,11 +55,11 @@ impl Desk {
             Command::PutBack(receipts) => self.put_back(receipts),
             Command::Settle(settling) => self.settles.push(settling),
             Command::Do(deed) => {
-                self.wanted_after = self.came;
+                self.want_to_look();
                 self.deeds.push((now, deed));
             }
             Command::Look(look) => {
-                self.wanted_after = self.came;
+                self.want_to_look();
                 self.looks.push((now, look));
             }
             Command::Close(told) => {
@@ -73,6 +73,12 @@ impl Desk {
             }
             Command::Bye(told) => self.farewell = Some(told),
         }
+    }
+
+    /// Somebody wants to see what came of all that was sent so far.
+    fn want_to_look(&mut self) {
+        self.wanted_after = self.came;
+        self.trips_before_look = self.trips_landed + u64::from(self.sending.is_some());
     }
 
     fn sit_beside(&mut self, group: i32, told: Promise<Result<Seat, bookdrop_backend::Error>>) {

@@ -83,6 +83,7 @@ impl Desk {
     /// Tells those who sent what came of it.
     pub(super) fn land_sent(&mut self, (shipments, published): Landed) {
         let trip = self.sending.take();
+        self.trips_landed += 1;
         let (upto, hopes) = trip.map_or((0, 0), |trip| (trip.upto, trip.hopes));
         self.tried = self.tried.max(upto);
         self.look_at_the_link();
