@@ -3,12 +3,14 @@
 use async_nats::Client;
 use bookdrop_bench_common::at_server::queue;
 use bookdrop_test_servers::Nats;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 /// A server of this run's own, which flushes each message before it confirms it. It goes with the run.
 pub struct Place {
     /// Runs everyone's tasks, with a thread for each core.
     pub runtime: Runtime,
+    /// Runs what clients do that have a thread of their own for that.
+    pub apart: Runtime,
     nats: Nats,
 }
 
@@ -18,9 +20,14 @@ impl Place {
         self.nats.url()
     }
 
-    /// A connection of its own.
+    /// A connection of its own, with tasks that run beside everyone's.
     pub fn connect(&self) -> Client {
-        let connected = self.runtime.block_on(async_nats::connect(self.url()));
+        self.connect_on(&self.runtime)
+    }
+
+    /// A connection of its own, with tasks that run here.
+    pub fn connect_on(&self, runtime: &Runtime) -> Client {
+        let connected = runtime.block_on(async_nats::connect(self.url()));
         connected.expect("the server takes connections")
     }
 }
@@ -28,8 +35,15 @@ impl Place {
 impl queue::Place for Place {
     fn start() -> Result<Self, String> {
         let nats = Nats::start().map_err(|error| error.to_string())?;
-        let runtime = Runtime::new().map_err(|error| format!("no executor: {error}"))?;
-        Ok(Self { runtime, nats })
+        let no_executor = |error| format!("no executor: {error}");
+        let runtime = Runtime::new().map_err(no_executor)?;
+        let mut apart = Builder::new_multi_thread();
+        let apart = apart.worker_threads(1).enable_all().build();
+        Ok(Self {
+            runtime,
+            apart: apart.map_err(no_executor)?,
+            nats,
+        })
     }
 
     fn runtime(&self) -> &Runtime {

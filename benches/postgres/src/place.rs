@@ -2,7 +2,7 @@
 
 use bookdrop_bench_common::at_server::queue;
 use bookdrop_test_servers::Postgres;
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, NoTls};
 
 /// A server of this run's own, which flushes as it does by default. It goes with the run.
@@ -11,6 +11,8 @@ pub struct Place {
     attendant: Client,
     /// Runs everyone's tasks, with a thread for each core.
     pub runtime: Runtime,
+    /// Runs what clients do that have a thread of their own for that.
+    pub apart: Runtime,
     postgres: Postgres,
 }
 
@@ -30,11 +32,15 @@ impl Place {
 impl queue::Place for Place {
     fn start() -> Result<Self, String> {
         let postgres = Postgres::start().map_err(|error| error.to_string())?;
-        let runtime = Runtime::new().map_err(|error| format!("no executor: {error}"))?;
+        let no_executor = |error| format!("no executor: {error}");
+        let runtime = Runtime::new().map_err(no_executor)?;
+        let mut apart = Builder::new_multi_thread();
+        let apart = apart.worker_threads(1).enable_all().build();
         let attendant = runtime.block_on(connect(&postgres.url(), ""));
         Ok(Self {
             attendant,
             runtime,
+            apart: apart.map_err(no_executor)?,
             postgres,
         })
     }

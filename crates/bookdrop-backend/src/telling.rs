@@ -1,7 +1,7 @@
 //! What a driver with a thread of its own tells those who wait for it.
 //!
 //! A user's future waits for a [`Word`], and the driver's thread has the [`Promise`] of it. It does not send the word itself, as that wakes
-//! the user's task, by code that is not the driver's: a [`Teller`] does, on other threads. A word may come to nobody: what is not to be
+//! the user's task, by code that is not the driver's: a [`Teller`] does, on other threads where it does not know that code. A word may come to nobody: what is not to be
 //! lost then is [`Offered`], and comes back.
 //!
 //! ```
@@ -19,7 +19,7 @@
 //!
 //! let teller = Teller::default();
 //! let (told, word) = promise();
-//! teller.tell(move || told.send(7));
+//! teller.send(told, 7);
 //! # wait(async {
 //! assert_eq!(word.await, Some(7));
 //! # });
@@ -31,4 +31,4 @@ mod teller;
 
 pub use offer::{Offered, Offers, TakesBack};
 pub use promise::{Promise, Word, promise};
-pub use teller::Teller;
+pub use teller::{Teller, own_waker};

@@ -5,6 +5,7 @@ use std::pin::{Pin, pin};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use bookdrop_backend::telling::{Offered, Offers, Promise, TakesBack, Teller, Word, promise};
@@ -38,6 +39,41 @@ fn a_word_wakes_whoever_waits_for_it() {
     let teller = Teller::default();
     teller.tell(move || told.send(7));
     rung.recv_timeout(LONG).expect("it is woken");
+    assert_eq!(poll(&mut word, &waker), Poll::Ready(Some(7)));
+}
+
+/// Says by which thread it was woken.
+struct SaysWhere(Sender<ThreadId>);
+
+impl Wake for SaysWhere {
+    fn wake(self: Arc<Self>) {
+        let here = thread::current().id();
+        self.0.send(here).expect("somebody listens");
+    }
+}
+
+#[test]
+fn a_waker_of_a_kind_that_is_trusted_is_called_at_once_and_any_other_by_another_thread() {
+    let teller = Teller::default();
+    let (says, woken) = channel();
+    let waker = Waker::from(Arc::new(SaysWhere(says)));
+    let woken_by = |teller: &Teller| {
+        let (told, mut word) = promise();
+        assert_eq!(poll(&mut word, &waker), Poll::Pending);
+        teller.send(told, 7);
+        let thread = woken.recv_timeout(LONG).expect("it is woken");
+        assert_eq!(poll(&mut word, &waker), Poll::Ready(Some(7)));
+        thread
+    };
+    let here = thread::current().id();
+    teller.trust([bell().0]);
+    assert_ne!(woken_by(&teller), here);
+    let teller = Teller::default();
+    teller.trust([bell().0, waker.clone()]);
+    assert_eq!(woken_by(&teller), here);
+    // Who does not wait yet has none.
+    let (told, mut word) = promise();
+    teller.send(told, 7);
     assert_eq!(poll(&mut word, &waker), Poll::Ready(Some(7)));
 }
 

@@ -1,13 +1,16 @@
 //! The driver's thread: it opens the queue, and works for the driver until nobody has it any more.
 
+use std::task::Waker;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use bookdrop_backend::telling::own_waker;
 use bookdrop_backend::{Capabilities, Error, ErrorKind};
+use bookdrop_queue::park;
 use bookdrop_remote::{Guest, GuestId, Remote, Terms, guest};
-use tokio::runtime;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::oneshot;
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn};
 
 use crate::error::denied;
 use crate::journal::{DriverId, Journal};
@@ -61,8 +64,9 @@ fn run(
             return;
         }
     };
+    let known = known_wakers(&runtime);
     LocalSet::new().block_on(&runtime, async {
-        match begin(&server, names, options).await {
+        match begin(&server, names, options, known).await {
             Ok((remote, work)) => {
                 // Where whoever opened it is gone, it is dropped, and that ends this thread.
                 let _ = told.send(Ok(remote));
@@ -76,12 +80,29 @@ fn run(
     runtime.shutdown_timeout(THREADS_END_WITHIN);
 }
 
-async fn begin(server: &Server, names: Names, options: Options) -> Result<(Remote, Work), Error> {
+/// Wakers of tokio's tasks, of its threads that wait for a future, and of threads that wait for an operation.
+fn known_wakers(runtime: &Runtime) -> [Waker; 4] {
+    let of_task = async { spawn(own_waker()).await.expect("it does not panic") };
+    [
+        runtime.block_on(of_task),
+        runtime.block_on(own_waker()),
+        runtime.handle().block_on(own_waker()),
+        park::wait(own_waker()),
+    ]
+}
+
+async fn begin(
+    server: &Server,
+    names: Names,
+    options: Options,
+    known: [Waker; 4],
+) -> Result<(Remote, Work), Error> {
     let (link, mut events) = Link::new(server).await?;
     has_jetstream(&link, &names).await?;
     let me = DriverId(fastrand::u128(..).to_be_bytes());
     let terms = terms(&options, &link);
     let (remote, guest): (Remote, Guest) = guest(GuestId(me.0), terms.clone(), Instant::now());
+    guest.trust(known);
     let open = async {
         let journal = Journal::open(link.clone(), names.clone(), &options, me).await?;
         // Much later it would be asked for the first time, and nobody would hear that it is refused.

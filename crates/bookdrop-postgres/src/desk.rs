@@ -203,7 +203,7 @@ impl Desk {
 
     /// Has somebody told.
     fn tell<V: Send + 'static>(&self, told: Promise<V>, word: V) {
-        self.shared.teller.tell(move || told.send(word));
+        self.shared.teller.send(told, word);
     }
 
     fn hear(&mut self, event: Event) {

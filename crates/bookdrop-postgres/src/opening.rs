@@ -1,13 +1,15 @@
 //! The driver's thread: it opens the queue, and works for the driver until nobody has it any more.
 
 use std::sync::Arc;
+use std::task::Waker;
 use std::thread;
 
-use bookdrop_backend::telling::{Promise, promise};
+use bookdrop_backend::telling::{Promise, own_waker, promise};
 use bookdrop_backend::{Error, ErrorKind};
-use tokio::runtime;
+use bookdrop_queue::park;
+use tokio::runtime::{self, Runtime};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn};
 
 use crate::backend::Postgres;
 use crate::commands::Command;
@@ -50,6 +52,7 @@ fn run(
             return;
         }
     };
+    shared.teller.trust(known_wakers(&runtime));
     LocalSet::new().block_on(&runtime, async {
         match Link::open(server, queue.clone(), &shared.options).await {
             Ok(link) => {
@@ -61,4 +64,15 @@ fn run(
             Err(error) => told.send(Err(error)),
         }
     });
+}
+
+/// Wakers of tokio's tasks, of its threads that wait for a future, and of threads that wait for an operation.
+fn known_wakers(runtime: &Runtime) -> [Waker; 4] {
+    let of_task = async { spawn(own_waker()).await.expect("it does not panic") };
+    [
+        runtime.block_on(of_task),
+        runtime.block_on(own_waker()),
+        runtime.handle().block_on(own_waker()),
+        park::wait(own_waker()),
+    ]
 }

@@ -15,9 +15,11 @@ mod waiting;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
-use std::task::Context;
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
+#[cfg(doc)]
+use bookdrop_backend::telling::Teller;
 use bookdrop_backend::telling::{Offers, Promise};
 use bookdrop_backend::{Error, Fetched};
 use bytes::Bytes;
@@ -127,6 +129,11 @@ pub fn guest(id: GuestId, terms: Terms, now: Instant) -> (Remote, Guest) {
 }
 
 impl Guest {
+    /// Wakers of users that are like one of these are called in a turn, and not by another thread: see [`Teller::trust`].
+    pub fn trust(&self, like: impl IntoIterator<Item = Waker>) {
+        self.shared.teller.trust(like);
+    }
+
     /// A packet came. What it says is told in the next turn.
     ///
     /// # Errors

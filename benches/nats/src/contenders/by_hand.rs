@@ -15,7 +15,7 @@ use bookdrop_bench_common::at_server::load::{Load, Work, Worker, on_tasks};
 use bookdrop_bench_common::at_server::queue::Queue;
 use bookdrop_bench_common::event::number_of;
 use futures_util::StreamExt;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio::sync::Mutex;
 
 use crate::place::Place;
@@ -24,12 +24,27 @@ use crate::stream::JetStream;
 /// Says where the answer is waited for.
 const ANSWER_TO: &str = "Answer-To";
 
-/// A stream of this name.
+/// A stream of this name, with a client whose tasks run beside everyone's.
 pub(crate) fn open(place: &Place, name: &str, work: Work, tasks: usize) -> Box<dyn Queue> {
+    open_on(&place.runtime, place, name, work, tasks)
+}
+
+/// The same with a client that has a thread of its own.
+pub(crate) fn open_apart(place: &Place, name: &str, work: Work, tasks: usize) -> Box<dyn Queue> {
+    open_on(&place.apart, place, name, work, tasks)
+}
+
+fn open_on(
+    clients: &Runtime,
+    place: &Place,
+    name: &str,
+    work: Work,
+    tasks: usize,
+) -> Box<dyn Queue> {
     let queue = JetStream::make(place, name);
-    let [sends, receives] = [(); 2].map(|()| place.connect());
-    let consumer = place.runtime.block_on(queue.consumer(&receives));
-    let pulled = place.runtime.block_on(consumer.messages());
+    let [sends, receives] = [(); 2].map(|()| place.connect_on(clients));
+    let consumer = clients.block_on(queue.consumer(&receives));
+    let pulled = clients.block_on(consumer.messages());
     let pulled = Arc::new(Mutex::new(pulled.expect("the server does it")));
     let context = jetstream::new(sends.clone());
     let hand = || Hand {

@@ -11,6 +11,9 @@ use bookdrop_bench_common::measured::{OURS, Role};
 use crate::Contender;
 use crate::place::Place;
 
+/// As bookdrop has it, which works on any executor: for each trip to the server two threads are woken.
+const APART: &str = "by hand, client on a thread";
+
 /// Those who can do this work, each with the best that it can do there.
 pub(crate) fn of(work: Work) -> Vec<Contender> {
     let mut all = vec![
@@ -18,9 +21,10 @@ pub(crate) fn of(work: Work) -> Vec<Contender> {
         contender("bookdrop, as guests", Role::Ours, bookdrop::open_guests),
         contender("by hand", Role::Peer, by_hand::open),
     ];
-    if work == Work::Request {
-        all.push(contender("by hand, core NATS", Role::Peer, core::open));
-    }
+    all.push(match work {
+        Work::Request => contender("by hand, core NATS", Role::Peer, core::open),
+        _ => contender(APART, Role::Peer, by_hand::open_apart),
+    });
     all
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 use bookdrop_bench_common::at_server::load::{Load, Work, Worker, on_tasks};
 use bookdrop_bench_common::at_server::queue::Queue;
 use bookdrop_bench_common::event::number_of;
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, Runtime};
 use tokio_postgres::Client;
 
 use crate::place::{Place, connect};
@@ -26,8 +26,24 @@ use statements::{Statements, Tables};
 const DURABLE: &str = "-c enable_seqscan=off";
 const QUICK: &str = "-c enable_seqscan=off -c synchronous_commit=off";
 
-/// A table of this name, with one connection that flushes and one that does not for each task.
+/// A table of this name, with one connection that flushes and one that does not for each task. What the client does for them runs
+/// beside everyone's tasks.
 pub(crate) fn open(place: &Place, name: &str, work: Work, tasks: usize) -> Box<dyn Queue> {
+    open_on(&place.runtime, place, name, work, tasks)
+}
+
+/// The same with a client that has a thread of its own.
+pub(crate) fn open_apart(place: &Place, name: &str, work: Work, tasks: usize) -> Box<dyn Queue> {
+    open_on(&place.apart, place, name, work, tasks)
+}
+
+fn open_on(
+    clients: &Runtime,
+    place: &Place,
+    name: &str,
+    work: Work,
+    tasks: usize,
+) -> Box<dyn Queue> {
     let tables = Tables::of(name);
     place.execute(&tables.definition());
     let workers = match work {
@@ -44,7 +60,7 @@ pub(crate) fn open(place: &Place, name: &str, work: Work, tasks: usize) -> Box<d
         }
         (attendant, hands)
     };
-    let (attendant, workers) = place.runtime.block_on(connected);
+    let (attendant, workers) = clients.block_on(connected);
     Box::new(ByHand {
         runtime: place.runtime.handle().clone(),
         attendant,

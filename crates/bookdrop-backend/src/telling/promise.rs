@@ -44,6 +44,28 @@ impl<V> Promise<V> {
         !self.0.lock().is_over
     }
 
+    /// Tells it, if whoever waits has a waker like this, or none yet. Gives it back otherwise.
+    pub(super) fn send_if(
+        self,
+        value: V,
+        may_wake: impl FnOnce(&Waker) -> bool,
+    ) -> Result<(), (Self, V)> {
+        let mut state = self.0.lock();
+        if state.is_over || !state.waker.as_ref().is_none_or(may_wake) {
+            drop(state);
+            return Err((self, value));
+        }
+        state.value = Some(value);
+        // From now on it is dropped by whoever waits, also where they do so no more when this is.
+        state.is_over = true;
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(())
+    }
+
     /// Tells it. It is dropped where nobody waits.
     pub fn send(self, value: V) {
         let mut state = self.0.lock();

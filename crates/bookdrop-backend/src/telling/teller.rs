@@ -1,11 +1,16 @@
 //! Tells users what they wait for. Their wakers are foreign code, and may even wait for this very driver: so none of them runs on the
-//! driver's own thread, and one that takes long is overtaken.
+//! driver's own thread, and one that takes long is overtaken. But to wake a thread for that takes as long as to wake whoever waits: so
+//! wakers of executors that are known are called at once.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::{Poll, RawWakerVTable, Waker};
 use std::time::{Duration, Instant};
+use std::{ptr, thread};
+
+use super::promise::Promise;
 
 /// Whoever is to be told waits so long before one more thread tells.
 const OVERTAKES_AFTER: Duration = Duration::from_millis(10);
@@ -24,6 +29,8 @@ pub struct Teller(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     bell: Condvar,
+    /// What wakers do that are known not to be foreign code.
+    trusted: OnceLock<Vec<&'static RawWakerVTable>>,
 }
 
 #[derive(Default)]
@@ -35,6 +42,23 @@ struct State {
 }
 
 impl Teller {
+    /// From now on wakers that do what one of these does are called at once, on the thread of whoever [sends](Teller::send): of these it
+    /// is known that they only have something run elsewhere. What others do is not known. Said once; later it changes nothing.
+    pub fn trust(&self, like: impl IntoIterator<Item = Waker>) {
+        let kinds = like.into_iter().map(|waker| waker.vtable());
+        // It was said before.
+        let _ = self.0.trusted.set(kinds.collect());
+    }
+
+    /// Has somebody told this soon; at once where that calls no foreign code.
+    pub fn send<V: Send + 'static>(&self, told: Promise<V>, value: V) {
+        let trusted = self.0.trusted.get().map_or(&[][..], Vec::as_slice);
+        let may_wake = |waker: &Waker| trusted.iter().any(|kind| ptr::eq(*kind, waker.vtable()));
+        if let Err((told, value)) = told.send_if(value, may_wake) {
+            self.tell(move || told.send(value));
+        }
+    }
+
     /// Has this told soon.
     pub fn tell(&self, told: impl FnOnce() + Send + 'static) {
         let mut state = self.0.lock();
@@ -57,6 +81,11 @@ impl Teller {
         }
         Some(Instant::now() + OVERTAKES_AFTER)
     }
+}
+
+/// The waker of whoever awaits this, to be [trusted](Teller::trust).
+pub async fn own_waker() -> Waker {
+    poll_fn(|cx| Poll::Ready(cx.waker().clone())).await
 }
 
 impl Drop for Teller {

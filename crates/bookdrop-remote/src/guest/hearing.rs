@@ -247,7 +247,7 @@ impl Guest {
 
     /// Tells whoever waits, if anybody does. What nobody takes is dropped there.
     pub(super) fn tell<V: Send + 'static>(&self, told: Promise<V>, value: V) {
-        self.shared.teller.tell(move || told.send(value));
+        self.shared.teller.send(told, value);
     }
 
     pub(super) fn is_here(&self) -> bool {

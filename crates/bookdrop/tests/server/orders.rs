@@ -46,6 +46,7 @@ impl Servant {
             "come" => self.come(),
             "leave" => self.leave(),
             "receive" => self.receive(),
+            "crash" => self.crash(),
             "ack" => say(&of_ack(self.take(name).ack().wait())),
             "reply" => say(&of_reply(self.take(name).reply(name.to_owned()).wait())),
             "look" => say(match self.in_hand[name].is_cancelled() {
@@ -83,6 +84,13 @@ impl Servant {
             Ok(Err(error)) => say(&format!("{error}")),
             Err(_) => say("nothing"),
         }
+    }
+
+    /// The next event ends the process as soon as it is there.
+    fn crash(&mut self) {
+        let received = Consumer::new(&self.books).receive().wait();
+        assert!(received.is_ok(), "something comes");
+        std::process::abort();
     }
 
     fn take(&mut self, name: &str) -> Delivery<String, String> {

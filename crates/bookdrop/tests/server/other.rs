@@ -105,6 +105,11 @@ impl Other {
         assert!(status.expect("there is a `kill`").success());
     }
 
+    /// Waits until it has ended by itself.
+    pub(crate) fn ends(mut self) {
+        self.child.wait().unwrap();
+    }
+
     /// Kills it as a crash would.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

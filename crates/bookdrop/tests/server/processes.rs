@@ -82,6 +82,30 @@ fn a_request_of_another_process_is_answered() {
 }
 
 #[test]
+fn an_event_of_which_every_process_dies_at_once_is_a_dead_letter_in_the_end() {
+    const MOST: u32 = 3;
+    if engine::is_left_out() {
+        return;
+    }
+    let options = format!("lease=1s&max_deliveries={MOST}");
+    let address = engine::address(&engine::shared().url(), "deadly", &options);
+    let library = open_at(&address);
+    Producer::new(&library).send(event("S")).wait().unwrap();
+    drop(library);
+    for _ in 0..MOST {
+        let mut other = Other::start(&address);
+        other.begins("crash");
+        other.ends();
+    }
+    let library = open_at(&address);
+    let stats = || library.stats().wait().expect("the server answers");
+    wait_until("the last of them is found dead", || stats().in_hand == 0);
+    let letters = library.dead_letters().list().wait();
+    let letters = letters.expect("the server answers");
+    assert_eq!((letters.len(), letters[0].attempts), (1, MOST));
+}
+
+#[test]
 fn what_a_killed_process_had_in_hand_comes_to_another_consumer() {
     if engine::is_left_out() {
         return;
