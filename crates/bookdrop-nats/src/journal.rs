@@ -37,6 +37,7 @@ use page::Page;
 pub(crate) use page::{DriverId, Epoch, Unreadable};
 use placing::{Answer, Ask, Placing};
 use reading::{Reading, Seen};
+pub(crate) use reserve::ROOM_WHEN_SCARCE;
 use reserve::Reserve;
 
 /// What was not answered is asked again after so long.

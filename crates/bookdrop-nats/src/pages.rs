@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::future::{Future, ready};
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, SyncSender};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bookdrop_backend::{Error, ErrorKind};
@@ -16,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::clock::ServerClock;
 use crate::folder::Pages;
-use crate::journal::{Journal, Writer};
+use crate::journal::{Journal, ROOM_WHEN_SCARCE, Writer};
 
 /// Pages are let go of this long after nobody needs them any more. A server that flushes every two minutes, as it does unless it is
 /// told otherwise, may lose what was written instead of them, and not that they were let go of.
@@ -26,7 +27,7 @@ const LETS_GO_AFTER: Duration = Duration::from_secs(150);
 pub(crate) struct StreamPages {
     asks: UnboundedSender<Ask>,
     longest: usize,
-    scarce: Arc<Mutex<Option<u64>>>,
+    is_scarce: Arc<AtomicBool>,
 }
 
 /// What is asked for: one page is appended at a time, and each thread that reads waits for what it asked for.
@@ -52,7 +53,7 @@ pub(crate) struct Desk {
     /// Where the reserve was let go of, it is tried to make it anew then.
     tries_again_at: Instant,
     /// What is known of that.
-    scarce: Arc<Mutex<Option<u64>>>,
+    is_scarce: Arc<AtomicBool>,
     /// What is let go of, one after the other; it says before which page.
     purges: JoinSet<u64>,
     /// What is read. It ends with this.
@@ -71,7 +72,7 @@ impl StreamPages {
     ) -> (Self, Desk) {
         let (asks, asked) = unbounded_channel();
         let longest = journal.longest_page();
-        let scarce = Arc::new(Mutex::new(writer.scarce()));
+        let is_scarce = Arc::new(AtomicBool::new(writer.is_scarce()));
         let desk = Desk {
             journal,
             writer,
@@ -82,13 +83,13 @@ impl StreamPages {
             purges: JoinSet::new(),
             reads: JoinSet::new(),
             tries_again_at: Instant::now() + TRIES_AGAIN_EVERY,
-            scarce: scarce.clone(),
+            is_scarce: is_scarce.clone(),
             unanswered: None,
         };
         let pages = StreamPages {
             asks,
             longest,
-            scarce,
+            is_scarce,
         };
         (pages, desk)
     }
@@ -122,7 +123,8 @@ impl Pages for StreamPages {
     }
 
     fn scarce(&self) -> Option<u64> {
-        *self.scarce.lock().unwrap_or_else(PoisonError::into_inner)
+        let is_scarce = self.is_scarce.load(Ordering::Relaxed);
+        is_scarce.then_some(ROOM_WHEN_SCARCE)
     }
 }
 
@@ -132,7 +134,7 @@ impl Desk {
     pub(crate) async fn run(&mut self) -> Result<(), Error> {
         loop {
             let due = self.to_let_go.front().map(|(at, _)| *at);
-            let is_scarce = self.writer.scarce().is_some();
+            let is_scarce = self.writer.is_scarce();
             let lacks_reserve = self.writer.lacks_reserve();
             let asked = tokio::select! {
                 // The reserve can wait.
@@ -237,8 +239,8 @@ impl Desk {
         let restored = self.writer.restore_reserve(self.clock.millis());
         let restored = timeout(self.patience, restored).await;
         self.tries_again_at = Instant::now() + TRIES_AGAIN_EVERY;
-        let mut scarce = self.scarce.lock().unwrap_or_else(PoisonError::into_inner);
-        *scarce = self.writer.scarce();
+        let is_scarce = self.writer.is_scarce();
+        self.is_scarce.store(is_scarce, Ordering::Relaxed);
         restored.unwrap_or_else(|_| Err(silent()))
     }
 

@@ -90,6 +90,10 @@ impl Server {
 
     /// The same server, by TLS alone, where its certificate has to come from one in this file (PEM). Those of the system are not trusted
     /// then. It is read whenever the driver connects.
+    ///
+    /// Options that say themselves what is trusted, in [`with_options`](Server::with_options), count as well: with
+    /// [`add_root_certificates`](ConnectOptions::add_root_certificates) both are trusted, and with
+    /// [`tls_client_config`](ConnectOptions::tls_client_config) this file is not read.
     pub fn trusting(self, certificates: impl Into<PathBuf>) -> Self {
         let certificates = certificates.into();
         let options = self.options.require_tls(true);

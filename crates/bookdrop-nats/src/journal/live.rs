@@ -270,12 +270,12 @@ fn a_full_server_has_room_for_the_next_keeper_where_the_former_one_kept_a_reserv
         writer.add_to_reserve(0).await.expect("there is room");
         let pages = fill(&mut writer).await;
         let mut next = begin(&journal).await;
-        assert!(next.scarce().is_some());
+        assert!(next.is_scarce());
         write(&mut next, "one").await.expect("there is room");
         // The purge of the reserve is no damage.
         assert_eq!(read(&journal, &next).await.len(), pages.len());
         next.restore_reserve(0).await.expect("the server answers");
-        assert!(next.scarce().is_some(), "there is no room for it");
+        assert!(next.is_scarce(), "there is no room for it");
         write(&mut next, "two")
             .await
             .expect("it was let go of again");

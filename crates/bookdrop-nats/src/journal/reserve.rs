@@ -11,6 +11,8 @@ use super::page::Page;
 const PIECE: usize = 64 << 10;
 /// Pieces of it, at most.
 const PIECES: usize = 16;
+/// Bytes for which there is room while it is let go of, as far as is known.
+pub(crate) const ROOM_WHEN_SCARCE: u64 = (PIECE * PIECES / 2) as u64;
 /// There is one piece at once, and one more for so many bytes that are written, so that a small queue takes little.
 const BYTES_FOR_ONE: u64 = 512 << 10;
 
@@ -56,12 +58,9 @@ impl Reserve {
 }
 
 impl Writer {
-    /// Bytes for which there is room while the reserve is let go of, as far as is known; `None` while there is one. From then on
-    /// nothing else is to be written but what makes room.
-    pub(crate) fn scarce(&self) -> Option<u64> {
-        self.reserve
-            .is_scarce
-            .then_some((PIECE * PIECES / 2) as u64)
+    /// Whether the reserve is let go of: nothing else is to be written then but what makes room.
+    pub(crate) fn is_scarce(&self) -> bool {
+        self.reserve.is_scarce
     }
 
     /// Pieces of a former keeper's reserve lie there still, beside so many bytes of pages. Where most of them are missing it may have
