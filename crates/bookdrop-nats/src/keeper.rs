@@ -5,7 +5,7 @@ mod tests;
 
 use std::future::pending;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant as Clock};
 
 use async_nats::{Message, Subscriber};
 use bookdrop_backend::{Error, ErrorKind};
@@ -43,7 +43,7 @@ pub(crate) struct Keeper {
     ears: Subscriber,
     stage: Stage,
     /// What guests said before the queue was open.
-    early: Vec<Bytes>,
+    early: Vec<(Bytes, Clock)>,
     /// Ends when this driver is the keeper no more, or cannot go on.
     work: JoinHandle<Ended>,
     /// Rung when the connection is there again.
@@ -182,8 +182,8 @@ impl Keeper {
             host: Box::new(host),
             unclaimed_until: Some(Instant::now() + terms.lease),
         };
-        for packet in std::mem::take(&mut self.early) {
-            self.receive(packet);
+        for (packet, came) in std::mem::take(&mut self.early) {
+            self.receive(packet, came);
         }
     }
 
@@ -197,17 +197,17 @@ impl Keeper {
             }
             return;
         }
-        self.receive(said.payload);
+        self.receive(said.payload, Clock::now());
     }
 
-    /// A packet of a guest.
-    pub(crate) fn receive(&mut self, packet: Bytes) {
+    /// A packet of a guest, which came now.
+    pub(crate) fn receive(&mut self, packet: Bytes, now: Clock) {
         match &mut self.stage {
-            Stage::Opening(_) if self.early.len() < EARLY_PACKETS => self.early.push(packet),
+            Stage::Opening(_) if self.early.len() < EARLY_PACKETS => self.early.push((packet, now)),
             Stage::Opening(_) => {}
             Stage::Open { host, .. } => {
                 // What is no packet was said by somebody else.
-                let _ = host.receive(packet, std::time::Instant::now());
+                let _ = host.receive(packet, now);
             }
         }
     }
@@ -220,10 +220,10 @@ impl Keeper {
         }
     }
 
-    pub(crate) fn turn(&mut self, cx: &Context<'_>) -> Option<HostTurn> {
+    pub(crate) fn turn(&mut self, cx: &Context<'_>, now: Clock) -> Option<HostTurn> {
         match &mut self.stage {
             Stage::Opening(_) => None,
-            Stage::Open { host, .. } => Some(host.turn(cx, std::time::Instant::now())),
+            Stage::Open { host, .. } => Some(host.turn(cx, now)),
         }
     }
 
@@ -359,7 +359,7 @@ async fn restore_reserve(
     clock: ServerClock,
     patience: Duration,
 ) -> Result<(), Error> {
-    if writer.scarce().is_none() {
+    if !writer.is_scarce() {
         return Ok(());
     }
     let restored = timeout(patience, writer.restore_reserve(clock.millis())).await;

@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bookdrop_backend::{
-    Asking, Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record, Unanswered, Wait,
+    Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record, Unanswered, Wait,
 };
 use bookdrop_disk::Records;
-use bookdrop_records::{HandOver, Holder};
+use bookdrop_records::{HandOver, Holder, Until};
 use bookdrop_remote::{Ending, GuestId, Hosted};
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -144,19 +144,14 @@ impl Hosted for Keeping {
         &self,
         guest: GuestId,
         record: Record,
-        asking: Asking,
+        until: Until,
     ) -> Result<Bytes, Unanswered> {
-        let asked_at = Instant::now();
-        if self.all_are_here_at > asked_at && !asking.waits_for_consumer {
+        if self.all_are_here_at > Instant::now() && !until.waits_for_consumer {
             sleep_until(self.all_are_here_at).await;
         }
-        let asking = Asking {
-            timeout: asking.timeout.saturating_sub(asked_at.elapsed()),
-            ..asking
-        };
         let closed = self.comes_to(guest, Ending::Closed);
         let queue = &self.records;
-        queue.request_until(closed, record, asking).await
+        queue.request_until(closed, record, until).await
     }
 
     fn end_for(&self, guest: GuestId, how: Ending) {

@@ -176,16 +176,17 @@ impl Work {
         let cx = Context::from_waker(&waker);
         let (mut wakes_at, mut has_ended) = (None, false);
         for _ in 0..TURNS_AT_ONCE {
-            let turn = self.guest.turn(&cx, Clock::now());
+            let now = Clock::now();
+            let turn = self.guest.turn(&cx, now);
             (wakes_at, has_ended) = (turn.wakes_at, turn.has_ended);
             let has_said = !turn.packets.is_empty();
             for packet in turn.packets {
-                self.say(packet);
+                self.say(packet, now);
             }
             let Role::Keeper(keeper) = &mut self.role else {
                 return (wakes_at, has_ended);
             };
-            let Some(turn) = keeper.turn(&cx) else {
+            let Some(turn) = keeper.turn(&cx, now) else {
                 return (wakes_at, has_ended);
             };
             wakes_at = [wakes_at, turn.wakes_at].into_iter().flatten().min();
@@ -194,7 +195,7 @@ impl Work {
                 if guest.0 == self.place.me.0 {
                     has_heard = true;
                     // It comes from this very process.
-                    let _ = self.guest.receive(packet, Clock::now());
+                    let _ = self.guest.receive(packet, now);
                 } else {
                     keeper.say(guest, packet);
                 }
@@ -208,8 +209,8 @@ impl Work {
         (wakes_at, has_ended)
     }
 
-    /// Says something to the keeper.
-    fn say(&mut self, packet: Bytes) {
+    /// Says something to the keeper, which is of this time.
+    fn say(&mut self, packet: Bytes, now: Clock) {
         let Place {
             link, names, me, ..
         } = &self.place;
@@ -221,7 +222,7 @@ impl Work {
                 *has_said = true;
                 link.say(names.keeper(*keeper), names.guest(*me), packet);
             }
-            Role::Keeper(keeper) => keeper.receive(packet),
+            Role::Keeper(keeper) => keeper.receive(packet, now),
         }
     }
 

@@ -393,6 +393,8 @@ DECLARE
     checked record;
     number bigint;
     now timestamptz;
+    -- How long a request is wanted was said before: to wait for the queue takes of that.
+    asked timestamptz := statement_timestamp();
 BEGIN
     -- From here on nobody else sends, so that what was sent first also stands first.
     IF plain + delayed > 0 THEN
@@ -438,8 +440,8 @@ BEGIN
         SELECT p.place, p.consumer_group,
             CASE WHEN p.delay IS NOT NULL THEN 'delayed' WHEN p.key IS NOT NULL THEN 'behind' ELSE 'ready' END::bookdrop.event_state,
             p.priority, p.place, p.event_id, p.is_id_given, p.key, p.delay, p.time_to_live, p.content,
-            least(now + bookdrop.span(p.delay), now + bookdrop.span(p.time_to_live), now + bookdrop.span(p.timeout)),
-            least(now + bookdrop.span(p.time_to_live), now + bookdrop.span(p.timeout)), now + bookdrop.span(p.timeout),
+            least(now + bookdrop.span(p.delay), now + bookdrop.span(p.time_to_live), asked + bookdrop.span(p.timeout)),
+            least(now + bookdrop.span(p.time_to_live), asked + bookdrop.span(p.timeout)), asked + bookdrop.span(p.timeout),
             CASE WHEN p.ask IS NOT NULL THEN of_driver END, p.ask, p.is_patient
         FROM (
             SELECT nextval('bookdrop.event_place') AS place, a.consumer_group, u.*

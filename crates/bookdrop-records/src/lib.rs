@@ -19,5 +19,5 @@ pub use entry::Entry;
 pub use event::Event;
 pub use in_memory::{InMemory, Nowhere};
 pub use reason::{known_reason, told_reason};
-pub use records::{HandOver, Holder, InHand, Records, seed};
+pub use records::{HandOver, Holder, InHand, Records, Until, seed};
 pub use store::{Ledger, Store, Unread};

@@ -29,6 +29,7 @@ use crate::in_memory::InMemory;
 use crate::reason::told_reason;
 use crate::store::{Ledger, Store, Unread};
 use asking::Asked;
+pub use asking::Until;
 use fetching::Fetching;
 use figures::stats_of;
 use giving::Giving;
@@ -159,7 +160,7 @@ impl<S: Store> Records<S> {
         &self,
         closed: impl Future<Output = ()> + Send,
         record: Record,
-        asking: Asking,
+        until: Until,
     ) -> Result<Bytes, Unanswered> {
         let (entry, due) = self.entry(record);
         if let Some(error) = self.store.refusal(entry.event()) {
@@ -169,7 +170,7 @@ impl<S: Store> Records<S> {
                 was_taken: false,
             });
         }
-        let mut asked = Asked::new(&self.queue, (entry, due), asking);
+        let mut asked = Asked::new(&self.queue, (entry, due), until);
         let (mut closed, mut is_closed) = (pin!(closed), false);
         poll_fn(|cx| {
             if let Poll::Ready(outcome) = Pin::new(&mut asked).poll(cx) {
@@ -424,12 +425,8 @@ impl<S: Store> Backend for Records<S> {
         Err(Error::new(ErrorKind::Unsupported, message))
     }
 
-    fn request(
-        &self,
-        record: Record,
-        asking: Asking,
-    ) -> impl Future<Output = Result<Bytes, Unanswered>> + Send {
-        self.request_until(pending(), record, asking)
+    async fn request(&self, record: Record, asking: Asking) -> Result<Bytes, Unanswered> {
+        self.request_until(pending(), record, asking.into()).await
     }
 
     async fn join(&self, place: Place<'_>) -> Result<Reader, Error> {

@@ -129,7 +129,8 @@ pub fn guest(id: GuestId, terms: Terms, now: Instant) -> (Remote, Guest) {
 }
 
 impl Guest {
-    /// Wakers of users that are like one of these are called in a turn, and not by another thread: see [`Teller::trust`].
+    /// Wakers of users that are like one of these are called on the thread that drives this, and not by another one: see
+    /// [`Teller::trust`].
     pub fn trust(&self, like: impl IntoIterator<Item = Waker>) {
         self.shared.teller.trust(like);
     }

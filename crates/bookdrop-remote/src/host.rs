@@ -147,15 +147,15 @@ impl<B: Hosted> Host<B> {
     pub fn turn(&mut self, cx: &Context<'_>, now: Instant) -> HostTurn {
         self.pass_over_a_gap(now);
         self.dismiss_the_silent(now);
+        // First: what is put back by now is in no hand when a deadline passes.
+        self.take_all_words(now);
         for key in self.work.woken(cx) {
             if let Some(poll) = self.work.poll(key) {
                 self.progress(key, poll, now);
             }
         }
-        let guests: Vec<_> = self.seats.keys().copied().collect();
-        for guest in &guests {
-            self.take_words(*guest, now);
-        }
+        // And what there was no room for.
+        self.take_all_words(now);
         let mut packets = Vec::new();
         for between in self.told_over.drain(..) {
             packets.push((between.guest, over(between)));
@@ -180,6 +180,13 @@ impl<B: Hosted> Host<B> {
         match poll {
             Poll::Ready(done) => self.told(key, done, now),
             Poll::Pending => self.tell_taken(key, now),
+        }
+    }
+
+    fn take_all_words(&mut self, now: Instant) {
+        let guests: Vec<_> = self.seats.keys().copied().collect();
+        for guest in guests {
+            self.take_words(guest, now);
         }
     }
 

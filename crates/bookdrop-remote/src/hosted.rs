@@ -3,10 +3,9 @@
 use std::future::Future;
 
 use bookdrop_backend::{
-    Asking, Backend, Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record,
-    Unanswered, Wait,
+    Backend, Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record, Unanswered, Wait,
 };
-use bookdrop_records::HandOver;
+use bookdrop_records::{HandOver, Until};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +55,7 @@ pub trait Hosted: Send + Sync + 'static {
         &self,
         guest: GuestId,
         record: Record,
-        asking: Asking,
+        until: Until,
     ) -> impl Future<Output = Result<Bytes, Unanswered>> + Send;
 
     /// This guest alone comes to its end; others go on to send and to receive. Once it is closed its consumers get what is queued, and

@@ -11,7 +11,7 @@ use crate::names::GuestId;
 /// How packets are written down.
 const FORMAT: u8 = 1;
 /// What stands before the parts takes so many bytes, at most: the format, the guest, and numbers of at most ten bytes.
-pub(crate) const HEAD_MOST: usize = 1 + 16 + 6 * 10 + 5 + 2;
+pub(crate) const HEAD_MOST: usize = 1 + 16 + 7 * 10 + 2;
 /// What stands before the bytes of a part takes so many, at most.
 pub(crate) const PART_HEAD_MOST: usize = 1 + 5;
 
@@ -35,8 +35,8 @@ pub(crate) struct Head {
     pub(crate) heard: u64,
     /// Up to here there is room for packets of the other side.
     pub(crate) room_to: u64,
-    /// How long before this one was sent its words were said, in milliseconds.
-    pub(crate) age: u32,
+    /// How long before this one was sent its words were said, in nanoseconds.
+    pub(crate) age: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -69,7 +69,7 @@ impl Session {
     pub(crate) fn hear(&mut self, head: &Head, body: Bytes, now: Instant) {
         self.outgoing.heard(head.heard, head.room_to);
         if head.number > 0 {
-            let age = Duration::from_millis(head.age.into());
+            let age = Duration::from_nanos(head.age);
             let said = now.checked_sub(age).unwrap_or(now);
             self.incoming.hear(head.number, body, said);
         }
@@ -120,7 +120,7 @@ impl Session {
             number,
             heard: self.incoming.heard(),
             room_to: self.incoming.room_to(),
-            age: u32::try_from(age.as_millis()).unwrap_or(u32::MAX),
+            age: u64::try_from(age.as_nanos()).unwrap_or(u64::MAX),
         }
     }
 

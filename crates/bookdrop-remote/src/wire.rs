@@ -39,21 +39,19 @@ impl Rest {
     }
 }
 
-/// How long something is still wanted, in milliseconds: rather longer than shorter.
+/// How long something is still wanted, in nanoseconds.
 #[derive(Clone, Copy, Serialize, Deserialize, Debug)]
 pub(crate) struct Left(u64);
 
 impl Left {
     pub(crate) fn until(deadline: Instant, now: Instant) -> Self {
         let left = deadline.saturating_duration_since(now);
-        let millis = left.as_nanos().div_ceil(1_000_000);
-        Left(u64::try_from(millis).unwrap_or(u64::MAX))
+        Left(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX))
     }
 
-    /// How much of it is left now, where it was said at some time.
-    pub(crate) fn at(self, said: Instant, now: Instant) -> Duration {
-        let left = Duration::from_millis(self.0).min(crate::terms::FOREVER);
-        left.saturating_sub(now.saturating_duration_since(said))
+    /// Until when it is wanted, where it was said at some time.
+    pub(crate) fn since(self, said: Instant) -> Instant {
+        said + Duration::from_nanos(self.0).min(crate::terms::FOREVER)
     }
 }
 
@@ -114,12 +112,12 @@ impl WrittenFetched {
     }
 
     /// Its receipt is the keeper's.
-    pub(crate) fn read(self, rest: &mut Rest, said: Instant, now: Instant) -> Option<Fetched> {
+    pub(crate) fn read(self, rest: &mut Rest, said: Instant) -> Option<Fetched> {
         Some(Fetched {
             receipt: Receipt(self.hand),
             record: self.record.read(rest)?,
             attempt: self.attempt,
-            deadline: self.left.map(|left| now + left.at(said, now)),
+            deadline: self.left.map(|left| left.since(said)),
         })
     }
 }

@@ -21,7 +21,8 @@ const MAX_THREADS: usize = 64;
 
 type Told = Box<dyn FnOnce() + Send>;
 
-/// Tells in the order in which it was asked to, one after the other while nothing blocks. Dropped, it tells the rest.
+/// Tells in the order in which it was asked to, one after the other while nothing blocks; who is told at once is told before. Dropped, it
+/// tells the rest.
 #[derive(Default)]
 pub struct Teller(Arc<Inner>);
 
@@ -43,7 +44,7 @@ struct State {
 
 impl Teller {
     /// From now on wakers that do what one of these does are called at once, on the thread of whoever [sends](Teller::send): of these it
-    /// is known that they only have something run elsewhere. What others do is not known. Said once; later it changes nothing.
+    /// has to be known that they only have something run elsewhere. What others do is not known. Said once; later it changes nothing.
     pub fn trust(&self, like: impl IntoIterator<Item = Waker>) {
         let kinds = like.into_iter().map(|waker| waker.vtable());
         // It was said before.
@@ -54,7 +55,9 @@ impl Teller {
     pub fn send<V: Send + 'static>(&self, told: Promise<V>, value: V) {
         let trusted = self.0.trusted.get().map_or(&[][..], Vec::as_slice);
         let may_wake = |waker: &Waker| trusted.iter().any(|kind| ptr::eq(*kind, waker.vtable()));
-        if let Err((told, value)) = told.send_if(value, may_wake) {
+        // The panic hook has reported it, as below.
+        let sent = catch_unwind(AssertUnwindSafe(|| told.send_if(value, may_wake)));
+        if let Ok(Err((told, value))) = sent {
             self.tell(move || told.send(value));
         }
     }

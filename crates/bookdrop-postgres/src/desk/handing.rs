@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bookdrop_backend::{Fetched, NotFetched, Wait};
 
 use super::Desk;
+use crate::asks::Ask;
 use crate::commands::{Handed, Waiter};
 use crate::error::Trouble;
 use crate::hands::{Asker, Gone, Hand, Stage};
@@ -81,11 +82,11 @@ impl Desk {
     }
 
     /// Gives what was fetched to those who wait. What is too much goes back.
-    fn hand_over(&mut self, group: i32, events: Vec<Event>, since: Instant) {
-        let events: Vec<_> = events
-            .into_iter()
-            .filter(|event| self.is_wanted(event, since))
-            .collect();
+    fn hand_over(&mut self, group: i32, mut events: Vec<Event>, since: Instant) {
+        for event in &mut events {
+            self.keep_own_deadline(event, since);
+        }
+        events.retain(|event| self.is_wanted(event, since));
         let shares = match self.shared.is_draining() {
             true => Vec::new(),
             false => self.readers.share_out(group, events.len()),
@@ -104,14 +105,24 @@ impl Desk {
         }
     }
 
-    /// Whether it still is to be handed over. A request of this very driver may have been given up on its way.
+    /// The deadline of a request of this very driver is by the clock of this process: the server heard of it later. Nothing is left of
+    /// one that was given up on its way.
+    fn keep_own_deadline(&self, event: &mut Event, since: Instant) {
+        if let Some((driver, ask, time_left)) = &mut event.asker
+            && *driver == self.link.session.driver
+        {
+            let left = |ask: &Ask| ask.deadline.saturating_duration_since(since);
+            let left = self.shared.asks().get(*ask).map_or(Duration::ZERO, left);
+            *time_left = left.min(*time_left);
+        }
+    }
+
+    /// Whether it still is to be handed over.
     fn is_wanted(&mut self, event: &Event, since: Instant) -> bool {
-        let Some((driver, ask, time_left)) = event.asker else {
+        let Some((driver, _, time_left)) = event.asker else {
             return true;
         };
-        let is_here = driver == self.link.session.driver;
-        let is_awaited = !is_here || self.shared.asks().contains(ask);
-        let is_wanted = driver != 0 && is_awaited && since + time_left > Instant::now();
+        let is_wanted = driver != 0 && since + time_left > Instant::now();
         if !is_wanted {
             let has_key = event.record.key.is_some();
             self.drops.push((event.number, event.attempt, has_key));

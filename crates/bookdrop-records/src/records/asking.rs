@@ -19,9 +19,27 @@ pub(super) struct Asked<'a, L: Ledger> {
 }
 
 enum Stage<L: Ledger> {
-    New(Entry<L>, Option<Instant>, Asking),
+    New(Entry<L>, Option<Instant>, Until),
     Waiting(Waiting),
     Ended,
+}
+
+/// Until when an answer is wanted.
+#[derive(Clone, Copy, Debug)]
+pub struct Until {
+    /// Then nobody wants it any more.
+    pub deadline: Instant,
+    /// As [`Asking::waits_for_consumer`](bookdrop_backend::Asking::waits_for_consumer).
+    pub waits_for_consumer: bool,
+}
+
+impl From<Asking> for Until {
+    fn from(asking: Asking) -> Self {
+        Until {
+            deadline: clock::after(clock::now(), asking.timeout),
+            waits_for_consumer: asking.waits_for_consumer,
+        }
+    }
 }
 
 struct Waiting {
@@ -38,11 +56,11 @@ impl<'a, L: Ledger> Asked<'a, L> {
     pub(super) fn new(
         queue: &'a Queue<Entry<L>>,
         (entry, due): (Entry<L>, Option<Instant>),
-        asking: Asking,
+        until: Until,
     ) -> Self {
         Asked {
             queue,
-            stage: Stage::New(entry, due, asking),
+            stage: Stage::New(entry, due, until),
         }
     }
 
@@ -50,15 +68,18 @@ impl<'a, L: Ledger> Asked<'a, L> {
         &self,
         entry: Entry<L>,
         due: Option<Instant>,
-        asking: Asking,
+        until: Until,
         cx: &Context<'_>,
     ) -> Result<Waiting, Unanswered> {
-        let deadline = clock::after(clock::now(), asking.timeout);
+        let Until {
+            deadline,
+            waits_for_consumer,
+        } = until;
         let waker = cx.waker().clone();
         let by_the_clock = park::park_limit(&waker, deadline);
         let asking = bookdrop_queue::Asking {
             deadline,
-            waits_for_consumer: asking.waits_for_consumer,
+            waits_for_consumer,
             waker,
             wakes_at_deadline: !by_the_clock,
         };
@@ -115,9 +136,9 @@ impl<L: Ledger> Future for Asked<'_, L> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let waiting = match std::mem::replace(&mut this.stage, Stage::Ended) {
-            Stage::New(entry, due, asking) => {
+            Stage::New(entry, due, until) => {
                 let event = entry.event().clone();
-                let waiting = this.begin(entry, due, asking, cx)?;
+                let waiting = this.begin(entry, due, until, cx)?;
                 this.stage = Stage::Waiting(waiting);
                 // It may have broken before the request was in the queue, and then nobody ends it.
                 let Some(why) = event.ledger().broken() else {

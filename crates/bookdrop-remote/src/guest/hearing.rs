@@ -55,7 +55,7 @@ impl Guest {
                 fetched,
                 name,
             } => {
-                let fetched = fetched.read(&mut rest, said, now)?;
+                let fetched = fetched.read(&mut rest, said)?;
                 self.take_in_hand(call, fetched, HandOver(name), now);
             }
             Tell::Letter { call, dead } => {
@@ -78,7 +78,7 @@ impl Guest {
 
     fn take_in_hand(&mut self, call: u64, mut fetched: Fetched, name: HandOver, now: Instant) {
         let number = fetched.receipt.0;
-        let gone = self.own(&mut fetched);
+        let gone = self.own(&mut fetched, now);
         let is_late = gone.is_some() && fetched.deadline.is_some_and(|deadline| deadline <= now);
         match self.calls.get_mut(&call) {
             Some(Asked {
@@ -95,11 +95,12 @@ impl Guest {
     }
 
     /// Of a request of this very guest it is known when nobody wants its answer any more, and by its own clock.
-    fn own(&self, fetched: &mut Fetched) -> Option<Arc<Gone>> {
+    fn own(&self, fetched: &mut Fetched, now: Instant) -> Option<Arc<Gone>> {
         fetched.deadline?;
         let mut own = self.shared.own();
         let asking = own.get(&fetched.record)?;
-        asking.was_taken = true;
+        // One that comes too late for that is put back.
+        asking.was_taken |= asking.deadline > now;
         fetched.deadline = Some(asking.deadline);
         Some(asking.gone.clone())
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bookdrop_backend::{
-    Asking, Backend, Dead, Error, Fetched, NotFetched, NotPublished, Place, Progress, Reader,
-    Receipt, Settled, Settlement, Stats, Unanswered, Wait, Why,
+    Backend, Dead, Error, Fetched, NotFetched, NotPublished, Place, Progress, Reader, Receipt,
+    Settled, Settlement, Stats, Unanswered, Wait, Why,
 };
-use bookdrop_records::HandOver;
+use bookdrop_records::{HandOver, Until};
 use bytes::Bytes;
 
 use super::seat::{Arriving, Leaves};
@@ -211,8 +211,8 @@ impl<B: Hosted> Host<B> {
                 waits_for_consumer,
             } => {
                 let record = record.read(&mut rest)?;
-                let timeout = left.at(said, now);
-                if timeout.is_zero() {
+                let deadline = left.since(said);
+                if deadline <= now {
                     let late = Unanswered {
                         why: Why::Deadline,
                         was_taken: false,
@@ -220,12 +220,12 @@ impl<B: Hosted> Host<B> {
                     self.told(key, Done::Answered(Err(late)), now);
                     return Some(());
                 }
-                let asking = Asking {
-                    timeout,
-                    waits_for_consumer,
-                };
                 Box::pin(async move {
-                    Done::Answered(hosted.request_for(key.guest, record, asking).await)
+                    let until = Until {
+                        deadline,
+                        waits_for_consumer,
+                    };
+                    Done::Answered(hosted.request_for(key.guest, record, until).await)
                 })
             }
             What::Join { reader, place } => {

@@ -9,6 +9,10 @@ use crate::packet::{HEAD_MOST, PART_HEAD_MOST, put_part_head};
 use crate::terms::{WINDOW_BYTES, WINDOW_PACKETS};
 use crate::words::Word;
 
+/// Words share a packet that are said within so long. It has the age of the last one, so that nothing is over too early; a deadline may
+/// be as much later at the other side.
+const JOINED_WITHIN: Duration = Duration::from_millis(1);
+
 /// So many bytes wait beyond the window before there is no room for more.
 const SPARE_BYTES: usize = WINDOW_BYTES;
 
@@ -138,12 +142,13 @@ impl Outgoing {
             .min(self.waiting_bytes + self.waiting.len() * PART_HEAD_MOST);
         let mut body = BytesMut::with_capacity(most);
         let (mut words, mut said_at) = (0, None);
+        let ends_at = self.waiting.front().map(|(_, said)| *said + JOINED_WITHIN);
         while let Some((word, said)) = self.waiting.front_mut() {
             let Some(room) = self.max_body.checked_sub(body.len() + PART_HEAD_MOST) else {
                 break;
             };
             let length = word.length().min(room);
-            if length == 0 {
+            if length == 0 || Some(*said) > ends_at {
                 break;
             }
             said_at = said_at.max(Some(*said));

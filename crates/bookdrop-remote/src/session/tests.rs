@@ -278,7 +278,7 @@ fn what_is_not_acknowledged_is_said_again_in_time_or_with_the_connection() {
     assert_eq!(again.len(), 1);
     let (head, _) = read(again[0].clone()).expect("it is a packet");
     // Whoever hears it knows how old it is.
-    assert_eq!((head.number, head.age), (1, 1_000));
+    assert_eq!((head.number, head.age), (1, 1_000_000_000));
     session.send_again();
     assert_eq!(session.packets(later).len(), 1);
 }

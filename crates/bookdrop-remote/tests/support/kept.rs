@@ -1,25 +1,26 @@
 //! A queue in memory that has guests. Another keeper of the same process may go on with it.
 
 use std::collections::HashMap;
-use std::future::Future;
+use std::future::{Future, pending};
 use std::pin::pin;
 use std::sync::Mutex;
 use std::task::{Context, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bookdrop_backend::{
-    Asking, Backend, Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record,
-    Unanswered, Wait,
+    Backend, Fetched, NotFetched, NotPublished, Progress, Reader, Receipt, Record, Unanswered, Wait,
 };
 use bookdrop_queue::park::wait;
 use bookdrop_queue::{Backoff, Limits, OnFull};
-use bookdrop_records::{HandOver, Records};
+use bookdrop_records::{HandOver, Records, Until};
 use bookdrop_remote::{Ending, GuestId, Hosted};
 use bytes::Bytes;
 
 pub(crate) struct Kept {
     records: Records,
     noted: Mutex<Noted>,
+    /// Until when those who asked want their answer.
+    pub(crate) deadlines: Mutex<Vec<Instant>>,
 }
 
 /// Who was handed what.
@@ -46,6 +47,7 @@ impl Kept {
         Kept {
             records: Records::in_memory(limits, on_full),
             noted: Mutex::default(),
+            deadlines: Mutex::default(),
         }
     }
 }
@@ -88,9 +90,11 @@ impl Hosted for Kept {
         &self,
         _guest: GuestId,
         record: Record,
-        asking: Asking,
+        until: Until,
     ) -> impl Future<Output = Result<Bytes, Unanswered>> + Send {
-        self.records.request(record, asking)
+        let mut deadlines = self.deadlines.lock().expect("no panic");
+        deadlines.push(until.deadline);
+        self.records.request_until(pending(), record, until)
     }
 
     /// There is one guest.
