@@ -263,7 +263,8 @@ impl Player<'_> {
                 let _ = self.database.finish(self.driver(), &dropped, true).await;
             }
         };
-        let (given_up, (), (), settled) = join!(give_up, put_back, drop, self.settle_all());
+        // In this order: what is put back was taken by nobody.
+        let ((), (), given_up, settled) = join!(put_back, drop, give_up, self.settle_all());
         (given_up, settled)
     }
 

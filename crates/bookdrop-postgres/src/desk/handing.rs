@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bookdrop_backend::{Fetched, NotFetched, Wait};
 
 use super::Desk;
-use crate::asks::Ask;
 use crate::commands::{Handed, Waiter};
 use crate::error::Trouble;
 use crate::hands::{Asker, Gone, Hand, Stage};
@@ -83,10 +82,8 @@ impl Desk {
 
     /// Gives what was fetched to those who wait. What is too much goes back.
     fn hand_over(&mut self, group: i32, mut events: Vec<Event>, since: Instant) {
-        for event in &mut events {
-            self.keep_own_deadline(event, since);
-        }
-        events.retain(|event| self.is_wanted(event, since));
+        let before = self.put_backs.len();
+        events.retain_mut(|event| self.is_wanted(event, since));
         let shares = match self.shared.is_draining() {
             true => Vec::new(),
             false => self.readers.share_out(group, events.len()),
@@ -98,36 +95,34 @@ impl Desk {
             self.give(waiter, fetched);
         }
         let rest = events.map(|event| event.number);
-        let before = self.put_backs.len();
         self.put_backs.extend(rest);
         if self.put_backs.len() > before {
             self.readers.doubt_all();
         }
     }
 
-    /// The deadline of a request of this very driver is by the clock of this process: the server heard of it later. Nothing is left of
-    /// one that was given up on its way.
-    fn keep_own_deadline(&self, event: &mut Event, since: Instant) {
-        if let Some((driver, ask, time_left)) = &mut event.asker
-            && *driver == self.link.session.driver
-        {
-            let left = |ask: &Ask| ask.deadline.saturating_duration_since(since);
-            let left = self.shared.asks().get(*ask).map_or(Duration::ZERO, left);
-            *time_left = left.min(*time_left);
-        }
-    }
-
     /// Whether it still is to be handed over.
-    fn is_wanted(&mut self, event: &Event, since: Instant) -> bool {
-        let Some((driver, _, time_left)) = event.asker else {
+    fn is_wanted(&mut self, event: &mut Event, since: Instant) -> bool {
+        let Some((driver, ask, time_left)) = &mut event.asker else {
             return true;
         };
-        let is_wanted = driver != 0 && since + time_left > Instant::now();
-        if !is_wanted {
+        let is_here = *driver == self.link.session.driver;
+        let own = self.shared.asks().get(*ask).map(|ask| ask.deadline);
+        let own = own.filter(|_| is_here);
+        if let Some(deadline) = own {
+            // By the clock of this process: the server heard of it later.
+            *time_left = deadline.saturating_duration_since(since).min(*time_left);
+        }
+        let is_given_up = *driver == 0 || is_here && own.is_none();
+        let is_over = since + *time_left <= Instant::now();
+        if is_over && own.is_some() {
+            // Its requester is to be told that nobody had it.
+            self.put_backs.push(event.number);
+        } else if is_over || is_given_up {
             let has_key = event.record.key.is_some();
             self.drops.push((event.number, event.attempt, has_key));
         }
-        is_wanted
+        !is_over && !is_given_up
     }
 
     fn hold(&mut self, events: Vec<Event>, since: Instant) -> Vec<Fetched> {
