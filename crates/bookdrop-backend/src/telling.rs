@@ -1,8 +1,8 @@
 //! What a driver with a thread of its own tells those who wait for it.
 //!
 //! A user's future waits for a [`Word`], and the driver's thread has the [`Promise`] of it. It does not send the word itself, as that wakes
-//! the user's task, by code that is not the driver's: a [`Teller`] does, on other threads where it does not know that code. A word may come to nobody: what is not to be
-//! lost then is [`Offered`], and comes back.
+//! the user's task, by code that is not the driver's: a [`Teller`] does, on other threads where it does not know that code. A word may come
+//! to nobody: what is not to be lost then is [`Offered`], and comes back.
 //!
 //! ```
 //! use bookdrop_backend::telling::{Teller, promise};
