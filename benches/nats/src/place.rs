@@ -1,9 +1,9 @@
 //! The server.
 
 use async_nats::Client;
-use bookdrop_bench_common::at_server::queue;
+use bookdrop_bench_common::at_server::{executors, queue};
 use bookdrop_test_servers::Nats;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 
 /// A server of this run's own, which flushes each message before it confirms it. It goes with the run.
 pub struct Place {
@@ -35,13 +35,9 @@ impl Place {
 impl queue::Place for Place {
     fn start() -> Result<Self, String> {
         let nats = Nats::start().map_err(|error| error.to_string())?;
-        let no_executor = |error| format!("no executor: {error}");
-        let runtime = Runtime::new().map_err(no_executor)?;
-        let mut apart = Builder::new_multi_thread();
-        let apart = apart.worker_threads(1).enable_all().build();
         Ok(Self {
-            runtime,
-            apart: apart.map_err(no_executor)?,
+            runtime: executors::everyones()?,
+            apart: executors::of_a_client()?,
             nats,
         })
     }

@@ -1,8 +1,8 @@
 //! The server, and what is done on it beside the contenders' turns.
 
-use bookdrop_bench_common::at_server::queue;
+use bookdrop_bench_common::at_server::{executors, queue};
 use bookdrop_test_servers::Postgres;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Runtime;
 use tokio_postgres::{Client, NoTls};
 
 /// A server of this run's own, which flushes as it does by default. It goes with the run.
@@ -32,15 +32,12 @@ impl Place {
 impl queue::Place for Place {
     fn start() -> Result<Self, String> {
         let postgres = Postgres::start().map_err(|error| error.to_string())?;
-        let no_executor = |error| format!("no executor: {error}");
-        let runtime = Runtime::new().map_err(no_executor)?;
-        let mut apart = Builder::new_multi_thread();
-        let apart = apart.worker_threads(1).enable_all().build();
+        let runtime = executors::everyones()?;
         let attendant = runtime.block_on(connect(&postgres.url(), ""));
         Ok(Self {
             attendant,
             runtime,
-            apart: apart.map_err(no_executor)?,
+            apart: executors::of_a_client()?,
             postgres,
         })
     }

@@ -4,6 +4,7 @@
 //! or panics.
 
 pub mod bookdrop;
+pub mod executors;
 pub mod load;
 pub mod queue;
 
