@@ -3,23 +3,29 @@
 use std::collections::VecDeque;
 use std::sync::PoisonError;
 
+use bookdrop_backend::Record;
+
 use crate::commands::{Parcel, Question};
 use crate::shipping::{Goods, Shipment};
+use crate::sql::Fate;
 
 /// So many records go to the server at once, at most,
 const MAX_RECORDS: usize = 512;
 /// and so many bytes, but for one record that is larger.
 const MAX_BYTES: usize = 4 << 20;
+/// So many bytes of a kind go at once, however little room there was for it.
+const MIN_BYTES: usize = 64 << 10;
 /// Events, delayed events, requests and delayed requests wait for different room, and none of them holds the others up.
 const KINDS: usize = 4;
 
 /// Sends and requests that are not published yet, in the order in which they came.
-#[derive(Default)]
 pub(super) struct Line {
     came: u64,
     all: VecDeque<(u64, Goods)>,
     /// Whether there was no room for this kind, and nothing happened since.
     is_full: [bool; KINDS],
+    /// How many bytes of this kind go at once: about twice what there was room for. What comes back is sent again.
+    most: [usize; KINDS],
     /// How often there may have been more room.
     hopes: u64,
     /// All up to this place may go, whatever else there is to do: what came before them is done.
@@ -32,6 +38,19 @@ pub(super) struct Measure {
     pub(super) records: usize,
     /// Whether a duplicate is let in where there is no room.
     pub(super) compares_ids: bool,
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Line {
+            came: 0,
+            all: VecDeque::new(),
+            is_full: [false; KINDS],
+            most: [MAX_BYTES; KINDS],
+            hopes: 0,
+            due: 0,
+        }
+    }
 }
 
 impl Line {
@@ -112,6 +131,17 @@ impl Line {
         }
     }
 
+    /// This came of a trip.
+    pub(super) fn learn(&mut self, taken: &Taken) {
+        for (most, taken) in self.most.iter_mut().zip(taken.0) {
+            *most = match taken {
+                Some((bytes, true)) => (2 * bytes).clamp(MIN_BYTES, MAX_BYTES),
+                Some((_, false)) => (2 * *most).min(MAX_BYTES),
+                None => *most,
+            };
+        }
+    }
+
     /// Whether the turn of somebody up to this place may have come.
     pub(super) fn has_work(&self, measure: Measure, upto: u64) -> bool {
         let mut all = self.all.iter().take_while(|(place, _)| *place <= upto);
@@ -122,7 +152,7 @@ impl Line {
 
     /// Puts on their way those up to this place whose turn may have come. Those that do not want to wait, where there is no room, are given back.
     pub(super) fn board(&mut self, measure: Measure, upto: u64) -> (Vec<Shipment>, Vec<Parcel>) {
-        let mut boarding = Boarding::new(measure);
+        let mut boarding = Boarding::new(measure, self.most);
         let later = self.all.partition_point(|(place, _)| *place <= upto);
         let mut later = self.all.split_off(later);
         for (place, goods) in std::mem::take(&mut self.all) {
@@ -135,25 +165,46 @@ impl Line {
     }
 }
 
+/// How many bytes of each kind that went on a trip were taken, and whether there was no room for more.
+#[derive(Default)]
+pub(super) struct Taken([Option<(usize, bool)>; KINDS]);
+
+impl Taken {
+    pub(super) fn add(&mut self, shipment: &Shipment, fates: &[Fate]) {
+        let taken = fates.iter().take_while(|fate| **fate != Fate::Full).count();
+        let of_kind = &mut self.0[kind_of(&shipment.goods)];
+        let (bytes, is_full) = of_kind.unwrap_or_default();
+        *of_kind = Some((
+            bytes + size_of(shipment.records().take(taken)),
+            is_full || taken < fates.len(),
+        ));
+    }
+}
+
 /// What goes to the server together, while it is being put together.
 struct Boarding {
     measure: Measure,
+    most: [usize; KINDS],
     records: usize,
-    bytes: usize,
+    bytes: [usize; KINDS],
+    /// Whether one of this kind waits for the next round. Nobody overtakes it.
+    is_over: [bool; KINDS],
     shipments: Vec<Shipment>,
     refused: Vec<Parcel>,
     rest: VecDeque<(u64, Goods)>,
 }
 
 impl Boarding {
-    fn new(measure: Measure) -> Self {
+    fn new(measure: Measure, most: [usize; KINDS]) -> Self {
         Boarding {
             measure: Measure {
                 records: measure.records.min(MAX_RECORDS),
                 ..measure
             },
+            most,
             records: 0,
-            bytes: 0,
+            bytes: [0; KINDS],
+            is_over: [false; KINDS],
             shipments: Vec::new(),
             refused: Vec::new(),
             rest: VecDeque::new(),
@@ -172,10 +223,10 @@ impl Boarding {
     }
 
     fn board(&mut self, place: u64, mut goods: Goods, is_probe: bool) {
-        let fitting = self.fitting(&goods);
+        let kind = kind_of(&goods);
+        let fitting = self.fitting(&goods, kind);
+        self.is_over[kind] |= !is_probe && fitting < goods.records().count();
         if fitting == 0 {
-            // It waits for the next round, and nobody overtakes it.
-            self.records = self.measure.records;
             self.rest.push_back((place, goods));
             return;
         }
@@ -190,27 +241,33 @@ impl Boarding {
             is_probe,
         };
         self.records += count;
-        self.bytes += shipment
-            .records()
-            .map(|record| record.content.len())
-            .sum::<usize>();
+        self.bytes[kind] += size_of(shipment.records());
         self.shipments.push(shipment);
     }
 
     /// How many of its records go along: the first ones, of one kind.
-    fn fitting(&self, goods: &Goods) -> usize {
-        let (mut records, mut bytes) = (self.records, self.bytes);
+    fn fitting(&self, goods: &Goods, kind: usize) -> usize {
+        if self.is_over[kind] {
+            return 0;
+        }
+        let of_others: usize = self.bytes.iter().sum::<usize>() - self.bytes[kind];
+        let (mut records, mut bytes) = (self.records, self.bytes[kind]);
         let is_delayed = is_delayed(goods);
         let fitting = goods.records().take_while(|record| {
-            let size = record.content.len();
-            let is_too_much =
-                records >= self.measure.records || records > 0 && bytes + size > MAX_BYTES;
+            let (is_first, is_first_of_kind) = (records == 0, bytes == 0);
             records += 1;
-            bytes += size;
-            !is_too_much && record.delay.is_some() == is_delayed
+            bytes += record.content.len();
+            records <= self.measure.records
+                && (is_first || of_others + bytes <= MAX_BYTES)
+                && (is_first_of_kind || bytes <= self.most[kind])
+                && record.delay.is_some() == is_delayed
         });
         fitting.count()
     }
+}
+
+fn size_of<'a>(records: impl Iterator<Item = &'a Record>) -> usize {
+    records.map(|record| record.content.len()).sum()
 }
 
 /// Counts records of a parcel as taken in, unless their sender lost interest.

@@ -7,7 +7,7 @@ use bookdrop_queue::OnFull;
 use tokio::task::{JoinHandle, spawn_local};
 
 use super::Desk;
-use super::line::Measure;
+use super::line::{Measure, Taken};
 use super::requests::unanswered;
 use crate::asks::Standing;
 use crate::commands::{Parcel, Question};
@@ -122,9 +122,12 @@ impl Desk {
             self.note_events();
         }
         let mut fates = published.fates.into_iter();
-        let mut left = Vec::new();
+        let (mut taken, mut left) = (Taken::default(), Vec::new());
         for shipment in shipments {
             let fates: Vec<_> = fates.by_ref().take(shipment.count).collect();
+            if !shipment.is_probe {
+                taken.add(&shipment, &fates);
+            }
             let goods = match shipment.goods {
                 Goods::Parcel(parcel) => self.land_parcel(parcel, &fates),
                 Goods::Question(question) => self.land_question(question, &fates),
@@ -136,6 +139,7 @@ impl Desk {
             }
             left.extend(goods.map(|goods| (shipment.place, goods)));
         }
+        self.line.learn(&taken);
         self.line.give_back(left);
     }
 
