@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::time::Instant;
 
 use bookdrop_backend::telling::Promise;
-use bookdrop_backend::{Error, ErrorKind, Reader};
+use bookdrop_backend::{Error, Reader};
 use futures_util::future::join_all;
 use futures_util::join;
 use tokio_postgres::Row;
@@ -106,7 +106,8 @@ pub(crate) struct Results {
     pub(crate) reclaimed: Option<Result<Vec<i64>, Trouble>>,
     /// Drivers that were found dead.
     pub(crate) buried: u64,
-    pub(crate) seats: Vec<Result<i32, Trouble>>,
+    /// The groups that were sat down in, or left; none where the server does not know the driver any more.
+    pub(crate) seats: Vec<Result<Option<i32>, Trouble>>,
     pub(crate) given_up: Option<Result<Vec<(i64, bool)>, Trouble>>,
     pub(crate) settled: Vec<Result<Settlement, Trouble>>,
     pub(crate) closed: Option<Result<(), Trouble>>,
@@ -202,8 +203,7 @@ impl Player<'_> {
         buried.map_or(0, |rows| first_count(&rows))
     }
 
-    /// The group that was sat down in, or left.
-    async fn sit(&self, seat: &SeatChange) -> Result<i32, Trouble> {
+    async fn sit(&self, seat: &SeatChange) -> Result<Option<i32>, Trouble> {
         let (group, readers) = match seat {
             SeatChange::Come(coming) => {
                 let statement = "SELECT bookdrop.come($1, $2)";
@@ -211,8 +211,7 @@ impl Player<'_> {
                     .database
                     .rarely(statement, &[&self.driver(), &coming.group])
                     .await?;
-                let group: Option<i32> = rows[0].get(0);
-                return group.ok_or_else(unknown_driver);
+                return Ok(rows[0].get(0));
             }
             SeatChange::Count { group, readers } | SeatChange::Beside { group, readers, .. } => {
                 (*group, *readers)
@@ -223,7 +222,7 @@ impl Player<'_> {
         self.database
             .rarely(statement, &[&self.driver(), &group, &readers])
             .await?;
-        Ok(group)
+        Ok(Some(group))
     }
 
     async fn settle(
@@ -358,12 +357,6 @@ fn told(row: &Row) -> Told {
         explanation: row.get(3),
         answer: row.get(4),
     }
-}
-
-/// It comes back as a new one when the lease is prolonged next time.
-fn unknown_driver() -> Trouble {
-    let message = "the lease of the driver has ended";
-    Trouble::Lost(Error::new(ErrorKind::Io, message))
 }
 
 fn first_count(rows: &[Row]) -> u64 {

@@ -39,6 +39,9 @@ impl Desk {
             self.note_room();
         }
         for (seat, ended) in round.seats.into_iter().zip(results.seats) {
+            if matches!(ended, Ok(None)) {
+                self.hear_unknown(round.session.driver);
+            }
             self.land_seat(seat, ended);
         }
         for told in results.told.into_iter().flat_map(Result::unwrap_or_default) {
@@ -106,9 +109,11 @@ impl Desk {
         self.let_go(lost);
     }
 
-    fn land_seat(&mut self, seat: SeatChange, ended: Result<i32, Trouble>) {
+    fn land_seat(&mut self, seat: SeatChange, ended: Result<Option<i32>, Trouble>) {
         match (seat, ended) {
-            (SeatChange::Come(coming), Ok(group)) => {
+            // It comes back as a new driver, and then with this consumer.
+            (seat, Ok(None)) => self.seats.push(seat),
+            (SeatChange::Come(coming), Ok(Some(group))) => {
                 let seat = Seat::new(&self.shared, self.readers.add(group));
                 self.count_seats(group);
                 self.tell(coming.told, Ok(seat));

@@ -77,6 +77,13 @@ impl Desk {
         }
     }
 
+    /// The server does not know this driver any more. That may be heard late, when there is another one already.
+    pub(super) fn hear_unknown(&mut self, driver: i64) {
+        if self.link.is_up() && self.link.session.driver == driver {
+            self.forget();
+        }
+    }
+
     /// What is under way there ends as the server says: whoever settles hears that it is too late, and need not guess.
     fn forget(&mut self) {
         self.is_forgotten = true;

@@ -207,3 +207,27 @@ fn an_answer_that_could_not_be_fetched_is_fetched_later() {
     let answer = request.wait_for(PATIENCE);
     assert_eq!(answer.expect("it is fetched").unwrap(), "fine");
 }
+
+#[test]
+fn a_consumer_that_comes_to_a_driver_taken_for_dead_has_it_begin_anew_at_once() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let server: &Postgres = postgres();
+    let proxy = Proxy::before(server.address());
+    let queue = "taken_for_dead";
+    let library: Library = open(&proxy.url(&server.url()), queue, "lease=60s");
+    Producer::new(&library).send(event("S")).wait().unwrap();
+    let before = proxy.passed(Direction::ToServer);
+    let of_queue = format!("SELECT id FROM bookdrop.queue WHERE name = '{queue}'");
+    // As another driver does when the lease has ended.
+    User::at(&server.url()).does(&format!(
+        "UPDATE bookdrop.driver SET alive_until = '-infinity' WHERE queue = ({of_queue});
+         SELECT bookdrop.look_after(({of_queue}), 20, 1000, 0)"
+    ));
+    let delivery = Consumer::new(&library).receive().wait_for(PATIENCE);
+    delivery.unwrap().unwrap().ack().wait().unwrap();
+    assert!(library.stats().wait().unwrap().reconnects > 0);
+    let passed = proxy.passed(Direction::ToServer) - before;
+    assert!(passed < 64 << 10, "{passed} bytes to hear that");
+}
