@@ -3,8 +3,10 @@
 -- What is called all the time is in PL/pgSQL, which plans a statement once for a session: a function in SQL is planned at each call.
 --
 -- A queue has groups, and each group has a row of its own for every event that it has not done with. Several rows are locked in one
--- order by everybody: that of the queue, then groups, then events. A statement sees what was there when it began: so one that waits for
--- a lock reads nothing else, and what the lock is for is read by the next one. Times are those of the server's clock.
+-- order by everybody: that of the queue, then groups, then events. The row of a driver is locked last by who tells it something, and
+-- after the groups by who has it leave; where an answer meets the end of its requester, the server ends one of them, and that is tried
+-- again. A statement sees what was there when it began: so one that waits for a lock reads nothing else, and what the lock is for is read
+-- by the next one. Times are those of the server's clock.
 
 CREATE SCHEMA bookdrop;
 COMMENT ON SCHEMA bookdrop IS 'Queues of the Rust library bookdrop. Look as you like; change nothing here by hand.';
@@ -136,7 +138,7 @@ CREATE TABLE bookdrop.remembered_id (
     PRIMARY KEY (queue, event_id)
 );
 COMMENT ON TABLE bookdrop.remembered_id IS 'Ids that users gave: another event with one of them is the same event.';
-CREATE INDEX remembered_id_until ON bookdrop.remembered_id (queue, until);
+CREATE INDEX remembered_id_until ON bookdrop.remembered_id (queue, until, event_id);
 
 CREATE TABLE bookdrop.outcome (
     asker bigint NOT NULL REFERENCES bookdrop.driver ON DELETE CASCADE,
@@ -999,12 +1001,13 @@ DECLARE
     q integer;
     g integer;
 BEGIN
-    SELECT queue INTO q FROM bookdrop.driver WHERE id = of_driver FOR UPDATE;
+    SELECT queue INTO q FROM bookdrop.driver WHERE id = of_driver;
+    -- More than once one after the other, so all of them at first, in order.
+    PERFORM FROM bookdrop.consumer_group WHERE queue = q ORDER BY id FOR NO KEY UPDATE;
+    PERFORM FROM bookdrop.driver WHERE id = of_driver FOR UPDATE;
     IF NOT FOUND THEN
         RETURN;
     END IF;
-    -- More than once one after the other, so all of them at first, in order.
-    PERFORM FROM bookdrop.consumer_group WHERE queue = q ORDER BY id FOR NO KEY UPDATE;
     PERFORM FROM bookdrop.give_up(of_driver, (SELECT coalesce(array_agg(ask), '{}') FROM bookdrop.event WHERE asker = of_driver));
     PERFORM bookdrop.give_back(of_driver, max_deliveries, max_dead);
     FOR g IN DELETE FROM bookdrop.seat WHERE driver = of_driver RETURNING consumer_group LOOP
@@ -1020,14 +1023,21 @@ DECLARE
     gone bigint := 0;
     now timestamptz := clock_timestamp();
 BEGIN
-    FOR d IN SELECT id FROM bookdrop.driver WHERE queue = of_queue AND alive_until < now FOR UPDATE SKIP LOCKED LOOP
-        PERFORM bookdrop.leave(d, max_deliveries, max_dead);
-        gone := gone + 1;
-    END LOOP;
-    -- One that was taken for dead in the very moment in which it fetched something. Holders are few, and found one after the other.
+    IF EXISTS (SELECT FROM bookdrop.driver WHERE queue = of_queue AND alive_until < now) THEN
+        PERFORM FROM bookdrop.consumer_group WHERE queue = of_queue ORDER BY id FOR NO KEY UPDATE;
+        FOR d IN SELECT id FROM bookdrop.driver WHERE queue = of_queue AND alive_until < now FOR UPDATE SKIP LOCKED LOOP
+            PERFORM bookdrop.leave(d, max_deliveries, max_dead);
+            gone := gone + 1;
+        END LOOP;
+    END IF;
+    -- One that fetched something when it was taken for dead already, and had not heard of it. Holders are few, and found one after the other.
     SELECT min(holder) INTO d FROM bookdrop.event WHERE holder IS NOT NULL;
     WHILE d IS NOT NULL LOOP
-        IF NOT EXISTS (SELECT FROM bookdrop.driver WHERE id = d) THEN
+        -- Other queues have other bounds.
+        IF NOT EXISTS (SELECT FROM bookdrop.driver WHERE id = d) AND EXISTS (
+            SELECT FROM bookdrop.event e LEFT JOIN bookdrop.consumer_group c ON c.id = e.consumer_group
+                WHERE e.holder = d AND coalesce(c.queue, of_queue) = of_queue)
+        THEN
             PERFORM bookdrop.give_back(d, max_deliveries, max_dead);
             gone := gone + 1;
         END IF;
@@ -1035,8 +1045,9 @@ BEGIN
     END LOOP;
     DELETE FROM bookdrop.remembered_id WHERE queue = of_queue AND until < now;
     IF max_ids > 0 THEN
-        DELETE FROM bookdrop.remembered_id WHERE queue = of_queue AND until < (
-            SELECT until FROM bookdrop.remembered_id WHERE queue = of_queue ORDER BY until DESC OFFSET max_ids LIMIT 1);
+        DELETE FROM bookdrop.remembered_id WHERE queue = of_queue AND (until, event_id) <= (
+            SELECT until, event_id FROM bookdrop.remembered_id WHERE queue = of_queue ORDER BY until DESC, event_id DESC
+                OFFSET max_ids LIMIT 1);
     END IF;
     RETURN gone;
 END $$;

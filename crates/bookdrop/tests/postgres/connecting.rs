@@ -231,3 +231,34 @@ fn a_consumer_that_comes_to_a_driver_taken_for_dead_has_it_begin_anew_at_once() 
     let passed = proxy.passed(Direction::ToServer) - before;
     assert!(passed < 64 << 10, "{passed} bytes to hear that");
 }
+
+#[test]
+fn what_a_dead_driver_had_comes_back_by_the_bounds_of_its_own_queue() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let server: &Postgres = postgres();
+    let (strict, mild) = ("strict_bounds", "mild_bounds");
+    let _strict: Library = open(&server.url(), strict, "max_deliveries=1");
+    let library: Library = open(&server.url(), mild, "lease=60s");
+    Producer::new(&library).send(event("S")).wait().unwrap();
+    let mut consumer = Consumer::new(&library);
+    let lost = consumer.receive().wait().unwrap();
+    let user = User::at(&server.url());
+    let look_after = |queue: &str, most: u32| {
+        let queue = format!("SELECT id FROM bookdrop.queue WHERE name = '{queue}'");
+        user.does(&format!(
+            "SELECT bookdrop.look_after(({queue}), {most}, 10, 0)"
+        ));
+    };
+    // It is gone, and what it had in hand was not given back: it had just been fetched.
+    user.does(&format!(
+        "DELETE FROM bookdrop.driver d USING bookdrop.queue q WHERE d.queue = q.id AND q.name = '{mild}'"
+    ));
+    look_after(strict, 1);
+    look_after(mild, 20);
+    let again = consumer.receive().wait_for(PATIENCE).unwrap().unwrap();
+    assert_eq!(again.attempt(), 2);
+    assert!(lost.ack().wait().is_err(), "it is in hand once more");
+    again.ack().wait().unwrap();
+}
