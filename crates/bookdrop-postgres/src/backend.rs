@@ -14,7 +14,7 @@ use bookdrop_backend::{
 use bytes::Bytes;
 
 use crate::commands::{Coming, Command, Deed, How, Look, Parcel, Question, Settling, Waiter};
-use crate::error::ended;
+use crate::error::{ended, has_nul, with_nul};
 use crate::hands::Stage;
 use crate::opening;
 use crate::options::{FOREVER, Options};
@@ -105,7 +105,7 @@ impl Postgres {
         texts
             .into_iter()
             .flatten()
-            .any(|text| text.contains('\0'))
+            .any(|text| has_nul(text))
             .then(|| with_nul("an id or a key"))
     }
 
@@ -227,9 +227,7 @@ impl Backend for Postgres {
 
     async fn join(&self, place: Place<'_>) -> Result<Reader, Error> {
         let seat = match place {
-            Place::In(group) if group.contains('\0') => {
-                return Err(with_nul("the name of a group"));
-            }
+            Place::In(group) if has_nul(group) => return Err(with_nul("the name of a group")),
             Place::In(group) => {
                 let group = group.to_owned();
                 self.ask(|told| Command::Come(Coming { group, told }))
@@ -311,7 +309,7 @@ impl Backend for Postgres {
                 hand,
                 how,
                 since: Instant::now(),
-                is_repeated: false,
+                lost_at: None,
                 told,
             })
         })
@@ -340,6 +338,9 @@ impl Backend for Postgres {
     }
 
     async fn stats(&self, group: Option<&str>) -> Result<Option<Stats>, Error> {
+        if group.is_some_and(has_nul) {
+            return Ok(None);
+        }
         let group = group.map(str::to_owned);
         self.ask(|told| Command::Look(Look::Stats(group, told)))
             .await
@@ -350,6 +351,9 @@ impl Backend for Postgres {
     }
 
     async fn remove_group(&self, group: &str) -> Result<bool, Error> {
+        if has_nul(group) {
+            return Ok(false);
+        }
         let group = group.to_owned();
         self.ask(|told| Command::Do(Deed::RemoveGroup(group, told)))
             .await
@@ -360,13 +364,16 @@ impl Backend for Postgres {
     }
 
     async fn dead(&self, group: &str, which: Letters) -> Result<Vec<Dead>, Error> {
+        if has_nul(group) {
+            return Ok(Vec::new());
+        }
         let group = group.to_owned();
         self.ask(|told| Command::Look(Look::Dead(group, which, told)))
             .await
     }
 
     async fn replay(&self, group: &str, which: Letters) -> Result<usize, Error> {
-        if self.is_closed() {
+        if self.is_closed() || has_nul(group) {
             return Ok(0);
         }
         let group = group.to_owned();
@@ -375,6 +382,9 @@ impl Backend for Postgres {
     }
 
     async fn discard(&self, group: &str, which: Letters) -> Result<usize, Error> {
+        if has_nul(group) {
+            return Ok(0);
+        }
         let group = group.to_owned();
         self.ask(|told| Command::Do(Deed::Discard(group, which, told)))
             .await
@@ -439,13 +449,6 @@ impl Drop for Fetching<'_> {
                 .send(Command::StopFetching(self.reader, self.number));
         }
     }
-}
-
-/// The server's texts hold every character but one.
-fn with_nul(what: &str) -> Error {
-    let message =
-        format!("PostgreSQL keeps no text with a NUL character in it, and {what} has one");
-    Error::new(ErrorKind::Invalid, message)
 }
 
 fn settled_already() -> Error {

@@ -106,8 +106,8 @@ pub(crate) struct Settling {
     pub(crate) hand: Hand,
     pub(crate) how: How,
     pub(crate) since: Instant,
-    /// Whether the connection was lost while it was on its way: then it may have been done.
-    pub(crate) is_repeated: bool,
+    /// When the connection was first lost while it was on its way: then it may have been done.
+    pub(crate) lost_at: Option<Instant>,
     pub(crate) told: Promise<Result<Settled, Error>>,
 }
 

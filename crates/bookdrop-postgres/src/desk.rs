@@ -244,9 +244,13 @@ impl Desk {
 
     /// The connection is gone, with the rounds that were on their way.
     fn lose(&mut self) {
+        let now = Instant::now();
+        // Otherwise it has been of no use since it was lost before.
+        if !self.link.is_doubtful() {
+            self.lost_at = now;
+        }
         self.link.cut();
-        self.lost_at = Instant::now();
-        self.beat = Beat::At(self.lost_at);
+        self.beat = Beat::At(now);
         self.is_forgotten = false;
         self.end_closes();
         self.end_short_waits();

@@ -161,3 +161,14 @@ pub(crate) fn ended() -> Error {
     let message = "the thread of the driver has ended; open the driver again";
     Error::new(ErrorKind::Broken, message)
 }
+
+/// The server's texts hold every character but one.
+pub(crate) fn has_nul(text: &str) -> bool {
+    text.contains('\0')
+}
+
+pub(crate) fn with_nul(what: &str) -> Error {
+    let message =
+        format!("PostgreSQL keeps no text with a NUL character in it, and {what} has one");
+    Error::new(ErrorKind::Invalid, message)
+}

@@ -32,6 +32,8 @@ pub(crate) struct Link {
     lease: Duration,
     pub(crate) session: Session,
     state: State,
+    /// How often it was tried to connect since something could be done.
+    tries: u32,
     /// Why the server could not be reached lately.
     pub(crate) last_error: Option<Error>,
 }
@@ -47,14 +49,9 @@ pub(crate) struct Session {
 
 enum State {
     Up(Up),
-    Down {
-        tries: u32,
-        next: Instant,
-    },
-    Connecting {
-        tries: u32,
-        connecting: LocalBoxFuture<'static, Result<(Up, Session, bool), Trouble>>,
-    },
+    /// Until then.
+    Down(Instant),
+    Connecting(LocalBoxFuture<'static, Result<(Up, Session, bool), Trouble>>),
 }
 
 struct Up {
@@ -96,6 +93,7 @@ impl Link {
             lease,
             session,
             state: State::Up(up),
+            tries: 0,
             last_error: None,
         })
     }
@@ -136,12 +134,19 @@ impl Link {
         matches!(self.state, State::Up(_))
     }
 
-    /// Lets go of the connection, which is of no use any more.
+    /// Something was done there.
+    pub(crate) fn note_done(&mut self) {
+        self.tries = 0;
+    }
+
+    /// Whether nothing could be done since it was lost before.
+    pub(crate) fn is_doubtful(&self) -> bool {
+        self.tries > 0
+    }
+
+    /// Lets go of the connection, which is of no use any more. One that was good for something is made again at once.
     pub(crate) fn cut(&mut self) {
-        self.state = State::Down {
-            tries: 0,
-            next: Instant::now(),
-        };
+        self.state = State::Down(Instant::now() + pause(self.tries));
     }
 
     /// What happens next on the way to the server. Dropped, nothing of it is lost.
@@ -152,35 +157,28 @@ impl Link {
                     Some(note) => return Event::Note(note),
                     None => return Event::Lost,
                 },
-                State::Down { tries, next } => {
-                    let tries = *tries;
-                    tokio::time::sleep_until((*next).into()).await;
+                State::Down(until) => {
+                    tokio::time::sleep_until((*until).into()).await;
                     let (server, queue, codec) =
                         (self.server.clone(), self.queue.clone(), self.codec.clone());
                     let (lease, session) = (self.lease, self.session);
                     let connecting =
                         async move { connect(&server, &queue, &codec, lease, Some(session)).await };
-                    self.state = State::Connecting {
-                        tries: tries + 1,
-                        connecting: Box::pin(connecting),
-                    };
+                    self.tries += 1;
+                    self.state = State::Connecting(Box::pin(connecting));
                 }
-                State::Connecting { tries, connecting } => {
-                    let tries = *tries;
-                    match connecting.await {
-                        Ok((up, session, is_same)) => {
-                            self.session = session;
-                            self.state = State::Up(up);
-                            self.last_error = None;
-                            return Event::Back { is_same };
-                        }
-                        Err(trouble) => {
-                            self.last_error = Some(trouble.into_error());
-                            let next = Instant::now() + pause(tries);
-                            self.state = State::Down { tries, next };
-                        }
+                State::Connecting(connecting) => match connecting.await {
+                    Ok((up, session, is_same)) => {
+                        self.session = session;
+                        self.state = State::Up(up);
+                        self.last_error = None;
+                        return Event::Back { is_same };
                     }
-                }
+                    Err(trouble) => {
+                        self.last_error = Some(trouble.into_error());
+                        self.cut();
+                    }
+                },
             }
         }
     }
@@ -192,8 +190,11 @@ impl Drop for Link {
     }
 }
 
-/// Doubled each time, and between half of that and all of it, so that drivers that lost one server do not all come at once.
-fn pause(tries: u32) -> Duration {
+/// None at first; then doubled each time, and between half of that and all of it, so that drivers that lost one server do not all come at once.
+pub(crate) fn pause(tries: u32) -> Duration {
+    if tries == 0 {
+        return Duration::ZERO;
+    }
     let pause = FIRST_PAUSE
         .saturating_mul(2_u32.saturating_pow(tries.saturating_sub(1)))
         .min(LONGEST_PAUSE);

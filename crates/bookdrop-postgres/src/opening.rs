@@ -14,7 +14,7 @@ use tokio::task::{LocalSet, spawn};
 use crate::backend::Postgres;
 use crate::commands::Command;
 use crate::desk::Desk;
-use crate::error::ended;
+use crate::error::{ended, has_nul, with_nul};
 use crate::link::Link;
 use crate::options::Options;
 use crate::server::Server;
@@ -25,6 +25,9 @@ type Opened = Result<Postgres, Error>;
 /// Opens a queue on a thread of its own.
 pub(crate) async fn open(server: Server, queue: String, options: Options) -> Opened {
     options.check()?;
+    if has_nul(&queue) {
+        return Err(with_nul("the name of the queue"));
+    }
     let (told, word) = promise();
     let (commands, orders) = mpsc::unbounded_channel();
     let shared = Arc::new(Shared::new(options, commands));

@@ -40,8 +40,8 @@ pub struct Options {
     /// it has ended, another driver of the queue gives back what this one has in hand, and this one can settle none of that any
     /// more. Less than [`SHORTEST_LEASE`](Options::SHORTEST_LEASE) is refused by addresses, and not here.
     pub lease: Duration,
-    /// For how long a send, a settlement and whatever else needs the server waits while it cannot be reached, counted from its
-    /// beginning. It fails with `Io` then, and nothing was done. Requests wait until their deadline, and consumers without an
+    /// For how long a send, a settlement and whatever else needs the server waits while it cannot be reached, counted from the
+    /// loss, or from its own beginning if that is later. It fails with `Io` then, and nothing was done. Requests wait until their deadline, and consumers without an
     /// end.
     pub patience: Duration,
 }

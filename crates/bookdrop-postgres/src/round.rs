@@ -109,6 +109,8 @@ pub(crate) struct Results {
     /// The groups that were sat down in, or left; none where the server does not know the driver any more.
     pub(crate) seats: Vec<Result<Option<i32>, Trouble>>,
     pub(crate) given_up: Option<Result<Vec<(i64, bool)>, Trouble>>,
+    /// Whether something is in hand there still that nobody here knows of.
+    pub(crate) leaves_in_hand: bool,
     pub(crate) settled: Vec<Result<Settlement, Trouble>>,
     pub(crate) closed: Option<Result<(), Trouble>>,
     pub(crate) deeds: Vec<Result<u64, Trouble>>,
@@ -136,11 +138,11 @@ pub(crate) async fn play(database: Rc<Database>, round: Round) -> (Round, Result
     };
     player.enter(&mut results).await;
     if round.deeds.is_empty() && !round.closes {
-        let ((given_up, settled), moved) = join!(player.settle(), player.move_on());
-        (results.given_up, results.settled) = (given_up, settled);
+        let (settled, moved) = join!(player.settle(), player.move_on());
+        (results.leaves_in_hand, results.given_up, results.settled) = settled;
         (results.told, results.known, results.fetched) = moved;
     } else {
-        (results.given_up, results.settled) = player.settle().await;
+        (results.leaves_in_hand, results.given_up, results.settled) = player.settle().await;
         player.act(&mut results).await;
         (results.told, results.known, results.fetched) = player.move_on().await;
     }
@@ -228,6 +230,7 @@ impl Player<'_> {
     async fn settle(
         &self,
     ) -> (
+        bool,
         Option<Result<Vec<(i64, bool)>, Trouble>>,
         Vec<Result<Settlement, Trouble>>,
     ) {
@@ -241,30 +244,31 @@ impl Player<'_> {
                     .await,
             )
         };
-        let put_back = async {
-            if !self.round.put_backs.is_empty() {
-                // Where it fails it is found when the connection is there again.
-                let _ = self
-                    .database
-                    .put_back(self.driver(), &self.round.put_backs)
-                    .await;
-            }
-        };
-        let drop = async {
-            if !self.round.drops.is_empty() {
-                let mut dropped = Finished::default();
-                dropped.are_requests = true;
-                self.round
-                    .drops
-                    .iter()
-                    .for_each(|hand| dropped.push(*hand, None, None));
-                // Its deadline ends it otherwise.
-                let _ = self.database.finish(self.driver(), &dropped, true).await;
-            }
-        };
         // In this order: what is put back was taken by nobody.
-        let ((), (), given_up, settled) = join!(put_back, drop, give_up, self.settle_all());
-        (given_up, settled)
+        let (put_back, dropped, given_up, settled) =
+            join!(self.put_back(), self.drop(), give_up, self.settle_all());
+        (put_back.is_err() || dropped.is_err(), given_up, settled)
+    }
+
+    async fn put_back(&self) -> Result<(), Trouble> {
+        match self.round.put_backs.as_slice() {
+            [] => Ok(()),
+            numbers => self.database.put_back(self.driver(), numbers).await,
+        }
+    }
+
+    async fn drop(&self) -> Result<(), Trouble> {
+        if self.round.drops.is_empty() {
+            return Ok(());
+        }
+        let mut dropped = Finished::default();
+        dropped.are_requests = true;
+        self.round
+            .drops
+            .iter()
+            .for_each(|hand| dropped.push(*hand, None, None));
+        let ended = self.database.finish(self.driver(), &dropped, true).await;
+        ended.map(drop)
     }
 
     async fn act(&self, results: &mut Results) {
@@ -342,7 +346,9 @@ impl Player<'_> {
         if self.round.checks.is_empty() {
             return None;
         }
-        let statement = "SELECT ask FROM bookdrop.event WHERE asker = $1 AND ask = ANY ($2)";
+        // One that was answered since it was asked what had been told.
+        let statement = "SELECT ask FROM bookdrop.event WHERE asker = $1 AND ask = ANY ($2)
+            UNION ALL SELECT ask FROM bookdrop.outcome WHERE asker = $1 AND ask = ANY ($2)";
         let parameters: Parameters<'_> = &[&self.driver(), &self.round.checks];
         let rows = self.database.rarely(statement, parameters).await;
         Some(rows.map(|rows| rows.iter().map(|row| row.get(0)).collect()))

@@ -55,6 +55,7 @@ async fn make(client: &Client) -> Result<(), Trouble> {
         .await?;
     match version(client).await? {
         Some(VERSION) => Ok(()),
+        // There is none before the first.
         Some(newer) => {
             let message = format!(
                 "the schema `bookdrop` has version {newer}, and this version of the library knows {VERSION}; use a newer one"

@@ -10,7 +10,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Row, Statement};
 
 use crate::error::Trouble;
-use crate::link::Session;
+use crate::link::{Session, pause};
 
 pub(crate) use given::{Asked, Bounds, Columns, Finished, in_nanoseconds, listed, word_for};
 pub(crate) use returned::{
@@ -293,12 +293,15 @@ impl Database {
     }
 }
 
-/// Tries once more what others were in the way of.
+/// Tries once more what others were in the way of, and not in step with them.
 async fn again<V>(mut attempt: impl AsyncFnMut() -> Result<V, Trouble>) -> Result<V, Trouble> {
     let mut tries = 1;
     loop {
         match attempt().await {
-            Err(Trouble::Again(_)) if tries < TRIES => tries += 1,
+            Err(Trouble::Again(_)) if tries < TRIES => {
+                tokio::time::sleep(pause(tries)).await;
+                tries += 1;
+            }
             ended => return ended,
         }
     }

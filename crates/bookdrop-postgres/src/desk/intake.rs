@@ -7,7 +7,7 @@ use bookdrop_backend::{NotFetched, NotPublished, Receipt, Wait, Why};
 
 use super::Desk;
 use super::requests::unanswered;
-use crate::commands::{Command, How, Look, Seat, Settling, Waiter};
+use crate::commands::{Coming, Command, How, Look, Seat, Settling, Waiter};
 use crate::error::unreachable;
 use crate::round::SeatChange;
 use crate::shipping::Goods;
@@ -40,7 +40,7 @@ impl Desk {
                     self.give_ups.push(ask);
                 }
             }
-            Command::Come(coming) => self.seats.push(SeatChange::Come(coming)),
+            Command::Come(coming) => self.come(coming),
             Command::Beside(reader, told) => match self.readers.group_of(reader) {
                 Some(group) => self.sit_beside(group, told),
                 None => self.tell(told, Err(unknown_reader())),
@@ -92,9 +92,20 @@ impl Desk {
         self.seats.push(seat);
     }
 
+    /// Those that were given up meanwhile come no more.
+    fn come(&mut self, coming: Coming) {
+        self.seats
+            .retain(|seat| !matches!(seat, SeatChange::Come(coming) if !coming.told.is_awaited()));
+        self.seats.push(SeatChange::Come(coming));
+    }
+
     /// The server is to hear how many sit in this group.
     pub(super) fn count_seats(&mut self, group: i32) {
-        self.seats.push(SeatChange::Count { group, readers: 0 });
+        let is_it =
+            |seat: &SeatChange| matches!(seat, SeatChange::Count { group: of, .. } if *of == group);
+        if !self.seats.iter().any(is_it) {
+            self.seats.push(SeatChange::Count { group, readers: 0 });
+        }
     }
 
     fn wait(&mut self, waiter: Waiter) {
@@ -169,11 +180,20 @@ impl Desk {
             .settles
             .iter()
             .filter(|settling| settling.told.is_awaited());
-        let settles = awaited.map(|settling| settling.since);
+        let settles = awaited.map(|settling| self.waits_since(settling));
         let deeds = self.deeds.iter().map(|(since, _)| *since);
         let looks = self.looks.iter().map(|(since, _)| *since);
-        let first = parcels.chain(settles).chain(deeds).chain(looks).min();
-        first.map(|since| since.max(self.lost_at) + self.shared.options.patience)
+        let others = parcels.chain(deeds).chain(looks);
+        let others = others.map(|since| since.max(self.lost_at));
+        let first = others.chain(settles).min();
+        first.map(|since| since + self.shared.options.patience)
+    }
+
+    /// Since when it waits for a server that cannot be reached: one that is lost with each connection waits no longer for that.
+    fn waits_since(&self, settling: &Settling) -> Instant {
+        settling
+            .lost_at
+            .unwrap_or_else(|| settling.since.max(self.lost_at))
     }
 
     /// Tells those that waited too long for the server that nothing was done.
@@ -192,12 +212,12 @@ impl Desk {
         }
         let (over, rest): (Vec<_>, _) = std::mem::take(&mut self.settles)
             .into_iter()
-            .partition(|it| is_over(it.since) && it.told.is_awaited());
+            .partition(|it| now >= self.waits_since(it) + patience && it.told.is_awaited());
         self.settles = rest;
         over.into_iter().for_each(|settling| {
-            let error = match settling.is_repeated {
-                true => crate::error::unknown(error.clone()),
-                false => error.clone(),
+            let error = match settling.lost_at {
+                Some(_) => crate::error::unknown(error.clone()),
+                None => error.clone(),
             };
             self.unsettle(settling, error);
         });

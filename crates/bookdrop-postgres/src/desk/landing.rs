@@ -17,6 +17,8 @@ impl Desk {
     pub(super) fn look_at_the_link(&mut self) {
         if self.link.is_lost() {
             self.lose();
+        } else if self.link.is_up() {
+            self.link.note_done();
         }
     }
 
@@ -66,6 +68,7 @@ impl Desk {
         if !round.put_backs.is_empty() {
             self.note_events();
         }
+        self.refused.reclaims |= results.leaves_in_hand;
         match results.known {
             Some(Ok(known)) => {
                 let lost = round.checks.into_iter().filter(|ask| !known.contains(ask));
@@ -130,7 +133,8 @@ impl Desk {
                 self.readers.remove(reader);
                 self.tell(told, Err(trouble.into_error()));
             }
-            (SeatChange::Count { .. }, _) => {}
+            (SeatChange::Count { group, .. }, Err(_)) => self.refused.seats.push(group),
+            (SeatChange::Count { .. }, Ok(_)) => {}
         }
     }
 

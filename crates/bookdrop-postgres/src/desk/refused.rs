@@ -9,11 +9,17 @@ pub(super) struct Refused {
     pub(super) give_ups: Vec<i64>,
     pub(super) reclaims: bool,
     pub(super) checks: bool,
+    /// Groups of which the server was to hear how many sit there.
+    pub(super) seats: Vec<i32>,
 }
 
 impl Refused {
     pub(super) fn is_empty(&self) -> bool {
-        self.settles.is_empty() && self.give_ups.is_empty() && !self.reclaims && !self.checks
+        self.settles.is_empty()
+            && self.give_ups.is_empty()
+            && self.seats.is_empty()
+            && !self.reclaims
+            && !self.checks
     }
 }
 
@@ -24,5 +30,8 @@ impl Desk {
         self.give_ups.extend(refused.give_ups);
         self.reclaims |= refused.reclaims;
         self.checks |= refused.checks;
+        for group in refused.seats {
+            self.count_seats(group);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! How settlements end.
 
+use std::time::Instant;
+
 use bookdrop_backend::{Error, ErrorKind, Settled, Why};
 
 use super::Desk;
@@ -18,7 +20,9 @@ impl Desk {
             Ok(settlement) => self.settled(settling, settlement),
             // It is idempotent: whoever settles names the very hand-over.
             Err(trouble) if trouble.ends_connection() => {
-                settling.is_repeated |= matches!(trouble, Trouble::Lost(_));
+                if matches!(trouble, Trouble::Lost(_)) {
+                    settling.lost_at.get_or_insert_with(Instant::now);
+                }
                 self.settles.push(settling);
             }
             Err(_) if !settling.told.is_awaited() => self.refused.settles.push(settling),
@@ -48,7 +52,7 @@ impl Desk {
             self.note_events();
         }
         let settled = match settlement {
-            Settlement::TooLate if settling.is_repeated => {
+            Settlement::TooLate if settling.lost_at.is_some() => {
                 self.shared.hands().end(receipt, former);
                 let message = "the connection was lost while it was settled";
                 let error = unknown(Error::new(ErrorKind::Io, message));

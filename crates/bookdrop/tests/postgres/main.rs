@@ -18,6 +18,7 @@ mod oldest;
 mod openings;
 mod outbox;
 mod patience;
+mod refusals;
 mod rights;
 mod secrets;
 mod tls;
