@@ -33,6 +33,7 @@ use crate::link::{Event, Link};
 use crate::round::{Results, Round, SeatChange};
 use crate::shared::Shared;
 use crate::sql::{Bounds, in_nanoseconds};
+use crate::warnings::Warnings;
 use lease::Beat;
 use line::Line;
 use outbox::{Outbox, Relay};
@@ -97,6 +98,7 @@ pub(crate) struct Desk {
     /// When the connection was lost.
     lost_at: Instant,
     refused: Refused,
+    warnings: Warnings,
     /// Hand-overs, by number and attempt, that nobody wants an answer to: heard of while they may be on their way.
     unwanted: Vec<(i64, i32)>,
 }
@@ -161,6 +163,7 @@ impl Desk {
             farewell: None,
             lost_at: now,
             refused: Refused::default(),
+            warnings: Warnings::default(),
             unwanted: Vec::new(),
         }
     }

@@ -26,6 +26,7 @@ mod server;
 mod shared;
 mod shipping;
 mod sql;
+mod warnings;
 
 pub use backend::Postgres;
 pub use options::Options;

@@ -98,6 +98,10 @@ impl Link {
         })
     }
 
+    pub(crate) fn queue(&self) -> &str {
+        &self.queue
+    }
+
     /// The database, while the server can be reached.
     pub(crate) fn database(&self) -> Option<Rc<Database>> {
         match &self.state {

@@ -19,6 +19,7 @@ impl Desk {
         since: Instant,
         fetched: Result<Option<Batch>, Trouble>,
     ) {
+        self.warnings.of_fetch(self.link.queue(), &fetched);
         let batch = match fetched {
             Ok(Some(batch)) => batch,
             Ok(None) => {

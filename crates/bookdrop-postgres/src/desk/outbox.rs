@@ -118,6 +118,7 @@ impl Desk {
     pub(super) fn land_relay(&mut self, relayed: Result<Relayed, Trouble>) {
         self.relaying = None;
         self.look_at_the_link();
+        self.warnings.of_relay(self.link.queue(), &relayed);
         let Ok(relayed) = relayed else {
             return;
         };

@@ -3,10 +3,11 @@
 use bookdrop::{Consumer, Event, Producer};
 use serde_json::{Value, json};
 
+use crate::engine;
 use crate::keepers::publish;
+use crate::server::log;
 use crate::server::open;
 use crate::user::User;
-use crate::{engine, log};
 
 /// The subjects of the keepers so far, the first of them first.
 fn keepers(user: &mut User, stream: &str) -> Vec<String> {

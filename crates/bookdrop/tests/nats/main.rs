@@ -15,7 +15,6 @@ mod engine;
 mod full;
 mod keepers;
 mod keeping;
-mod log;
 mod reading;
 mod rights;
 mod streams;

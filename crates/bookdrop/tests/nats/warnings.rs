@@ -2,8 +2,9 @@
 
 use bookdrop::{Driver, OpenErrorKind};
 
+use crate::engine;
+use crate::server::log;
 use crate::server::open;
-use crate::{engine, log};
 
 #[test]
 fn each_driver_warns_that_the_server_may_not_flush() {

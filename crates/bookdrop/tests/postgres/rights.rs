@@ -7,6 +7,7 @@ use bookdrop_test_servers::{is_left_out, postgres};
 
 use crate::database::{Database, url};
 use crate::openings::refusal;
+use crate::server::log;
 use crate::server::sharing::asks;
 use crate::server::{Library, PATIENCE, open, wait_until};
 use crate::user::User;
@@ -174,4 +175,51 @@ fn what_the_server_refuses_and_nobody_waits_for_does_not_go_with_every_round() {
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'refused'",
     );
     is_left_alone();
+}
+
+#[test]
+fn what_is_refused_while_nobody_is_told_is_warned_of_once() {
+    if is_left_out("postgres") {
+        return;
+    }
+    log::listen();
+    let database = Database::make(postgres(), "revoked");
+    drop(open(&database.url, "revoked_library", ""));
+    database.owner.does("CREATE ROLE clerk LOGIN");
+    let grants = documented_grants().replace("TO app;", "TO clerk;");
+    database.owner.does(&grants);
+    let of_clerk = url(postgres(), "clerk", "revoked");
+    let library = open(&of_clerk, "revoked_library", "lease=20s");
+    let mut consumer = Consumer::new(&library);
+    assert!(consumer.try_receive().wait().is_err(), "it has come");
+
+    let tables = "bookdrop.event, bookdrop.outbox";
+    database
+        .owner
+        .does(&format!("REVOKE UPDATE, DELETE ON {tables} FROM clerk"));
+    Producer::new(&library).send(book("S")).wait().unwrap();
+    let outgoing = Producer::new(&library).outgoing(book("T")).unwrap();
+    database.owner.sends(&outgoing);
+    assert!(consumer.receive().wait_for(Duration::ZERO).is_err());
+    let warned = |of: &str| {
+        let said = log::said("queue=\"revoked_library\"");
+        said.into_iter().filter(|line| line.contains(of)).count()
+    };
+    for of in ["consumers wait", "`bookdrop.outbox`"] {
+        wait_until("it is warned of", || {
+            let _ = consumer.receive().wait_for(Duration::from_millis(1));
+            warned(of) > 0
+        });
+    }
+
+    database
+        .owner
+        .does(&format!("GRANT UPDATE, DELETE ON {tables} TO clerk"));
+    for name in ["S", "T"] {
+        let delivery = consumer.receive().wait_for(PATIENCE).unwrap().unwrap();
+        assert_eq!(delivery.name(), name);
+        delivery.ack().wait().unwrap();
+    }
+    assert_eq!(warned("consumers wait"), 1);
+    assert_eq!(warned("`bookdrop.outbox`"), 1);
 }

@@ -5,6 +5,7 @@
 pub(crate) mod clocks;
 pub(crate) mod ledger;
 pub(crate) mod load;
+pub(crate) mod log;
 pub(crate) mod orders;
 pub(crate) mod other;
 pub(crate) mod partition;
