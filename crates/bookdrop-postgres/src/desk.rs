@@ -12,6 +12,7 @@ mod refused;
 mod requests;
 mod sending;
 mod settling;
+mod tries;
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -40,6 +41,7 @@ use outbox::{Outbox, Relay};
 use readers::Readers;
 use refused::Refused;
 use sending::Trip;
+use tries::Tries;
 
 /// Whoever waits for what others do looks by itself so often, in case that no notification came.
 const LOOKS_EVERY: Duration = Duration::from_secs(1);
@@ -71,15 +73,7 @@ pub(crate) struct Desk {
     must_close: bool,
     deeds: Vec<(Instant, Deed)>,
     looks: Vec<(Instant, Look)>,
-    /// Sends and requests that came so far; how many there were when somebody last wanted to look or do something; and how many were tried
-    /// at least once.
-    came: u64,
-    wanted_after: u64,
-    tried: u64,
-    /// How many trips were begun when somebody wanted to look last, and how many have landed: what is under way may be a further try of
-    /// what had come long before.
-    trips_before_look: u64,
-    trips_landed: u64,
+    tries: Tries,
     /// Deadlines of requests, and when to stop waiting for the server's word on one that has passed.
     deadlines: BinaryHeap<Reverse<(Instant, i64)>>,
     reads_told: bool,
@@ -146,11 +140,7 @@ impl Desk {
             must_close: false,
             deeds: Vec::new(),
             looks: Vec::new(),
-            came: 0,
-            wanted_after: 0,
-            trips_before_look: 0,
-            trips_landed: 0,
-            tried: 0,
+            tries: Tries::default(),
             deadlines: BinaryHeap::new(),
             reads_told: false,
             reclaims: false,

@@ -54,9 +54,8 @@ impl Desk {
 
     /// Whether what was sent before somebody wanted to look has been tried.
     fn may_look(&self) -> bool {
-        let is_tried =
-            self.sending.is_none() && !self.has_goods() || self.tried >= self.wanted_after;
-        is_tried && self.trips_landed >= self.trips_before_look
+        let is_at_rest = self.sending.is_none() && !self.has_goods();
+        self.tries.may_look(is_at_rest)
     }
 
     /// Whether there is something to do that takes several trips.

@@ -28,11 +28,11 @@ impl Desk {
                 self.tell(parcel.told, Err(NotPublished::Closed))
             }
             Command::Publish(parcel) => {
-                self.came += 1;
+                self.tries.note();
                 self.line.push(Goods::Parcel(parcel));
             }
             Command::Request(question) => {
-                self.came += 1;
+                self.tries.note();
                 self.ask(question);
             }
             Command::GiveUp(ask) => {
@@ -77,8 +77,7 @@ impl Desk {
 
     /// Somebody wants to see what came of all that was sent so far.
     fn want_to_look(&mut self) {
-        self.wanted_after = self.came;
-        self.trips_before_look = self.trips_landed + u64::from(self.sending.is_some());
+        self.tries.want_to_look(self.sending.is_some());
     }
 
     fn sit_beside(&mut self, group: i32, told: Promise<Result<Seat, bookdrop_backend::Error>>) {

@@ -74,7 +74,7 @@ impl Desk {
         let (session, bounds) = (self.link.session, self.bounds.clone());
         self.sending = Some(Trip {
             since: Instant::now(),
-            upto: self.came,
+            upto: self.tries.upto(),
             hopes: self.line.hopes(),
             shipping: spawn_local(shipping::ship(database, session, bounds, shipments)),
         });
@@ -83,9 +83,8 @@ impl Desk {
     /// Tells those who sent what came of it.
     pub(super) fn land_sent(&mut self, (shipments, published): Landed) {
         let trip = self.sending.take();
-        self.trips_landed += 1;
         let (upto, hopes) = trip.map_or((0, 0), |trip| (trip.upto, trip.hopes));
-        self.tried = self.tried.max(upto);
+        self.tries.land(upto);
         self.look_at_the_link();
         match published {
             Ok(published) => self.land_shipments(shipments, published, hopes),
