@@ -173,6 +173,7 @@ impl Guest {
         self.say_calls(now);
         self.say_farewell(now);
         self.tell_the_empty_handed();
+        self.tell_the_unwanted();
         if now.saturating_duration_since(self.said_at) >= self.shared.terms.beat(self.lease) {
             self.say(&Ask::Beat, now);
             self.said_at = now;
@@ -246,6 +247,14 @@ impl Guest {
             for told in std::mem::take(&mut self.draining) {
                 self.tell(told, ());
             }
+        }
+    }
+
+    /// Those who work on what nobody wants an answer to any more, or who have lost what they had.
+    fn tell_the_unwanted(&mut self) {
+        let over = self.shared.hands().take_over();
+        for told in over {
+            self.tell(told, ());
         }
     }
 

@@ -43,6 +43,8 @@ enum Number {
     Call(u64),
     /// Something that is done without being asked.
     Errand(u64),
+    /// Whether the answer to this request in hand is wanted still.
+    Watch(u64),
 }
 
 /// What a turn of the host comes to.

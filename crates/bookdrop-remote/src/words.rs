@@ -74,9 +74,6 @@ pub(crate) enum What {
         hand: u64,
         how: How,
     },
-    Unwanted {
-        hand: u64,
-    },
     Plain(Plain),
 }
 
@@ -130,6 +127,8 @@ pub(crate) enum Tell {
         fetched: WrittenFetched,
         name: [u64; 3],
     },
+    /// Nobody wants the answer to this request in hand any more.
+    Unwanted { hand: u64 },
     /// One of the dead letters that a call asked for.
     Letter { call: u64, dead: WrittenDead },
     /// How a call ended.
@@ -144,7 +143,6 @@ pub(crate) enum End {
     Joined(Result<(), Trouble>),
     Fetched(Result<(), WhyNotFetched>),
     Settled(Result<WrittenSettled, Trouble>),
-    Unwanted,
     Plain(Result<Said, Trouble>),
 }
 

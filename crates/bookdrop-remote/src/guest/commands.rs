@@ -50,10 +50,6 @@ pub(crate) enum Call {
         how: Settlement,
         told: Promise<Result<Settled, Error>>,
     },
-    Unwanted {
-        receipt: Receipt,
-        told: Promise<()>,
-    },
     Plain {
         plain: Plain,
         letters: Vec<Dead>,

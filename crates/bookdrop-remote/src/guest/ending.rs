@@ -34,7 +34,7 @@ impl Guest {
                 };
                 self.tell(told, Err(error));
             }
-            Call::Request(_) | Call::Unwanted { .. } => {}
+            Call::Request(_) => {}
         }
     }
 }

@@ -10,7 +10,7 @@ use bookdrop_backend::{
 use bookdrop_records::HandOver;
 
 use super::commands::{Answer, Call, Handed, Kept, receipts};
-use super::hands::Stage;
+use super::hands::{Request, Stage};
 use super::own::Gone;
 use super::{Asked, Guest, Keeper, Sitting};
 use crate::wire::Rest;
@@ -58,6 +58,7 @@ impl Guest {
                 let fetched = fetched.read(&mut rest, said)?;
                 self.take_in_hand(call, fetched, HandOver(name), now);
             }
+            Tell::Unwanted { hand } => self.shared.hands().set_unwanted(hand),
             Tell::Letter { call, dead } => {
                 let dead = dead.read(&mut rest)?;
                 self.add_letter(call, dead);
@@ -86,7 +87,8 @@ impl Guest {
                 ..
             }) if !is_late => {
                 let mut hands = self.shared.hands();
-                fetched.receipt = hands.hold(number, name, fetched.deadline, gone);
+                let request = fetched.deadline.map(|_| Request::new(gone));
+                fetched.receipt = hands.hold(number, name, request);
                 got.push(fetched);
             }
             // Nobody waits for it any more, or nobody wants the answer.
@@ -168,10 +170,6 @@ impl Guest {
             ) => {
                 let settled = settled.map(Into::into).map_err(Into::into);
                 self.settled((receipt, stage), &how, settled, told);
-            }
-            (Call::Unwanted { receipt, told }, End::Unwanted) => {
-                self.shared.hands().set_unwanted(receipt);
-                self.tell(told, ());
             }
             (Call::Plain { letters, told, .. }, End::Plain(said)) => {
                 let answer = said.map(|said| answer(said, letters));

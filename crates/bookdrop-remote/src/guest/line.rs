@@ -55,6 +55,6 @@ fn kind_of(call: &Call) -> usize {
         Call::Request(_) => 1,
         Call::Fetch { .. } => 2,
         Call::Settle { .. } => 3,
-        Call::Join { .. } | Call::Unwanted { .. } | Call::Plain { .. } => 4,
+        Call::Join { .. } | Call::Plain { .. } => 4,
     }
 }

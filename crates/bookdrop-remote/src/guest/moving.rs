@@ -104,10 +104,6 @@ impl Guest {
                 self.tell(told, Err(unknown()));
                 return None;
             }
-            Call::Unwanted { told, .. } => {
-                self.tell(told, ());
-                return None;
-            }
             Call::Fetch { ref mut got, .. } => {
                 let mut hands = self.shared.hands();
                 for fetched in got.drain(..) {

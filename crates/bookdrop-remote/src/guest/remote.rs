@@ -15,7 +15,7 @@ use bookdrop_backend::{
 use bytes::Bytes;
 
 use super::commands::{Answer, Call, Command, Count, Parcel, Question};
-use super::hands::Stage;
+use super::hands::{Stage, Wanted};
 use super::shared::Shared;
 use crate::error::{ended, settled_already, too_large};
 use crate::hosted::Ending;
@@ -249,26 +249,17 @@ impl Backend for Remote {
         word.await.unwrap_or_else(|| Err(ended()))
     }
 
-    fn unwanted(&self, receipt: Receipt) -> impl Future<Output = ()> + Send {
-        let hand = self.shared.hands().get(receipt).cloned();
-        async move {
-            match hand {
-                // It is settled.
-                None => {}
-                Some(hand) if hand.is_unwanted => {}
-                Some(hand) if hand.deadline.is_some() => {
-                    let (told, word) = promise();
-                    let mut waiting = self.begin(Call::Unwanted { receipt, told });
-                    // Where nobody can say it any more, nobody can answer either.
-                    let word = async { word.await.unwrap_or_default() };
-                    match hand.gone {
-                        None => word.await,
-                        Some(gone) => either(gone.wait(), word).await,
-                    }
-                    waiting.has_ended = true;
+    async fn unwanted(&self, receipt: Receipt) {
+        let wanted = self.shared.hands().wanted(receipt);
+        match wanted {
+            Wanted::No => {}
+            Wanted::ForEver => std::future::pending().await,
+            Wanted::Until(word, gone) => {
+                let word = async { word.await.unwrap_or_default() };
+                match gone {
+                    None => word.await,
+                    Some(gone) => either(gone.wait(), word).await,
                 }
-                // Nobody waits for an answer to what is no request, so nobody stops waiting.
-                Some(_) => std::future::pending().await,
             }
         }
     }

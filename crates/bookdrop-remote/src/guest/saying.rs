@@ -99,10 +99,6 @@ impl Guest {
                     _ => return Said::Nothing,
                 }
             }
-            Call::Unwanted { receipt, .. } => match self.number_of(*receipt) {
-                Some(hand) => What::Unwanted { hand },
-                None => return Said::Nothing,
-            },
             Call::Plain { plain, .. } => What::Plain(Plain::clone(plain)),
         };
         Said::Words(vec![Word::new(&Ask::Call { call, what }, contents)])
@@ -117,7 +113,6 @@ impl Guest {
         match call {
             Call::Fetch { told, .. } => self.tell(told, Err(NotFetched::Closed)),
             Call::Settle { told, .. } => self.tell(told, Ok(Settled::TooLate)),
-            Call::Unwanted { told, .. } => self.tell(told, ()),
             Call::Join {
                 reader,
                 place,

@@ -76,6 +76,9 @@ impl Shared {
         let all = std::mem::take(&mut commands.all);
         drop(commands);
         drop(all);
+        // Where nobody can say it any more, nobody can answer either.
+        let waiting = self.hands().set_all_unwanted();
+        drop(waiting);
     }
 
     pub(crate) fn ending(&self) -> Ending {

@@ -128,7 +128,7 @@ impl Call {
     /// Whether it ends where no keeper is heard for long. Others wait for their deadline, or without an end.
     fn has_patience(&self) -> bool {
         match self {
-            Call::Request(_) | Call::Unwanted { .. } => false,
+            Call::Request(_) => false,
             Call::Fetch { wait, .. } => *wait == Wait::No,
             _ => true,
         }

@@ -30,6 +30,7 @@ pub(super) enum Done {
     JoinedAgain(u64, Result<Reader, Error>),
     Fetched(Result<Vec<Fetched>, NotFetched>),
     Settled(Settling, Result<Settled, Error>),
+    /// Nobody wants the answer any more.
     Unwanted,
     Plain(Result<Answer, Error>),
 }
@@ -78,11 +79,7 @@ impl<B: Hosted> Host<B> {
                 self.call(self.key(guest, number)?, what, rest, (said, now))?;
             }
             Ask::Cancel(call) => self.cancel(guest, call),
-            Ask::PutBack(hands) => {
-                for held in hands.iter().filter_map(|hand| seat.hands.remove(hand)) {
-                    self.hosted.put_back(held.receipt);
-                }
-            }
+            Ask::PutBack(hands) => self.put_back(guest, &hands),
             Ask::Leave(reader) => {
                 if let Some(reader) = seat.readers.remove(&reader) {
                     self.hosted.queue().leave(reader);
@@ -122,7 +119,10 @@ impl<B: Hosted> Host<B> {
             let inherited = seat.inherited.remove(&name).map(|(receipt, _)| receipt);
             match inherited.or_else(|| self.hosted.claim(guest, name)) {
                 // It said itself that it has it.
-                Some(receipt) => hands.push((own, seat.hold(receipt, 0))),
+                Some(receipt) => {
+                    let is_request = self.hosted.name_of(receipt).is_none();
+                    hands.push((own, seat.hold(receipt, 0, is_request)));
+                }
                 None => {
                     let was_lost = was_lost.is_some_and(|(_, lost)| lost.contains(&name));
                     if was_lost || self.hosted.was_lost(guest, name) {
@@ -149,6 +149,7 @@ impl<B: Hosted> Host<B> {
             });
         }
         self.welcome(guest, now);
+        self.watch_requests(guest, now);
         if coming.ending > Ending::Open {
             self.hosted.end_for(guest, coming.ending);
         }
@@ -167,6 +168,48 @@ impl<B: Hosted> Host<B> {
         seat.calls.insert(number);
         if let Some(key) = self.key(guest, number) {
             self.begin(key, Box::pin(task), now);
+        }
+    }
+
+    /// These never got to their consumer.
+    fn put_back(&mut self, guest: GuestId, hands: &[u64]) {
+        for hand in hands {
+            let seat = self.seats.get_mut(&guest);
+            if let Some(held) = seat.and_then(|seat| seat.hands.remove(hand)) {
+                self.hosted.put_back(held.receipt);
+                self.watch_no_more(guest, *hand);
+            }
+        }
+    }
+
+    /// Sees to it that a guest is told when nobody wants the answers to its requests in hand any more: once it knows what it has.
+    fn watch_requests(&mut self, guest: GuestId, now: Instant) {
+        let seat = self.seats.get_mut(&guest);
+        let Some(seat) = seat.filter(|seat| seat.arriving.is_none()) else {
+            return;
+        };
+        for hand in std::mem::take(&mut seat.unwatched) {
+            self.watch(guest, hand, now);
+        }
+    }
+
+    fn watch(&mut self, guest: GuestId, hand: u64, now: Instant) {
+        let seat = self.seats.get(&guest);
+        let held = seat.and_then(|seat| seat.hands.get(&hand));
+        let receipt = held.map(|held| held.receipt);
+        if let (Some(receipt), Some(key)) = (receipt, self.key(guest, Number::Watch(hand))) {
+            let hosted = self.hosted.clone();
+            let watching = async move {
+                hosted.queue().unwanted(receipt).await;
+                Done::Unwanted
+            };
+            self.begin(key, Box::pin(watching), now);
+        }
+    }
+
+    fn watch_no_more(&mut self, guest: GuestId, hand: u64) {
+        if let Some(key) = self.key(guest, Number::Watch(hand)) {
+            self.work.end(key);
         }
     }
 
@@ -249,15 +292,6 @@ impl<B: Hosted> Host<B> {
             What::Settle { hand, how } => {
                 let how = how.read(&mut rest)?;
                 self.settle(key, hand, how)
-            }
-            What::Unwanted { hand } => {
-                let receipt = seat.hands.get(&hand).map(|held| held.receipt);
-                Box::pin(async move {
-                    if let Some(receipt) = receipt {
-                        hosted.queue().unwanted(receipt).await;
-                    }
-                    Done::Unwanted
-                })
             }
             What::Plain(plain) => Box::pin(answer(hosted, key.guest, plain)),
         };

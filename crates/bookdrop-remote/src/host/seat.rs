@@ -23,6 +23,8 @@ pub(super) struct Seat {
     pub(super) readers: HashMap<u64, Reader>,
     pub(super) hands: HashMap<u64, Held>,
     pub(super) last_hand: u64,
+    /// Requests in hand of which nobody sees yet whether they are wanted still.
+    pub(super) unwatched: Vec<u64>,
     /// What is being done for it.
     pub(super) calls: HashSet<Number>,
     /// Those of them that settle something.
@@ -72,6 +74,7 @@ impl Seat {
             readers: HashMap::new(),
             hands: HashMap::new(),
             last_hand: 0,
+            unwatched: Vec::new(),
             calls: HashSet::new(),
             settling: HashSet::new(),
             carried: HashMap::new(),
@@ -100,10 +103,13 @@ impl Seat {
     }
 
     /// Something is in hand, which this word hands over.
-    pub(super) fn hold(&mut self, receipt: Receipt, word: u64) -> u64 {
+    pub(super) fn hold(&mut self, receipt: Receipt, word: u64, is_request: bool) -> u64 {
         self.last_hand += 1;
         let held = Held { receipt, word };
         self.hands.insert(self.last_hand, held);
+        if is_request {
+            self.unwatched.push(self.last_hand);
+        }
         self.last_hand
     }
 }
@@ -118,6 +124,13 @@ impl<B: Hosted> Host<B> {
                 guest: between.guest,
                 session: between.session,
                 call: *call,
+            });
+        }
+        for hand in seat.hands.keys() {
+            self.work.end(Key {
+                guest: between.guest,
+                session: between.session,
+                call: Number::Watch(*hand),
             });
         }
         for reader in seat.readers.into_values() {

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test uses some of it")]
 
+pub(crate) mod both;
 pub(crate) mod kept;
 mod ways;
 

@@ -196,6 +196,24 @@ fn work_sees_that_a_requester_in_another_process_gave_up() {
 }
 
 #[test]
+fn work_that_only_looks_sees_that_a_requester_in_another_process_gave_up() {
+    if engine::is_left_out() {
+        return;
+    }
+    let address = address("gave_up_unseen");
+    let mut other = Other::start(&address);
+    let library = open_at(&address);
+    let mut consumer = consumer_here(&library);
+    other.begins("ask S");
+    let delivery = receive(&mut consumer);
+    assert!(!delivery.is_cancelled());
+    other.begins("forget S");
+    wait_until("a look shows it", || delivery.is_cancelled());
+    let answer = delivery.reply("late".to_owned()).wait();
+    assert_eq!(answer.ok(), Some(Answer::NotWanted));
+}
+
+#[test]
 fn without_a_consumer_in_any_process_a_request_fails_at_once() {
     if engine::is_left_out() {
         return;

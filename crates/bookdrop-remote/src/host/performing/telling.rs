@@ -38,10 +38,18 @@ impl<B: Hosted> Host<B> {
             (Done::JoinedAgain(reader, joined), _) => {
                 self.joined_again(key.guest, reader, joined, now);
             }
+            (Done::Settled(settling, settled), Number::Call(call)) => {
+                seat.settled(call, settling, settled, now);
+                if !seat.hands.contains_key(&settling.hand) {
+                    self.watch_no_more(key.guest, settling.hand);
+                }
+            }
             (done, Number::Call(call)) => seat.told(&*self.hosted, call, done, now),
+            (_, Number::Watch(hand)) => seat.tell(&Tell::Unwanted { hand }, now),
             // Nobody asked.
             (_, Number::Errand(_)) => {}
         }
+        self.watch_requests(key.guest, now);
     }
 
     /// Its guest is gone.
@@ -118,16 +126,11 @@ impl Seat {
                 let fetched = self.hand_over(hosted, call, fetched, now);
                 End::Fetched(fetched.map_err(Into::into))
             }
-            Done::Settled(settling, settled) => {
-                self.settled(settling, &settled);
-                End::Settled(settled.map(Into::into).map_err(Into::into))
-            }
-            Done::Unwanted => End::Unwanted,
             Done::Plain(answer) => {
                 let said = answer.map(|answer| self.said(call, answer, now));
                 End::Plain(said.map_err(Into::into))
             }
-            Done::JoinedAgain(..) => return,
+            Done::JoinedAgain(..) | Done::Settled(..) | Done::Unwanted => return,
         };
         self.tell_end(call, end, contents, now);
     }
@@ -143,7 +146,7 @@ impl Seat {
         for fetched in fetched? {
             let mut contents = Contents::default();
             let HandOver(name) = self.name_of(hosted, fetched.receipt);
-            let hand = self.hold(fetched.receipt, u64::MAX);
+            let hand = self.hold(fetched.receipt, u64::MAX, fetched.deadline.is_some());
             let fetched = WrittenFetched::new(fetched, hand, now, &mut contents);
             let handed = Tell::Handed {
                 call,
@@ -159,12 +162,20 @@ impl Seat {
         Ok(())
     }
 
-    fn settled(&mut self, settling: Settling, settled: &Result<Settled, Error>) {
+    fn settled(
+        &mut self,
+        call: u64,
+        settling: Settling,
+        settled: Result<Settled, Error>,
+        now: Instant,
+    ) {
         let is_over =
             settled.is_ok() && (!settling.owes || matches!(settled, Ok(Settled::TooLate)));
         if is_over {
             self.hands.remove(&settling.hand);
         }
+        let end = End::Settled(settled.map(Into::into).map_err(Into::into));
+        self.tell_end(call, end, Contents::default(), now);
     }
 
     fn said(&mut self, call: u64, answer: Answer, now: Instant) -> Said {
