@@ -10,7 +10,7 @@ use std::time::{Duration, Instant as Clock};
 use async_nats::{Message, Subscriber};
 use bookdrop_backend::{Error, ErrorKind};
 use bookdrop_disk::storage::Folder;
-use bookdrop_remote::{GuestId, Host, HostTurn, Terms};
+use bookdrop_remote::{GuestId, Host, HostTurn, Terms, greeting};
 use bytes::Bytes;
 use futures_util::StreamExt;
 use std::task::Context;
@@ -28,7 +28,7 @@ use crate::names::Names;
 use crate::options::Options;
 use crate::pages::{Desk, StreamPages, silent};
 use crate::seeking::Mine;
-use crate::warnings;
+use crate::warnings::{self, OtherVersions};
 
 /// So often the keeper makes sure that no other one is there.
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
@@ -48,6 +48,7 @@ pub(crate) struct Keeper {
     work: JoinHandle<Ended>,
     /// Rung when the connection is there again.
     connected: Arc<Notify>,
+    other_versions: OtherVersions,
 }
 
 enum Stage {
@@ -134,6 +135,7 @@ impl Keeper {
             early: Vec::new(),
             work,
             connected,
+            other_versions: OtherVersions::default(),
         })
     }
 
@@ -183,7 +185,8 @@ impl Keeper {
             unclaimed_until: Some(Instant::now() + terms.lease),
         };
         for (packet, came) in std::mem::take(&mut self.early) {
-            self.receive(packet, came);
+            // It is said again, and answered then.
+            let _ = self.receive(packet, came);
         }
     }
 
@@ -197,19 +200,32 @@ impl Keeper {
             }
             return;
         }
-        self.receive(said.payload, Clock::now());
+        if let Err(error) = self.receive(said.payload, Clock::now()) {
+            self.answer_unread(said.reply.as_deref(), &error);
+        }
+    }
+
+    /// Whoever is of another version is told so. Others may name any subject to be told there, and are told nothing.
+    fn answer_unread(&mut self, from: Option<&str>, error: &Error) {
+        if self.other_versions.hear(self.names.queue(), error)
+            && let Some(guest) = from.filter(|from| self.names.is_of_guest(from))
+        {
+            let me = self.names.keeper(self.epoch);
+            self.link.say(guest.to_owned(), me, greeting());
+        }
     }
 
     /// A packet of a guest, which came now.
-    pub(crate) fn receive(&mut self, packet: Bytes, now: Clock) {
+    ///
+    /// # Errors
+    /// It is not understood.
+    pub(crate) fn receive(&mut self, packet: Bytes, now: Clock) -> Result<(), Error> {
         match &mut self.stage {
             Stage::Opening(_) if self.early.len() < EARLY_PACKETS => self.early.push((packet, now)),
             Stage::Opening(_) => {}
-            Stage::Open { host, .. } => {
-                // What is no packet was said by somebody else.
-                let _ = host.receive(packet, now);
-            }
+            Stage::Open { host, .. } => return host.receive(packet, now),
         }
+        Ok(())
     }
 
     /// The connection is there again.

@@ -126,6 +126,14 @@ impl Names {
         format!("bookdrop.{}.g.{driver}", self.token)
     }
 
+    /// Whether a guest hears the keeper there.
+    pub(crate) fn is_of_guest(&self, subject: &str) -> bool {
+        let inside = subject.strip_prefix("bookdrop.");
+        let inside = inside.and_then(|inside| inside.strip_prefix(&*self.token));
+        let driver = inside.and_then(|inside| inside.strip_prefix(".g."));
+        driver.is_some_and(|driver| driver.parse::<DriverId>().is_ok())
+    }
+
     /// Where everybody hears that there is another keeper, or that it leaves.
     pub(crate) fn news(&self) -> String {
         format!("bookdrop.{}.n", self.token)
@@ -161,6 +169,8 @@ mod tests {
         assert_eq!(names.epoch_of(&begins, 7), Some(epoch));
         assert_eq!(names.epoch_of(&names.pages(epoch), 9), Some(epoch));
         assert_eq!(names.epoch_of(&names.reserve(epoch), 9), Some(epoch));
+        assert!(names.is_of_guest(&names.guest(driver)));
+        assert!(!names.is_of_guest(&names.news()) && !names.is_of_guest("a.b"));
         for other in ["bookdrop.a=2Eb.j", "bookdrop.a=2Eb.e.x", "bookdrop.c.e.ab"] {
             assert_eq!(names.epoch_of(other, 7), None);
         }

@@ -1,5 +1,6 @@
 //! What no error says, and has to be known.
 
+use bookdrop_backend::{Error, ErrorKind};
 use bookdrop_disk::Report;
 
 /// A queue was opened, and nobody said how the server flushes: no account but the system's can see it.
@@ -11,6 +12,33 @@ pub(crate) fn of_loss(queue: &str) {
          every two minutes, and not before it confirms. Set `sync_interval: always` in its `jetstream` settings, and open the queue with \
          `sync_interval=always`; or, where such a loss is accepted, open it with the server's interval, as in `sync_interval=2m`"
     );
+}
+
+/// Drivers of the queue that are of another version: of them it is warned once.
+#[derive(Default)]
+pub(crate) struct OtherVersions {
+    are_known: bool,
+}
+
+impl OtherVersions {
+    /// A packet was not understood. Whether by that it is known that somebody is of another version: what is no packet at all was said
+    /// by somebody else.
+    pub(crate) fn hear(&mut self, queue: &str, error: &Error) -> bool {
+        let is_one = matches!(
+            error.kind(),
+            ErrorKind::NewerVersion | ErrorKind::Unsupported
+        );
+        if is_one && !std::mem::replace(&mut self.are_known, true) {
+            tracing::warn!(
+                target: "bookdrop",
+                queue,
+                %error,
+                "another driver of the queue is of another version of the library, and the two cannot work together: where one of them keeps \
+                 the queue, all that is asked of the other one fails"
+            );
+        }
+        is_one
+    }
 }
 
 /// This driver keeps the queue from now on, and found it so in the stream, where so many pages cannot be read. What was written last

@@ -21,6 +21,7 @@ use crate::names::Names;
 use crate::opening::gives_no_word;
 use crate::options::Options;
 use crate::seeking::{Sought, answers, seek};
+use crate::warnings::OtherVersions;
 
 /// A keeper of which nothing was heard for so long, though something was said to it, is called.
 const CALLS_AFTER: Duration = Duration::from_secs(1);
@@ -56,6 +57,7 @@ pub(crate) struct Work {
     /// How often the queue could not be opened, since there was a keeper.
     failures: u32,
     bell: Bell,
+    other_versions: OtherVersions,
 }
 
 enum Role {
@@ -104,6 +106,7 @@ impl Work {
             was_cut_off: false,
             failures: 0,
             bell: Bell::default(),
+            other_versions: OtherVersions::default(),
         };
         match work.begins(patience).await {
             Ok(()) => Ok(work),
@@ -222,7 +225,8 @@ impl Work {
                 *has_said = true;
                 link.say(names.keeper(*keeper), names.guest(*me), packet);
             }
-            Role::Keeper(keeper) => keeper.receive(packet, now),
+            // It comes from this very process.
+            Role::Keeper(keeper) => drop(keeper.receive(packet, now)),
         }
     }
 
@@ -329,8 +333,9 @@ impl Work {
             // Its queue is open.
             self.failures = 0;
         }
-        // What is no packet was said by somebody else.
-        let _ = self.guest.receive(said.payload, Clock::now());
+        if let Err(error) = self.guest.receive(said.payload, Clock::now()) {
+            self.other_versions.hear(self.place.names.queue(), &error);
+        }
     }
 
     /// Somebody says that it is the keeper of an epoch, or else that it leaves.

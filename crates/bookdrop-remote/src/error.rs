@@ -22,6 +22,13 @@ pub(crate) fn other_format(format: u8, ours: u8) -> Error {
     Error::new(kind, message)
 }
 
+pub(crate) fn is_of_other_format(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NewerVersion | ErrorKind::Unsupported
+    )
+}
+
 /// The keeper went before it confirmed something.
 pub(crate) fn unknown() -> Error {
     let message = "the keeper of the queue was lost before it confirmed it, so it may have been done or not; sent again with the \

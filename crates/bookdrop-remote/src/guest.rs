@@ -24,6 +24,7 @@ use bookdrop_backend::telling::{Offers, Promise};
 use bookdrop_backend::{Error, Fetched};
 use bytes::Bytes;
 
+use crate::error::is_of_other_format;
 use crate::names::GuestId;
 use crate::packet::{Kind, read};
 use crate::session::Session;
@@ -138,9 +139,14 @@ impl Guest {
     /// A packet came. What it says is told in the next turn.
     ///
     /// # Errors
-    /// It is no packet, or one of another format; nothing was done with it.
+    /// It is no packet (`Invalid`), or one of another format (`NewerVersion`, `Unsupported`): nothing was done with it. Where a keeper
+    /// is not understood, whoever waits for it in vain is told.
     pub fn receive(&mut self, packet: Bytes, now: Instant) -> Result<(), Error> {
-        let (head, body) = read(packet)?;
+        let (head, body) = read(packet).inspect_err(|error| {
+            if is_of_other_format(error) && matches!(self.keeper, Keeper::Met(_)) {
+                self.trouble = Some(error.clone());
+            }
+        })?;
         let (Keeper::Met(session) | Keeper::Here(session)) = &mut self.keeper else {
             return Ok(());
         };

@@ -97,7 +97,8 @@ impl<B: Hosted> Host<B> {
     /// A packet came. What it says is done in the next turn.
     ///
     /// # Errors
-    /// It is no packet, or one of another format; nothing was done with it.
+    /// It is no packet (`Invalid`), or one of another format (`NewerVersion`, `Unsupported`): nothing was done with it. Whoever speaks
+    /// another format is told so by a [`greeting`](crate::greeting()).
     pub fn receive(&mut self, packet: Bytes, now: Instant) -> Result<(), Error> {
         let (head, body) = read(packet)?;
         if head.kind == Kind::Over {

@@ -41,4 +41,5 @@ pub use guest::{Guest, GuestTurn, Remote, guest};
 pub use host::{Host, HostTurn};
 pub use hosted::{Ending, Hosted};
 pub use names::GuestId;
+pub use packet::greeting;
 pub use terms::{GREATEST_CALLS, GREATEST_CONTENT, Terms, WINDOW_BYTES, WINDOW_PACKETS};

@@ -71,6 +71,11 @@ pub(crate) fn packet(head: &Head, body: &[u8]) -> Bytes {
     packet.freeze()
 }
 
+/// What is said to whoever speaks another format. By its first byte they see which one is spoken here; it is no packet for anybody else.
+pub fn greeting() -> Bytes {
+    Bytes::from_static(&[FORMAT])
+}
+
 /// Begins a part at the end of a body.
 pub(crate) fn put_part_head(body: &mut BytesMut, is_last: bool, length: usize) {
     let length = u32::try_from(length).expect("a part is smaller than a packet");

@@ -17,6 +17,7 @@ use bookdrop_queue::OnFull;
 use bookdrop_queue::park::wait;
 use bookdrop_remote::{GuestId, Host, Hosted, Remote, Terms};
 use bytes::Bytes;
+use support::both::Both;
 use support::kept::limits;
 use support::{Hub, Keeper, Kept, Plan};
 
@@ -407,6 +408,51 @@ fn packets_of_others_do_no_harm() {
         assert!(host.receive(garbage.into(), later).is_err());
         assert!(guest.receive(garbage.into(), later).is_err());
     }
+}
+
+#[test]
+fn who_meets_a_keeper_of_another_version_is_told_what_to_do() {
+    let mut terms = terms();
+    terms.patience = Duration::from_millis(50);
+    let now = Instant::now();
+    let cx = Context::from_waker(Waker::noop());
+    let (remote, mut guest) = bookdrop_remote::guest(GuestId([9; 16]), terms.clone(), now);
+    guest.trust([Waker::noop().clone()]);
+    guest.new_keeper(1, now);
+    let mut asking = pin!(remote.stats(None));
+    assert!(poll(asking.as_mut()).is_pending());
+    guest.turn(&cx, now);
+    // What a later version says of itself to those it does not understand.
+    let [format] = bookdrop_remote::greeting()[..] else {
+        panic!("it is the format alone");
+    };
+    let unread = guest.receive(vec![format + 1].into(), now);
+    let unread = unread.expect_err("it is not understood");
+    assert_eq!(unread.kind(), ErrorKind::NewerVersion);
+    guest.turn(&cx, now + terms.patience);
+    let Poll::Ready(Err(error)) = poll(asking) else {
+        panic!("it has waited for long enough");
+    };
+    assert_eq!(error.kind(), ErrorKind::Io);
+    let what_to_do = "use one version of the library for all drivers of a queue";
+    assert!(error.to_string().contains(what_to_do), "{error}");
+}
+
+#[test]
+fn what_somebody_else_says_is_not_why_a_keeper_that_was_heard_is_silent() {
+    let mut terms = terms();
+    terms.patience = Duration::from_millis(50);
+    let (remote, mut both) = Both::new(&terms);
+    let unread = both.guest.receive(vec![9].into(), Instant::now());
+    unread.expect_err("it is not understood");
+    let mut asking = pin!(remote.stats(None));
+    assert!(poll(asking.as_mut()).is_pending());
+    both.guest_says(Instant::now());
+    both.guest_says(Instant::now() + terms.patience);
+    let Poll::Ready(Err(error)) = poll(asking) else {
+        panic!("it has waited for long enough");
+    };
+    assert!(!error.to_string().contains("version"), "{error}");
 }
 
 /// The second packet of a guest, which asks for several things, with the first one.

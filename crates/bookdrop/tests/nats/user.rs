@@ -59,6 +59,34 @@ impl User {
         }
     }
 
+    /// Hears from now on what is said there.
+    pub(crate) fn listens(&mut self, subject: &str) {
+        self.says(&format!("SUB {subject} 2\r\n"));
+    }
+
+    /// Says something, to be answered there.
+    pub(crate) fn tells(&mut self, to: &str, answer_to: &str, what: &str) {
+        let length = what.len();
+        self.says(&format!("PUB {to} {answer_to} {length}\r\n{what}\r\n"));
+    }
+
+    /// What is said next, and where.
+    pub(crate) fn hears(&mut self) -> (String, Vec<u8>) {
+        loop {
+            let line = self.line();
+            if line == "PING" {
+                self.says("PONG\r\n");
+            }
+            if let Some(message) = line.strip_prefix("MSG ") {
+                let (subject, rest) = message.split_once(' ').expect("it says where");
+                let length = rest.split(' ').next_back().and_then(|it| it.parse().ok());
+                let mut what = vec![0; length.expect("a message has a length")];
+                self.server.read_exact(&mut what).expect("it comes");
+                return (subject.to_owned(), what);
+            }
+        }
+    }
+
     /// Whether the server tells clients of all these.
     pub(crate) fn knows(&self, cluster: &[Nats]) -> bool {
         let mut addresses = cluster.iter().map(|server| server.address().to_string());

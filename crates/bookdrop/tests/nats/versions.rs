@@ -1,14 +1,17 @@
 //! Servers that cannot have a queue, and the oldest that can.
 
 use std::env;
+use std::time::Instant;
 
 use bookdrop::BackendErrorKind;
 use bookdrop_test_servers::Nats;
 
 use crate::credentials::fails;
 use crate::disguise::disguised;
-use crate::engine;
 use crate::server::load::Load;
+use crate::server::{PATIENCE, open, wait_until};
+use crate::user::User;
+use crate::{engine, log};
 
 /// In the long form alone: it is fetched for this.
 #[test]
@@ -43,6 +46,53 @@ fn a_server_that_is_too_old_is_refused() {
     assert_eq!(kind, BackendErrorKind::Unsupported, "{shown}");
     let told = "the server has version 2.9.25; it takes 2.10 or newer";
     assert!(shown.contains(told), "{shown}");
+}
+
+/// What is said here is by no driver of any version, but begins as one of a later version would.
+#[test]
+fn a_driver_of_another_version_is_told_so() {
+    if engine::is_left_out() {
+        return;
+    }
+    log::listen();
+    let mut other = User::at(engine::shared().address());
+    other.listens("bookdrop.mixed.>");
+    let url = engine::shared().url();
+    let _keeper = open(&url, "mixed", "");
+    let _guest = open(&url, "mixed", "");
+    let mut heard = || loop {
+        let (subject, what) = other.hears();
+        if subject.starts_with("bookdrop.mixed.k.") && !what.is_empty() {
+            break (subject, what[0]);
+        }
+    };
+    let (keeper, format) = heard();
+    let me = format!("bookdrop.mixed.g.{}", "ab".repeat(16));
+    let later = String::from_utf8(vec![format + 1, 0]).expect("it is a small number");
+    for answer_to in ["bookdrop.mixed.n", &me, "elsewhere", &me] {
+        other.tells(&keeper, answer_to, &later);
+    }
+    let (begun, mut answers) = (Instant::now(), 0);
+    while answers < 2 {
+        assert!(begun.elapsed() < PATIENCE, "it is told nothing");
+        let (subject, what) = other.hears();
+        assert!(subject != "bookdrop.mixed.n", "nothing is said to all");
+        if subject == me {
+            assert_eq!(what, [format]);
+            answers += 1;
+        }
+    }
+    let warnings = || log::said("queue=\"mixed\"");
+    let of_versions = || {
+        let warnings = warnings().into_iter();
+        let of_versions = warnings.filter(|line| line.contains("another version"));
+        of_versions.collect::<Vec<_>>()
+    };
+    wait_until("it is warned of", || !of_versions().is_empty());
+    let said = of_versions();
+    assert_eq!(said.len(), 1, "it is warned of once: {said:?}");
+    let what_to_do = "use one version of the library for all drivers of a queue";
+    assert!(said[0].contains(what_to_do), "{said:?}");
 }
 
 #[test]
