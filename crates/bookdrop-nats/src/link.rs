@@ -16,7 +16,7 @@ use crate::server::Server;
 /// How long the server has for an answer.
 pub(crate) const ANSWER: Duration = Duration::from_secs(1);
 /// Whoever waits for a connection looks again after so long.
-const LOOKS_AGAIN_AFTER: Duration = Duration::from_millis(20);
+pub(crate) const LOOKS_AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// Servers of earlier versions lose settings of a stream without a word.
 const OLDEST_VERSION: [u32; 2] = [2, 10];
 
@@ -43,12 +43,20 @@ impl Link {
     pub(crate) async fn new(server: &Server) -> Result<(Self, Events), Error> {
         let (told, events) = unbounded_channel();
         let client = server.connect(told).await?;
-        let version = client.server_info().version;
-        if !is_new_enough(&version) {
-            let message = format!("the server has version {version}; it takes 2.10 or newer");
-            return Err(Error::new(ErrorKind::Unsupported, message));
+        let link = Link(client);
+        match link.too_old() {
+            Some(error) => Err(error),
+            None => Ok((link, events)),
         }
-        Ok((Link(client), events))
+    }
+
+    /// Why the server that this is connected to cannot have a queue, if it is too old for that.
+    pub(crate) fn too_old(&self) -> Option<Error> {
+        let version = self.0.server_info().version;
+        (!is_new_enough(&version)).then(|| {
+            let message = format!("the server has version {version}; it takes 2.10 or newer");
+            Error::new(ErrorKind::Unsupported, message)
+        })
     }
 
     /// Hears what is said there from now on.

@@ -8,6 +8,9 @@ use std::time::Duration;
 use async_nats::{Client, ConnectError, ConnectErrorKind, ConnectOptions, Event, ServerAddr};
 use bookdrop_backend::{Error, ErrorKind};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::time::{sleep, timeout};
+
+use crate::link::LOOKS_AGAIN_AFTER;
 
 /// How long it takes to connect, at most.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -118,7 +121,16 @@ impl Server {
             .max_reconnects(None)
             .reconnect_delay_callback(reconnect_after);
         let connecting = options.connect(&self.addresses);
-        connecting.await.map_err(|error| self.not_connected(&error))
+        let client = connecting.await;
+        let client = client.map_err(|error| self.not_connected(&error))?;
+        match timeout(CONNECT_TIMEOUT, is_greeted(&client)).await {
+            Ok(()) => Ok(client),
+            Err(_) => {
+                let hosts = &self.hosts;
+                let message = format!("could not connect to {hosts} within {CONNECT_TIMEOUT:?}");
+                Err(Error::new(ErrorKind::Io, message))
+            }
+        }
     }
 
     /// Says all of it: what an error came of is not shown by everybody who shows the error.
@@ -172,6 +184,13 @@ impl FromStr for Server {
             Some(Err(token)) => ConnectOptions::with_token(decoded(token)?),
         };
         Server::with_options(&format!("{scheme}://{hosts}"), options)
+    }
+}
+
+/// Ends when the server has said what it is. A client that was told to go on trying (`retry_on_initial_connect`) is there before that.
+async fn is_greeted(client: &Client) {
+    while client.try_server_info().is_none() {
+        sleep(LOOKS_AGAIN_AFTER).await;
     }
 }
 

@@ -41,6 +41,17 @@ impl OtherVersions {
     }
 }
 
+/// The connection was made again, to a server that is too old.
+pub(crate) fn of_an_old_server(queue: &str, error: &Error) {
+    tracing::warn!(
+        target: "bookdrop",
+        queue,
+        %error,
+        "the server that the connection was lost to has an earlier version now, or the cluster has one of an earlier version: nobody has \
+         tried whether a queue survives that"
+    );
+}
+
 /// This driver keeps the queue from now on, and found it so in the stream, where so many pages cannot be read. What was written last
 /// is not in the report: nobody can tell there whether it was written to its end.
 pub(crate) fn of_damage(stream: &str, pages: u64, report: &Report) {

@@ -21,7 +21,7 @@ use crate::names::Names;
 use crate::opening::gives_no_word;
 use crate::options::Options;
 use crate::seeking::{Sought, answers, seek};
-use crate::warnings::OtherVersions;
+use crate::warnings::{self, OtherVersions};
 
 /// A keeper of which nothing was heard for so long, though something was said to it, is called.
 const CALLS_AFTER: Duration = Duration::from_secs(1);
@@ -305,6 +305,7 @@ impl Work {
             // It is told of the first one, too.
             Happened::Link(Some(Event::Connected)) if self.was_cut_off => {
                 self.was_cut_off = false;
+                self.look_at_the_version();
                 self.guest.connected_again();
                 match &mut self.role {
                     Role::Keeper(keeper) => keeper.connected_again(),
@@ -319,6 +320,14 @@ impl Work {
             | Happened::Nothing => {}
         }
         None
+    }
+
+    /// Another server may have taken the place of the one that was connected to first.
+    fn look_at_the_version(&mut self) {
+        if let Some(error) = self.place.link.too_old() {
+            warnings::of_an_old_server(self.place.names.queue(), &error);
+            self.guest.there_is_none(error);
+        }
     }
 
     fn hear(&mut self, said: Message) {

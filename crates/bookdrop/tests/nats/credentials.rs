@@ -108,6 +108,20 @@ fn whoever_has_the_token_is_let_in() {
 }
 
 #[test]
+fn a_client_that_goes_on_trying_is_not_waited_for_for_ever() {
+    let options = ConnectOptions::new().retry_on_initial_connect();
+    // Nobody listens there.
+    let server = Server::with_options("nats://127.0.0.1:1", options).unwrap();
+    let opening = bookdrop_nats::open(server, "library", Options::default());
+    let error = block_on(opening).err().expect("nobody is there");
+    assert_eq!(error.kind(), BackendErrorKind::Io, "{error}");
+    assert!(
+        error.to_string().contains("could not connect to"),
+        "{error}"
+    );
+}
+
+#[test]
 fn options_of_the_client_may_hold_the_credentials() {
     if engine::is_left_out() {
         return;

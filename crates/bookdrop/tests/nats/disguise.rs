@@ -2,18 +2,30 @@
 
 use std::io::{BufRead, BufReader, Write, copy};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
 
-/// Stands before a server, for one connection, and changes the line that it says first.
+/// Stands before a server, and changes the line that it says first.
 pub(crate) fn disguised(
     server: SocketAddr,
-    change: impl FnOnce(&str) -> String + Send + 'static,
+    change: impl Fn(&str) -> String + Send + Sync + 'static,
 ) -> SocketAddr {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
     let address = listener.local_addr().expect("it was bound");
+    let change = Arc::new(change);
     thread::spawn(move || {
-        let (mut client, _) = listener.accept().expect("somebody comes");
-        let server = TcpStream::connect(server).expect("it is there");
+        for client in listener.incoming() {
+            let client = client.expect("somebody comes");
+            let change = change.clone();
+            thread::spawn(move || pass_on(client, server, &*change));
+        }
+    });
+    address
+}
+
+fn pass_on(mut client: TcpStream, server: SocketAddr, change: &dyn Fn(&str) -> String) {
+    // It may be away.
+    if let Ok(server) = TcpStream::connect(server) {
         let mut to_server = server.try_clone().expect("it is open");
         let mut of_client = client.try_clone().expect("it is open");
         thread::spawn(move || {
@@ -23,10 +35,12 @@ pub(crate) fn disguised(
         });
         let mut server = BufReader::new(server);
         let mut info = String::new();
-        server.read_line(&mut info).expect("it speaks first");
-        let told = client.write_all(change(&info).as_bytes());
-        told.expect("the client is there");
+        if server.read_line(&mut info).is_err() || info.is_empty() {
+            return;
+        }
+        // Either may hang up.
+        let _ = client.write_all(change(&info).as_bytes());
         let _ = copy(&mut server, &mut client);
-    });
-    address
+        let _ = client.shutdown(Shutdown::Both);
+    }
 }

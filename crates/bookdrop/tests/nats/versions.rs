@@ -1,6 +1,8 @@
 //! Servers that cannot have a queue, and the oldest that can.
 
 use std::env;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use bookdrop::BackendErrorKind;
@@ -35,17 +37,47 @@ fn a_server_that_is_too_old_is_refused() {
     if engine::is_left_out() {
         return;
     }
-    let old = disguised(engine::shared().address(), |info| {
-        let (before, rest) = info
-            .split_once(r#""version":""#)
-            .expect("it says its version");
-        let (_, behind) = rest.split_once('"').expect("it says its version");
-        format!(r#"{before}"version":"2.9.25"{behind}"#)
-    });
+    let old = disguised(engine::shared().address(), as_too_old);
     let (kind, shown) = fails(&format!("nats://{old}/library"));
     assert_eq!(kind, BackendErrorKind::Unsupported, "{shown}");
     let told = "the server has version 2.9.25; it takes 2.10 or newer";
     assert!(shown.contains(told), "{shown}");
+}
+
+/// What a server says first, as one would that is too old.
+fn as_too_old(info: &str) -> String {
+    let (before, rest) = info
+        .split_once(r#""version":""#)
+        .expect("it says its version");
+    let (_, behind) = rest.split_once('"').expect("it says its version");
+    format!(r#"{before}"version":"2.9.25"{behind}"#)
+}
+
+#[test]
+fn a_server_that_is_too_old_when_it_comes_back_is_warned_of() {
+    if engine::is_left_out() {
+        return;
+    }
+    log::listen();
+    let mut server = Nats::start().unwrap_or_else(|error| panic!("{error}"));
+    let is_old = Arc::new(AtomicBool::new(false));
+    let seen = is_old.clone();
+    let at = disguised(server.address(), move |info| {
+        match seen.load(Ordering::SeqCst) {
+            true => as_too_old(info),
+            false => info.to_owned(),
+        }
+    });
+    let _library = open(&format!("nats://{at}"), "set_back", "");
+    is_old.store(true, Ordering::SeqCst);
+    server.kill();
+    server.restart();
+    let is_warned_of = || {
+        let warnings = log::said("queue=\"set_back\"");
+        let told = "the server has version 2.9.25; it takes 2.10 or newer";
+        warnings.iter().any(|warning| warning.contains(told))
+    };
+    wait_until("it is warned of", is_warned_of);
 }
 
 /// What is said here is by no driver of any version, but begins as one of a later version would.
