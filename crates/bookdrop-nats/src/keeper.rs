@@ -32,8 +32,9 @@ use crate::warnings::{self, OtherVersions};
 
 /// So often the keeper makes sure that no other one is there.
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
-/// What guests say before the queue is open waits, up to so many packets; they say the rest again.
+/// What guests say before the queue is open waits, up to so many packets and so many bytes; they say the rest again.
 const EARLY_PACKETS: usize = 1_024;
+const EARLY_BYTES: usize = 16 << 20;
 
 /// A driver that is the keeper.
 pub(crate) struct Keeper {
@@ -42,8 +43,7 @@ pub(crate) struct Keeper {
     names: Names,
     ears: Subscriber,
     stage: Stage,
-    /// What guests said before the queue was open.
-    early: Vec<(Bytes, Clock)>,
+    early: Early,
     /// Ends when this driver is the keeper no more, or cannot go on.
     work: JoinHandle<Ended>,
     /// Rung when the connection is there again.
@@ -132,7 +132,7 @@ impl Keeper {
             names: names.clone(),
             ears,
             stage: Stage::Opening(opening),
-            early: Vec::new(),
+            early: Early::default(),
             work,
             connected,
             other_versions: OtherVersions::default(),
@@ -184,7 +184,7 @@ impl Keeper {
             host: Box::new(host),
             unclaimed_until: Some(Instant::now() + terms.lease),
         };
-        for (packet, came) in std::mem::take(&mut self.early) {
+        for (packet, came) in std::mem::take(&mut self.early.packets) {
             // It is said again, and answered then.
             let _ = self.receive(packet, came);
         }
@@ -221,8 +221,7 @@ impl Keeper {
     /// It is not understood.
     pub(crate) fn receive(&mut self, packet: Bytes, now: Clock) -> Result<(), Error> {
         match &mut self.stage {
-            Stage::Opening(_) if self.early.len() < EARLY_PACKETS => self.early.push((packet, now)),
-            Stage::Opening(_) => {}
+            Stage::Opening(_) => self.early.push(packet, now),
             Stage::Open { host, .. } => return host.receive(packet, now),
         }
         Ok(())
@@ -290,6 +289,23 @@ impl Keeper {
                 // Its threads find that nobody works for them any more.
                 spawn_blocking(move || drop(keeping));
             }
+        }
+    }
+}
+
+/// What guests said before the queue was open.
+#[derive(Default)]
+struct Early {
+    packets: Vec<(Bytes, Clock)>,
+    bytes: usize,
+}
+
+impl Early {
+    fn push(&mut self, packet: Bytes, now: Clock) {
+        let bytes = self.bytes + packet.len();
+        if self.packets.len() < EARLY_PACKETS && bytes <= EARLY_BYTES {
+            self.packets.push((packet, now));
+            self.bytes = bytes;
         }
     }
 }

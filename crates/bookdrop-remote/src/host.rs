@@ -18,7 +18,7 @@ use crate::hosted::Hosted;
 use crate::names::GuestId;
 use crate::packet::{Between, Head, Kind, read};
 use crate::session::{Session, over};
-use crate::terms::{GREATEST_CALLS, Terms};
+use crate::terms::{GREATEST_CALLS, GREATEST_GUESTS, Terms};
 use crate::words;
 use performing::Done;
 use seat::{Leaves, Seat};
@@ -129,6 +129,10 @@ impl<B: Hosted> Host<B> {
             if self.told_over.len() < TOLD_AT_ONCE && !self.told_over.contains(&between) {
                 self.told_over.push(between);
             }
+            return false;
+        }
+        // It says it again.
+        if known.is_none() && self.seats.len() >= GREATEST_GUESTS {
             return false;
         }
         let former = self.seats.remove(&between.guest);

@@ -42,4 +42,7 @@ pub use host::{Host, HostTurn};
 pub use hosted::{Ending, Hosted};
 pub use names::GuestId;
 pub use packet::greeting;
-pub use terms::{GREATEST_CALLS, GREATEST_CONTENT, Terms, WINDOW_BYTES, WINDOW_PACKETS};
+pub use terms::{
+    GREATEST_CALLS, GREATEST_CONTENT, GREATEST_GUESTS, GREATEST_PARCEL, Terms, WINDOW_BYTES,
+    WINDOW_PACKETS,
+};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bookdrop_backend::Capabilities;
+use bookdrop_backend::{Capabilities, Record};
 
 /// Bytes of one event or of one answer, at most.
 pub const GREATEST_CONTENT: usize = 64 << 20;
@@ -14,6 +14,13 @@ pub const WINDOW_PACKETS: u64 = 1_024;
 pub const WINDOW_BYTES: usize = 4 << 20;
 /// Calls of one guest that the keeper works on at a time. Beyond that it takes no words of that guest.
 pub const GREATEST_CALLS: usize = 4_096;
+/// Guests of one keeper at a time. Beyond that, others are not heard until one of these is gone.
+pub const GREATEST_GUESTS: usize = 4_096;
+/// Bytes of events of one call on their way to the keeper. A larger batch is several calls, one after the other; one event may always be
+/// on its way.
+pub const GREATEST_PARCEL: usize = 16 << 20;
+/// What an event takes beside its content, its id and its key.
+const BESIDE: usize = 128;
 /// A longer span counts as this: about a hundred years.
 pub(crate) const FOREVER: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
@@ -62,6 +69,12 @@ impl Terms {
     pub(crate) fn beat(&self, lease: Duration) -> Duration {
         lease.min(self.patience) / 3
     }
+}
+
+/// Bytes that an event takes on its way, and where it waits.
+pub(crate) fn weight(record: &Record) -> usize {
+    let key = record.key.as_ref().map_or(0, |key| key.len());
+    record.content.len() + record.id.len() + key + BESIDE
 }
 
 impl Default for Terms {

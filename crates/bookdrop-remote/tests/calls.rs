@@ -15,7 +15,7 @@ use bookdrop_backend::{
 };
 use bookdrop_queue::OnFull;
 use bookdrop_queue::park::wait;
-use bookdrop_remote::{Hosted, Remote, Terms};
+use bookdrop_remote::{GREATEST_PARCEL, Hosted, Remote, Terms};
 use bytes::Bytes;
 use support::kept::limits;
 use support::{Hub, Keeper, Kept, Plan};
@@ -113,6 +113,32 @@ fn contents_are_larger_than_packets() {
         panic!("{refused:?}");
     };
     assert_eq!(error.kind(), ErrorKind::TooLarge);
+}
+
+#[test]
+fn a_batch_may_be_larger_than_what_is_on_its_way_at_once() {
+    const LENGTH: usize = 1 << 20;
+    let (hub, kept, _keeper) = link(200);
+    let (from, to) = (guest(&hub), guest(&hub));
+    let count = 2 * GREATEST_PARCEL / LENGTH + 1;
+    let records = (0..count as u64).map(|id| Record {
+        content: Bytes::from(vec![0; LENGTH]),
+        ..record(id)
+    });
+    let progress = Progress::default();
+    wait(from.publish(records.collect(), progress.clone(), true)).expect("there is room");
+    assert_eq!(progress.taken(), count);
+    let reader = join(&to);
+    let mut seen = Vec::new();
+    while seen.len() < count {
+        for fetched in fetch(&to, reader) {
+            seen.push(fetched.record.id.parse::<u64>().expect("it is a number"));
+            assert_eq!(settle(&to, &fetched, Settlement::Done), Settled::Yes);
+        }
+    }
+    assert!(seen.into_iter().eq(0..count as u64), "they come in order");
+    let stats = wait(kept.queue().stats(None)).expect("it is in memory");
+    assert_eq!(stats.map(|stats| stats.sent), Some(count as u64));
 }
 
 #[test]

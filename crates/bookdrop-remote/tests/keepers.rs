@@ -15,7 +15,7 @@ use bookdrop_backend::{
 };
 use bookdrop_queue::OnFull;
 use bookdrop_queue::park::wait;
-use bookdrop_remote::{GuestId, Host, Hosted, Remote, Terms};
+use bookdrop_remote::{GREATEST_GUESTS, GuestId, Host, Hosted, Remote, Terms};
 use bytes::Bytes;
 use support::both::Both;
 use support::kept::limits;
@@ -408,6 +408,37 @@ fn packets_of_others_do_no_harm() {
         assert!(host.receive(garbage.into(), later).is_err());
         assert!(guest.receive(garbage.into(), later).is_err());
     }
+}
+
+#[test]
+fn guests_that_are_too_many_are_heard_when_others_are_gone() {
+    let (now, kept) = (Instant::now(), queue(8).1);
+    let mut terms = terms();
+    // Nothing else is due before they are gone.
+    terms.resend_after = terms.lease;
+    let later = now + terms.lease;
+    let cx = Context::from_waker(Waker::noop());
+    let mut host = Host::new(kept, 1, terms.clone());
+    let comes = |number: u128| {
+        let id = GuestId(number.to_le_bytes());
+        let (_remote, mut guest) = bookdrop_remote::guest(id, terms.clone(), now);
+        guest.new_keeper(1, now);
+        guest.turn(&cx, now).packets.remove(0)
+    };
+    for number in 0..GREATEST_GUESTS as u128 {
+        host.receive(comes(number), now).expect("it is a packet");
+    }
+    host.turn(&cx, now);
+    let one_more = comes(u128::MAX);
+    host.receive(one_more.clone(), now).expect("it is a packet");
+    assert_eq!(host.guests(), GREATEST_GUESTS);
+    // Whoever is among them may begin anew.
+    host.receive(comes(0), now).expect("it is a packet");
+    let told = host.turn(&cx, now).packets;
+    assert!(told.iter().all(|(guest, _)| *guest != GuestId([255; 16])));
+    host.turn(&cx, later);
+    host.receive(one_more, later).expect("it is a packet");
+    assert_eq!(host.guests(), 1);
 }
 
 #[test]

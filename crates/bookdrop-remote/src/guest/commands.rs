@@ -75,15 +75,19 @@ pub(crate) struct Parcel {
 /// How many records of a parcel its sender is told were taken in.
 pub(crate) struct Count {
     progress: Progress,
+    /// How many of those before them were.
+    before: usize,
     counted: usize,
     /// Whether the sender lost interest: then what it was told is to be true from then on.
     is_dropped: Arc<Mutex<bool>>,
 }
 
 impl Count {
-    pub(crate) fn new(progress: Progress, is_dropped: Arc<Mutex<bool>>) -> Self {
+    /// All of the same sender before them were taken in.
+    pub(crate) fn new(progress: Progress, before: usize, is_dropped: Arc<Mutex<bool>>) -> Self {
         Count {
             progress,
+            before,
             counted: 0,
             is_dropped,
         }
@@ -98,7 +102,7 @@ impl Count {
         }
         (self.counted..count).for_each(|_| self.progress.advance());
         if count < self.counted {
-            self.progress.retreat(count);
+            self.progress.retreat(self.before + count);
         }
         self.counted = count;
         true

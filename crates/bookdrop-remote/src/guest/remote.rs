@@ -19,7 +19,7 @@ use super::hands::{Stage, Wanted};
 use super::shared::Shared;
 use crate::error::{ended, settled_already, too_large};
 use crate::hosted::Ending;
-use crate::terms::FOREVER;
+use crate::terms::{FOREVER, GREATEST_PARCEL, weight};
 use crate::words::{Plain, Seat};
 
 /// A queue whose keeper is another process, as a backend.
@@ -74,6 +74,26 @@ impl Remote {
         too_large(what, bytes, self.shared.terms.max_event_bytes())
     }
 
+    /// Publishes so much as one call may have, behind so many of the same sender.
+    async fn publish_parcel(
+        &self,
+        records: Vec<Record>,
+        (progress, before): (&Progress, usize),
+        waits: bool,
+    ) -> Result<(), NotPublished> {
+        let (told, word) = promise();
+        let interest = Interest::default();
+        let mut waiting = self.begin(Call::Publish(Parcel {
+            records,
+            waits,
+            count: Count::new(progress.clone(), before, interest.0.clone()),
+            told,
+        }));
+        let published = word.await;
+        waiting.has_ended = true;
+        published.unwrap_or_else(|| Err(NotPublished::Backend(ended())))
+    }
+
     /// How many of these can be sent at all, and why the next one cannot.
     fn sendable(&self, records: &[Record]) -> (usize, Option<NotPublished>) {
         let refusals = records.iter().enumerate();
@@ -116,18 +136,14 @@ impl Backend for Remote {
         }
         let (sendable, refused) = self.sendable(&records);
         records.truncate(sendable);
-        if !records.is_empty() {
-            let (told, word) = promise();
-            let interest = Interest::default();
-            let mut waiting = self.begin(Call::Publish(Parcel {
-                records,
-                waits,
-                count: Count::new(progress, interest.0.clone()),
-                told,
-            }));
-            let published = word.await;
-            waiting.has_ended = true;
-            published.unwrap_or_else(|| Err(NotPublished::Backend(ended())))?;
+        let mut before = 0;
+        while !records.is_empty() {
+            let rest = records.split_off(parcel_of(&records));
+            let parcel = std::mem::replace(&mut records, rest);
+            let count = parcel.len();
+            self.publish_parcel(parcel, (&progress, before), waits)
+                .await?;
+            before += count;
         }
         refused.map_or(Ok(()), Err)
     }
@@ -330,6 +346,16 @@ impl Backend for Remote {
         self.shared.send(Command::Drain(told));
         word.await.ok_or_else(ended)
     }
+}
+
+/// How many of these, from the first one on, are one parcel.
+fn parcel_of(records: &[Record]) -> usize {
+    let mut bytes = 0;
+    let fitting = records.iter().take_while(|record| {
+        bytes += weight(record);
+        bytes <= GREATEST_PARCEL
+    });
+    fitting.count().max(1)
 }
 
 /// A sender's interest in its parcel. Dropped, no more of it is put on its way.

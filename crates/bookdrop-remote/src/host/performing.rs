@@ -69,7 +69,7 @@ impl<B: Hosted> Host<B> {
             Ask::Come(coming) => self.come(guest, coming, now),
             Ask::Carry { call, record } => {
                 let record = record.read(&mut rest)?;
-                seat.carried.entry(call).or_default().push(record);
+                seat.carry(call, record)?;
             }
             Ask::Call { call, what } => {
                 let number = Number::Call(call);
@@ -221,7 +221,7 @@ impl<B: Hosted> Host<B> {
         self.work.end(key);
         if let Some(seat) = self.seats.get_mut(&guest) {
             seat.calls.remove(&key.call);
-            seat.carried.remove(&call);
+            seat.take_carried(call);
             seat.publishing.remove(&call);
         }
     }
@@ -240,7 +240,7 @@ impl<B: Hosted> Host<B> {
                 let Number::Call(call) = key.call else {
                     return None;
                 };
-                let records = seat.carried.remove(&call).unwrap_or_default();
+                let records = seat.take_carried(call);
                 let progress = Progress::default();
                 seat.publishing.insert(call, (progress.clone(), None));
                 Box::pin(async move {

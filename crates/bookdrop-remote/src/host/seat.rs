@@ -11,6 +11,7 @@ use super::{Host, Key, Number};
 use crate::hosted::Hosted;
 use crate::packet::Head;
 use crate::session::Session;
+use crate::terms::{GREATEST_PARCEL, weight};
 
 /// What a former session of a guest had in hand, by its name, and whether it is known that the guest heard of it.
 pub(super) type Inherited = HashMap<HandOver, (Receipt, bool)>;
@@ -30,7 +31,8 @@ pub(super) struct Seat {
     /// Those of them that settle something.
     pub(super) settling: HashSet<Number>,
     /// Records on their way, by the call that publishes them.
-    pub(super) carried: HashMap<u64, Vec<Record>>,
+    carried: HashMap<u64, Vec<Record>>,
+    carried_bytes: usize,
     /// Calls that publish: how far they are, and what of it was told.
     pub(super) publishing: HashMap<u64, (Progress, Option<usize>)>,
     /// What is to be done before it can be welcomed.
@@ -78,6 +80,7 @@ impl Seat {
             calls: HashSet::new(),
             settling: HashSet::new(),
             carried: HashMap::new(),
+            carried_bytes: 0,
             publishing: HashMap::new(),
             arriving: None,
             last_errand: 0,
@@ -89,6 +92,23 @@ impl Seat {
     pub(super) fn hear(&mut self, head: &Head, body: Bytes, now: Instant) {
         self.heard_at = now;
         self.session.hear(head, body, now);
+    }
+
+    /// A record is on its way. `None` for one more than any guest has there: each says the records of one call, and then the call.
+    pub(super) fn carry(&mut self, call: u64, record: Record) -> Option<()> {
+        if self.carried_bytes > GREATEST_PARCEL {
+            return None;
+        }
+        self.carried_bytes += weight(&record);
+        self.carried.entry(call).or_default().push(record);
+        Some(())
+    }
+
+    /// What has come of a call.
+    pub(super) fn take_carried(&mut self, call: u64) -> Vec<Record> {
+        let records = self.carried.remove(&call).unwrap_or_default();
+        self.carried_bytes -= records.iter().map(weight).sum::<usize>();
+        records
     }
 
     /// Names something that is done for it without being asked.
