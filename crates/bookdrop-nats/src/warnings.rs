@@ -47,8 +47,8 @@ pub(crate) fn of_an_old_server(queue: &str, error: &Error) {
         target: "bookdrop",
         queue,
         %error,
-        "the server that the connection was lost to has an earlier version now, or the cluster has one of an earlier version: nobody has \
-         tried whether a queue survives that"
+        "the connection was made again, and the server there is too old. The driver goes on with it, though nobody has tried whether a \
+         queue is safe there: give all servers one of the versions that it takes"
     );
 }
 

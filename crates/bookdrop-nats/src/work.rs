@@ -326,7 +326,10 @@ impl Work {
     fn look_at_the_version(&mut self) {
         if let Some(error) = self.place.link.too_old() {
             warnings::of_an_old_server(self.place.names.queue(), &error);
-            self.guest.there_is_none(error);
+            // A keeper that is there says itself what is in the way.
+            if let Role::Seeking(_) = self.role {
+                self.guest.there_is_none(error);
+            }
         }
     }
 
