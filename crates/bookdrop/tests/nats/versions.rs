@@ -10,10 +10,10 @@ use bookdrop_test_servers::Nats;
 
 use crate::credentials::fails;
 use crate::disguise::disguised;
+use crate::engine;
 use crate::server::load::Load;
-use crate::server::{PATIENCE, open, wait_until};
+use crate::server::{PATIENCE, log, open, wait_until};
 use crate::user::User;
-use crate::{engine, log};
 
 /// In the long form alone: it is fetched for this.
 #[test]
