@@ -2,6 +2,7 @@
 
 mod performing;
 mod seat;
+mod watching;
 mod work;
 
 use std::collections::{HashMap, HashSet, VecDeque};

@@ -91,7 +91,7 @@ impl<B: Hosted> Host<B> {
         Some(())
     }
 
-    fn key(&self, guest: GuestId, call: Number) -> Option<Key> {
+    pub(super) fn key(&self, guest: GuestId, call: Number) -> Option<Key> {
         let session = self.seats.get(&guest)?.session.between().session;
         Some(Key {
             guest,
@@ -100,7 +100,7 @@ impl<B: Hosted> Host<B> {
         })
     }
 
-    fn begin(&mut self, key: Key, task: Task<Done>, now: Instant) {
+    pub(super) fn begin(&mut self, key: Key, task: Task<Done>, now: Instant) {
         match self.work.begin(key, task) {
             Some(done) => self.told(key, done, now),
             None => self.tell_taken(key, now),
@@ -179,37 +179,6 @@ impl<B: Hosted> Host<B> {
                 self.hosted.put_back(held.receipt);
                 self.watch_no_more(guest, *hand);
             }
-        }
-    }
-
-    /// Sees to it that a guest is told when nobody wants the answers to its requests in hand any more: once it knows what it has.
-    fn watch_requests(&mut self, guest: GuestId, now: Instant) {
-        let seat = self.seats.get_mut(&guest);
-        let Some(seat) = seat.filter(|seat| seat.arriving.is_none()) else {
-            return;
-        };
-        for hand in std::mem::take(&mut seat.unwatched) {
-            self.watch(guest, hand, now);
-        }
-    }
-
-    fn watch(&mut self, guest: GuestId, hand: u64, now: Instant) {
-        let seat = self.seats.get(&guest);
-        let held = seat.and_then(|seat| seat.hands.get(&hand));
-        let receipt = held.map(|held| held.receipt);
-        if let (Some(receipt), Some(key)) = (receipt, self.key(guest, Number::Watch(hand))) {
-            let hosted = self.hosted.clone();
-            let watching = async move {
-                hosted.queue().unwanted(receipt).await;
-                Done::Unwanted
-            };
-            self.begin(key, Box::pin(watching), now);
-        }
-    }
-
-    fn watch_no_more(&mut self, guest: GuestId, hand: u64) {
-        if let Some(key) = self.key(guest, Number::Watch(hand)) {
-            self.work.end(key);
         }
     }
 
