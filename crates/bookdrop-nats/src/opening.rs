@@ -114,6 +114,7 @@ async fn begin(
         error = is_denied(&mut events) => return Err(error),
     };
     let place = Place {
+        hosts: server.hosts().to_owned(),
         link,
         events,
         names,

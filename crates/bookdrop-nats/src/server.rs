@@ -91,6 +91,10 @@ impl Server {
         })
     }
 
+    pub(crate) fn hosts(&self) -> &str {
+        &self.hosts
+    }
+
     /// The same server, by TLS alone, where its certificate has to come from one in this file (PEM). Those of the system are not trusted
     /// then. It is read whenever the driver connects.
     ///

@@ -41,6 +41,16 @@ impl OtherVersions {
     }
 }
 
+/// Nobody is told of it who waits for events.
+pub(crate) fn of_lost_connection(queue: &str, hosts: &str) {
+    tracing::warn!(
+        target: "bookdrop",
+        queue,
+        hosts,
+        "the connection to the server is lost. The driver connects again by itself, and consumers wait meanwhile"
+    );
+}
+
 /// The connection was made again, to a server that is too old.
 pub(crate) fn of_an_old_server(queue: &str, error: &Error) {
     tracing::warn!(

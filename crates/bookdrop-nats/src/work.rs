@@ -6,7 +6,7 @@ use std::task::Context;
 use std::time::{Duration, Instant as Clock};
 
 use async_nats::{Event, Message, StatusCode, Subscriber};
-use bookdrop_backend::Error;
+use bookdrop_backend::{Error, ErrorKind};
 use bookdrop_remote::{Guest, Terms};
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -36,6 +36,8 @@ const LEAVES_WITHIN: Duration = Duration::from_secs(5);
 
 /// What a driver has at the server.
 pub(crate) struct Place {
+    /// The servers, as they were written.
+    pub(crate) hosts: String,
     pub(crate) link: Link,
     pub(crate) events: Events,
     pub(crate) names: Names,
@@ -301,12 +303,15 @@ impl Work {
                 }
             }
             Happened::Said(Some(said)) => self.hear(said),
-            Happened::Link(Some(Event::Disconnected)) => self.was_cut_off = true,
+            Happened::Link(Some(Event::Disconnected)) if !self.was_cut_off => {
+                self.was_cut_off = true;
+                self.lose();
+            }
             // It is told of the first one, too.
             Happened::Link(Some(Event::Connected)) if self.was_cut_off => {
                 self.was_cut_off = false;
-                self.look_at_the_version();
                 self.guest.connected_again();
+                self.look_at_the_version();
                 match &mut self.role {
                     Role::Keeper(keeper) => keeper.connected_again(),
                     Role::Guest { heard_at, .. } => *heard_at = Instant::now(),
@@ -320,6 +325,14 @@ impl Work {
             | Happened::Nothing => {}
         }
         None
+    }
+
+    /// The client connects again by itself.
+    fn lose(&mut self) {
+        let hosts = &self.place.hosts;
+        warnings::of_lost_connection(self.place.names.queue(), hosts);
+        let message = format!("the connection to {hosts} is lost");
+        self.guest.there_is_none(Error::new(ErrorKind::Io, message));
     }
 
     /// Another server may have taken the place of the one that was connected to first.

@@ -112,8 +112,9 @@ impl Postgres {
     fn too_large(&self, what: &str, bytes: usize) -> Option<Error> {
         let most = self.shared.options.max_event_bytes;
         (bytes > most).then(|| {
-            let message =
-                format!("the {what} takes {bytes} bytes, and `max_event_bytes` is {most}");
+            let message = format!(
+                "the {what} takes {bytes} bytes, and `max_event_bytes` is {most}; make it that at most, or `max_event_bytes` larger"
+            );
             Error::new(ErrorKind::TooLarge, message)
         })
     }

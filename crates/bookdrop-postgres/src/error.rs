@@ -24,6 +24,18 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
+    /// The same, with the server that said it.
+    fn at(self, hosts: &str) -> Self {
+        let told =
+            |error: Error| Error::with_source(error.kind(), format!("{hosts}: {error}"), error);
+        match self {
+            Trouble::Lost(error) => Trouble::Lost(told(error)),
+            Trouble::ReadOnly(error) => Trouble::ReadOnly(told(error)),
+            Trouble::Refused(error) => Trouble::Refused(told(error)),
+            Trouble::Again(error) => Trouble::Again(told(error)),
+        }
+    }
+
     /// What it says, for somebody who is told that nothing was done.
     pub(crate) fn into_error(self) -> Error {
         match self {
@@ -77,7 +89,7 @@ impl From<tokio_postgres::Error> for Trouble {
 /// No connection was made. It says all of it: what an error came of is not shown by everybody who shows the error.
 pub(crate) fn not_connected(hosts: &str, error: tokio_postgres::Error) -> Trouble {
     if error.as_db_error().is_some() {
-        return Trouble::from(error);
+        return Trouble::from(error).at(hosts);
     }
     let cause = error.source();
     let is_of_connection = error.is_closed() || cause.is_some_and(|cause| cause.is::<io::Error>());
@@ -140,8 +152,8 @@ fn kind_of(code: &SqlState) -> ErrorKind {
 
 /// Whether it was done is not known.
 pub(crate) fn unknown(source: Error) -> Error {
-    let message = "the connection was lost before the server confirmed it, so it may have been done or not; sent again with the same \
-                   id it is one event";
+    let message =
+        "the connection was lost before the server confirmed it, so it may have been done or not";
     Error::with_source(ErrorKind::Unknown, message, source)
 }
 

@@ -14,7 +14,7 @@ use crate::error::Trouble;
 use crate::options::Options;
 use crate::server::{Notes, Server};
 use crate::sql::{Database, Prolonged};
-use crate::{abandoned, schema, sql};
+use crate::{abandoned, schema, sql, warnings};
 
 /// The pause before the first try to connect again, which doubles.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -179,7 +179,11 @@ impl Link {
                         return Event::Back { is_same };
                     }
                     Err(trouble) => {
-                        self.last_error = Some(trouble.into_error());
+                        let error = trouble.into_error();
+                        if self.tries == 1 {
+                            warnings::of_lost_connection(&self.queue, &error);
+                        }
+                        self.last_error = Some(error);
                         self.cut();
                     }
                 },

@@ -1216,11 +1216,15 @@ DECLARE
     its_id text;
     its_content bytea;
 BEGIN
-    SELECT string_agg(k, ', ') INTO unknown FROM json_object_keys(event::json) k
-        WHERE k NOT IN ('queue', 'id', 'is_id_given', 'key', 'priority', 'delay', 'time_to_live', 'content');
-    SELECT * INTO e FROM json_to_record(event::json) r (
-        queue text, id text, is_id_given boolean, key text, priority smallint, delay bigint, time_to_live bigint, content text);
-    its_content := decode(e.content, 'base64');
+    BEGIN
+        SELECT string_agg(k, ', ') INTO unknown FROM json_object_keys(event::json) k
+            WHERE k NOT IN ('queue', 'id', 'is_id_given', 'key', 'priority', 'delay', 'time_to_live', 'content');
+        SELECT * INTO e FROM json_to_record(event::json) r (
+            queue text, id text, is_id_given boolean, key text, priority smallint, delay bigint, time_to_live bigint, content text);
+        its_content := decode(e.content, 'base64');
+    EXCEPTION WHEN data_exception THEN
+        RAISE EXCEPTION 'bookdrop cannot send this event: %', SQLERRM USING ERRCODE = 'invalid_parameter_value';
+    END;
     wrong := CASE
         WHEN unknown IS NOT NULL THEN 'nobody knows what this is: ' || unknown
         WHEN e.queue IS NULL THEN 'it has no `queue`'

@@ -19,7 +19,7 @@ impl Warnings {
             tracing::warn!(
                 target: "bookdrop",
                 queue,
-                error = %error,
+                %error,
                 "the server refuses to hand events over, so consumers wait; it is tried again each second. See that the driver's user may do \
                  what the guide lists, and that nobody locks or changes the tables in the schema `bookdrop`"
             );
@@ -31,13 +31,23 @@ impl Warnings {
             tracing::warn!(
                 target: "bookdrop",
                 queue,
-                error = %error,
+                %error,
                 "the server refuses to put what transactions sent into the queue, so it waits in `bookdrop.outbox`; it is tried again when the \
                  lease is prolonged. See that the driver's user may do what the guide lists, and that nobody locks or changes the tables in \
                  the schema `bookdrop`"
             );
         }
     }
+}
+
+/// The connection was lost, and could not be made again at once. Nobody is told of it who waits for events.
+pub(crate) fn of_lost_connection(queue: &str, error: &Error) {
+    tracing::warn!(
+        target: "bookdrop",
+        queue,
+        %error,
+        "the connection to the server is lost. The driver goes on trying to connect, and consumers wait meanwhile"
+    );
 }
 
 /// Why the server refused it, if it had not before.

@@ -31,8 +31,8 @@ pub(crate) fn is_of_other_format(error: &Error) -> bool {
 
 /// The keeper went before it confirmed something.
 pub(crate) fn unknown() -> Error {
-    let message = "the keeper of the queue was lost before it confirmed it, so it may have been done or not; sent again with the \
-                   same id it is one event";
+    let message =
+        "the keeper of the queue was lost before it confirmed it, so it may have been done or not";
     Error::new(ErrorKind::Unknown, message)
 }
 
@@ -64,7 +64,9 @@ pub(crate) fn settled_already() -> Error {
 
 pub(crate) fn too_large(what: &str, bytes: usize, most: usize) -> Option<Error> {
     (bytes > most).then(|| {
-        let message = format!("the {what} takes {bytes} bytes, and `max_event_bytes` is {most}");
+        let message = format!(
+            "the {what} takes {bytes} bytes, and `max_event_bytes` is {most}; make it that at most, or `max_event_bytes` larger"
+        );
         Error::new(ErrorKind::TooLarge, message)
     })
 }

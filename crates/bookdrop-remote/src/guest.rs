@@ -164,6 +164,7 @@ impl Guest {
     /// The connection is there again: what is not acknowledged is said again.
     pub fn connected_again(&mut self) {
         self.shared.count_reconnect();
+        self.trouble = None;
         if let Some(session) = self.session() {
             session.send_again();
         }

@@ -167,6 +167,28 @@ fn a_slash_too_many_is_told_by_what_it_may_be() {
     }
 }
 
+#[cfg(feature = "nats")]
+#[test]
+fn a_queue_of_nats_as_an_option_is_told_where_it_stands() {
+    let (_, said) = refused("nats://host/library?queue=library");
+    assert!(said.contains("stands behind the server"), "{said}");
+}
+
+/// Otherwise a part of the password would be looked up as the name of a server.
+#[cfg(feature = "postgres")]
+#[test]
+fn a_password_with_an_at_sign_goes_nowhere() {
+    for place in [
+        "app:se@cret@host/app",
+        "app:se/cret@host/app",
+        "app:se@cret.example/wd@host/app",
+    ] {
+        let (_, said) = refused(&format!("postgres://{place}?queue=library"));
+        assert!(said.contains("written as `%40`"), "{said}");
+        assert!(!said.contains("cret"), "{said}");
+    }
+}
+
 #[cfg(feature = "postgres")]
 #[test]
 fn tls_by_an_address_of_postgres_is_refused_with_the_way_to_it() {

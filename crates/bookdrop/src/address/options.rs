@@ -47,6 +47,12 @@ impl Options {
         Ok(found)
     }
 
+    /// Whether this is given, which is no option.
+    #[cfg(feature = "nats")]
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.given.iter().any(|(given, _)| given == key)
+    }
+
     /// A whole number among these.
     pub(crate) fn number<N: Number>(
         &mut self,

@@ -9,8 +9,8 @@ use crate::event::{Event, InvalidEvent};
 use super::{Error, ErrorKind, Handback, untold_cause};
 
 pub(super) const FULL: &str = "there is no room: the fullest group (see `group_stats`) holds as many as \
-                               `capacity` allows, or as many are delayed as `max_delayed` does, or on disk all events, dead \
-                               letters among them, take as many bytes as `max_bytes` does; `send` waits, unless the driver \
+                               `capacity` allows, or as many are delayed as `max_delayed` does, or on disk and in NATS all \
+                               events, dead letters among them, take as many bytes as `max_bytes` does; `send` waits, unless the driver \
                                was opened or built with another `OnFull`";
 
 /// The event was not sent; here it is.
@@ -40,8 +40,8 @@ pub struct SendError<T = ()>(Box<(SendErrorKind, Handback<Event<T>>)>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SendErrorKind {
     /// The queue is full, and the call was one that does not wait: [`try_send`](crate::Producer::try_send), or any with another
-    /// [`OnFull`](crate::OnFull). Full is what has as many events as `capacity` or `max_delayed` allows; on disk also what takes as
-    /// many bytes as `max_bytes` does, where dead letters count.
+    /// [`OnFull`](crate::OnFull). Full is what has as many events as `capacity` or `max_delayed` allows; on disk and in NATS
+    /// also what takes as many bytes as `max_bytes` does, where dead letters count.
     Full,
     /// The driver was closed.
     Closed,
@@ -143,7 +143,7 @@ impl<T> fmt::Display for SendError<T> {
         match self.kind().is_unknown() {
             true => write!(
                 f,
-                "it is not known whether the event was sent: {}",
+                "it is not known whether the event was sent: {}; sent again with an id that you gave it is one event",
                 self.kind()
             ),
             false => write!(f, "the event was not sent: {}", self.kind()),

@@ -140,7 +140,10 @@ impl<T, R> fmt::Display for SettleError<T, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let known = match self.kind() {
             SettleErrorKind::Backend(error) if error.kind() == BackendErrorKind::Unknown => {
-                "it is not known whether the delivery was settled for good"
+                return write!(
+                    f,
+                    "it is not known whether the delivery was settled for good: {error}; go on: where it was not, the event comes back"
+                );
             }
             SettleErrorKind::AlreadySettled => "the delivery cannot be settled",
             _ => "the delivery was not settled",

@@ -10,7 +10,7 @@ use bookdrop::{
 use bookdrop_test_servers::{Direction, Proxy};
 
 use super::load::Load;
-use super::{Library, PATIENCE, open, wait_until};
+use super::{Library, PATIENCE, log, open, wait_until};
 use crate::engine;
 
 /// How long a request waits whose deadline passes while the server cannot be reached.
@@ -133,6 +133,33 @@ pub(crate) fn lose(proxy: &Proxy, library: &Library) {
     proxy.refuse();
     proxy.cut();
     wait_until("the driver knows", || engine::is_away(library));
+}
+
+/// Whoever waits for events is told nothing.
+#[test]
+fn a_lost_connection_is_warned_of_once() {
+    if engine::is_left_out() {
+        return;
+    }
+    log::listen();
+    let (proxy, url) = network();
+    // It may be this one that has to be asked, and it is not cut off.
+    let _other = open(&engine::shared().url(), "cut_off", "");
+    let library = open(&url, "cut_off", "lease=20s&patience=1s");
+    lose(&proxy, &library);
+    let said = || log::said("queue=\"cut_off\"");
+    let losses = || {
+        let said = said().into_iter();
+        said.filter(|line| line.contains("the connection to the server is lost"))
+            .count()
+    };
+    wait_until("it is warned of", || losses() > 0);
+    let error = library.stats().wait().unwrap_err().to_string();
+    let address = proxy.address().to_string();
+    assert!(error.contains(&address), "it is told which server: {error}");
+    proxy.accept();
+    wait_until("it is connected", || library.stats().wait().is_ok());
+    assert_eq!(losses(), 1);
 }
 
 /// It ends by itself.

@@ -20,6 +20,13 @@ where
 {
     let (hosts, queue) = place(&address.written_place)?;
     let mut given = address.options;
+    if given.has("queue") {
+        let message = "the queue stands behind the server, and is no option: write `nats://host:4222/library`";
+        return Err(OpenError::new(
+            OpenErrorKind::UnknownOption,
+            message.to_owned(),
+        ));
+    }
     let mut server: Server = format!("{}://{hosts}", address.scheme).parse()?;
     if let Some(certificates) = given.text("tls_ca")? {
         server = server.trusting(certificates);

@@ -57,6 +57,13 @@ fn connection(place: &str, given: &mut address::Options) -> Result<String, OpenE
             message.to_owned(),
         ));
     }
+    if has_bare_at(place) {
+        let message = "an `@` in a user or password has to be written as `%40`, and a `/` as `%2F`";
+        return Err(OpenError::new(
+            OpenErrorKind::InvalidOption,
+            message.to_owned(),
+        ));
+    }
     let mut url = format!("postgres:{place}");
     let mut separator = '?';
     for setting in CONNECTION {
@@ -67,6 +74,15 @@ fn connection(place: &str, given: &mut address::Options) -> Result<String, OpenE
         }
     }
     Ok(url)
+}
+
+/// The client library takes what follows the first `@` for a server: it would look up a part of a password, or even connect there.
+fn has_bare_at(place: &str) -> bool {
+    let behind = place.split_once('@').map(|(_, behind)| behind);
+    behind.is_some_and(|behind| behind.contains('@'))
+        || place[2..]
+            .split_once('/')
+            .is_some_and(|(_, path)| path.contains('@'))
 }
 
 fn queue(given: &mut address::Options) -> Result<String, OpenError> {

@@ -2,6 +2,7 @@
 
 use bookdrop::{Consumer, Event, Producer};
 use bookdrop_test_servers::{is_left_out, postgres};
+use tokio_postgres::error::SqlState;
 
 use super::{receive, take};
 use crate::server::open;
@@ -98,6 +99,18 @@ fn other_programs_send_by_the_statement_alone() {
     ] {
         let error = send(more).unwrap_err();
         assert!(said(&error).contains(why), "{more}: {error:?}");
+    }
+    for parameter in [
+        r#"{bad"#,
+        r#"[1]"#,
+        r#"{"queue":"outbox_by_hand","content":"***"}"#,
+        r#"{"queue":"outbox_by_hand","content":"","priority":"x"}"#,
+        r#"{"queue":"outbox_by_hand","content":"","delay":1.5}"#,
+    ] {
+        let sent = user.try_does(&format!("SELECT bookdrop.send('{parameter}')"));
+        let error = sent.unwrap_err();
+        assert!(said(&error).contains("cannot send this event"), "{error:?}");
+        assert_eq!(error.code(), Some(&SqlState::INVALID_PARAMETER_VALUE));
     }
     Producer::new(&library)
         .send(Event::new("last").with_body(String::new()))
