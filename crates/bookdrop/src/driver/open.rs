@@ -328,16 +328,17 @@ impl<T, R> Future for Open<T, R> {
             Stage::Postgres(opening) => opening.poll(cx),
             #[cfg(feature = "nats")]
             Stage::Nats(opening) => opening.poll(cx),
-            Stage::New(_) | Stage::Ended => {
-                let _ = cx;
-                panic!("`Open` was polled after it had ended")
-            }
+            Stage::New(_) | Stage::Ended => polled_once_more(cx),
         };
         if poll.is_ready() {
             this.stage = Stage::Ended;
         }
         poll
     }
+}
+
+fn polled_once_more<V>(_cx: &mut Context<'_>) -> Poll<V> {
+    panic!("`Open` was polled after it had ended")
 }
 
 impl<T, R> fmt::Debug for Open<T, R> {
