@@ -7,25 +7,11 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bookdrop_backend::{Asking, Backend, Place, Record, Wait};
+use bookdrop_backend::{Backend, Place, Wait};
 use bookdrop_remote::{Hosted, Terms};
-use support::both::{Both, cx};
+use support::both::{Both, asking, cx, record};
 
 const TIMEOUT: Duration = Duration::from_secs(60);
-
-fn record() -> Record {
-    Record {
-        id: "S".into(),
-        ..Record::default()
-    }
-}
-
-fn asking() -> Asking {
-    Asking {
-        timeout: TIMEOUT,
-        waits_for_consumer: true,
-    }
-}
 
 #[test]
 fn a_keeper_that_hears_late_knows_how_late() {
@@ -33,7 +19,7 @@ fn a_keeper_that_hears_late_knows_how_late() {
     terms.resend_after = Duration::from_micros(10_400);
     let (remote, mut both) = Both::new(&terms);
     let before = Instant::now();
-    let mut asked = pin!(remote.request(record(), asking()));
+    let mut asked = pin!(remote.request(record(), asking(TIMEOUT)));
     assert!(asked.as_mut().poll(&mut cx()).is_pending());
     let after = Instant::now();
     let lost = both.guest_says(after);
@@ -52,7 +38,7 @@ fn whoever_is_handed_its_own_request_too_late_has_not_taken_it() {
     let Poll::Ready(Ok(reader)) = joining.as_mut().poll(&mut cx()) else {
         panic!("anybody can join");
     };
-    let mut asked = pin!(remote.request(record(), asking()));
+    let mut asked = pin!(remote.request(record(), asking(TIMEOUT)));
     assert!(asked.as_mut().poll(&mut cx()).is_pending());
     both.say_all(Instant::now());
     let mut fetching = pin!(remote.fetch(reader, 1, Wait::Yes));

@@ -7,9 +7,10 @@ use std::pin::{Pin, pin};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use bookdrop_backend::{Asking, Backend, Fetched, Place, Record, Settled, Settlement, Wait};
+use bookdrop_backend::{Backend, Fetched, Place, Settled, Settlement, Wait};
 use bookdrop_remote::{Hosted, Remote, Terms};
-use support::both::{Both, cx};
+use support::Kept;
+use support::both::{Both, asking, cx, record};
 
 /// How often the keeper may be asked before it is to have said what it knows.
 const LOOKS: usize = 3;
@@ -40,26 +41,19 @@ fn fetch(both: &mut Both, remote: &Remote) -> Fetched {
     fetched.into_iter().next().expect("there is one")
 }
 
-fn record() -> Record {
-    Record {
-        id: "S".into(),
-        ..Record::default()
-    }
-}
-
-fn asking() -> Asking {
-    Asking {
-        timeout: Duration::from_secs(3600),
-        waits_for_consumer: true,
-    }
+/// The keeper's own user asks, and waits.
+fn ask(kept: &Kept) -> Pin<Box<impl Future + '_>> {
+    let asking = asking(Duration::from_secs(3600));
+    let mut request = Box::pin(kept.queue().request(record(), asking));
+    assert!(is_pending(request.as_mut()));
+    request
 }
 
 #[test]
 fn whoever_looks_and_never_waits_sees_that_the_requester_has_gone() {
     let (remote, mut both) = Both::new(&Terms::default());
     let kept = both.kept.clone();
-    let mut request = Box::pin(kept.queue().request(record(), asking()));
-    assert!(is_pending(request.as_mut()));
+    let request = ask(&kept);
     let fetched = fetch(&mut both, &remote);
     let is_wanted = || is_pending(pin!(remote.unwanted(fetched.receipt)));
     for _ in 0..LOOKS {
@@ -81,8 +75,7 @@ fn whoever_looks_and_never_waits_sees_that_the_requester_has_gone() {
 fn a_look_says_nothing_to_the_keeper() {
     let (remote, mut both) = Both::new(&Terms::default());
     let kept = both.kept.clone();
-    let mut request = Box::pin(kept.queue().request(record(), asking()));
-    assert!(is_pending(request.as_mut()));
+    let _request = ask(&kept);
     let fetched = fetch(&mut both, &remote);
     for _ in 0..LOOKS {
         assert!(is_pending(pin!(remote.unwanted(fetched.receipt))));
@@ -94,8 +87,7 @@ fn a_look_says_nothing_to_the_keeper() {
 fn those_who_wait_for_a_requester_to_go_hold_up_nothing_else() {
     let (remote, mut both) = Both::new(&Terms::default());
     let kept = both.kept.clone();
-    let mut request = Box::pin(kept.queue().request(record(), asking()));
-    assert!(is_pending(request.as_mut()));
+    let request = ask(&kept);
     let fetched = fetch(&mut both, &remote);
     let waiting = (0..2_000).map(|_| Box::pin(remote.unwanted(fetched.receipt)));
     let mut waiting: Vec<_> = waiting.collect();
@@ -114,8 +106,7 @@ fn those_who_wait_for_a_requester_to_go_hold_up_nothing_else() {
 fn a_guest_that_comes_again_is_told_what_it_has_missed() {
     let (remote, mut both) = Both::new(&Terms::default());
     let kept = both.kept.clone();
-    let mut request = Box::pin(kept.queue().request(record(), asking()));
-    assert!(is_pending(request.as_mut()));
+    let request = ask(&kept);
     let fetched = fetch(&mut both, &remote);
     let mut waiting = pin!(remote.unwanted(fetched.receipt));
     assert!(is_pending(waiting.as_mut()));
@@ -130,8 +121,7 @@ fn a_guest_that_comes_again_is_told_what_it_has_missed() {
 fn those_who_wait_are_told_when_what_they_have_is_lost() {
     let (remote, mut both) = Both::new(&Terms::default());
     let kept = both.kept.clone();
-    let mut request = Box::pin(kept.queue().request(record(), asking()));
-    assert!(is_pending(request.as_mut()));
+    let _request = ask(&kept);
     let fetched = fetch(&mut both, &remote);
     let mut waiting = pin!(remote.unwanted(fetched.receipt));
     assert!(is_pending(waiting.as_mut()));
@@ -145,8 +135,7 @@ fn those_who_wait_are_told_when_what_they_have_is_lost() {
 fn nobody_waits_for_a_guest_that_nobody_drives() {
     let (remote, mut both) = Both::new(&Terms::default());
     let kept = both.kept.clone();
-    let mut request = Box::pin(kept.queue().request(record(), asking()));
-    assert!(is_pending(request.as_mut()));
+    let _request = ask(&kept);
     let fetched = fetch(&mut both, &remote);
     let mut waiting = pin!(remote.unwanted(fetched.receipt));
     assert!(is_pending(waiting.as_mut()));

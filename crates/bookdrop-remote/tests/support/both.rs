@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::task::{Context, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use bookdrop_backend::{Asking, Record};
 use bookdrop_queue::OnFull;
 use bookdrop_remote::{Guest, GuestId, Host, Remote, Terms, guest};
 use bytes::Bytes;
@@ -73,6 +74,21 @@ impl Both {
         let deadlines = self.kept.deadlines.lock().expect("no panic");
         assert_eq!(deadlines.len(), 1);
         deadlines[0]
+    }
+}
+
+pub(crate) fn record() -> Record {
+    Record {
+        id: "S".into(),
+        ..Record::default()
+    }
+}
+
+/// It may wait for a consumer.
+pub(crate) fn asking(timeout: Duration) -> Asking {
+    Asking {
+        timeout,
+        waits_for_consumer: true,
     }
 }
 
