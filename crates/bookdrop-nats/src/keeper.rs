@@ -32,6 +32,8 @@ use crate::warnings::{self, OtherVersions};
 
 /// So often the keeper makes sure that no other one is there.
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
+/// A keeper that follows another one knows of no consumer yet. It waits so long before it tells requesters that there is none.
+const CONSUMERS_COME_WITHIN: Duration = Duration::from_secs(1);
 /// What guests say before the queue is open waits, up to so many packets and so many bytes; they say the rest again.
 const EARLY_PACKETS: usize = 1_024;
 const EARLY_BYTES: usize = 16 << 20;
@@ -39,6 +41,8 @@ const EARLY_BYTES: usize = 16 << 20;
 /// A driver that is the keeper.
 pub(crate) struct Keeper {
     epoch: Epoch,
+    /// Whether another one kept the queue before.
+    follows: bool,
     link: Link,
     names: Names,
     ears: Subscriber,
@@ -56,6 +60,8 @@ enum Stage {
     Open {
         keeping: Arc<Keeping>,
         host: Box<Host<Keeping>>,
+        /// By then, the consumers of before have come.
+        consumers_until: Option<Instant>,
         /// By then, whoever had something in hand has come.
         unclaimed_until: Option<Instant>,
     },
@@ -124,10 +130,11 @@ impl Keeper {
             warnings::of_damage(&stream, damaged, &report);
             // Here, where pages are written: a thread would have to be woken for each, and to wake this one.
             spawn_local(records.store().committing());
-            Ok(Arc::new(Keeping::new(records, follows)))
+            Ok(Arc::new(Keeping::new(records)))
         });
         Ok(Keeper {
             epoch,
+            follows,
             link: link.clone(),
             names: names.clone(),
             ears,
@@ -166,7 +173,14 @@ impl Keeper {
                     News::Opened
                 }
                 Next::Opened(Err(error)) => News::Ended(Ended::new(error)),
-                Next::AllHaveCome => {
+                Next::ConsumersHaveCome => {
+                    if let Stage::Open { keeping, consumers_until, .. } = &mut self.stage {
+                        *consumers_until = None;
+                        keeping.expect_no_more_consumers();
+                    }
+                    News::Something
+                }
+                Next::HoldersHaveCome => {
                     if let Stage::Open { keeping, unclaimed_until, .. } = &mut self.stage {
                         *unclaimed_until = None;
                         keeping.lose_unclaimed();
@@ -178,11 +192,16 @@ impl Keeper {
     }
 
     fn open(&mut self, keeping: Arc<Keeping>, terms: &Terms) {
+        if self.follows {
+            keeping.expect_consumers();
+        }
         let host = Host::new(keeping.clone(), self.epoch.sequence, terms.clone());
+        let now = Instant::now();
         self.stage = Stage::Open {
             keeping,
             host: Box::new(host),
-            unclaimed_until: Some(Instant::now() + terms.lease),
+            consumers_until: self.follows.then(|| now + CONSUMERS_COME_WITHIN),
+            unclaimed_until: Some(now + terms.lease),
         };
         for (packet, came) in std::mem::take(&mut self.early.packets) {
             // It is said again, and answered then.
@@ -322,7 +341,8 @@ fn let_go(opening: JoinHandle<Result<Arc<Keeping>, Error>>) {
 /// What a stage comes to.
 enum Next {
     Opened(Result<Arc<Keeping>, Error>),
-    AllHaveCome,
+    ConsumersHaveCome,
+    HoldersHaveCome,
 }
 
 async fn next(stage: &mut Stage) -> Next {
@@ -332,13 +352,20 @@ async fn next(stage: &mut Stage) -> Next {
             Err(Error::new(ErrorKind::Io, message))
         })),
         Stage::Open {
-            unclaimed_until: Some(until),
+            consumers_until,
+            unclaimed_until,
             ..
-        } => {
-            sleep_until(*until).await;
-            Next::AllHaveCome
-        }
-        Stage::Open { .. } => pending().await,
+        } => tokio::select! {
+            () = comes(*consumers_until) => Next::ConsumersHaveCome,
+            () = comes(*unclaimed_until) => Next::HoldersHaveCome,
+        },
+    }
+}
+
+async fn comes(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => pending().await,
     }
 }
 

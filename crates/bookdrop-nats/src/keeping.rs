@@ -13,10 +13,7 @@ use bookdrop_records::{HandOver, Holder, Until};
 use bookdrop_remote::{Ending, GuestId, Hosted};
 use bytes::Bytes;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until};
-
-/// A keeper that follows another one knows of no consumer yet. It waits so long before it tells requesters that there is none.
-const CONSUMERS_COME_WITHIN: Duration = Duration::from_secs(1);
+use tokio::time::sleep;
 
 /// A consumer of a guest that was closed waits so long before it looks again whether there is nothing left.
 const LOOKS_FOR_THE_END_EVERY: Duration = Duration::from_millis(20);
@@ -24,24 +21,16 @@ const LOOKS_FOR_THE_END_EVERY: Duration = Duration::from_millis(20);
 /// The queue of a keeper.
 pub(crate) struct Keeping {
     records: Records,
-    /// By then all consumers have come again that were there before.
-    all_are_here_at: Instant,
-    /// What was taken from guests that had not come by then.
+    /// What was taken from guests that had not come in time.
     lost: Mutex<HashSet<(Holder, HandOver)>>,
     /// How far the guests are that were asked for.
     guests: Mutex<HashMap<GuestId, Arc<watch::Sender<Ending>>>>,
 }
 
 impl Keeping {
-    /// A queue that this driver keeps from now on, in place of another one or as the first.
-    pub(crate) fn new(records: Records, follows_another: bool) -> Self {
-        let wait = match follows_another {
-            true => CONSUMERS_COME_WITHIN,
-            false => Duration::ZERO,
-        };
+    pub(crate) fn new(records: Records) -> Self {
         Keeping {
             records,
-            all_are_here_at: Instant::now() + wait,
             lost: Mutex::default(),
             guests: Mutex::default(),
         }
@@ -70,6 +59,15 @@ impl Keeping {
             // It is forgotten, and so is what it waits for.
             pending().await
         }
+    }
+
+    /// Consumers of the former keeper come again: until they had time to, nobody is told that there is none.
+    pub(crate) fn expect_consumers(&self) {
+        self.records.expect_consumers();
+    }
+
+    pub(crate) fn expect_no_more_consumers(&self) {
+        self.records.expect_no_more_consumers();
     }
 
     /// Whoever had something in hand when the former keeper ended, and has not come since, is gone.
@@ -146,9 +144,6 @@ impl Hosted for Keeping {
         record: Record,
         until: Until,
     ) -> Result<Bytes, Unanswered> {
-        if self.all_are_here_at > Instant::now() && !until.waits_for_consumer {
-            sleep_until(self.all_are_here_at).await;
-        }
         let closed = self.comes_to(guest, Ending::Closed);
         let queue = &self.records;
         queue.request_until(closed, record, until).await

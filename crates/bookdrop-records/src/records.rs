@@ -196,6 +196,17 @@ impl<S: Store> Records<S> {
         self.queue.waive_backoff();
     }
 
+    /// Consumers of before may be about to come again: until [`expect_no_more_consumers`](Records::expect_no_more_consumers) no
+    /// request is told that there is none.
+    pub fn expect_consumers(&self) {
+        self.queue.expect_consumers();
+    }
+
+    /// Whoever wanted to come again has come.
+    pub fn expect_no_more_consumers(&self) {
+        self.queue.expect_no_more_consumers();
+    }
+
     /// What was handed over before the queue was opened is in somebody's hand still.
     pub fn hold_again(&self, in_hand: Vec<InHand<S::Ledger>>) {
         self.hands.hold_again(in_hand);

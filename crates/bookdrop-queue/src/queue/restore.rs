@@ -51,6 +51,20 @@ impl<I: Item> Queue<I> {
         self.change(|state, _| state.machine.remember_since(identity, since));
     }
 
+    /// Consumers may be about to come again: from now on requests wait where nobody is there to answer, and none is told so before
+    /// [`expect_no_more_consumers`](Queue::expect_no_more_consumers).
+    pub fn expect_consumers(&self) {
+        self.change(|state, _| state.expects_consumers = true);
+    }
+
+    /// Whoever wanted to come again has come. Where there is no consumer by now, requests end, but for those that wait for one.
+    pub fn expect_no_more_consumers(&self) {
+        self.change(|state, fx| {
+            state.expects_consumers = false;
+            state.end_unanswerable(fx);
+        });
+    }
+
     /// The group that requests go to, and all that is sent before a group has its first consumer.
     pub fn default_group(&self) -> GroupId {
         self.state.lock().whole().default_group

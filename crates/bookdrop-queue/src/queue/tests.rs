@@ -105,15 +105,19 @@ fn queue(capacity: usize) -> (Arc<Queue<Note>>, Reader) {
     (queue, reader)
 }
 
+fn asking(timeout: Duration, is_patient: bool) -> Asking {
+    Asking {
+        deadline: Instant::now() + timeout,
+        waits_for_consumer: is_patient,
+        waker: Waker::noop().clone(),
+        wakes_at_deadline: true,
+    }
+}
+
 impl Queue<Note> {
     fn ask(&self, note: Note, timeout: Duration, is_patient: bool) -> CallId {
-        let asking = Asking {
-            deadline: Instant::now() + timeout,
-            waits_for_consumer: is_patient,
-            waker: Waker::noop().clone(),
-            wakes_at_deadline: true,
-        };
-        self.send_request(note, None, asking).ok().expect("room")
+        let asked = self.send_request(note, None, asking(timeout, is_patient));
+        asked.ok().expect("room")
     }
 
     fn put(&self, note: Note) {
@@ -186,6 +190,44 @@ fn who_gives_up_before_it_is_told_takes_no_other_request_with_it() {
     assert_eq!(*found.lock().unwrap(), []);
     let expected: Vec<_> = [0].into_iter().chain(100..150).collect();
     assert_eq!(queue.numbers(reader), expected);
+}
+
+/// Consumers that were there before come again one after the other, and the first may leave before the second is there.
+#[test]
+fn nobody_is_told_that_there_is_no_consumer_while_some_are_expected() {
+    let (queue, reader) = queue(100);
+    queue.expect_consumers();
+    queue.leave(reader);
+    let (patient, impatient) = (
+        queue.ask(Note::new(1), LONG, true),
+        queue.ask(Note::new(2), LONG, false),
+    );
+    let reader = queue.join_default().reader();
+    queue.leave(reader);
+    let told = |call| queue.look_for_answer(call, Waker::noop());
+    assert!(
+        [patient, impatient]
+            .into_iter()
+            .all(|call| !is_ready(told(call)))
+    );
+    queue.expect_no_more_consumers();
+    assert!(!is_ready(told(patient)));
+    let told = told(impatient);
+    assert!(matches!(
+        told,
+        Some(Poll::Ready(Waited::Answered(Cause::NoConsumer)))
+    ));
+    let refused = queue.send_request(Note::new(3), None, asking(LONG, false));
+    assert_eq!(
+        refused.err().map(|refused| refused.why),
+        Some(Refusal::NoConsumer)
+    );
+    let reader = queue.join_default().reader();
+    assert_eq!(queue.numbers(reader), [1]);
+}
+
+fn is_ready<T>(poll: Option<Poll<T>>) -> bool {
+    poll.is_some_and(|poll| poll.is_ready())
 }
 
 /// A dead letter that is sent again asks nobody whether there is room.

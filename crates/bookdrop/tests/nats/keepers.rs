@@ -5,7 +5,8 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 use std::thread;
 
-use bookdrop::{Consumer, Event, Producer, SendErrorKind};
+use bookdrop::{Consumer, Event, Producer, RequestErrorKind, SendErrorKind};
+use futures_lite::future::{block_on, poll_once};
 
 use crate::engine;
 use crate::server::other::Other;
@@ -149,6 +150,56 @@ fn a_keeper_that_leaves_is_followed_by_another_one() {
     let delivery = delivery.expect("somebody keeps it");
     assert_eq!((delivery.name(), delivery.attempt()), ("S", 1));
     delivery.ack().wait().expect("it is in hand");
+}
+
+/// Consumers of before may be about to come again, but where one is there, nobody has to wait for them.
+#[test]
+fn a_request_reaches_the_consumer_that_is_there_when_the_queue_was_just_opened_again() {
+    if engine::is_left_out() {
+        return;
+    }
+    let address = address("opened_again");
+    drop(open_at(&address));
+    let library = open_at(&address);
+    let mut consumer = Consumer::new(&library);
+    assert!(consumer.try_receive().wait().is_err());
+    let producer = Producer::new(&library);
+    let mut first = producer.request(event("first"), NEVER);
+    let mut patient = producer
+        .request(event("patient"), NEVER)
+        .wait_for_consumer();
+    for request in [&mut first, &mut patient] {
+        assert!(block_on(poll_once(request)).is_none());
+    }
+    for name in ["first", "patient"] {
+        let delivery = consumer.receive().wait().expect("it was asked for");
+        assert_eq!(delivery.name(), name);
+        delivery
+            .reply(name.to_owned())
+            .wait()
+            .expect("it is wanted");
+    }
+    for request in [first, patient] {
+        request.wait().expect("it is answered");
+    }
+}
+
+#[test]
+fn a_request_in_a_queue_that_was_opened_again_is_told_in_the_end_that_there_is_no_consumer() {
+    if engine::is_left_out() {
+        return;
+    }
+    let address = address("nobody_came_again");
+    drop(open_at(&address));
+    let library = open_at(&address);
+    let asked = Producer::new(&library).request(event("S"), NEVER).wait();
+    let error = asked.expect_err("nobody is there");
+    assert!(
+        matches!(error.kind(), RequestErrorKind::NoConsumer),
+        "{error}"
+    );
+    // What ended so stands in no queue.
+    assert_eq!(library.stats().wait().expect("it is open").queued, 0);
 }
 
 /// Publishes into the stream by hand.

@@ -140,7 +140,7 @@ impl<I: Item> State<I> {
         if self.phase != Phase::Open {
             return Some(Refusal::Closed);
         }
-        let nobody_comes = self.consumers(self.default_group) == 0 && self.is_impatient(item);
+        let nobody_comes = self.lacks_consumers() && self.is_impatient(item);
         nobody_comes.then_some(Refusal::NoConsumer)
     }
 

@@ -68,9 +68,14 @@ impl<I: Item> State<I> {
         }
     }
 
+    /// Whether nobody is there to answer a request, and nobody is expected.
+    pub(super) fn lacks_consumers(&self) -> bool {
+        !self.expects_consumers && self.consumers(self.default_group) == 0
+    }
+
     /// Where nobody is there to answer, requests end, but for those that wait for a consumer.
-    pub(super) fn end_unanswerable(&mut self, fx: &mut Effects<I>) {
-        if self.consumers(self.default_group) > 0 {
+    pub(in crate::queue) fn end_unanswerable(&mut self, fx: &mut Effects<I>) {
+        if !self.lacks_consumers() {
             return;
         }
         self.end_impatient_in_line(fx);

@@ -42,6 +42,8 @@ pub(super) struct State<I: Item> {
     /// Whether any group was joined (or the backlog still waits for the first one).
     founded: bool,
     pub(super) default_group: GroupId,
+    /// Whether consumers may be about to come that were there before the queue was made again.
+    pub(super) expects_consumers: bool,
     /// Those who wait for the hands to be empty.
     pub(super) drainers: Waiters,
     pub(super) alarm: Option<(Instant, Armed)>,
@@ -61,6 +63,7 @@ impl<I: Item> State<I> {
             subscribers: vec![default_group],
             founded: false,
             default_group,
+            expects_consumers: false,
             drainers: Waiters::new(),
             alarm: None,
             last_worker: 0,
