@@ -28,7 +28,11 @@ macro_rules! say {
     ($who:literal, $($what:tt)*) => { println!("    {} | {}", $who, format_args!($($what)*)) };
 }
 
-fn main() -> Result<(), bookdrop::Error> {
+fn main() {
+    play().unwrap_or_else(|error| give_up(&error.to_string()));
+}
+
+fn play() -> Result<(), bookdrop::Error> {
     let mut given = env::args().skip(1);
     let address = given.next();
     let address = address.unwrap_or_else(|| "memory:?capacity=100".to_owned());

@@ -28,7 +28,7 @@ use crate::memory::Memory;
 /// ```
 #[derive(Debug)]
 #[non_exhaustive]
-#[must_use = "it holds the events that were left"]
+#[must_use = "in memory it holds the events that were left, and over a backend it says how many are still in hand"]
 pub struct DrainReport<T = ()> {
     /// What was still queued or delayed, oldest first.
     pub left: Vec<Left<T>>,
