@@ -389,8 +389,9 @@ where
                 true => "`max_event_bytes` and, to at least twice as much, `segment_bytes` larger",
                 false => "`max_event_bytes` larger",
             };
-            let message =
-                format!("the event takes {length} bytes; make it {limit} at most, or {larger}");
+            let message = format!(
+                "the event takes {length} bytes, and `max_event_bytes` is {limit}; make it that at most, or {larger}"
+            );
             return Some(Error::new(ErrorKind::TooLarge, message));
         }
         if let Some(error) = self.ledger.survival.broken() {

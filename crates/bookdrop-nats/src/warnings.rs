@@ -1,7 +1,8 @@
 //! What no error says, and has to be known.
 
-use bookdrop_backend::{Error, ErrorKind};
+use bookdrop_backend::Error;
 use bookdrop_disk::Report;
+use bookdrop_remote::is_of_other_format;
 
 /// A queue was opened, and nobody said how the server flushes: no account but the system's can see it.
 pub(crate) fn of_loss(queue: &str) {
@@ -24,10 +25,7 @@ impl OtherVersions {
     /// A packet was not understood. Whether by that it is known that somebody is of another version: what is no packet at all was said
     /// by somebody else.
     pub(crate) fn hear(&mut self, queue: &str, error: &Error) -> bool {
-        let is_one = matches!(
-            error.kind(),
-            ErrorKind::NewerVersion | ErrorKind::Unsupported
-        );
+        let is_one = is_of_other_format(error);
         if is_one && !std::mem::replace(&mut self.are_known, true) {
             tracing::warn!(
                 target: "bookdrop",

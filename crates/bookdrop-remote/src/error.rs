@@ -22,7 +22,8 @@ pub(crate) fn other_format(format: u8, ours: u8) -> Error {
     Error::new(kind, message)
 }
 
-pub(crate) fn is_of_other_format(error: &Error) -> bool {
+/// Whether this says of a packet that it is one of another version, and not that it is none.
+pub fn is_of_other_format(error: &Error) -> bool {
     matches!(
         error.kind(),
         ErrorKind::NewerVersion | ErrorKind::Unsupported

@@ -37,6 +37,7 @@ mod terms;
 mod wire;
 mod words;
 
+pub use error::is_of_other_format;
 pub use guest::{Guest, GuestTurn, Remote, guest};
 pub use host::{Host, HostTurn};
 pub use hosted::{Ending, Hosted};

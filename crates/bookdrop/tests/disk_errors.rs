@@ -42,11 +42,11 @@ fn an_event_that_is_too_large_is_told_all_that_has_to_be_larger() {
         error.to_string()
     };
     let of_events = said(2_000);
-    assert!(of_events.contains("1000 at most"), "{of_events}");
+    assert!(of_events.contains("`max_event_bytes` is 1000;"), "{of_events}");
     assert!(of_events.contains("`max_event_bytes`"), "{of_events}");
     assert!(!of_events.contains("`segment_bytes`"), "{of_events}");
     let of_both = said(40_000);
-    assert!(of_both.contains("`max_event_bytes`"), "{of_both}");
+    assert!(of_both.contains("or `max_event_bytes` and"), "{of_both}");
     assert!(of_both.contains("`segment_bytes`"), "{of_both}");
 }
 
