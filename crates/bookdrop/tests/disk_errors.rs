@@ -42,7 +42,10 @@ fn an_event_that_is_too_large_is_told_all_that_has_to_be_larger() {
         error.to_string()
     };
     let of_events = said(2_000);
-    assert!(of_events.contains("`max_event_bytes` is 1000;"), "{of_events}");
+    assert!(
+        of_events.contains("`max_event_bytes` is 1000;"),
+        "{of_events}"
+    );
     assert!(of_events.contains("`max_event_bytes`"), "{of_events}");
     assert!(!of_events.contains("`segment_bytes`"), "{of_events}");
     let of_both = said(40_000);

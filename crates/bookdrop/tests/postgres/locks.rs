@@ -104,6 +104,40 @@ fn a_settlement_under_way_hears_that_the_lease_has_ended() {
     again.ack().wait().unwrap();
 }
 
+/// Whoever settles has a group when it tells a driver: one who leaves and has its driver first would be in its way, and it in that of
+/// the one who leaves.
+#[test]
+fn who_leaves_takes_its_driver_after_its_groups() {
+    if is_left_out("postgres") {
+        return;
+    }
+    let database = Database::make(postgres(), "order_of_leaving");
+    let library = open(&database.url, "library", "application_name=leaves");
+    let mut consumer = Consumer::new(&library);
+    assert!(consumer.try_receive().wait().is_err());
+    drop(consumer);
+    let of = |table: &str| {
+        database
+            .owner
+            .number(&format!("SELECT count(*) FROM bookdrop.{table}"))
+    };
+    wait_until("only the driver is left", || of("seat") == 0);
+    let settles = User::at(&database.url);
+    // It is the one that is told of it, if there is anything to be told.
+    settles.does("SET deadlock_timeout = '10ms'");
+    settles.does("BEGIN; SELECT FROM bookdrop.consumer_group FOR UPDATE");
+    let leaving = thread::spawn(move || drop(library));
+    wait_until_locked_out(&database.owner, "leaves");
+    settles.does("SELECT FROM bookdrop.driver FOR UPDATE; COMMIT");
+    leaving.join().unwrap();
+    let drivers = || {
+        database
+            .owner
+            .number("SELECT count(*) FROM bookdrop.driver")
+    };
+    wait_until("it has left", || drivers() == 0);
+}
+
 /// Whenever something that failed is back, the next one has failed.
 #[test]
 fn a_send_does_not_wait_for_all_that_fails_after_it() {
