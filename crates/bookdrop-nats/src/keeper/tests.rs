@@ -1,4 +1,4 @@
-//! A keeper that ends before anybody hears that the queue is open.
+//! A keeper before anybody has heard that the queue is open.
 
 use std::future::ready;
 
@@ -36,6 +36,21 @@ fn a_queue_that_is_open_when_nobody_wants_it_any_more_holds_up_no_end() {
         keeper.stage = Stage::Opening(opening);
         keeper.end().await;
     });
+}
+
+#[test]
+fn what_is_said_before_the_queue_is_open_has_bounds() {
+    let kept = |length: usize, count: usize| {
+        let mut early = Early::default();
+        let packet = Bytes::from(vec![1; length]);
+        for _ in 0..count {
+            early.push(packet.clone(), Clock::now());
+        }
+        early.packets.len()
+    };
+    assert_eq!(kept(1, EARLY_PACKETS), EARLY_PACKETS);
+    assert_eq!(kept(1, EARLY_PACKETS + 1), EARLY_PACKETS);
+    assert_eq!(kept(EARLY_BYTES / 4, 5), 4);
 }
 
 async fn publish(keeping: &Keeping) {
