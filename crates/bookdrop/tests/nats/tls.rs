@@ -20,14 +20,18 @@ use crate::server::{Library, PATIENCE, open_at, wait_until};
 fn server_with_tls() -> (Nats, TempDir) {
     let folder = tempfile::tempdir().expect("there is a folder");
     write_certificate(folder.path(), "server");
+    (server_that_asks(&folder, ""), folder)
+}
+
+/// A server with the certificate in this folder, which asks those who come for something.
+fn server_that_asks(folder: &TempDir, what: &str) -> Nats {
     let at = folder.path().display();
     let settings = format!(
         "jetstream {{ sync_interval: always }}
-        tls {{ cert_file: \"{at}/server.pem\", key_file: \"{at}/server.key\" }}
+        tls {{ cert_file: \"{at}/server.pem\", key_file: \"{at}/server.key\", {what} }}
         authorization {{ user: app, password: sesame }}"
     );
-    let server = Nats::with_settings(&settings).unwrap_or_else(|error| panic!("{error}"));
-    (server, folder)
+    Nats::with_settings(&settings).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn write_certificate(folder: &Path, name: &str) {
@@ -63,10 +67,13 @@ fn a_driver_works_by_tls_and_connects_again_by_tls() {
     is_at_work(&library);
 }
 
-/// By options of the client library, which trust the certificate in this file.
-fn open_by_options(at: SocketAddr, folder: &TempDir) -> Library {
-    let options = ConnectOptions::with_user_and_password("app".to_owned(), "sesame".to_owned())
-        .add_root_certificates(folder.path().join("server.pem"));
+/// Options of the client library, which trust the certificate in this file.
+fn options(folder: &TempDir) -> ConnectOptions {
+    ConnectOptions::with_user_and_password("app".to_owned(), "sesame".to_owned())
+        .add_root_certificates(folder.path().join("server.pem"))
+}
+
+fn open_by_options(at: SocketAddr, options: ConnectOptions) -> Library {
     let server = Server::with_options(&format!("tls://{at}"), options).unwrap();
     let opening = bookdrop_nats::open(server, "library", Options::default());
     Driver::with_codec(block_on(opening).unwrap(), Codec::Json)
@@ -78,7 +85,26 @@ fn options_of_the_client_may_say_whom_to_trust() {
         return;
     }
     let (server, folder) = server_with_tls();
-    is_at_work(&open_by_options(server.address(), &folder));
+    is_at_work(&open_by_options(server.address(), options(&folder)));
+}
+
+#[test]
+fn who_has_no_certificate_is_not_let_in_where_the_server_asks_for_one() {
+    if engine::is_left_out() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("there is a folder");
+    for name in ["server", "client"] {
+        write_certificate(folder.path(), name);
+    }
+    let client = |ending| folder.path().join(format!("client.{ending}"));
+    let known = format!("ca_file: {:?}, verify: true", client("pem"));
+    let server = server_that_asks(&folder, &known);
+    let at = server.address();
+    let with_certificate = options(&folder).add_client_certificate(client("pem"), client("key"));
+    is_at_work(&open_by_options(at, with_certificate));
+    let (kind, shown) = fails(&address(&at.to_string(), &folder, "server.pem"));
+    assert_eq!(kind, BackendErrorKind::Io, "{shown}");
 }
 
 /// Servers of a cluster tell of each other, without a scheme.
@@ -94,7 +120,7 @@ fn a_server_that_another_one_tells_of_hears_nothing_but_tls() {
         info.replacen('{', &format!(r#"{{"connect_urls":["{known}"],"#), 1)
     });
     let proxy = Proxy::before(tells);
-    let _library = open_by_options(proxy.address(), &folder);
+    let _library = open_by_options(proxy.address(), options(&folder));
     proxy.refuse();
     proxy.cut();
     other.set_nonblocking(true).unwrap();
