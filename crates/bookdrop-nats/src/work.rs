@@ -160,7 +160,10 @@ impl Work {
             tokio::task::yield_now().await;
             let happened = self.happens(wakes_at).await;
             if let Some(error) = self.take(happened).await {
-                self.guest.there_is_none(error);
+                // That the server cannot be reached says more than what came of it.
+                if !self.was_cut_off {
+                    self.guest.there_is_none(error);
+                }
                 self.seek_after(pause_after(self.failures));
                 self.failures = self.failures.saturating_add(1);
             }
@@ -260,6 +263,7 @@ impl Work {
                         let epoch = keeper.epoch().to_string();
                         link.say(names.news(), names.guest(self.place.me), epoch.into());
                         self.role = Role::Keeper(Box::new(keeper));
+                        self.guest.there_is_none(is_reading());
                     }
                     Err(error) => return Some(error),
                 }
@@ -313,7 +317,12 @@ impl Work {
                 self.guest.connected_again();
                 self.look_at_the_version();
                 match &mut self.role {
-                    Role::Keeper(keeper) => keeper.connected_again(),
+                    Role::Keeper(keeper) => {
+                        keeper.connected_again();
+                        if !keeper.is_open() {
+                            self.guest.there_is_none(is_reading());
+                        }
+                    }
                     Role::Guest { heard_at, .. } => *heard_at = Instant::now(),
                     Role::Seeking(_) => {}
                 }
@@ -421,6 +430,13 @@ impl Work {
             seeking.await
         }));
     }
+}
+
+/// This driver keeps the queue from now on, and does nothing else for anybody before it knows what is in it.
+fn is_reading() -> Error {
+    let message =
+        "the queue is being read from the server, which takes the longer the more is in it";
+    Error::new(ErrorKind::Io, message)
 }
 
 /// Doubling, so that what cannot be opened for good fills no stream.

@@ -30,11 +30,11 @@ pub fn is_of_other_format(error: &Error) -> bool {
     )
 }
 
-/// The keeper went before it confirmed something.
-pub(crate) fn unknown() -> Error {
+/// The keeper went before it confirmed something, and perhaps it is known why.
+pub(crate) fn unknown(why: Option<&Error>) -> Error {
     let message =
         "the keeper of the queue was lost before it confirmed it, so it may have been done or not";
-    Error::new(ErrorKind::Unknown, message)
+    because(why, ErrorKind::Unknown, message)
 }
 
 /// The keeper was not heard for so long, and perhaps it is known why there is none.
@@ -42,10 +42,22 @@ pub(crate) fn unreachable(patience: Duration, why: Option<&Error>) -> Error {
     let message = format!(
         "no keeper of the queue could be reached for {patience:?}, and nothing was done; the driver goes on trying"
     );
+    because(why, ErrorKind::Io, &message)
+}
+
+/// What came of it stands behind that: whoever reads of a keeper first looks for the fault there.
+fn because(why: Option<&Error>, kind: ErrorKind, message: &str) -> Error {
     match why {
-        None => Error::new(ErrorKind::Io, message),
-        Some(why) => Error::with_source(ErrorKind::Io, format!("{message}: {why}"), why.clone()),
+        None => Error::new(kind, message),
+        Some(why) => Error::with_source(kind, format!("{why}: {message}"), why.clone()),
     }
+}
+
+/// The keeper is there, and has not said yet that it hears this guest.
+pub(crate) fn not_welcome_yet() -> Error {
+    let message = "the driver that keeps the queue does not answer yet; it may be reading the queue, which takes the longer the more is in \
+                   it";
+    Error::new(ErrorKind::Io, message)
 }
 
 /// The side that drives the link has gone.

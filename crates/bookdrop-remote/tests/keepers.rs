@@ -469,6 +469,53 @@ fn who_meets_a_keeper_of_another_version_is_told_what_to_do() {
     assert!(error.to_string().contains(what_to_do), "{error}");
 }
 
+/// Whoever is told of the keeper alone looks for the fault there.
+#[test]
+fn why_there_is_no_keeper_stands_before_all_else() {
+    let mut terms = terms();
+    terms.patience = Duration::from_millis(50);
+    let (remote, mut both) = Both::new(&terms);
+    let mut sending = pin!(remote.publish(vec![record("S")], Progress::default(), true));
+    assert!(poll(sending.as_mut()).is_pending());
+    both.guest_says(Instant::now());
+    let why = Error::new(ErrorKind::Io, "the server is away");
+    both.guest.there_is_none(why);
+    both.guest.keeper_is_gone();
+    both.guest_says(Instant::now());
+    let Poll::Ready(Err(NotPublished::Backend(error))) = poll(sending) else {
+        panic!("the keeper was told");
+    };
+    assert!(error.to_string().starts_with("the server is away: "));
+    unknown(error);
+    let mut asking = pin!(remote.stats(None));
+    assert!(poll(asking.as_mut()).is_pending());
+    both.guest_says(Instant::now());
+    both.guest_says(Instant::now() + terms.patience);
+    let Poll::Ready(Err(error)) = poll(asking) else {
+        panic!("it has waited for long enough");
+    };
+    let said = error.to_string();
+    assert!(said.starts_with("the server is away: no keeper"), "{said}");
+}
+
+#[test]
+fn a_keeper_that_does_not_answer_yet_may_be_reading_the_queue() {
+    let mut terms = terms();
+    terms.patience = Duration::from_millis(50);
+    let (remote, mut both) = Both::new(&terms);
+    let now = Instant::now();
+    both.guest.new_keeper(2, now);
+    let mut asking = pin!(remote.stats(None));
+    assert!(poll(asking.as_mut()).is_pending());
+    both.guest_says(now);
+    both.guest_says(Instant::now() + terms.patience);
+    let Poll::Ready(Err(error)) = poll(asking) else {
+        panic!("it has waited for long enough");
+    };
+    let said = error.to_string();
+    assert!(said.contains("it may be reading the queue"), "{said}");
+}
+
 #[test]
 fn what_somebody_else_says_is_not_why_a_keeper_that_was_heard_is_silent() {
     let mut terms = terms();

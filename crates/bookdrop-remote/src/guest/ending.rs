@@ -8,9 +8,10 @@ use crate::error::{unknown, unreachable};
 
 impl Guest {
     pub(super) fn end_out_of_patience(&mut self, asked: Asked) {
-        let unreachable = unreachable(self.shared.terms.patience, self.trouble.as_ref());
+        let why = self.why_there_is_none();
+        let unreachable = unreachable(self.shared.terms.patience, why.as_ref());
         let error = match asked.was_put {
-            true => unknown(),
+            true => unknown(why.as_ref()),
             false => unreachable.clone(),
         };
         match asked.call {

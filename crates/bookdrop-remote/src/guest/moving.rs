@@ -7,7 +7,7 @@ use bookdrop_backend::{Error, NotPublished, Settled};
 use super::commands::Call;
 use super::line::Line;
 use super::{Asked, Farewell, Guest, Keeper};
-use crate::error::unknown;
+use crate::error::{not_welcome_yet, unknown};
 use crate::packet::Between;
 use crate::session::Session;
 use crate::words::{Ask, Coming, Word};
@@ -22,6 +22,13 @@ impl Guest {
     /// This is why there is none. Whoever waits for one in vain is told.
     pub fn there_is_none(&mut self, why: Error) {
         self.trouble = Some(why);
+    }
+
+    /// Why nobody does what is asked, if that is known.
+    pub(super) fn why_there_is_none(&self) -> Option<Error> {
+        let is_met = matches!(self.keeper, Keeper::Met(_));
+        let trouble = self.trouble.clone();
+        trouble.or_else(|| is_met.then(not_welcome_yet))
     }
 
     /// What may have been done in it ends as unknown; the rest waits for the next one.
@@ -92,16 +99,19 @@ impl Guest {
             Call::Publish(mut parcel) => {
                 // What was taken in there and not confirmed may not last.
                 parcel.count.set(0);
-                self.tell(parcel.told, Err(NotPublished::Backend(unknown())));
+                self.tell(
+                    parcel.told,
+                    Err(NotPublished::Backend(unknown(self.trouble.as_ref()))),
+                );
                 return None;
             }
             Call::Plain { plain, told, .. } if !plain.is_repeatable() => {
-                self.tell(told, Err(unknown()));
+                self.tell(told, Err(unknown(self.trouble.as_ref())));
                 return None;
             }
             Call::Settle { receipt, told, .. } if self.shared.hands().get(receipt).is_none() => {
                 // A request, which ended with its keeper.
-                self.tell(told, Err(unknown()));
+                self.tell(told, Err(unknown(self.trouble.as_ref())));
                 return None;
             }
             Call::Fetch { ref mut got, .. } => {
@@ -138,7 +148,7 @@ impl Guest {
                     if self.shared.hands().get(receipt).is_none() =>
                 {
                     let end = match asked.was_put && !lost.contains(&receipt.0) {
-                        true => Err(unknown()),
+                        true => Err(unknown(self.trouble.as_ref())),
                         false => Ok(Settled::TooLate),
                     };
                     self.tell(told, end);

@@ -6,6 +6,7 @@ use std::sync::mpsc;
 use std::thread;
 
 use bookdrop::{Consumer, Event, Producer, RequestErrorKind, SendErrorKind};
+use bookdrop_test_servers::Proxy;
 use futures_lite::future::{block_on, poll_once};
 
 use crate::engine;
@@ -228,4 +229,38 @@ fn who_waits_for_a_queue_that_cannot_be_opened_is_told_why() {
         why.contains("was not published by a driver of bookdrop")
     });
     assert!(why.contains("no keeper of the queue"), "{why}");
+}
+
+/// Both the driver that keeps the queue and another one: who reads of the keeper first looks for the fault there.
+#[test]
+fn who_cannot_reach_the_server_is_told_so_before_anything_of_a_keeper() {
+    if engine::is_left_out() {
+        return;
+    }
+    let server = engine::shared().address();
+    let proxies = [Proxy::before(server), Proxy::before(server)];
+    let of = |proxy: &Proxy| {
+        let url = format!("nats://{}", proxy.address());
+        open_at(&engine::address(&url, "cut_keeper", "patience=1s"))
+    };
+    let libraries = [of(&proxies[0]), of(&proxies[1])];
+    for proxy in &proxies {
+        proxy.refuse();
+        proxy.cut();
+    }
+    for (proxy, library) in proxies.iter().zip(&libraries) {
+        let mut said = String::new();
+        let begins = format!("the connection to {} is lost: ", proxy.address());
+        wait_until("it is told why", || {
+            let sent = Producer::new(library).send(event("S")).wait();
+            if let Err(error) = sent {
+                let SendErrorKind::Backend(why) = error.kind() else {
+                    panic!("{error}");
+                };
+                said = why.to_string();
+            }
+            !said.is_empty()
+        });
+        assert!(said.starts_with(&begins), "{said}");
+    }
 }

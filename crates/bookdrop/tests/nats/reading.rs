@@ -46,6 +46,30 @@ fn a_queue_is_taken_over_on_a_slow_way_and_read_once() {
 }
 
 #[test]
+fn who_waits_while_the_queue_is_read_is_told_so() {
+    if engine::is_left_out() {
+        return;
+    }
+    let options = "cache_bytes=0&patience=1s";
+    let keeper = open(&engine::shared().url(), "long_read", options);
+    (0..40).for_each(|number| send(&keeper, &number.to_string(), LARGE));
+    let (proxy, url) = network();
+    let next = open_at(&engine::address(&url, "long_read", options));
+    proxy.narrow(Direction::ToClient, Some(4 << 20));
+    drop(keeper);
+    let mut why = String::new();
+    wait_until("it is told why", || {
+        if let Err(error) = next.stats().wait() {
+            why = error.to_string();
+        }
+        why.contains("the queue is being read")
+    });
+    assert!(why.contains("nothing was done"), "{why}");
+    proxy.narrow(Direction::ToClient, None);
+    wait_until("it is read", || next.stats().wait().is_ok());
+}
+
+#[test]
 fn what_is_read_back_while_the_server_is_away_is_received_when_it_is_there_again() {
     if engine::is_left_out() {
         return;
