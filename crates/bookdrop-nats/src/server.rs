@@ -1,6 +1,7 @@
 //! The server, and the way to it.
 
 use std::fmt;
+use std::io;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -23,6 +24,8 @@ const NO_CERTIFICATE: &str = "; there is no certificate in that file: it takes o
 /// What helps where the server answers otherwise than by TLS.
 const NO_TLS: &str =
     "; the server has no TLS: give it a certificate, or write `nats://` and leave `tls_ca` out";
+/// What helps where nothing came that a server of NATS says.
+const NO_NATS: &str = "; nothing there speaks as a server of NATS does: look at host and port";
 /// How long the client waits before it connects again: first, and at most.
 const RECONNECT_AFTER: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(2)];
 
@@ -146,8 +149,14 @@ impl Server {
                 (ErrorKind::Denied, advice)
             }
             ConnectErrorKind::ServerParse => (ErrorKind::Invalid, ""),
-            _ if is_without_tls(error) => (ErrorKind::Io, NO_TLS),
+            _ if is_without_tls(error) => (ErrorKind::Unsupported, NO_TLS),
+            _ if is_of_another_server(error) => (ErrorKind::Io, NO_NATS),
             _ => (ErrorKind::Io, ""),
+        };
+        let error = match error.kind() {
+            // What it comes of is called the same.
+            kind @ ConnectErrorKind::AuthorizationViolation => kind.to_string(),
+            _ => error.to_string(),
         };
         let hosts = &self.hosts;
         let message = match &self.trusted {
@@ -155,7 +164,7 @@ impl Server {
             Some(trusted) => {
                 let trusted = trusted.display();
                 format!(
-                    "could not connect to {hosts} with the certificates in {trusted}: {error}{advice}"
+                    "could not connect to {hosts} with the certificates in {trusted} (`tls_ca`): {error}{advice}"
                 )
             }
         };
@@ -208,6 +217,14 @@ impl fmt::Debug for Server {
 /// Whether what came in answer to the beginning of TLS was no TLS.
 fn is_without_tls(error: &ConnectError) -> bool {
     error.to_string().contains("InvalidContentType")
+}
+
+/// Whether what came was said by no server of NATS, which says at once what it is, or whether nothing came.
+fn is_of_another_server(error: &ConnectError) -> bool {
+    let source = std::error::Error::source(error);
+    let source = source.and_then(|source| source.downcast_ref::<io::Error>());
+    error.kind() == ConnectErrorKind::TimedOut
+        || source.is_some_and(|source| source.kind() == io::ErrorKind::InvalidInput)
 }
 
 fn decoded(text: &str) -> Result<String, Error> {

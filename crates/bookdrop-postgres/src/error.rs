@@ -9,6 +9,10 @@ use tokio_postgres::error::SqlState;
 
 /// What the client library says where the server asks for a password and there is none.
 const NO_PASSWORD: &str = "password missing";
+/// What the client library says where TLS is asked for, and the server has none.
+const NO_TLS: &str = "server does not support TLS";
+/// What it says where the server hangs up behind a part of what may be a message.
+const CUT_SHORT: &str = "bytes remaining on stream";
 
 /// Why a statement did not succeed.
 #[derive(Clone, Debug)]
@@ -98,6 +102,17 @@ pub(crate) fn not_connected(hosts: &str, error: tokio_postgres::Error) -> Troubl
             let message = format!("{hosts} asks for a password; the address has none");
             return Trouble::Refused(Error::new(ErrorKind::Denied, message));
         }
+        Some(cause) if cause.to_string() == NO_TLS => {
+            let message = format!(
+                "{hosts} has no TLS: turn `ssl` on in the settings of the server, or leave `sslmode=require` out"
+            );
+            return Trouble::Refused(Error::new(ErrorKind::Unsupported, message));
+        }
+        Some(cause) if is_of_another_server(cause) => {
+            format!(
+                "what answers there does not speak as a server of PostgreSQL does: look at host and port ({cause})"
+            )
+        }
         Some(cause) if is_of_connection => cause.to_string(),
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
@@ -108,6 +123,15 @@ pub(crate) fn not_connected(hosts: &str, error: tokio_postgres::Error) -> Troubl
         true => Trouble::Lost(error),
         false => Trouble::Refused(error),
     }
+}
+
+/// Whether this comes of words that no server of PostgreSQL says.
+fn is_of_another_server(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref::<io::Error>().is_some_and(|cause| {
+        use io::ErrorKind::{InvalidData, InvalidInput};
+        let is_unread = matches!(cause.kind(), InvalidData | InvalidInput);
+        is_unread || cause.to_string() == CUT_SHORT
+    })
 }
 
 /// The server did not say it.

@@ -223,8 +223,8 @@ async fn connect(
     connected.unwrap_or_else(|_| {
         let hosts = server.hosts();
         let message = format!(
-            "the connection to {hosts} was not ready after {LONGEST_CONNECTING:?}: it does not answer, or somebody has locked what \
-             is needed"
+            "the connection to {hosts} was not ready after {LONGEST_CONNECTING:?}: it does not answer, or is no server of \
+             PostgreSQL, or somebody has locked what is needed"
         );
         Err(Trouble::Lost(Error::new(ErrorKind::Io, message)))
     })

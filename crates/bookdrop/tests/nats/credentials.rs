@@ -1,7 +1,10 @@
 //! Servers that let in whom they know, and what nobody is shown.
 
 use std::error::Error;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::thread;
 
 use bookdrop::{BackendErrorKind, Codec, Consumer, Driver, Event, OpenErrorKind, Producer};
 use bookdrop_nats::{ConnectOptions, Options, Server};
@@ -90,6 +93,31 @@ fn the_error_alone_says_why_it_could_not_connect() {
         let known = format!("could not connect to {hosts}: ");
         assert!(said.contains(&known) && said.contains(why), "{said}");
         assert!(error.source().is_none(), "nothing is said twice");
+        assert!(said.matches(why).count() == 1, "{said}");
+        assert!(
+            said.matches("authorization violation").count() <= 1,
+            "{said}"
+        );
+    }
+}
+
+/// One that says nothing first, as a server of PostgreSQL, and one that says something else.
+#[test]
+fn a_server_of_another_kind_is_named_with_what_to_look_at() {
+    for greeting in ["", "SSH-2.0-OpenSSH_9.6\r\n"] {
+        let other = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let address = other.local_addr().unwrap();
+        let speaking = thread::spawn(move || {
+            let (mut client, _) = other.accept().expect("somebody comes");
+            client.write_all(greeting.as_bytes()).unwrap();
+            // Until it hangs up.
+            let _ = client.read(&mut [0]);
+        });
+        let (kind, shown) = fails(&format!("nats://{address}/library"));
+        speaking.join().expect("it is heard");
+        assert_eq!(kind, BackendErrorKind::Io, "{shown}");
+        let known = "nothing there speaks as a server of NATS does: look at host and port";
+        assert!(shown.contains(known), "{shown}");
     }
 }
 

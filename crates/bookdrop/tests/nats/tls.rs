@@ -159,7 +159,7 @@ fn a_server_that_is_not_trusted_is_refused() {
         assert!(shown.contains("invalid peer certificate"), "{shown}");
     }
     let by_none = is_refused(&address(&at, &folder, "missing.pem"));
-    assert!(by_none.contains("missing.pem"), "{by_none}");
+    assert!(by_none.contains("missing.pem (`tls_ca`)"), "{by_none}");
     let (kind, by_key) = fails(&address(&at, &folder, "server.key"));
     assert_eq!(kind, BackendErrorKind::Invalid, "{by_key}");
     assert!(
@@ -179,7 +179,7 @@ fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
     let by_address = address(&at, &folder, "server.pem");
     for address in [&by_address, &by_address.replace("tls://", "nats://")] {
         let (kind, shown) = fails(address);
-        assert_eq!(kind, BackendErrorKind::Io, "{shown}");
+        assert_eq!(kind, BackendErrorKind::Unsupported, "{shown}");
         assert!(shown.contains("the server has no TLS"), "{shown}");
     }
 }

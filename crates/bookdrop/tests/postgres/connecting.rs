@@ -1,6 +1,8 @@
 //! Connections are made, and made again, where the other end does not go on.
 
+use std::io::{Read, Write};
 use std::net::TcpListener;
+use std::thread;
 use std::time::Duration;
 
 use bookdrop::{
@@ -37,6 +39,41 @@ fn opening_ends_where_the_other_end_says_nothing() {
     assert_eq!(error.kind(), BackendErrorKind::Io, "{error}");
     let known = format!("the connection to {address} was not ready");
     assert!(error.to_string().contains(&known), "{error}");
+}
+
+/// What opening this says, which fails.
+fn why_not(url: &str) -> (BackendErrorKind, String) {
+    let opened = Driver::<String>::open(format!("{url}?queue=library")).wait_for(PATIENCE);
+    let error = opened.expect("it ends").expect_err("nobody is there");
+    let OpenErrorKind::Backend(error) = error.kind() else {
+        panic!("{error}");
+    };
+    (error.kind(), error.to_string())
+}
+
+#[test]
+fn a_server_of_another_kind_is_named_with_what_to_look_at() {
+    // As a server of NATS, and one that says numbers that no message begins with.
+    for (greeting, farewell) in [
+        ("INFO {}\r\n", "-ERR 'Unknown Protocol Operation'\r\n"),
+        ("\u{7f}\u{7ff}\u{7ff}\u{7ff}", ""),
+    ] {
+        let other = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+        let address = other.local_addr().unwrap();
+        let speaking = thread::spawn(move || {
+            let (mut client, _) = other.accept().expect("somebody comes");
+            client.write_all(greeting.as_bytes()).unwrap();
+            // It says something first, too.
+            assert!(client.read(&mut [0; 1_024]).unwrap() > 0);
+            client.write_all(farewell.as_bytes()).unwrap();
+        });
+        let (kind, said) = why_not(&format!("postgres://app@{address}/app"));
+        speaking.join().expect("it is heard");
+        assert_eq!(kind, BackendErrorKind::Io, "{said}");
+        let known = format!("could not connect to {address}: what answers there does not speak");
+        assert!(said.starts_with(&known), "{said}");
+        assert!(said.contains("look at host and port"), "{said}");
+    }
 }
 
 #[test]

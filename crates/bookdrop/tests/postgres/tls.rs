@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use bookdrop::{BackendError, BackendErrorKind, Codec, Consumer, Driver, Event, Producer};
 use bookdrop_postgres::{Options, Server};
-use bookdrop_test_servers::{Proxy, is_left_out, postgres};
+use bookdrop_test_servers::{Postgres, Proxy, is_left_out, postgres};
 use futures_lite::future::block_on;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
@@ -87,6 +87,18 @@ fn a_driver_works_by_tls_and_connects_again_by_tls() {
     is_at_work(&library);
     wait_until("the former connections are gone", || with_tls(true) == 3);
     assert_eq!(with_tls(false), 0);
+}
+
+#[test]
+fn a_server_without_tls_is_refused_where_tls_is_asked_for() {
+    if is_left_out("postgres") {
+        return;
+    }
+    // Others turn it on at the server of all.
+    let server = Postgres::start().unwrap_or_else(|error| panic!("{error}"));
+    let error = open(&server.url(), connector([])).unwrap_err();
+    assert_eq!(error.kind(), BackendErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("turn `ssl` on"), "{error}");
 }
 
 #[test]
