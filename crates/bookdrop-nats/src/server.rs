@@ -185,6 +185,11 @@ impl FromStr for Server {
 
     fn from_str(url: &str) -> Result<Self, Error> {
         let (scheme, rest) = url.split_once("://").unwrap_or(("nats", url));
+        if rest.matches('@').count() > 1 {
+            let message = "an `@` in a user, password or token has to be written as `%40`; in front of the servers of a cluster they \
+                           stand once";
+            return Err(Error::new(ErrorKind::Invalid, message));
+        }
         let (user, hosts) = match rest.rsplit_once('@') {
             Some((user, hosts)) => (Some(user), hosts),
             None => (None, rest),

@@ -169,6 +169,39 @@ fn a_slash_too_many_is_told_by_what_it_may_be() {
 
 #[cfg(feature = "nats")]
 #[test]
+fn a_question_mark_or_two_at_signs_in_a_password_of_nats_are_told_how_to_be_written() {
+    for (address, what) in [
+        ("nats://app:1?secret@host/library", "written as `%3F`"),
+        ("nats://app:1?secret=2@host/library", "written as `%3F`"),
+        ("nats://1?secret@host/library?lease=5s", "written as `%3F`"),
+        ("nats://app:1@secret@host/library", "written as `%40`"),
+        ("nats://app:secret@one,app:secret@two/library", "stand once"),
+    ] {
+        let (_, said) = refused(address);
+        assert!(said.contains(what), "{address}: {said}");
+        assert!(!said.contains("secret"), "{said}");
+    }
+}
+
+#[cfg(all(feature = "nats", feature = "postgres"))]
+#[test]
+fn how_a_folder_is_flushed_is_told_what_it_is_at_a_server() {
+    for (address, what) in [
+        ("nats://host/library?sync=always", "`sync_interval`"),
+        (
+            "postgres://host/app?queue=q&sync=always",
+            "`synchronous_commit`",
+        ),
+    ] {
+        let (kind, said) = refused(address);
+        assert_eq!(kind, OpenErrorKind::UnknownOption, "{said}");
+        assert!(said.contains("`sync` is an option of `disk`"), "{said}");
+        assert!(said.contains(what), "{said}");
+    }
+}
+
+#[cfg(feature = "nats")]
+#[test]
 fn a_queue_of_nats_as_an_option_is_told_where_it_stands() {
     let (_, said) = refused("nats://host/library?queue=library");
     assert!(said.contains("stands behind the server"), "{said}");
@@ -194,7 +227,8 @@ fn a_password_with_an_at_sign_goes_nowhere() {
 fn tls_by_an_address_of_postgres_is_refused_with_the_way_to_it() {
     for mode in ["require", "verify-ca", "verify-full"] {
         let address = format!("postgres://app@host/app?queue=library&sslmode={mode}");
-        let (_, said) = refused(&address);
+        let (kind, said) = refused(&address);
+        assert_eq!(kind, OpenErrorKind::InvalidOption, "{said}");
         let way = "`bookdrop_postgres::Server::with_tls`";
         assert!(said.contains(way), "{mode}: {said}");
     }
@@ -205,9 +239,11 @@ fn a_capacity_that_is_misspelt_is_named() {
     let (kind, said) = refused("memory:?capacty=1");
     assert_eq!(kind, OpenErrorKind::UnknownOption);
     assert!(
-        said.contains("no option `capacty`; there are `capacity`"),
+        said.contains("no option `capacty`; perhaps `capacity` is meant; there are `capacity`"),
         "{said}"
     );
+    let (_, said) = refused("memory:?capacity=1&pages=3");
+    assert!(said.contains("no option `pages`; there are"), "{said}");
     let (kind, said) = refused("memory:");
     assert_eq!(kind, OpenErrorKind::InvalidOption);
     assert!(said.contains("`memory:?capacity=100`"), "{said}");

@@ -25,7 +25,12 @@ impl Options {
         let mut given = Vec::new();
         for option in text.split('&').filter(|option| !option.is_empty()) {
             let Some((key, value)) = option.split_once('=') else {
-                return Err(malformed("its options have to be like `capacity=100`"));
+                return Err(malformed(match option.contains('@') {
+                    true => {
+                        "its options have to be like `capacity=100`; a `?` in a password has to be written as `%3F`"
+                    }
+                    false => "its options have to be like `capacity=100`",
+                }));
             };
             given.push((decoded(key)?, decoded(value)?));
         }
@@ -48,9 +53,16 @@ impl Options {
     }
 
     /// Whether this is given, which is no option.
-    #[cfg(feature = "nats")]
+    #[cfg(any(feature = "postgres", feature = "nats"))]
     pub(crate) fn has(&self, key: &str) -> bool {
         self.given.iter().any(|(given, _)| given == key)
+    }
+
+    /// Whether an `@` stands in any of them, as it does where the place was cut in two at the `?` of a password.
+    #[cfg(feature = "nats")]
+    pub(crate) fn have_at_sign(&self) -> bool {
+        let mut all = self.given.iter();
+        all.any(|(key, value)| key.contains('@') || value.contains('@'))
     }
 
     /// A whole number among these.
@@ -133,10 +145,36 @@ impl Options {
         let Some((key, _)) = self.given.first() else {
             return Ok(());
         };
+        let nearest = nearest(key, &self.known).map_or_else(String::new, |nearest| {
+            format!("; perhaps `{nearest}` is meant")
+        });
         let known = listed(self.known.into_iter());
-        let message = format!("there is no option `{key}`; there are {known}");
+        let message = format!("there is no option `{key}`{nearest}; there are {known}");
         Err(OpenError::new(OpenErrorKind::UnknownOption, message))
     }
+}
+
+/// The name that is a slip or two away from this one, if there is one.
+fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
+    const SLIPS: usize = 2;
+    let with_slips = known.iter().map(|known| (slips(name, known), *known));
+    // Of a short name nearly all would be others.
+    let near = with_slips.filter(|(slips, known)| *slips <= SLIPS && slips * 3 <= known.len());
+    near.min_by_key(|(slips, _)| *slips).map(|(_, known)| known)
+}
+
+/// How many letters have to be added, left out or changed to make the one of the other.
+fn slips(one: &str, other: &str) -> usize {
+    let mut before: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.bytes().enumerate() {
+        let mut row = vec![at + 1];
+        for (to, wanted) in other.bytes().enumerate() {
+            let changed = before[to] + usize::from(letter != wanted);
+            row.push(changed.min(before[to + 1] + 1).min(row[to] + 1));
+        }
+        before = row;
+    }
+    before[other.len()]
 }
 
 /// What is not given stays as it is.

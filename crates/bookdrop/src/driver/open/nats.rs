@@ -18,8 +18,8 @@ where
     T: Serialize + DeserializeOwned + Send + 'static,
     R: Serialize + DeserializeOwned + Send + 'static,
 {
-    let (hosts, queue) = place(&address.written_place)?;
     let mut given = address.options;
+    let (hosts, queue) = place(&address.written_place, &given)?;
     if given.has("queue") {
         let message = "the queue stands behind the server, and is no option: write `nats://host:4222/library`";
         return Err(OpenError::new(
@@ -27,7 +27,16 @@ where
             message.to_owned(),
         ));
     }
-    let mut server: Server = format!("{}://{hosts}", address.scheme).parse()?;
+    if given.has("sync") {
+        let message = "`sync` is an option of `disk`: in NATS the server says when it flushes, by its setting `sync_interval`, and the \
+                       option `sync_interval` says what that is";
+        return Err(OpenError::new(
+            OpenErrorKind::UnknownOption,
+            message.to_owned(),
+        ));
+    }
+    let url = format!("{}://{hosts}", address.scheme);
+    let mut server: Server = url.parse().map_err(server::wrong_settings)?;
     if let Some(certificates) = given.text("tls_ca")? {
         server = server.trusting(certificates);
     }
@@ -37,7 +46,7 @@ where
 }
 
 /// The servers, with what may be a password, and the name of the queue.
-fn place(written: &str) -> Result<(&str, String), OpenError> {
+fn place<'a>(written: &'a str, given: &address::Options) -> Result<(&'a str, String), OpenError> {
     let parts = written.strip_prefix("//").and_then(|place| {
         let (hosts, queue) = place.split_once('/')?;
         let is_whole = !hosts.is_empty() && !queue.is_empty() && !queue.contains('/');
@@ -46,14 +55,14 @@ fn place(written: &str) -> Result<(&str, String), OpenError> {
     let Some((hosts, queue)) = parts else {
         return Err(OpenError::new(
             OpenErrorKind::InvalidOption,
-            wrong_place(written).to_owned(),
+            wrong_place(written, given).to_owned(),
         ));
     };
     Ok((hosts, address::decoded(queue)?))
 }
 
 /// What is wrong with it. Of what is written nothing is said: it may be a part of a password.
-fn wrong_place(written: &str) -> &'static str {
+fn wrong_place(written: &str, given: &address::Options) -> &'static str {
     let behind = written.strip_prefix("//").and_then(|it| it.split_once('/'));
     match behind.map(|(_, behind)| behind) {
         Some(queue) if queue.contains('/') && queue.contains('@') => {
@@ -62,6 +71,9 @@ fn wrong_place(written: &str) -> &'static str {
         Some(queue) if queue.contains('/') => {
             "there is one `/` too many behind the server: what follows it is the name of the queue alone, as in \
              `nats://host:4222/library`; a `/` in that name has to be written as `%2F`"
+        }
+        None if given.have_at_sign() => {
+            "a `?` in a user, password or token has to be written as `%3F`"
         }
         _ => "a server and a queue are needed: write `nats://host:4222/library`",
     }

@@ -41,8 +41,16 @@ where
     R: Serialize + DeserializeOwned + Send + 'static,
 {
     let mut given = address.options;
-    let server: Server = connection(&address.written_place, &mut given)?.parse()?;
+    let url = connection(&address.written_place, &mut given)?;
+    let server: Server = url.parse().map_err(server::wrong_settings)?;
     let queue = queue(&mut given)?;
+    if given.has("sync") {
+        let message = "`sync` is an option of `disk`: in PostgreSQL the server says when it flushes, by its setting `synchronous_commit`";
+        return Err(OpenError::new(
+            OpenErrorKind::UnknownOption,
+            message.to_owned(),
+        ));
+    }
     let (options, codec) = options(given)?;
     let opening = async move { Postgres::open(server, &queue, options).await };
     Ok(Opening::new(opening, codec))

@@ -12,7 +12,7 @@ use serde_core::de::DeserializeOwned;
 use crate::address::{Options, invalid};
 use crate::backed::{Codec, Pending};
 use crate::driver::Driver;
-use crate::error::OpenError;
+use crate::error::{OpenError, OpenErrorKind};
 
 /// A queue that is being opened on the driver's thread.
 pub(super) struct Opening<B, T, R> {
@@ -44,6 +44,11 @@ impl<B, T, R> Opening<B, T, R> {
         let opened = ready!(Pin::new(&mut self.opening).poll(cx))?;
         Poll::Ready(Ok((self.make)(opened, self.codec)))
     }
+}
+
+/// What of an address says where the server is cannot be used: nobody was asked yet.
+pub(super) fn wrong_settings(error: BackendError) -> OpenError {
+    OpenError::new(OpenErrorKind::InvalidOption, error.to_string())
 }
 
 /// Takes for how long a driver is left what it has in hand.
