@@ -5,6 +5,8 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use strsim::levenshtein;
+
 use super::{decoded, malformed};
 use crate::error::{OpenError, OpenErrorKind};
 
@@ -157,24 +159,10 @@ impl Options {
 /// The name that is a slip or two away from this one, if there is one.
 fn nearest(name: &str, known: &[&'static str]) -> Option<&'static str> {
     const SLIPS: usize = 2;
-    let with_slips = known.iter().map(|known| (slips(name, known), *known));
+    let with_slips = known.iter().map(|known| (levenshtein(name, known), *known));
     // Of a short name nearly all would be others.
     let near = with_slips.filter(|(slips, known)| *slips <= SLIPS && slips * 3 <= known.len());
     near.min_by_key(|(slips, _)| *slips).map(|(_, known)| known)
-}
-
-/// How many letters have to be added, left out or changed to make the one of the other.
-fn slips(one: &str, other: &str) -> usize {
-    let mut before: Vec<usize> = (0..=other.len()).collect();
-    for (at, letter) in one.bytes().enumerate() {
-        let mut row = vec![at + 1];
-        for (to, wanted) in other.bytes().enumerate() {
-            let changed = before[to] + usize::from(letter != wanted);
-            row.push(changed.min(before[to + 1] + 1).min(row[to] + 1));
-        }
-        before = row;
-    }
-    before[other.len()]
 }
 
 /// What is not given stays as it is.

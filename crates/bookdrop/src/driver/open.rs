@@ -138,9 +138,9 @@ where
     /// a folder that is `InUse`, `Denied`, `Invalid` (it holds something else, or events in another codec), `NewerVersion`,
     /// `NotFound`, `NoSpace` or `Io`. For a server it is `Io` (it cannot be reached, for which opening does not wait), `Denied`
     /// (it does not let the user in, or make or read the schema, or use the stream), `NotFound` (there is no such database), `Invalid`
-    /// (the queue is in another codec, or a file of certificates has none), `NewerVersion` or `Unsupported` (the server is older than version
-    /// 13, or the database is not in UTF-8; a NATS server is older than version 2.10, or has no JetStream, or no TLS where that is
-    /// asked for). A password is in none of them.
+    /// (the queue is in another codec, or a file of certificates has none), `NewerVersion` or `Unsupported` (the server is older than
+    /// version 13, or the database is not in UTF-8; a NATS server is older than version 2.10, or has no JetStream; or it has no TLS
+    /// where that is asked for). A password is in none of them.
     ///
     /// # Cancel safety
     /// Dropped, nothing stays open. A folder whose reading was begun is given up when that is through, and so is a connection.
