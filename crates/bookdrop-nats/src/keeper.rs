@@ -28,12 +28,14 @@ use crate::names::Names;
 use crate::options::Options;
 use crate::pages::{Desk, StreamPages, silent};
 use crate::seeking::Mine;
+use crate::server::LONGEST_PAUSE;
 use crate::warnings::{self, OtherVersions};
 
 /// So often the keeper makes sure that no other one is there.
 const LOOKS_EVERY: Duration = Duration::from_secs(5);
-/// A keeper that follows another one knows of no consumer yet. It waits so long before it tells requesters that there is none.
-const CONSUMERS_COME_WITHIN: Duration = Duration::from_secs(1);
+/// A keeper that follows another one knows of no consumer yet. It waits so long before it tells requesters that there is none: their
+/// drivers may have lost the server as well, and find it with their next try or the one after it.
+const CONSUMERS_COME_WITHIN: Duration = Duration::from_secs(2 * LONGEST_PAUSE.as_secs());
 /// What guests say before the queue is open waits, up to so many packets and so many bytes; they say the rest again.
 const EARLY_PACKETS: usize = 1_024;
 const EARLY_BYTES: usize = 16 << 20;

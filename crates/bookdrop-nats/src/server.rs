@@ -27,7 +27,8 @@ const NO_TLS: &str =
 /// What helps where nothing came that a server of NATS says.
 const NO_NATS: &str = "; nothing there speaks as a server of NATS does: look at host and port";
 /// How long the client waits before it connects again: first, and at most.
-const RECONNECT_AFTER: [Duration; 2] = [Duration::from_millis(20), Duration::from_secs(2)];
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+pub(crate) const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// A server of NATS, or a cluster of them, and how it is connected to.
 ///
@@ -245,11 +246,10 @@ fn wrong_url() -> Error {
 
 /// Doubling, so that a server that comes back soon is found soon.
 fn reconnect_after(attempts: usize) -> Duration {
-    let [first, longest] = RECONNECT_AFTER;
     let doublings = u32::try_from(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
-    first
+    FIRST_PAUSE
         .saturating_mul(2u32.saturating_pow(doublings))
-        .min(longest)
+        .min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]

@@ -95,6 +95,11 @@ impl Proxy {
         self.rules.refuse(true);
     }
 
+    /// How many connections were refused so far.
+    pub fn refused(&self) -> u64 {
+        self.rules.refused()
+    }
+
     /// Takes new connections again.
     pub fn accept(&self) {
         self.rules.refuse(false);
@@ -147,7 +152,7 @@ fn take_connections(listener: &TcpListener, server: SocketAddr, rules: &Rules) {
                 return;
             }
             match client {
-                Ok(_) if rules.is_refusing() => {}
+                Ok(_) if rules.refuses() => {}
                 Ok(client) => {
                     // A server that is not there looks to the client like one that hangs up.
                     if let Ok(connection) = connect(client, server) {

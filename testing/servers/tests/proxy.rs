@@ -101,6 +101,7 @@ fn who_refuses_keeps_the_connections_that_are_there() {
     assert!(is_closed(&connect(&proxy)));
     say(&client, b"still there");
     hear(&client, b"still there");
+    assert_eq!(proxy.refused(), 1);
     proxy.accept();
     at_work(&proxy);
 }

@@ -26,17 +26,26 @@ fn send(library: &Library, number: usize) -> Result<(), BackendErrorKind> {
 /// Sends from this number on until there is no room. Returns how many are in the queue at least.
 fn fill(library: &Library, first: usize) -> usize {
     let mut number = first;
-    wait_until("there is no room", || {
+    while is_sent(library, number) {
+        number += 1;
+    }
+    number - first
+}
+
+/// Sends this number, unless there is no room for it.
+fn is_sent(library: &Library, number: usize) -> bool {
+    let mut is_sent = false;
+    wait_until("it is sent, or there is no room", || {
         match send(library, number) {
-            Ok(()) => number += 1,
-            Err(BackendErrorKind::NoSpace) => return true,
+            Ok(()) => is_sent = true,
+            Err(BackendErrorKind::NoSpace) => {}
             // Sent again, it is one event.
-            Err(BackendErrorKind::Unknown | BackendErrorKind::Io) => {}
+            Err(BackendErrorKind::Unknown | BackendErrorKind::Io) => return false,
             Err(other) => panic!("{other:?}"),
         }
-        false
+        true
     });
-    number - first
+    is_sent
 }
 
 #[test]

@@ -5,13 +5,16 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 use std::thread;
 
-use bookdrop::{Consumer, Event, Producer, RequestErrorKind, SendErrorKind};
+use bookdrop::{Answer, Consumer, Event, Producer, RequestErrorKind, SendErrorKind};
 use bookdrop_test_servers::Proxy;
 use futures_lite::future::{block_on, poll_once};
 
 use crate::engine;
 use crate::server::other::Other;
 use crate::server::{Library, NEVER, PATIENCE, open_at, wait_until};
+
+/// Whoever tried to connect so often in vain tries again after the longest pause.
+const SHORT_PAUSES: u64 = 9;
 
 /// Where the queue of a test is. Who dies is found dead soon.
 fn address(queue: &str) -> String {
@@ -183,6 +186,34 @@ fn a_request_reaches_the_consumer_that_is_there_when_the_queue_was_just_opened_a
     for request in [first, patient] {
         request.wait().expect("it is answered");
     }
+}
+
+/// Where the server was away for long, each driver tries to reach it now and then: the one that becomes the keeper may have been the
+/// first to find it.
+#[test]
+fn a_request_waits_for_consumers_that_find_the_server_later_than_the_keeper() {
+    if engine::is_left_out() {
+        return;
+    }
+    let address = address("found_later");
+    let (keeper, asks) = (open_at(&address), open_at(&address));
+    let server = engine::shared();
+    let proxy = Proxy::before(server.address());
+    let works = engine::address(&proxy.url(&server.url()), "found_later", "");
+    let mut consumer = Consumer::new(&open_at(&works));
+    assert!(consumer.try_receive().wait().is_err());
+    proxy.refuse();
+    proxy.cut();
+    wait_until("the next try is far", || proxy.refused() >= SHORT_PAUSES);
+    proxy.accept();
+    drop(keeper);
+    let working = thread::spawn(move || {
+        let delivery = consumer.receive().wait().expect("it is asked for");
+        delivery.reply("done".to_owned()).wait()
+    });
+    let asked = Producer::new(&asks).request(event("S"), NEVER).wait();
+    assert_eq!(asked.expect("there is a consumer"), "done");
+    assert_eq!(working.join().expect("it works").ok(), Some(Answer::Sent));
 }
 
 #[test]

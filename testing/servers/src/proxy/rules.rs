@@ -26,6 +26,8 @@ pub(super) struct Rules {
 struct Told {
     is_closed: bool,
     is_refusing: bool,
+    /// Connections that were refused.
+    refused: u64,
     to_server: Terms,
     to_client: Terms,
     /// The threads of each keep it; this does not keep it open.
@@ -50,8 +52,15 @@ impl Rules {
         self.told().is_closed
     }
 
-    pub(super) fn is_refusing(&self) -> bool {
-        self.told().is_refusing
+    /// Whether a new connection is refused, which counts.
+    pub(super) fn refuses(&self) -> bool {
+        let mut told = self.told();
+        told.refused += u64::from(told.is_refusing);
+        told.is_refusing
+    }
+
+    pub(super) fn refused(&self) -> u64 {
+        self.told().refused
     }
 
     /// Takes in a new connection, unless the proxy is closed.
