@@ -443,8 +443,7 @@ fn guests_that_are_too_many_are_heard_when_others_are_gone() {
 
 #[test]
 fn who_meets_a_keeper_of_another_version_is_told_what_to_do() {
-    let mut terms = terms();
-    terms.patience = Duration::from_millis(50);
+    let terms = impatient();
     let now = Instant::now();
     let cx = Context::from_waker(Waker::noop());
     let (remote, mut guest) = bookdrop_remote::guest(GuestId([9; 16]), terms.clone(), now);
@@ -469,12 +468,28 @@ fn who_meets_a_keeper_of_another_version_is_told_what_to_do() {
     assert!(error.to_string().contains(what_to_do), "{error}");
 }
 
+fn impatient() -> Terms {
+    let mut terms = terms();
+    terms.patience = Duration::from_millis(50);
+    terms
+}
+
+/// What somebody is told who asked until patience was over.
+fn asked_in_vain(remote: &Remote, both: &mut Both) -> Error {
+    let mut asking = pin!(remote.stats(None));
+    assert!(poll(asking.as_mut()).is_pending());
+    both.guest_says(Instant::now());
+    both.guest_says(Instant::now() + impatient().patience);
+    let Poll::Ready(Err(error)) = poll(asking) else {
+        panic!("it has waited for long enough");
+    };
+    error
+}
+
 /// Whoever is told of the keeper alone looks for the fault there.
 #[test]
 fn why_there_is_no_keeper_stands_before_all_else() {
-    let mut terms = terms();
-    terms.patience = Duration::from_millis(50);
-    let (remote, mut both) = Both::new(&terms);
+    let (remote, mut both) = Both::new(&impatient());
     let mut sending = pin!(remote.publish(vec![record("S")], Progress::default(), true));
     assert!(poll(sending.as_mut()).is_pending());
     both.guest_says(Instant::now());
@@ -487,49 +502,24 @@ fn why_there_is_no_keeper_stands_before_all_else() {
     };
     assert!(error.to_string().starts_with("the server is away: "));
     unknown(error);
-    let mut asking = pin!(remote.stats(None));
-    assert!(poll(asking.as_mut()).is_pending());
-    both.guest_says(Instant::now());
-    both.guest_says(Instant::now() + terms.patience);
-    let Poll::Ready(Err(error)) = poll(asking) else {
-        panic!("it has waited for long enough");
-    };
-    let said = error.to_string();
+    let said = asked_in_vain(&remote, &mut both).to_string();
     assert!(said.starts_with("the server is away: no keeper"), "{said}");
 }
 
 #[test]
 fn a_keeper_that_does_not_answer_yet_may_be_reading_the_queue() {
-    let mut terms = terms();
-    terms.patience = Duration::from_millis(50);
-    let (remote, mut both) = Both::new(&terms);
-    let now = Instant::now();
-    both.guest.new_keeper(2, now);
-    let mut asking = pin!(remote.stats(None));
-    assert!(poll(asking.as_mut()).is_pending());
-    both.guest_says(now);
-    both.guest_says(Instant::now() + terms.patience);
-    let Poll::Ready(Err(error)) = poll(asking) else {
-        panic!("it has waited for long enough");
-    };
-    let said = error.to_string();
+    let (remote, mut both) = Both::new(&impatient());
+    both.guest.new_keeper(2, Instant::now());
+    let said = asked_in_vain(&remote, &mut both).to_string();
     assert!(said.contains("it may be reading the queue"), "{said}");
 }
 
 #[test]
 fn what_somebody_else_says_is_not_why_a_keeper_that_was_heard_is_silent() {
-    let mut terms = terms();
-    terms.patience = Duration::from_millis(50);
-    let (remote, mut both) = Both::new(&terms);
+    let (remote, mut both) = Both::new(&impatient());
     let unread = both.guest.receive(vec![9].into(), Instant::now());
     unread.expect_err("it is not understood");
-    let mut asking = pin!(remote.stats(None));
-    assert!(poll(asking.as_mut()).is_pending());
-    both.guest_says(Instant::now());
-    both.guest_says(Instant::now() + terms.patience);
-    let Poll::Ready(Err(error)) = poll(asking) else {
-        panic!("it has waited for long enough");
-    };
+    let error = asked_in_vain(&remote, &mut both);
     assert!(!error.to_string().contains("version"), "{error}");
 }
 
