@@ -19,6 +19,8 @@ pub struct Fetched {
     pub record: Record,
     /// How often it was handed over, this time included.
     pub attempt: u32,
+    /// How often it failed: at most as often as it was handed over before.
+    pub failures: u32,
     /// From then on nobody wants the answer; `None` for what is no request.
     pub deadline: Option<Instant>,
 }
@@ -39,6 +41,9 @@ pub enum Settlement {
     Failed,
     /// It failed, and comes back after so long, or becomes a dead letter.
     RetryAfter(Duration),
+    /// Nobody worked on it to the end, and it did not fail: it comes back at once, or, handed over as often as is allowed, becomes a
+    /// dead letter.
+    Release,
     /// It failed for good.
     Bury(DeadReason),
     /// Its consumer goes on working: it stays in hand for longer, where there is a lease.

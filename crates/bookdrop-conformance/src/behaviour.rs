@@ -86,6 +86,7 @@ macro_rules! __for_each_behaviour {
             settling::ack_is_final "An acked event does not come back, not to a new consumer either.";
             settling::settled_exactly_once "A second settlement of a delivery does not compile, or is refused.";
             settling::dropped_unsettled_comes_back "A delivery that was dropped comes back: after a plain drop, a cancelled task and a panic, and after its process was killed where the driver survives that.";
+            settling::released_has_not_failed "A released event comes back at once and in front and has not failed, however often; only the bound on hand-overs ends that.";
             settling::settle_out_of_order "Deliveries are settled in any order: acking a later one settles none of the former.";
             dead_letters::max_attempts_to_dead_letter "After its last failure an event is a dead letter with reason, count and content, to be listed, replayed, discarded or taken.";
             dead_letters::poison_is_isolated "An event that fails every time becomes a dead letter, and all the others get through meanwhile.";

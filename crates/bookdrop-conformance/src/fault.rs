@@ -75,6 +75,10 @@ pub enum Fault {
     ForgetsAttempt,
     /// A nack settles for good.
     AcksOnNack,
+    /// What is released failed.
+    FailsOnRelease,
+    /// A release settles for good.
+    AcksOnRelease,
     /// Whatever fails comes back at once, for ever.
     ReturnsAtOnce,
     /// An acked event comes back.

@@ -24,6 +24,7 @@ macro_rules! __for_each_fault {
             ack_is_final: AckComesBack, CountsAckTwice;
             settled_exactly_once: IgnoresAutoAck, AcceptsSecondSettlement, CountsAckTwice;
             dropped_unsettled_comes_back: LosesDropped, ForgetsAttempt;
+            released_has_not_failed: FailsOnRelease, AcksOnRelease, ForgetsAttempt, IgnoresMaxDeliveries;
             settle_out_of_order: CumulativeAck, AcksOnNack;
             max_attempts_to_dead_letter: LosesDeadReason, LosesDeadLetters, ForgetsDeadCount, RetriesForEver, IgnoresMaxDeliveries, ReplayLoses, DiscardKeeps, DamagesDeadContent;
             poison_is_isolated: RetriesForEver, OneKeyForAll;

@@ -301,6 +301,7 @@ impl Backend for Postgres {
             }
             Settlement::Failed => How::Fail(None),
             Settlement::RetryAfter(wait) => How::Fail(Some(wait)),
+            Settlement::Release => How::Release,
             Settlement::Bury(reason) => How::Bury(reason),
             other => return put(Err(unsupported(&other))),
         };

@@ -117,8 +117,9 @@ impl Settling {
         matches!(self.how, How::Bury(_) | How::Owe)
     }
 
-    pub(crate) fn is_failure(&self) -> bool {
-        matches!(self.how, How::Fail(_))
+    /// Whether the event comes back, where it is not a dead letter.
+    pub(crate) fn is_return(&self) -> bool {
+        matches!(self.how, How::Fail(_) | How::Release)
     }
 
     /// How it stood, or stands already.
@@ -137,6 +138,7 @@ pub(crate) enum How {
     Answer(Bytes),
     Owe,
     Fail(Option<Duration>),
+    Release,
     Bury(DeadReason),
 }
 

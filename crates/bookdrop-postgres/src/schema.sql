@@ -566,7 +566,7 @@ END $$;
 -- event: it says how many expired just now, whether there is more, and, where there is not, how many are queued there and in how many
 -- nanoseconds something happens there by itself. There is no row if there is no such group.
 CREATE FUNCTION bookdrop.fetch(of_group integer, to_driver bigint, most integer, most_bytes bigint)
-RETURNS TABLE (id bigint, attempt integer, priority smallint, event_id text, is_id_given boolean, key text, delay bigint, time_to_live bigint,
+RETURNS TABLE (id bigint, attempt integer, failures integer, priority smallint, event_id text, is_id_given boolean, key text, delay bigint, time_to_live bigint,
     content bytea, asker bigint, ask bigint, time_left bigint, queued bigint, expired bigint, has_more boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
@@ -594,10 +594,10 @@ BEGIN
         ), taken AS (
             UPDATE bookdrop.event e SET state = 'in hand', holder = to_driver, deliveries = e.deliveries + 1, wakes_at = NULL
                 FROM fitting f WHERE e.id = f.id
-                RETURNING e.id, e.deliveries, e.priority, e.place, e.event_id, e.is_id_given, e.key, e.delay, e.time_to_live, e.content,
+                RETURNING e.id, e.deliveries, e.failures, e.priority, e.place, e.event_id, e.is_id_given, e.key, e.delay, e.time_to_live, e.content,
                     e.asker, e.ask, (extract(epoch FROM e.deadline - clock_timestamp()) * 1e9)::bigint AS time_left
         )
-        SELECT t.id, t.deliveries, t.priority, t.event_id, t.is_id_given, t.key, t.delay, t.time_to_live, t.content, t.asker, t.ask,
+        SELECT t.id, t.deliveries, t.failures, t.priority, t.event_id, t.is_id_given, t.key, t.delay, t.time_to_live, t.content, t.asker, t.ask,
             t.time_left, NULL::bigint, NULL::bigint, true FROM taken t ORDER BY t.priority DESC, t.place;
     GET DIAGNOSTICS handed = ROW_COUNT;
     IF handed > 0 THEN
@@ -757,9 +757,9 @@ BEGIN
     END IF;
 END $$;
 
--- Events in hand failed, and come back after so long; without a wait, after the pause of the back-off.
-CREATE FUNCTION bookdrop.fail(of_driver bigint, event_numbers bigint[], attempts integer[], waits bigint[], backoff_first bigint, backoff_max bigint,
-    max_attempts integer, max_deliveries integer, max_dead bigint)
+-- Events in hand come back: those that failed after so long or, without a wait, after the pause of the back-off; others at once.
+CREATE FUNCTION bookdrop.return_events(of_driver bigint, event_numbers bigint[], attempts integer[], have_failed boolean[], waits bigint[],
+    backoff_first bigint, backoff_max bigint, max_attempts integer, max_deliveries integer, max_dead bigint)
 RETURNS TABLE (place bigint, fate text, dropped bigint) LANGUAGE plpgsql AS $$
 DECLARE
     e bookdrop.event;
@@ -772,12 +772,13 @@ BEGIN
         CONTINUE WHEN NOT FOUND;
         wait := CASE
             WHEN waits[i] IS NOT NULL THEN bookdrop.span(waits[i])
-            WHEN e.failures = 0 THEN interval '0'
+            WHEN e.failures = 0 OR NOT have_failed[i] THEN interval '0'
             -- Doubled each time, and with up to a quarter more, so that what failed together does not come back together.
             ELSE bookdrop.span((least(backoff_first * 2.0 ^ least(e.failures - 1, 60), backoff_max) * (1 + random() / 4))::bigint)
         END;
         place := i;
-        SELECT b.fate, b.dropped INTO fate, dropped FROM bookdrop.come_back(e, true, wait, waits[i] IS NULL, max_attempts, max_deliveries, max_dead) b;
+        SELECT b.fate, b.dropped INTO fate, dropped
+            FROM bookdrop.come_back(e, have_failed[i], wait, waits[i] IS NULL, max_attempts, max_deliveries, max_dead) b;
         RETURN NEXT;
     END LOOP;
 END $$;

@@ -44,7 +44,7 @@ pub(crate) struct Database {
     publish: Statement,
     fetch: Statement,
     finish: Statement,
-    fail: Statement,
+    return_events: Statement,
     wake: Statement,
     give_up: Statement,
     put_back: Statement,
@@ -56,11 +56,11 @@ pub(crate) type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 impl Database {
     pub(crate) async fn new(client: Client) -> Result<Self, Trouble> {
-        let (publish, fetch, finish, fail, wake, give_up, put_back, told, relay) = futures_util::try_join!(
+        let (publish, fetch, finish, return_events, wake, give_up, put_back, told, relay) = futures_util::try_join!(
             client.prepare("SELECT * FROM bookdrop.publish($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)"),
             client.prepare("SELECT * FROM bookdrop.fetch($1, $2, $3, $4)"),
             client.prepare("SELECT * FROM bookdrop.finish($1, $2, $3, $4, $5, $6, $7, $8)"),
-            client.prepare("SELECT * FROM bookdrop.fail($1, $2, $3, $4, $5, $6, $7, $8, $9)"),
+            client.prepare("SELECT * FROM bookdrop.return_events($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"),
             client.prepare("SELECT bookdrop.wake($1, $2, $3)"),
             client.prepare("SELECT * FROM bookdrop.give_up($1, $2)"),
             client.prepare("SELECT bookdrop.put_back($1, $2)"),
@@ -73,7 +73,7 @@ impl Database {
             publish,
             fetch,
             finish,
-            fail,
+            return_events,
             wake,
             give_up,
             put_back,
@@ -173,10 +173,10 @@ impl Database {
             return Ok(None);
         };
         Ok(Some(Batch {
-            wakes_in: last.get::<_, Option<i64>>(11).map(nanoseconds),
-            queued: last.get::<_, Option<i64>>(12).unwrap_or(0).max(0) as u64,
-            has_more: last.get(14),
-            expired: count(&last, 13),
+            wakes_in: last.get::<_, Option<i64>>(12).map(nanoseconds),
+            queued: last.get::<_, Option<i64>>(13).unwrap_or(0).max(0) as u64,
+            has_more: last.get(15),
+            expired: count(&last, 14),
             events: rows.iter().map(event).collect(),
         }))
     }
@@ -211,11 +211,12 @@ impl Database {
     }
 
     /// The places in the list of those that were in hand, what became of each, and how many dead letters were dropped for it.
-    pub(crate) async fn fail(
+    pub(crate) async fn return_events(
         &self,
         driver: i64,
         numbers: &[i64],
         attempts: &[i32],
+        have_failed: &[bool],
         waits: &[Option<i64>],
         bounds: &Bounds,
     ) -> Result<Vec<(usize, String, u64)>, Trouble> {
@@ -223,6 +224,7 @@ impl Database {
             &driver,
             &numbers,
             &attempts,
+            &have_failed,
             &waits,
             &bounds.backoff_first,
             &bounds.backoff_max,
@@ -230,7 +232,7 @@ impl Database {
             &bounds.max_deliveries,
             &bounds.max_dead,
         ];
-        let rows = self.often(&self.fail, parameters).await?;
+        let rows = self.often(&self.return_events, parameters).await?;
         Ok(rows
             .iter()
             .map(|row| (place(row), row.get(1), count(row, 2)))

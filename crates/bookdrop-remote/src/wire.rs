@@ -98,6 +98,7 @@ pub(crate) struct WrittenFetched {
     pub(crate) hand: u64,
     record: WrittenRecord,
     attempt: u32,
+    failures: u32,
     left: Option<Left>,
 }
 
@@ -107,6 +108,7 @@ impl WrittenFetched {
             hand,
             record: WrittenRecord::new(fetched.record, contents),
             attempt: fetched.attempt,
+            failures: fetched.failures,
             left: fetched.deadline.map(|deadline| Left::until(deadline, now)),
         }
     }
@@ -117,6 +119,7 @@ impl WrittenFetched {
             receipt: Receipt(self.hand),
             record: self.record.read(rest)?,
             attempt: self.attempt,
+            failures: self.failures,
             deadline: self.left.map(|left| left.since(said)),
         })
     }
@@ -217,6 +220,7 @@ pub(crate) enum How {
     Owe,
     Failed,
     RetryAfter(Duration),
+    Release,
     Bury(Reason),
     Extend,
 }
@@ -230,6 +234,7 @@ impl How {
             Settlement::Owe => How::Owe,
             Settlement::Failed => How::Failed,
             Settlement::RetryAfter(wait) => How::RetryAfter(wait),
+            Settlement::Release => How::Release,
             Settlement::Bury(reason) => How::Bury(reason.into()),
             Settlement::Extend => How::Extend,
             _ => return None,
@@ -243,6 +248,7 @@ impl How {
             How::Owe => Settlement::Owe,
             How::Failed => Settlement::Failed,
             How::RetryAfter(wait) => Settlement::RetryAfter(wait),
+            How::Release => Settlement::Release,
             How::Bury(reason) => Settlement::Bury(reason.into()),
             How::Extend => Settlement::Extend,
         })

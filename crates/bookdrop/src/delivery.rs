@@ -28,6 +28,7 @@ use settle::{Acking, InHand, Undone};
 /// | [`ack`](Delivery::ack), [`into_event`](Delivery::into_event) | it is done |
 /// | [`nack`](Delivery::nack) | it failed and comes back: at once the first time, later after the driver's [back-off](crate::Builder::retry_backoff) |
 /// | [`retry_after`](Delivery::retry_after) | it failed and comes back after that time |
+/// | [`release`](Delivery::release) | nobody worked on it: it comes back at once, and did not fail |
 /// | [`reject`](Delivery::reject) | it failed for good and becomes a dead letter; a requester gets `Failed` |
 /// | [`reply`](Delivery::reply), [`fail`](Delivery::fail), [`reply_with`](Delivery::reply_with) | a request is answered, and done |
 ///
@@ -82,6 +83,25 @@ impl<T, R> Delivery<T, R> {
     /// ```
     pub fn attempt(&self) -> u32 {
         self.in_hand().taken.attempt()
+    }
+
+    /// How often it failed before: [`nack`](Delivery::nack), [`retry_after`](Delivery::retry_after), or a delivery that was dropped.
+    /// What came back otherwise ([released](Delivery::release), or from a process that is gone) counts as an
+    /// [attempt](Delivery::attempt) alone.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("S")).wait()?;
+    /// b.receive().wait()?.nack().wait()?;
+    /// b.receive().wait()?.release().wait()?;
+    /// let book = b.receive().wait()?;
+    /// assert_eq!((book.attempt(), book.failures()), (3, 1));
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    pub fn failures(&self) -> u32 {
+        self.in_hand().taken.failures()
     }
 
     /// The group it was handed over to.
@@ -282,6 +302,31 @@ impl<T, R> Delivery<T, R> {
         delay: Duration,
     ) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
         Operation::new(self.give_back(Undone::RetryAfter(delay)))
+    }
+
+    /// The event was not worked on to the end, and did not fail: it comes back at once, for whoever asks next, also where that is this
+    /// consumer. So does a service with what it has in hand when it has to stop.
+    ///
+    /// It was handed over, and counts toward `max_deliveries` alone.
+    ///
+    /// # Errors
+    /// `AutoAcked` with automatic ack; over a backend also `Backend`, as said [above](Delivery). The delivery is given back.
+    ///
+    /// # Cancel safety
+    /// Done, or over a backend begun, at the first poll. Dropped before that, the delivery is unsettled and the event comes back as after `nack`.
+    ///
+    /// ```
+    /// # use bookdrop::{Consumer, Driver, Event, Producer};
+    /// # let library: Driver = Driver::memory(10);
+    /// # let (a, mut b) = (Producer::new(&library), Consumer::new(&library));
+    /// a.send(Event::new("S")).wait()?;
+    /// b.receive().wait()?.release().wait()?;
+    /// assert_eq!(b.receive().wait()?.failures(), 0);
+    /// # Ok::<(), bookdrop::Error>(())
+    /// ```
+    #[doc(alias = "abandon")]
+    pub fn release(self) -> Operation<impl Future<Output = Settled<T, R>> + use<T, R>> {
+        Operation::new(self.give_back(Undone::Released))
     }
 
     /// The event failed for good: it becomes a [dead letter](crate::DeadLetters) with this reason, and a requester is told

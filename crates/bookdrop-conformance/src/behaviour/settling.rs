@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 use futures_lite::FutureExt;
 
 use crate::behaviour::delivery::{exactly_once, finish};
-use crate::rig::{NotSettled, RigDelivery, RigDriver};
+use crate::rig::{NotSettled, RigConsumer, RigDelivery, RigDriver};
 use crate::{Condition, Context, Outcome, Setup, Violation, book, ensure, ensure_eq};
+
+const A_DAY: Duration = Duration::from_secs(86_400);
 
 /// A nacked event comes back with its attempt counted: at first at once and in front, then after growing pauses.
 pub(crate) async fn nack_redelivers(ctx: &Context) -> Outcome {
@@ -60,7 +62,7 @@ pub(crate) async fn nack_redelivers(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-async fn finish_other(consumer: &mut crate::rig::RigConsumer) -> Outcome<u64> {
+async fn finish_other(consumer: &mut RigConsumer) -> Outcome<u64> {
     finish(consumer.receive().await?).await
 }
 
@@ -259,6 +261,75 @@ async fn request_survives_its_handler(ctx: &Context, driver: &RigDriver) -> Outc
         "the reply"
     );
     Ok(())
+}
+
+/// A released event comes back at once and in front and has not failed, however often; only the bound on hand-overs ends that.
+pub(crate) async fn released_has_not_failed(ctx: &Context) -> Outcome {
+    let mut setup = Setup::new(16);
+    (setup.max_attempts, setup.max_deliveries) = (2, 6);
+    // A pause would show as a wait without an end.
+    (setup.backoff_first, setup.backoff_max) = (A_DAY, A_DAY);
+    let driver = ctx.driver(setup);
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+    producer.send(book(1)).await?;
+    producer.send(book(2)).await?;
+    for attempt in 1..=4 {
+        let released = handed_over(&mut consumer, attempt, 0).await?;
+        released.release().await?;
+    }
+    let failed = handed_over(&mut consumer, 5, 0).await?;
+    failed.nack().await?;
+    let released = handed_over(&mut consumer, 6, 1).await?;
+    released.release().await?;
+    ensure_eq!(
+        finish_other(&mut consumer).await?,
+        2,
+        "the event behind one that was handed over as often as is allowed"
+    );
+    let stats = driver.until_nothing_is_left().await?;
+    ensure_eq!(
+        (stats.returned, stats.buried, stats.acked),
+        (5, 1, 1),
+        "returned, buried and acked events"
+    );
+    released_request(ctx, &driver).await
+}
+
+/// An event in hand is the first one, handed over and failed so often.
+async fn handed_over(
+    consumer: &mut RigConsumer,
+    attempt: u32,
+    failures: u32,
+) -> Outcome<RigDelivery> {
+    let delivery = consumer.receive().await?;
+    ensure_eq!(
+        (delivery.number(), delivery.attempt(), delivery.failures()),
+        (1, attempt, failures),
+        "number, attempt and failures of a released event"
+    );
+    Ok(delivery)
+}
+
+/// A requester does not notice that its request was released.
+async fn released_request(ctx: &Context, driver: &RigDriver) -> Outcome {
+    let (producer, mut consumer) = (driver.producer(), driver.consumer());
+    let asking = ctx.spawn(async move { Ok(producer.request(book(3), A_DAY).await?) });
+    consumer.receive().await?.release().await?;
+    let request = consumer.receive().await?;
+    ensure_eq!(
+        (request.number(), request.attempt(), request.failures()),
+        (3, 2, 0),
+        "number, attempt and failures of a released request"
+    );
+    request.reply(Condition::of(3)).await?;
+    ensure_eq!(
+        ctx.join("the reply", asking).await?.number,
+        3,
+        "the reply to a released request"
+    );
+    let mut by_itself = driver.consumer().auto_ack();
+    driver.producer().send(book(4)).await?;
+    is_refused(by_itself.receive().await?.release().await.err())
 }
 
 /// Deliveries are settled in any order: acking a later one settles none of the former.

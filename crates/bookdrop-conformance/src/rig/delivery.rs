@@ -70,6 +70,11 @@ impl RigDelivery {
         }
     }
 
+    /// How many times it failed.
+    pub fn failures(&self) -> u32 {
+        self.inner().failures()
+    }
+
     /// Whether somebody waits for an answer.
     pub fn is_request(&self) -> bool {
         self.inner().is_request()
@@ -128,6 +133,19 @@ impl RigDelivery {
         let settled = finish!(self.ctx, delivery.nack());
         self.settled(settled)
             .or_else(|refused| self.overlooked(refused))
+    }
+
+    /// Again, as if nobody had worked on it.
+    pub async fn release(mut self) -> Result<(), SettleRefused> {
+        if self.ctx.plan().fires(Fault::AcksOnRelease) {
+            return self.ack().await;
+        }
+        if self.ctx.plan().fires(Fault::FailsOnRelease) {
+            return self.nack().await;
+        }
+        let delivery = self.take();
+        let settled = finish!(self.ctx, delivery.release());
+        self.settled(settled)
     }
 
     /// Again, later.

@@ -49,7 +49,7 @@ impl Desk {
             .as_ref()
             .is_some_and(|flight| flight.comes_first)
             || !self.seats.is_empty()
-            || self.settles.iter().any(Settling::is_failure)
+            || self.settles.iter().any(Settling::is_return)
     }
 
     /// Whether what was sent before somebody wanted to look has been tried.
@@ -102,7 +102,7 @@ impl Desk {
         round.put_backs = std::mem::take(&mut self.put_backs);
         round.drops = std::mem::take(&mut self.drops);
         self.end_late_settles();
-        let comes_first = is_errand || self.settles.iter().any(Settling::is_failure);
+        let comes_first = is_errand || self.settles.iter().any(Settling::is_return);
         round.settles = std::mem::take(&mut self.settles);
         round.reads_told = std::mem::take(&mut self.reads_told);
         round.wakes = std::mem::take(&mut self.wakes).word();

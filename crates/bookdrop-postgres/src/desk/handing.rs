@@ -153,6 +153,7 @@ impl Desk {
                     receipt,
                     record: event.record,
                     attempt: event.attempt as u32,
+                    failures: event.failures as u32,
                     deadline,
                 }
             });

@@ -25,7 +25,7 @@ pub(crate) enum Settlement {
     Buried {
         dropped: u64,
     },
-    /// It failed, and nobody wants it any more.
+    /// It was to come back, and nobody wants it any more.
     Ended {
         is_expired: bool,
     },
@@ -42,11 +42,11 @@ impl Player<'_> {
                 .filter(|at| kind_of(&settles[*at]) == kind)
                 .collect()
         };
-        let [done, told, lazy, failed, buried, owed] = [
+        let [done, told, lazy, returned, buried, owed] = [
             Kind::Done,
             Kind::Tell,
             Kind::Lazy,
-            Kind::Fail,
+            Kind::Return,
             Kind::Bury,
             Kind::Owe,
         ]
@@ -55,7 +55,7 @@ impl Player<'_> {
             self.finish(&done, false),
             self.finish(&told, false),
             self.finish(&lazy, true),
-            self.fail(&failed),
+            self.return_events(&returned),
             self.bury(&buried),
             self.owe(&owed)
         );
@@ -69,7 +69,7 @@ impl Player<'_> {
         put(done, parts.0);
         put(told, parts.1);
         put(lazy, parts.2);
-        put(failed, parts.3);
+        put(returned, parts.3);
         put(buried, parts.4);
         put(owed, parts.5);
         all
@@ -111,19 +111,24 @@ impl Player<'_> {
         Ok(settled.collect())
     }
 
-    async fn fail(&self, places: &[usize]) -> Part {
+    async fn return_events(&self, places: &[usize]) -> Part {
         if places.is_empty() {
             return Ok(Vec::new());
         }
         let (numbers, attempts) = self.numbers(places);
-        let waits: Vec<_> = places
-            .iter()
-            .map(|at| wait_of(&self.round.settles[*at].how))
-            .collect();
+        let hows = places.iter().map(|at| &self.round.settles[*at].how);
+        let (have_failed, waits): (Vec<_>, Vec<_>) = hows.map(failure_of).unzip();
         let driver = self.driver();
         let rows = self
             .database
-            .fail(driver, &numbers, &attempts, &waits, &self.round.bounds)
+            .return_events(
+                driver,
+                &numbers,
+                &attempts,
+                &have_failed,
+                &waits,
+                &self.round.bounds,
+            )
             .await?;
         let settled = rows.into_iter().map(|(at, fate, dropped)| {
             let settlement = match &*fate {
@@ -195,7 +200,7 @@ enum Kind {
     Tell,
     /// It is of use only to a requester that lives.
     Lazy,
-    Fail,
+    Return,
     Bury,
     Owe,
 }
@@ -207,15 +212,16 @@ fn kind_of(settling: &Settling) -> Kind {
             Some(asker) if asker.is_here => Kind::Lazy,
             _ => Kind::Tell,
         },
-        How::Fail(_) => Kind::Fail,
+        How::Fail(_) | How::Release => Kind::Return,
         How::Bury(_) => Kind::Bury,
         How::Owe => Kind::Owe,
     }
 }
 
-fn wait_of(how: &How) -> Option<i64> {
+/// Whether it failed, and how long it waits then, where its consumer says so.
+fn failure_of(how: &How) -> (bool, Option<i64>) {
     match how {
-        How::Fail(wait) => wait.map(sql::in_nanoseconds),
-        _ => None,
+        How::Fail(wait) => (true, wait.map(sql::in_nanoseconds)),
+        _ => (false, None),
     }
 }

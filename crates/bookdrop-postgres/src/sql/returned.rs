@@ -85,18 +85,20 @@ pub(crate) struct Batch {
 pub(crate) struct Event {
     pub(crate) number: i64,
     pub(crate) attempt: i32,
+    pub(crate) failures: i32,
     pub(crate) record: Record,
     /// Of a request: its driver, its number there, and how long the answer is wanted.
     pub(crate) asker: Option<(i64, i64, Duration)>,
 }
 
 pub(super) fn event(row: &Row) -> Event {
-    let asker: Option<i64> = row.get(9);
+    let asker: Option<i64> = row.get(10);
     Event {
         number: row.get(0),
         attempt: row.get(1),
-        record: record(row, 2),
-        asker: asker.map(|driver| (driver, row.get(10), nanoseconds(row.get(11)))),
+        failures: row.get(2),
+        record: record(row, 3),
+        asker: asker.map(|driver| (driver, row.get(11), nanoseconds(row.get(12)))),
     }
 }
 

@@ -101,6 +101,11 @@ impl<I: Item> Taken<I> {
         self.hand().deliveries
     }
 
+    /// How often it failed.
+    pub fn failures(&self) -> u32 {
+        self.hand().failures
+    }
+
     /// Whether nothing waits for it, so that nobody has to hear at once that it is done (but itself, if it is to be
     /// [told](Item::note)).
     #[inline]
@@ -125,12 +130,13 @@ pub struct Hand {
 }
 
 impl Hand {
-    /// The hand of an item that something else than a queue handed over, so many times: the one that is settled by this
-    /// receipt. Whoever settles it has to be asked, so it never [leads nobody](Taken::leads_nobody).
-    pub fn elsewhere(receipt: u64, deliveries: u32) -> Self {
+    /// The hand of an item that something else than a queue handed over, so many times, and that failed so often: the one
+    /// that is settled by this receipt. Whoever settles it has to be asked, so it never [leads nobody](Taken::leads_nobody).
+    pub fn elsewhere(receipt: u64, deliveries: u32, failures: u32) -> Self {
         Hand {
             order: receipt,
             deliveries,
+            failures,
             leads: true,
             ..Hand::default()
         }

@@ -66,6 +66,7 @@ impl<L: Ledger> Hands<L> {
             receipt: Receipt(receipt),
             record,
             attempt: taken.attempt(),
+            failures: taken.failures(),
             deadline: taken.item.deadline(),
         };
         held.all.insert(receipt, Holding::InHand(reader, taken));
@@ -233,6 +234,7 @@ impl<L: Ledger> Hands<L> {
             }
             Settlement::Failed => queue.failed(reader, taken, None),
             Settlement::RetryAfter(wait) => queue.failed(reader, taken, Some(wait)),
+            Settlement::Release => queue.lost(reader, taken),
             Settlement::Bury(reason) => queue.bury(reader, taken, known_reason(reason)),
             other => {
                 let holding = Holding::InHand(reader, taken);

@@ -137,12 +137,14 @@ impl<T, R> Unread<'_, T, R> {
             receipt,
             record,
             attempt,
+            failures,
             deadline,
         } = self.rest.next()?;
         self.reading = Some(receipt);
         let event = self.backed.decode(record);
         self.reading = None;
-        let stored = event.map(|event| Stored::elsewhere(event, receipt, attempt, deadline));
+        let counts = (attempt, failures);
+        let stored = event.map(|event| Stored::elsewhere(event, receipt, counts, deadline));
         Some((receipt, stored))
     }
 }

@@ -32,6 +32,7 @@ pub(super) struct InHand<T, R> {
 pub(super) enum Undone {
     Failed,
     RetryAfter(Duration),
+    Released,
     Bury(DeadReason),
 }
 
@@ -114,6 +115,7 @@ impl<T, R> Delivery<T, R> {
         let settlement = match undone {
             Undone::Failed => Settlement::Failed,
             Undone::RetryAfter(delay) => Settlement::RetryAfter(delay),
+            Undone::Released => Settlement::Release,
             Undone::Bury(why) => Settlement::Bury(reason_for_backend(why)),
         };
         let call = backed.settle(receipt, settlement);
@@ -138,7 +140,7 @@ impl<T, R> Delivery<T, R> {
     }
 
     /// Nobody wants the answer to a request any more.
-    pub(super) async fn leave(self) -> Settled<T, R, Answer> {
+    pub(crate) async fn leave(self) -> Settled<T, R, Answer> {
         match self.call(Settlement::Done) {
             Some(call) => drop(self.settled_by(call).await?),
             None => drop(self.take().let_go()),
@@ -246,6 +248,7 @@ impl<T, R> InHand<T, R> {
         match undone {
             Undone::Failed => memory.queue.failed(*reader, taken, None),
             Undone::RetryAfter(delay) => memory.queue.failed(*reader, taken, Some(delay)),
+            Undone::Released => memory.queue.lost(*reader, taken),
             Undone::Bury(why) => memory.queue.bury(*reader, taken, why),
         }
         return_settled(seat);

@@ -55,14 +55,15 @@ impl<T, R> Stored<T, R> {
         (Stored::plain(event), due)
     }
 
-    /// What a backend handed over: by this receipt it is settled, and it is a request if it has a deadline.
+    /// What a backend handed over for this time, after so many failures: by this receipt it is settled, and it is a request if it has a
+    /// deadline.
     pub(crate) fn elsewhere(
         mut event: Event<T>,
         receipt: Receipt,
-        attempt: u32,
+        (attempt, failures): (u32, u32),
         deadline: Option<Instant>,
     ) -> Self {
-        *event.hand_mut() = Hand::elsewhere(receipt.0, attempt);
+        *event.hand_mut() = Hand::elsewhere(receipt.0, attempt, failures);
         event.set_ask(deadline.map(|deadline| Ask {
             call: None,
             deadline,

@@ -245,10 +245,11 @@ impl Player {
     }
 
     fn any_settlement(&mut self) -> Settlement {
-        match self.rng.u32(..10) {
+        match self.rng.u32(..11) {
             0..6 => Settlement::Done,
             6..8 => Settlement::RetryAfter(Duration::ZERO),
             8 => Settlement::RetryAfter(LATER),
+            9 => Settlement::Release,
             _ => Settlement::Bury(DeadReason::Rejected("torn".into())),
         }
     }
