@@ -287,6 +287,15 @@ impl<T, R> Consumer<T, R> {
         ReceiveBatch::new(self, max)
     }
 
+    /// Where its events are kept.
+    #[cfg(feature = "worker")]
+    pub(crate) fn home(&self) -> Home<T, R> {
+        match &self.source {
+            Source::Memory(queued) => Home::Memory(queued.memory.clone()),
+            Source::Backed(distant) => Home::Backed(distant.backed.clone()),
+        }
+    }
+
     pub(crate) fn patience(&self) -> Patience {
         match &self.source {
             Source::Memory(queued) => queued.memory.patience,

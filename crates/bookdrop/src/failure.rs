@@ -31,6 +31,7 @@ pub struct Failure {
     message: String,
     code: Option<String>,
     details: Option<Value>,
+    is_permanent: bool,
 }
 
 impl Failure {
@@ -45,6 +46,7 @@ impl Failure {
             message: message.into(),
             code: None,
             details: None,
+            is_permanent: false,
         }
     }
 
@@ -70,6 +72,28 @@ impl Failure {
     pub fn with_details(mut self, details: impl Into<Value>) -> Self {
         self.details = Some(details.into());
         self
+    }
+
+    /// That no further attempt will help: a [`Worker`](crate::Worker) whose handler fails like this does not try again, and the event becomes
+    /// a dead letter. This is for the worker, and does not travel to a requester in another process.
+    ///
+    /// ```
+    /// # use bookdrop::Failure;
+    /// assert!(Failure::new("page 7 is torn").permanent().is_permanent());
+    /// ```
+    pub fn permanent(mut self) -> Self {
+        self.is_permanent = true;
+        self
+    }
+
+    /// Whether no further attempt will help.
+    ///
+    /// ```
+    /// # use bookdrop::Failure;
+    /// assert!(!Failure::new("the shelf is being cleaned").is_permanent());
+    /// ```
+    pub fn is_permanent(&self) -> bool {
+        self.is_permanent
     }
 
     /// What happened, for people.

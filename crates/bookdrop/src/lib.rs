@@ -44,6 +44,7 @@
 //! - A [`Driver`] holds one bounded queue of events. It is a queue, not a channel: dropping producers or consumers closes nothing.
 //! - A [`Producer`] sends, or sends and waits for the reply.
 //! - A [`Consumer`] receives a [`Delivery`], which is settled exactly once, or comes back.
+//! - A [`Worker`] does so for you, and calls a handler for each event.
 //!
 //! # Drivers
 //!
@@ -59,7 +60,7 @@
 //!
 //! # Features
 //!
-//! On by default: `open` for addresses; `disk`, on Unix; `message-pack`, a codec beside JSON. Not on by default: `postgres` and
+//! On by default: `open` for addresses; `disk`, on Unix; `message-pack`, a codec beside JSON; `worker`, for handlers. Not on by default: `postgres` and
 //! `nats`, the drivers in PostgreSQL and in NATS.
 //!
 //! # Async and threads
@@ -101,6 +102,8 @@ mod request;
 mod seat;
 mod send;
 mod turn;
+#[cfg(feature = "worker")]
+mod worker;
 
 /// The futures that the methods of producers and consumers return: to be awaited on any executor, or waited for on a plain
 /// thread. They stand apart so that `use bookdrop::*` does not hide the trait `Send`.
@@ -135,6 +138,11 @@ pub use failure::Failure;
 pub use operation::Operation;
 pub use producer::Producer;
 pub use reply::Reply;
+#[cfg(feature = "worker")]
+pub use worker::{
+    Blocking, Done, Handler, Outcome, Retry, Retrying, WorkReport, Worker, WorkerHandle, blocking,
+    retrying,
+};
 
 pub use bookdrop_backend::{
     Capabilities, Error as BackendError, ErrorKind as BackendErrorKind, Outgoing, Stats,

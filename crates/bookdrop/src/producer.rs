@@ -63,7 +63,7 @@ impl<T, R> Producer<T, R> {
         Producer::attached(driver.home.clone())
     }
 
-    fn attached(home: Home<T, R>) -> Self {
+    pub(crate) fn attached(home: Home<T, R>) -> Self {
         if let Home::Memory(memory) = &home {
             memory.producers.fetch_add(1, Ordering::Relaxed);
         }

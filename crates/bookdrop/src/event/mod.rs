@@ -82,6 +82,15 @@ impl<T> Event<T> {
         }
     }
 
+    /// A copy with another body.
+    pub(crate) fn copy_with_body<U>(&self, body: U) -> Event<U> {
+        let mut spare = spare::take();
+        self.meta.copy_into(&mut spare.head);
+        Event {
+            meta: Recycled::new(spare, body),
+        }
+    }
+
     /// The name, by which consumers tell events apart.
     ///
     /// ```
@@ -484,12 +493,7 @@ impl<T> Event<T> {
 /// The copy has the same id, whoever of them is asked for it first.
 impl<T: Clone> Clone for Event<T> {
     fn clone(&self) -> Self {
-        let body = self.body().clone();
-        let mut spare = spare::take();
-        self.meta.copy_into(&mut spare.head);
-        Event {
-            meta: Recycled::new(spare, body),
-        }
+        self.copy_with_body(self.body().clone())
     }
 }
 
