@@ -22,6 +22,7 @@ mod replies;
 mod restart;
 mod settling;
 mod time;
+mod worker;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -114,6 +115,10 @@ macro_rules! __for_each_behaviour {
             bounds::given_up_requests_free_their_place "Requests that give up while nobody receives free their places in the queue.";
             bounds::delay_blocks_nobody "As many events as may be delayed are delayed, and ready events flow past them.";
             foreign::foreign_code_runs_free "A waker, a Drop, a Clone and a handler of the user's use the same driver from inside it; a panic there poisons nothing.";
+            worker::worker_settles_as_handlers_end "What a handler ends with decides: it acks or answers, tries again, or makes a dead letter that says why; a panic is a failure.";
+            worker::worker_stop_spends_no_failure "A worker that stops lets handlers end within the grace time; what has not ended by then comes back and has not failed.";
+            worker::worker_sends_what_follows "What a handler returns to be sent is sent, also into the full queue that its worker reads.";
+            worker::worker_keeps_its_limit "No more handlers run at a time than are allowed; those of one key run one after the other, in order.";
             restart::survives_restart "What was confirmed is there after the driver was opened again, also after its process was killed under load, twice: nothing is lost, nothing that was acked comes back, and what was in hand comes back with its attempt counted.";
         }
     };

@@ -70,6 +70,20 @@ pub enum Fault {
     /// The option for full queues is ignored.
     IgnoresOnFull,
 
+    // Workers.
+    /// A handler's failure counts as success.
+    WorkerSwallowsFailure,
+    /// What no further attempt can help is tried again.
+    WorkerRetriesPermanent,
+    /// What a handler returns is dropped.
+    WorkerForgetsOutcome,
+    /// A handler that is stopped has failed.
+    WorkerFailsOnStop,
+    /// A worker that stops waits for nobody.
+    WorkerIgnoresGrace,
+    /// More handlers run than are allowed.
+    WorkerIgnoresLimit,
+
     // Settling.
     /// Every hand-over is the first.
     ForgetsAttempt,

@@ -9,6 +9,7 @@ mod driver;
 mod producer;
 mod restart;
 mod started;
+mod worker;
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -24,6 +25,7 @@ pub use driver::{Drained, RigDriver};
 pub use producer::{Requesting, RigProducer, Sending};
 pub use restart::RigQueue;
 pub use started::Started;
+pub use worker::{RigWorker, Stopper, Working};
 
 use crate::{Book, Context};
 

@@ -52,6 +52,10 @@ macro_rules! __for_each_fault {
             given_up_requests_free_their_place: LeavesEntry, LeavesRequest;
             delay_blocks_nobody: DelayBlocksLine, DelayUnbounded, AcceptsUndeclared;
             foreign_code_runs_free: RunsForeignCodeLocked, PanicPoisons;
+            worker_settles_as_handlers_end: WorkerSwallowsFailure, WorkerRetriesPermanent, WorkerForgetsOutcome;
+            worker_stop_spends_no_failure: WorkerFailsOnStop, WorkerIgnoresGrace;
+            worker_sends_what_follows: WorkerForgetsOutcome;
+            worker_keeps_its_limit: WorkerIgnoresLimit, ForgetsKeys;
         }
     };
 }

@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bookdrop_queue::clock;
+use futures_util::task::AtomicWaker;
 
 use super::done::Done;
 use super::held::Held;
@@ -33,12 +35,24 @@ pub(super) enum Ended {
 pub(super) struct Job<T, R> {
     shop: Arc<Shop<T, R>>,
     retry: Option<Retry>,
+    /// Where nobody else can drop it.
+    call_off: Option<Arc<CallOff>>,
     stage: Stage<T, R>,
 }
 
 enum Stage<T, R> {
+    /// It may be dropped: then its event comes back.
     Working(Working<T, R>),
-    Settling(Pin<Box<dyn Future<Output = Ended> + Send>>),
+    /// It goes on by itself, so its end is waited for.
+    Settling(Settling),
+}
+
+type Settling = Pin<Box<dyn Future<Output = Ended> + Send>>;
+
+/// What a job does next.
+enum Next<T, R> {
+    Nothing(Ended),
+    Stage(Stage<T, R>),
 }
 
 // Nothing in it is pinned in place.
@@ -53,45 +67,50 @@ impl<T: Send + 'static, R: Send + 'static> Job<T, R> {
             Some(_) if held.is_cancelled() => Stage::Settling(Box::pin(leave(held))),
             Some(route) => Stage::Working(route.work.clone().begin(held)),
             None => {
-                let failure = no_handler(held.name());
-                let settling = fail(shop.clone(), held, None, failure);
-                Stage::Settling(Box::pin(settling))
+                let failed = Failed::Failure(no_handler(held.name()));
+                Stage::Settling(Box::pin(fail(shop.clone(), held, None, failed)))
             }
         };
         Job {
             shop: shop.clone(),
             retry: route.and_then(|route| route.retry),
+            call_off: None,
             stage,
         }
     }
 
-    fn settle(&self, worked: Worked<T, R>, cx: &mut Context<'_>) -> Result<Ended, Stage<T, R>> {
-        let settling: Pin<Box<dyn Future<Output = Ended> + Send>> = match worked {
-            Worked::Ended(held, Ok(done)) if done.then.is_empty() && !held.is_request() => {
+    /// The same job, which ends when it is called off while its handler runs.
+    pub(super) fn until(mut self, call_off: Arc<CallOff>) -> Self {
+        self.call_off = Some(call_off);
+        self
+    }
+
+    /// Whether its handler runs.
+    pub(super) fn is_working(&self) -> bool {
+        matches!(self.stage, Stage::Working(_))
+    }
+
+    /// The handler has ended.
+    fn go_on(&self, worked: Worked<T, R>, cx: &mut Context<'_>) -> Next<T, R> {
+        let shop = self.shop.clone();
+        let settling: Settling = match worked {
+            Worked::Ended(held, Ok(done)) if !done.then.is_empty() => {
+                return Next::Stage(Stage::Working(Box::pin(send_on(shop, held, done))));
+            }
+            Worked::Ended(held, Ok(_)) if !held.is_request() => {
                 let mut ack = held.into_delivery().ack();
                 match Pin::new(&mut ack).poll(cx) {
-                    Poll::Ready(settled) => return Ok(ended(settled, Ended::Finished)),
+                    Poll::Ready(settled) => return Next::Nothing(ended(settled, Ended::Finished)),
                     Poll::Pending => Box::pin(async move { ended(ack.await, Ended::Finished) }),
                 }
             }
-            Worked::Ended(held, Ok(done)) => {
-                Box::pin(finish(self.shop.clone(), held, self.retry, done))
-            }
-            Worked::Ended(held, Err(failed)) => {
-                let shop = self.shop.clone();
-                let retry = self.retry;
-                Box::pin(async move {
-                    let (failure, how) = failed.into_failure();
-                    match fail(shop, held, retry, failure).await {
-                        Ended::Failed => how,
-                        other => other,
-                    }
-                })
-            }
-            Worked::Taken(Ok(())) => return Ok(Ended::Finished),
-            Worked::Taken(Err(failed)) => return Ok(failed.into_failure().1),
+            Worked::Ended(held, Ok(done)) => Box::pin(answer(held, done.reply)),
+            Worked::Ended(held, Err(failed)) => Box::pin(fail(shop, held, self.retry, failed)),
+            Worked::Taken(Ok(())) => return Next::Nothing(Ended::Finished),
+            Worked::Taken(Err(failed)) => return Next::Nothing(failed.into_failure().1),
+            Worked::PutAside => return Next::Nothing(Ended::PutBack),
         };
-        Err(Stage::Settling(settling))
+        Next::Stage(Stage::Settling(settling))
     }
 }
 
@@ -100,17 +119,41 @@ impl<T: Send + 'static, R: Send + 'static> Future for Job<T, R> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Ended> {
         loop {
-            match &mut self.stage {
-                Stage::Working(working) => {
-                    let worked = ready!(working.as_mut().poll(cx));
-                    match self.settle(worked, cx) {
-                        Ok(ended) => return Poll::Ready(ended),
-                        Err(stage) => self.stage = stage,
-                    }
-                }
+            let working = match &mut self.stage {
                 Stage::Settling(settling) => return settling.as_mut().poll(cx),
+                Stage::Working(working) => working,
+            };
+            let Poll::Ready(worked) = working.as_mut().poll(cx) else {
+                let is_off = self.call_off.as_ref().is_some_and(|off| off.is_off(cx));
+                return match is_off {
+                    true => Poll::Ready(Ended::PutBack),
+                    false => Poll::Pending,
+                };
+            };
+            match self.go_on(worked, cx) {
+                Next::Nothing(ended) => return Poll::Ready(ended),
+                Next::Stage(stage) => self.stage = stage,
             }
         }
+    }
+}
+
+/// Calls a job off that is somewhere else.
+#[derive(Default)]
+pub(super) struct CallOff {
+    is_off: AtomicBool,
+    waker: AtomicWaker,
+}
+
+impl CallOff {
+    pub(super) fn call_off(&self) {
+        self.is_off.store(true, Ordering::Release);
+        self.waker.wake();
+    }
+
+    fn is_off(&self, cx: &mut Context<'_>) -> bool {
+        self.waker.register(cx.waker());
+        self.is_off.load(Ordering::Acquire)
     }
 }
 
@@ -127,28 +170,33 @@ impl Failed {
     }
 }
 
-/// The work is done: sends what follows from it, and answers.
-async fn finish<T: Send, R: Send>(
+/// Sends what follows from the work.
+async fn send_on<T: Send, R: Send>(
     shop: Arc<Shop<T, R>>,
     held: Held<T, R>,
-    retry: Option<Retry>,
-    done: Done<T, R>,
-) -> Ended {
-    for event in done.then {
+    mut done: Done<T, R>,
+) -> Worked<T, R> {
+    for event in std::mem::take(&mut done.then) {
         match shop.send(event).await {
             Ok(()) => {}
             Err(SendErrorKind::Closed) => {
                 shop.put_aside(held);
-                return Ended::PutBack;
+                return Worked::PutAside;
             }
             Err(kind) => {
                 let failure = Failure::new(format!("what follows was not sent: {kind}"));
-                return fail(shop, held, retry, failure.with_code("bookdrop.not_sent")).await;
+                let failed = Failed::Failure(failure.with_code("bookdrop.not_sent"));
+                return Worked::Ended(held, Err(failed));
             }
         }
     }
+    Worked::Ended(held, Ok(done))
+}
+
+/// Answers a request.
+async fn answer<T: Send, R: Send>(held: Held<T, R>, reply: Option<R>) -> Ended {
     let delivery = held.into_delivery();
-    let settled = match done.reply.filter(|_| delivery.is_request()) {
+    let settled = match reply {
         Some(reply) => delivery.reply(reply).await.map(drop),
         None => delivery.ack().await,
     };
@@ -160,8 +208,9 @@ async fn fail<T: Send, R: Send>(
     shop: Arc<Shop<T, R>>,
     held: Held<T, R>,
     retry: Option<Retry>,
-    failure: Failure,
+    failed: Failed,
 ) -> Ended {
+    let (failure, as_meant) = failed.into_failure();
     shop.tell(&held, &failure);
     let delivery = held.into_delivery();
     let retry = retry.filter(|_| !failure.is_permanent());
@@ -183,7 +232,7 @@ async fn fail<T: Send, R: Send>(
     } else {
         delivery.nack().await
     };
-    ended(settled, Ended::Failed)
+    ended(settled, as_meant)
 }
 
 /// Nobody wants the answer any more.

@@ -7,10 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use futures_core::Stream;
-use futures_util::future::{AbortHandle, Abortable};
 use futures_util::stream::FuturesUnordered;
 
-use super::job::{Ended, Job};
+use super::job::{CallOff, Ended, Job};
 
 /// The jobs that run.
 pub(super) trait Pool<T, R> {
@@ -20,8 +19,8 @@ pub(super) trait Pool<T, R> {
     fn begin(&mut self, job: Job<T, R>, cx: &mut Context<'_>) -> Option<Ended>;
     /// Ready with one that has ended.
     fn poll_ended(&mut self, cx: &mut Context<'_>) -> Poll<Ended>;
-    /// Drops those that run, and says how many they were.
-    fn let_go(&mut self) -> usize;
+    /// Drops those whose handlers run, and says how many they were; or has them dropped, and they say so themselves.
+    fn call_off(&mut self) -> usize;
 }
 
 /// All in the task that runs the worker.
@@ -54,9 +53,11 @@ impl<T: Send + 'static, R: Send + 'static> Pool<T, R> for Here<T, R> {
         }
     }
 
-    fn let_go(&mut self) -> usize {
-        let jobs = std::mem::take(&mut self.0);
-        jobs.len()
+    fn call_off(&mut self) -> usize {
+        let before = self.0.len();
+        let jobs = std::mem::take(&mut self.0).into_iter();
+        self.0 = jobs.filter(|job| !job.is_working()).collect();
+        before - self.0.len()
     }
 }
 
@@ -67,7 +68,7 @@ pub(super) type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 pub(super) struct Spawned<Spawn> {
     spawn: Spawn,
     last: u64,
-    running: HashMap<u64, AbortHandle>,
+    running: HashMap<u64, Arc<CallOff>>,
     board: Arc<Board>,
 }
 
@@ -104,20 +105,18 @@ where
 
     fn begin(&mut self, job: Job<T, R>, _: &mut Context<'_>) -> Option<Ended> {
         self.last += 1;
-        let (abort, registration) = AbortHandle::new_pair();
-        self.running.insert(self.last, abort);
+        let call_off = Arc::new(CallOff::default());
+        self.running.insert(self.last, call_off.clone());
         let notice = Notice {
             number: self.last,
             // Where the executor drops the task.
             ended: Ended::PutBack,
             board: self.board.clone(),
         };
-        let job = Abortable::new(job, registration);
+        let job = job.until(call_off);
         (self.spawn)(Box::pin(async move {
             let mut notice = notice;
-            if let Ok(ended) = job.await {
-                notice.ended = ended;
-            }
+            notice.ended = job.await;
         }));
         None
     }
@@ -132,15 +131,15 @@ where
         }
     }
 
-    fn let_go(&mut self) -> usize {
-        let running = self.running.drain();
-        running.map(|(_, abort)| abort.abort()).count()
+    fn call_off(&mut self) -> usize {
+        self.running.values().for_each(|job| job.call_off());
+        0
     }
 }
 
 impl<Spawn> Drop for Spawned<Spawn> {
     fn drop(&mut self) {
-        self.running.values().for_each(AbortHandle::abort);
+        self.running.values().for_each(|job| job.call_off());
     }
 }
 

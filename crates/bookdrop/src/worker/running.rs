@@ -58,6 +58,9 @@ where
             if self.pool.len() >= self.limit {
                 return UpTo::Limit;
             }
+            if self.handle.is_stopped() {
+                return UpTo::Now;
+            }
             match Pin::new(consumer).poll_next(cx) {
                 Poll::Pending => return UpTo::Now,
                 Poll::Ready(Some(Ok(delivery))) => {
@@ -100,14 +103,12 @@ where
         }
     }
 
-    /// Whether what is in hand is given up.
+    /// Ready when handlers that have not ended are called off.
     fn poll_grace(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let known = self.grace.as_ref().map(|(ends, _)| *ends);
-        if let Poll::Ready(ends) = self.handle.poll_stop(known, cx) {
+        // Until it has not changed meanwhile, so that a change wakes.
+        while let Poll::Ready(ends) = self.handle.poll_stop(self.grace_ends(), cx) {
             self.consumer = None;
             self.grace = Some((ends, Limit::new(ends)));
-            // The end may come earlier still.
-            let _ = self.handle.poll_stop(Some(ends), cx);
         }
         match &mut self.grace {
             Some((_, limit)) => limit.poll(cx),
@@ -115,8 +116,11 @@ where
         }
     }
 
+    fn grace_ends(&self) -> Option<Instant> {
+        self.grace.as_ref().map(|(ends, _)| *ends)
+    }
+
     fn end(&mut self) -> Result<WorkReport, ReceiveError> {
-        self.report.put_back += self.pool.let_go() as u64;
         match self.failed.take() {
             Some(error) => Err(error),
             None => Ok(self.report),
@@ -134,13 +138,15 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let is_over = this.poll_grace(cx).is_ready();
+        if this.poll_grace(cx).is_ready() {
+            this.report.put_back += this.pool.call_off() as u64;
+        }
         loop {
             let taken = this.take(cx);
             let any_ended = this.note_ended(cx);
             let is_idle = this.pool.len() == 0;
             let takes_no_more = this.consumer.is_none();
-            if takes_no_more && (is_idle || is_over) {
+            if takes_no_more && is_idle {
                 return Poll::Ready(this.end());
             }
             // Where there was no room, there is again; and where nothing was left, something may have come back.

@@ -1,5 +1,6 @@
 //! How a worker is told to stop.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -30,7 +31,13 @@ use bookdrop_queue::clock;
 /// # Ok::<(), bookdrop::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct WorkerHandle(Arc<Mutex<Stop>>);
+pub struct WorkerHandle(Arc<Shared>);
+
+#[derive(Debug, Default)]
+struct Shared {
+    is_stopped: AtomicBool,
+    stop: Mutex<Stop>,
+}
 
 #[derive(Debug, Default)]
 struct Stop {
@@ -41,7 +48,11 @@ struct Stop {
 
 impl WorkerHandle {
     /// Stops the worker: it takes no more events, and waits for the handlers that run, at most so long. Then those that have not ended are
-    /// dropped, and their events come back to the queue, without having failed. The driver stays open.
+    /// dropped, and their events come back to the queue, without having failed. What a handler has ended is settled to the end, as long as the
+    /// driver takes for that. The driver stays open.
+    ///
+    /// A handler can be dropped where it awaits something. One that computes all the time keeps its worker, and one that is
+    /// [`blocking`](crate::blocking()) is left behind.
     ///
     /// Told so again, with less time, it waits no longer than that.
     ///
@@ -56,12 +67,18 @@ impl WorkerHandle {
     /// ```
     pub fn stop(&self, grace: Duration) {
         let ends = clock::after(clock::now(), grace);
+        self.0.is_stopped.store(true, Ordering::Release);
         let mut stop = self.lock();
         let former = stop.grace_ends;
         stop.grace_ends = Some(former.map_or(ends, |former| former.min(ends)));
         let waker = stop.waker.take();
         drop(stop);
         waker.into_iter().for_each(Waker::wake);
+    }
+
+    /// Whether it was told to stop: then nothing more is taken, also by a poll that is under way.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.0.is_stopped.load(Ordering::Acquire)
     }
 
     /// Ready with the end of the grace time, once the worker was told to stop. Later wakes when that changes.
@@ -80,6 +97,6 @@ impl WorkerHandle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Stop> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -31,6 +31,8 @@ pub(super) enum Worked<T, R> {
     Ended(Held<T, R>, Result<Done<T, R>, Failed>),
     /// The handler has settled it, or let go of it.
     Taken(Result<(), Failed>),
+    /// It cannot be done to its end here.
+    PutAside,
 }
 
 /// How it failed.
