@@ -178,10 +178,20 @@ struct Desk {
 }
 
 const KEYS: u64 = 4;
+const OF_EACH_KEY: u64 = 10;
+
+/// Those of one key come one after the other, so that they would meet if it were not for their key.
+fn key_of(number: u64) -> u64 {
+    number / OF_EACH_KEY
+}
 
 impl Desk {
     fn begin(&mut self, number: u64) {
-        if self.now.iter().any(|other| other % KEYS == number % KEYS) {
+        if self
+            .now
+            .iter()
+            .any(|other| key_of(*other) == key_of(number))
+        {
             self.clashes += 1;
         }
         self.now.push(number);
@@ -199,8 +209,8 @@ pub(crate) async fn worker_keeps_its_limit(ctx: &Context) -> Outcome {
     let driver = ctx.driver(Setup::new(64));
     needs(driver.capabilities().keys, "keys")?;
     let producer = driver.producer();
-    for number in 0..40 {
-        let key = format!("key {}", number % KEYS);
+    for number in 0..KEYS * OF_EACH_KEY {
+        let key = format!("key {}", key_of(number));
         producer.send(book(number).with_key(key)).await?;
     }
     let desk = Arc::new(Mutex::new(Desk::default()));
@@ -218,7 +228,7 @@ pub(crate) async fn worker_keeps_its_limit(ctx: &Context) -> Outcome {
     });
     let (stopper, running) = run(ctx, worker.concurrency(3));
     driver
-        .stats_until("all are handled", |stats| stats.acked == 40)
+        .stats_until("all are handled", |stats| stats.acked == KEYS * OF_EACH_KEY)
         .await?;
     stopper.stop(FAR);
     ctx.join("the worker stops", running).await?;
@@ -236,7 +246,7 @@ pub(crate) async fn worker_keeps_its_limit(ctx: &Context) -> Outcome {
     );
     let mut of_key: HashMap<u64, u64> = HashMap::new();
     for number in done {
-        let before = of_key.insert(number % KEYS, number);
+        let before = of_key.insert(key_of(number), number);
         ensure!(
             before.is_none_or(|before| before < number),
             "{number} was handled after {before:?}"
