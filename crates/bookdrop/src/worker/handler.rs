@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::done::Outcome;
 use super::retry::Retry;
 use super::view::View;
-use super::work::{Call, OnThread, Seeing, Taking, WithEvent, WithState, Work};
+use super::work::{Call, OnThread, Seeing, SeeingAll, Taking, WithEvent, WithState, Work};
 use crate::delivery::Delivery;
 use crate::event::Event;
 use crate::failure::Failure;
@@ -16,6 +16,8 @@ use crate::failure::Failure;
 ///
 /// - `async fn(&Event<T>) -> Result<R, Failure>`
 /// - `async fn(&S, &Event<T>) -> Result<R, Failure>`, where the worker has a [state](super::Worker::with_state) of type `S`
+/// - `async fn(&Delivery<T, R>) -> Result<R, Failure>`, which sees the event and, beside it, which attempt this is, until when the answer is
+///   wanted, and whether it still is
 /// - `async fn(Delivery<T, R>) -> Result<(), Failure>`, which settles by itself
 /// - closures of these forms, if they take out of the event what they need and then return an `async move` block: the future of a
 ///   closure cannot borrow the event. The closure has to say what it takes: `|book: &Event<Book>| ...`.
@@ -154,6 +156,25 @@ where
         event: &'a Event<B>,
     ) -> impl Future<Output = Result<O, Failure>> + Send + 'a {
         (self.0)(state, event)
+    }
+}
+
+/// The form of an `async fn(&Delivery)`.
+#[doc(hidden)]
+pub struct OfBorrowedDelivery<O>(PhantomData<fn() -> O>);
+
+impl<F, O> sealed::Sealed<OfBorrowedDelivery<O>> for F {}
+
+impl<F, T, R, S, O> Handler<T, T, R, S, OfBorrowedDelivery<O>> for F
+where
+    F: for<'a> Borrowing<'a, Delivery<T, R>, Ends = Result<O, Failure>> + Send + Sync + 'static,
+    O: Outcome<T, R> + 'static,
+    T: Send + Sync + 'static,
+    R: Send + 'static,
+{
+    fn into_route<V: View<T, T>>(self, _: &Arc<S>) -> Route<T, R> {
+        let sees = PhantomData;
+        Route::new(SeeingAll { call: self, sees })
     }
 }
 

@@ -202,7 +202,7 @@ impl<T, R, S> Worker<T, R, S> {
     }
 
     /// Is told of each failure, with the event, before that is settled: a handler's error, a panic, an event that there is no handler for.
-    /// It is called in the worker's task, and should be quick.
+    /// It is called in the task that the handler ran in, and should be quick; a panic in it is not caught.
     ///
     /// ```
     /// # use bookdrop::{Consumer, Driver, Worker};

@@ -12,6 +12,7 @@ pub struct WorkReport {
     pub panicked: u64,
     /// Events that the driver could not settle as the handler ended: those come back.
     pub unsettled: u64,
-    /// Events that were put back, without having failed, since their handlers had not ended when the grace time had.
+    /// Events that were put back, without having failed: their handlers had not ended when the grace time had, or what they returned
+    /// could not be sent, since the driver was closed.
     pub put_back: u64,
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use futures_util::FutureExt;
 
 use super::done::{Done, Outcome};
+use super::handler::Borrowing;
 use super::held::Held;
 use super::view::View;
 use crate::delivery::Delivery;
@@ -89,6 +90,28 @@ where
                 outcome.map(O::into_done)
             };
             // Nobody sees again what a panic has left half done, but for the state: that is its owner's affair, as with a thread that panics.
+            let ended = AssertUnwindSafe(working).catch_unwind().await;
+            Worked::Ended(held, ended_or_panicked(ended))
+        })
+    }
+}
+
+/// A handler that sees the whole delivery.
+pub(super) struct SeeingAll<F, O> {
+    pub(super) call: F,
+    pub(super) sees: PhantomData<fn() -> O>,
+}
+
+impl<F, T, R, O> Work<T, R> for SeeingAll<F, O>
+where
+    F: for<'a> Borrowing<'a, Delivery<T, R>, Ends = Result<O, Failure>> + Send + Sync + 'static,
+    O: Outcome<T, R> + 'static,
+    T: Send + Sync + 'static,
+    R: Send + 'static,
+{
+    fn begin(self: Arc<Self>, held: Held<T, R>) -> Working<T, R> {
+        Box::pin(async move {
+            let working = async { (self.call)(&held).await.map(O::into_done) };
             let ended = AssertUnwindSafe(working).catch_unwind().await;
             Worked::Ended(held, ended_or_panicked(ended))
         })

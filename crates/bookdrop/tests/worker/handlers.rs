@@ -163,6 +163,22 @@ fn a_handler_may_settle_by_itself() {
     assert_eq!(why_dead(&driver), "rejected: it is torn");
 }
 
+#[test]
+fn a_handler_may_see_the_whole_delivery() {
+    async fn third_time(book: &Delivery) -> Result<(), Failure> {
+        assert!(!book.is_request() && book.deadline().is_none());
+        match (book.attempt(), book.failures()) {
+            (3, 2) => Ok(()),
+            (1, 0) | (2, 1) => Err(Failure::new("again")),
+            other => Err(Failure::new(format!("{other:?}")).permanent()),
+        }
+    }
+    let driver = library();
+    send(&driver, &["S"]);
+    let report = run_out(&driver, worker(&driver).on("S", third_time));
+    assert_eq!((report.finished, report.failed), (1, 2));
+}
+
 /// A body that other threads may have, but not look at meanwhile.
 #[test]
 fn a_handler_that_takes_the_delivery_asks_nothing_of_the_body() {
